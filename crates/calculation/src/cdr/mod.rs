@@ -1,0 +1,174 @@
+//! What does a switch say about a call? One line of a feed becomes one [`Cdr`].
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+
+/// A call detail record, read but not yet judged: what the switch said, in one shape for all formats.
+///
+/// Field names follow the canonical record of `docs/cdr-formats.md`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cdr<'l> {
+    /// Unique within the source; with the source it is the key that prevents charging twice.
+    pub record_id: Cow<'l, str>,
+    /// Ties the legs and retries of one call together.
+    pub call_id: Cow<'l, str>,
+    /// The account the switch itself names; when absent the charged number decides who pays.
+    pub account_ref: Option<Cow<'l, str>>,
+    /// As the subscriber sees it.
+    pub direction: Direction,
+    /// Whose number pays.
+    pub charged_party: ChargedParty,
+    /// As received; empty when withheld.
+    pub calling_number: Cow<'l, str>,
+    /// As dialled or routed.
+    pub called_number: Cow<'l, str>,
+    /// Who forwarded the call, when it was forwarded.
+    pub redirecting_number: Option<Cow<'l, str>>,
+    /// What was used.
+    pub service: Service,
+    /// Setup (seizure) of the call.
+    pub start: Timestamp,
+    /// When it was answered; absent when it never was.
+    pub answer: Option<Timestamp>,
+    /// When it ended.
+    pub end: Timestamp,
+    /// Milliseconds from start to end as the switch says, which may disagree with the times.
+    pub duration_ms: Option<i64>,
+    /// Milliseconds from answer to end as the switch says, which may disagree with the times.
+    pub billsec_ms: Option<i64>,
+    /// How the attempt ended.
+    pub disposition: Disposition,
+}
+
+/// Which way a call went, from the subscriber's side.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// From a subscriber to the network.
+    Outbound,
+    /// From the network to a subscriber.
+    Inbound,
+    /// Inside the operator's own switch.
+    Internal,
+}
+
+/// Whose number pays for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum ChargedParty {
+    /// The caller, as usual.
+    Calling,
+    /// The called party: toll-free and reverse-charged calls.
+    Called,
+    /// Who forwarded the call, for the forwarded leg.
+    Redirecting,
+}
+
+/// What was used.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// A voice call.
+    Voice,
+    /// A text message.
+    Sms,
+    /// A multimedia message.
+    Mms,
+    /// A data session.
+    Data,
+    /// A fax call.
+    Fax,
+    /// A video call.
+    Video,
+}
+
+/// How a call attempt ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Disposition {
+    /// Somebody answered.
+    Answered,
+    /// It rang and nobody answered.
+    NoAnswer,
+    /// The called party was busy.
+    Busy,
+    /// The attempt failed.
+    Failed,
+    /// The caller gave up.
+    Cancelled,
+    /// No circuit was free.
+    Congestion,
+}
+
+/// Why a record or a call cannot be charged: what was wrong, in which field, and what to do.
+///
+/// A flawed record is kept in suspense with these three; it is never charged by guess.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{field}: {message}")]
+pub struct Flaw {
+    /// The kind of trouble, stable for programs.
+    pub reason: Reason,
+    /// The field of the record, or `line` when the line as a whole is unreadable.
+    pub field: &'static str,
+    /// What was wrong and what to do about it, for a person.
+    pub message: String,
+}
+
+impl Flaw {
+    /// A flaw in `field` for `reason`.
+    pub fn new(reason: Reason, field: &'static str, message: impl Into<String>) -> Self {
+        Self { reason, field, message: message.into() }
+    }
+}
+
+/// The kinds of trouble that keep a record from being charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Reason {
+    /// The line is no record of this format: quotes, columns, JSON, text encoding, length.
+    MalformedLine,
+    /// A required field is absent or empty.
+    MissingField,
+    /// A field holds what it cannot hold.
+    InvalidField,
+    /// A kind of record that is not charged yet: partial records, corrections, services other than voice.
+    UnsupportedRecord,
+    /// The times contradict each other: end before answer, answer before start.
+    ImpossibleTimes,
+    /// A duration that is negative, contradicts the times, or is longer than any call may be.
+    ImpossibleDuration,
+    /// The call lies in the future.
+    InFuture,
+    /// The called number is no telephone number.
+    NotANumber,
+    /// No customer holds the charged number or account at that time.
+    UnknownNumber,
+    /// The customer has no plan at that time.
+    NoSubscription,
+    /// The plan's tariff has no rate for the destination at that time.
+    NoRate,
+    /// The tariff blocks the destination, and yet it was called.
+    BlockedDestination,
+    /// The charge does not fit an amount.
+    AmountTooLarge,
+    /// A record with this key and other content was charged before.
+    Conflict,
+}
+
+impl Reason {
+    /// The stable code, as stored and as the API shows it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::MalformedLine => "malformed_line",
+            Self::MissingField => "missing_field",
+            Self::InvalidField => "invalid_field",
+            Self::UnsupportedRecord => "unsupported_record",
+            Self::ImpossibleTimes => "impossible_times",
+            Self::ImpossibleDuration => "impossible_duration",
+            Self::InFuture => "in_future",
+            Self::NotANumber => "not_a_number",
+            Self::UnknownNumber => "unknown_number",
+            Self::NoSubscription => "no_subscription",
+            Self::NoRate => "no_rate",
+            Self::BlockedDestination => "blocked_destination",
+            Self::AmountTooLarge => "amount_too_large",
+            Self::Conflict => "conflict",
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Exact telephone charging: values in, values out.
+//!
+//! This crate never waits, never asks for the time, reads no file and knows no float. Whatever it
+//! answers depends on its arguments alone, so the same call is charged the same today and in ten years.
+//!
+//! The way of a call: [`cdr`] reads a record, [`call`] decides what is billable about it,
+//! [`phone_number`] says what was dialled, [`tariff`] finds the rate, [`allowance`] takes included
+//! minutes, [`rating`] computes the charge and why. The way of a month: [`period`] says which month
+//! a call belongs to, [`invoice`] adds the charges up and [`tax`] taxes them.
+#![warn(missing_docs)]
+#![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
+
+pub mod cdr;
+pub mod invoice;
+pub mod money;
+pub mod tax;

@@ -1,0 +1,85 @@
+//! How much tax is due at a rate?
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::money::{self, Amount, Currency, MoneyError, RoundingMode};
+
+/// A tax rate: a count of ten-thousandths of a percent, so that 8.1 % and 5.5 % are exact.
+///
+/// ```
+/// use calculation::tax::TaxRate;
+/// let swiss: TaxRate = "8.1".parse()?;
+/// let tax = swiss.tax_on("10.00".parse()?, "CHF".parse()?);
+/// assert_eq!(tax, Some("0.81".parse()?));
+/// # Ok::<(), calculation::money::MoneyError>(())
+/// ```
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
+pub struct TaxRate(i64);
+
+const PERCENT_DIGITS: u32 = 4;
+
+impl TaxRate {
+    /// No tax.
+    pub const ZERO: Self = Self(0);
+
+    /// From a count of ten-thousandths of a percent.
+    pub const fn from_units(units: i64) -> Self {
+        Self(units)
+    }
+
+    /// The count of ten-thousandths of a percent.
+    pub const fn units(self) -> i64 {
+        self.0
+    }
+
+    /// The tax on the sum of all lines at this rate, rounded once, half-up, to the currency's minor
+    /// unit (EN 16931 BR-CO-17); nothing when it does not fit.
+    pub fn tax_on(self, taxable: Amount, currency: Currency) -> Option<Amount> {
+        let product = i128::from(taxable.micros()).checked_mul(self.0.into())?;
+        // A percent is a hundredth, a unit of the rate a ten-thousandth of that.
+        let micros_in_minor_unit = 10_i128.checked_pow(6_u32.checked_sub(currency.minor_digits().into())?)?;
+        let divisor = micros_in_minor_unit.checked_mul(1_000_000)?;
+        let minor_units = money::divide(product, divisor, RoundingMode::HalfUp)?;
+        let micros = minor_units.checked_mul(micros_in_minor_unit)?;
+        i64::try_from(micros).ok().map(Amount::from_micros)
+    }
+}
+
+impl FromStr for TaxRate {
+    type Err = MoneyError;
+
+    fn from_str(text: &str) -> Result<Self, MoneyError> {
+        money::parse_decimal(text, PERCENT_DIGITS).map(Self)
+    }
+}
+
+impl fmt::Display for TaxRate {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&money::decimal_text(self.0.into(), PERCENT_DIGITS, 0))
+    }
+}
+
+money::serde_as_text!(TaxRate);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn tax(rate: &str, taxable: &str, currency: &str) -> String {
+        let rate: TaxRate = rate.parse().unwrap();
+        rate.tax_on(taxable.parse().unwrap(), currency.parse().unwrap()).unwrap().to_string()
+    }
+
+    #[test]
+    fn tax_is_rounded_once_half_up() {
+        assert_eq!(tax("19", "100.00", "EUR"), "19.00");
+        assert_eq!(tax("19", "0.13", "EUR"), "0.02"); // 0.0247
+        assert_eq!(tax("5.5", "1.00", "EUR"), "0.06"); // 0.055
+        assert_eq!(tax("5.5", "-1.00", "EUR"), "-0.06");
+        assert_eq!(tax("10", "105", "JPY"), "11.00"); // 10.5 yen
+        assert_eq!(tax("0", "105", "EUR"), "0.00");
+    }
+}
