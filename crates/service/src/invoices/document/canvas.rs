@@ -15,6 +15,9 @@ use krilla::surface::Surface;
 use super::Colour;
 use super::text::Face;
 
+/// The smallest size at which a text is still one.
+const SMALLEST: f32 = 6.0;
+
 /// What a text looks like.
 #[derive(Clone, Copy)]
 pub(super) struct Style<'a> {
@@ -42,6 +45,15 @@ impl<'a> Canvas<'a> {
         let text = style.face.printable(text);
         let text = style.face.fit(&text, style.size, width);
         self.glyphs(style, x, baseline, &text);
+    }
+
+    /// Prints a text that one has to copy, such as an account number: before it is cut it is set
+    /// smaller, as long as it can be read.
+    pub(super) fn whole(&mut self, style: Style, x: f32, baseline: f32, width: f32, text: &str) {
+        let natural = style.face.width(&style.face.printable(text), style.size);
+        // A hair smaller than exact, so that no rounding makes it too wide after all.
+        let size = if natural > width { style.size * width / natural * 0.999 } else { style.size };
+        self.text(Style { size: size.max(SMALLEST), ..style }, x, baseline, width, text);
     }
 
     /// Prints lines that were already wrapped.

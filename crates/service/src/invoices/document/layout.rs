@@ -26,23 +26,24 @@ pub(super) const ADDRESS_TOP: f32 = 45.0 * MM;
 pub(super) const ADDRESS_WIDTH: f32 = 80.0 * MM;
 /// Where a sheet is folded to fit the envelope.
 pub(super) const FOLDS: [f32; 2] = [105.0 * MM, 210.0 * MM];
-const TABLE_TOP_FIRST: f32 = 122.0 * MM;
+const TABLE_TOP_FIRST: f32 = 115.0 * MM;
 const TABLE_TOP_NEXT: f32 = 32.0 * MM;
-pub(super) const FOOTER_TOP: f32 = PAGE_HEIGHT - 26.0 * MM;
-const TABLE_BOTTOM: f32 = FOOTER_TOP - 5.0 * MM;
+pub(super) const FOOTER_TOP: f32 = PAGE_HEIGHT - 24.0 * MM;
+const TABLE_BOTTOM: f32 = FOOTER_TOP - 4.0 * MM;
 
 pub(super) const TABLE_HEAD: f32 = 20.0;
 pub(super) const BODY: f32 = 9.0;
 pub(super) const SMALL: f32 = 8.0;
 pub(super) const LEADING: f32 = 11.5;
-pub(super) const PAYMENT_HEIGHT: f32 = 72.0;
+pub(super) const PAYMENT_HEIGHT: f32 = 70.0;
+pub(super) const PAYMENT_GAP: f32 = 16.0;
 const DESCRIPTION_LINES: usize = 3;
 
 /// The right edges of the columns after the description, which takes the rest.
 pub(super) struct Columns;
 
 impl Columns {
-    pub(super) const NET: f32 = RIGHT - 4.0;
+    pub(super) const NET: f32 = RIGHT;
     pub(super) const TAX_RATE: f32 = Self::NET - 72.0;
     pub(super) const INCLUDED: f32 = Self::TAX_RATE - 42.0;
     pub(super) const DURATION: f32 = Self::INCLUDED - 56.0;
@@ -94,7 +95,7 @@ impl Row<'_> {
             Self::Net => 25.0,
             Self::Tax(_) => 15.0,
             Self::Gross => 30.0,
-            Self::Payment => PAYMENT_HEIGHT + 22.0,
+            Self::Payment => PAYMENT_HEIGHT + PAYMENT_GAP,
         }
     }
 

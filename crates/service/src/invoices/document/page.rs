@@ -12,7 +12,7 @@ use calculation::money::Amount;
 use super::canvas::{Canvas, Style};
 use super::layout::{
     ADDRESS_TOP, ADDRESS_WIDTH, BODY, Columns, FOLDS, FOOTER_TOP, LEADING, LEFT, PAGE_HEIGHT, PAGE_WIDTH,
-    PAYMENT_HEIGHT, Page, RIGHT, Row, SIDE, SMALL, Sum, TABLE_HEAD,
+    PAYMENT_GAP, PAYMENT_HEIGHT, Page, RIGHT, Row, SIDE, SMALL, Sum, TABLE_HEAD,
 };
 use super::text::Faces;
 use super::words::{Words, duration, in_groups_of_four};
@@ -23,7 +23,7 @@ const GREY: Colour = Colour(0x5c, 0x65, 0x70);
 const HAIRLINE: Colour = Colour(0xd5, 0xda, 0xe0);
 const DRAFT_INK: Colour = Colour(0xf7, 0xdf, 0xdf);
 const TINY: f32 = 7.0;
-const FOOTER_LINES: usize = 4;
+const FOOTER_LINES: usize = 5;
 
 /// All that the drawing of one invoice needs to know.
 pub(super) struct Sheet<'a> {
@@ -37,14 +37,14 @@ impl Sheet<'_> {
     /// Draws one page; `number` counts from one.
     pub(super) fn draw(&self, canvas: &mut Canvas, page: &Page, number: usize, of: usize) {
         if self.invoice.number.is_none() {
-            let style = Style { size: 130.0, ..self.bold(DRAFT_INK) };
+            let style = self.bold(130.0, DRAFT_INK);
             canvas.across(style, (PAGE_WIDTH / 2.0, PAGE_HEIGHT / 2.0), 50.0, self.words.draft_mark);
         }
         canvas.area(self.brand.accent, (0.0, 0.0), (PAGE_WIDTH, 7.0));
         if number == 1 {
-            self.letterhead(canvas)
+            self.letterhead(canvas);
         } else {
-            self.running_head(canvas)
+            self.running_head(canvas);
         }
         if let Some(top) = page.table_head {
             self.table_head(canvas, top);
@@ -57,26 +57,33 @@ impl Sheet<'_> {
 
     /// What only the first page has: both parties, the facts and the title.
     fn letterhead(&self, canvas: &mut Canvas) {
-        let seller = &self.invoice.seller;
-        let name = Style { size: 18.0, ..self.bold(self.brand.accent_ink()) };
-        let printable = name.face.printable(&seller.name);
-        let lines = name.face.wrap(&printable, name.size, SIDE - LEFT - 14.0, 2);
-        canvas.lines(name, LEFT, 66.0, 21.0, &lines);
+        self.seller_name(canvas);
         self.seller_block(canvas);
         self.address(canvas);
         self.facts(canvas);
-        let title = Style { size: 20.0, ..self.bold(INK) };
-        canvas.text(title, LEFT, 305.0, RIGHT - LEFT, &title_of(self.invoice, self.words));
+        canvas.text(self.bold(20.0, INK), LEFT, 290.0, RIGHT - LEFT, &title_of(self.invoice, self.words));
         let period = self
             .words
             .period
             .replace("{first}", &self.words.date(self.invoice.period.first_day))
             .replace("{last}", &self.words.date(self.invoice.period.last_day))
             .replace("{zone}", &self.invoice.period.zone);
-        canvas.text(self.regular(10.0, GREY), LEFT, 322.0, RIGHT - LEFT, &period);
+        canvas.text(self.regular(10.0, GREY), LEFT, 306.0, RIGHT - LEFT, &period);
         for fold in FOLDS {
             canvas.rule(HAIRLINE, (11.0, 22.0), fold, 0.5);
         }
+    }
+
+    /// The operator's name, large, or less so where it is long.
+    fn seller_name(&self, canvas: &mut Canvas) {
+        let face = &self.faces.bold;
+        let name = face.printable(&self.invoice.seller.name);
+        let width = SIDE - LEFT - 14.0;
+        let fits = |size: &f32| face.wrap(&name, *size, width, 3).len() <= 2;
+        let size = [18.0, 14.0].into_iter().find(fits).unwrap_or(11.0);
+        let lines = face.wrap(&name, size, width, 3);
+        let style = self.bold(size, self.brand.accent_ink());
+        canvas.lines(style, LEFT, 66.0, size * 1.2, &lines);
     }
 
     fn seller_block(&self, canvas: &mut Canvas) {
@@ -126,20 +133,20 @@ impl Sheet<'_> {
         let mut at = ADDRESS_TOP + 26.0;
         for (label, value) in facts {
             canvas.text(self.regular(SMALL, GREY), SIDE, at, 84.0, label);
-            canvas.text(self.regular(BODY, INK), SIDE + 86.0, at, RIGHT - SIDE - 86.0, &value);
+            canvas.whole(self.regular(BODY, INK), SIDE + 86.0, at, RIGHT - SIDE - 86.0, &value);
             canvas.rule(HAIRLINE, (SIDE, RIGHT), at + 5.5, 0.5);
             at += 17.0;
         }
-        canvas.text(self.bold_sized(BODY, INK), SIDE, at + 3.0, 84.0, words.amount_due);
+        canvas.text(self.bold(BODY, INK), SIDE, at + 3.0, 84.0, words.amount_due);
         let total = words.money(invoice.gross, invoice.currency);
-        let style = self.bold_sized(13.0, self.brand.accent_ink());
+        let style = self.bold(13.0, self.brand.accent_ink());
         canvas.figure(style, RIGHT, at + 4.0, RIGHT - SIDE - 86.0, &total);
     }
 
     /// What the pages after the first begin with.
     fn running_head(&self, canvas: &mut Canvas) {
         let half = (RIGHT - LEFT) / 2.0 - 6.0;
-        let name = self.bold_sized(10.0, self.brand.accent_ink());
+        let name = self.bold(10.0, self.brand.accent_ink());
         canvas.text(name, LEFT, 56.0, half, &self.invoice.seller.name);
         let continued = self.words.continued.replace("{title}", &title_of(self.invoice, self.words));
         let style = self.regular(BODY, GREY);
@@ -150,7 +157,7 @@ impl Sheet<'_> {
     fn table_head(&self, canvas: &mut Canvas, top: f32) {
         let words = self.words;
         let baseline = top + 13.0;
-        let style = self.bold_sized(SMALL, self.brand.accent_ink());
+        let style = self.bold(SMALL, self.brand.accent_ink());
         canvas.text(style, LEFT, baseline, Columns::DESCRIPTION_WIDTH, words.description);
         let net = words.net.replace("{currency}", self.invoice.currency.code());
         let heads: [&str; 5] = [words.calls, words.duration, words.included, words.tax_rate, &net];
@@ -167,7 +174,7 @@ impl Sheet<'_> {
                     LineKind::Usage => words.usage,
                     LineKind::LateUsage => words.late_usage,
                 };
-                canvas.text(self.bold_sized(BODY, INK), LEFT, top + 16.5, RIGHT - LEFT, heading);
+                canvas.text(self.bold(BODY, INK), LEFT, top + 16.5, RIGHT - LEFT, heading);
             }
             Row::LateUsageNote(lines) => {
                 canvas.lines(self.regular(SMALL, GREY), LEFT, top + 8.5, 10.5, lines);
@@ -183,7 +190,7 @@ impl Sheet<'_> {
             }
             Row::Tax(tax) => self.tax(canvas, top, tax),
             Row::Gross => self.gross(canvas, top),
-            Row::Payment => self.payment(canvas, top + 22.0),
+            Row::Payment => self.payment(canvas, top + PAYMENT_GAP),
         }
     }
 
@@ -204,7 +211,7 @@ impl Sheet<'_> {
     }
 
     fn subtotal(&self, canvas: &mut Canvas, top: f32, sum: &Sum) {
-        let style = self.bold_sized(BODY, INK);
+        let style = self.bold(BODY, INK);
         let baseline = top + 11.5;
         canvas.text(style, LEFT, baseline, Columns::DESCRIPTION_WIDTH, self.words.subtotal);
         let net = self.words.amount(sum.net, self.invoice.currency);
@@ -218,8 +225,8 @@ impl Sheet<'_> {
 
     fn total(&self, canvas: &mut Canvas, baseline: f32, label: &str, amount: Amount) {
         canvas.text(self.regular(BODY, INK), SIDE - 50.0, baseline, 150.0, label);
-        let text = self.words.amount(amount, self.invoice.currency);
-        canvas.figure(self.regular(BODY, INK), Columns::NET, baseline, 90.0, &text);
+        let text = self.words.money(amount, self.invoice.currency);
+        canvas.figure(self.regular(BODY, INK), Columns::NET, baseline, 110.0, &text);
     }
 
     fn tax(&self, canvas: &mut Canvas, top: f32, tax: &TaxLine) {
@@ -234,9 +241,9 @@ impl Sheet<'_> {
     fn gross(&self, canvas: &mut Canvas, top: f32) {
         let from = SIDE - 50.0;
         canvas.rule(INK, (from, RIGHT), top + 3.0, 0.7);
-        canvas.text(self.bold_sized(11.0, INK), from, top + 19.0, 100.0, self.words.gross_total);
+        canvas.text(self.bold(11.0, INK), from, top + 19.0, 100.0, self.words.gross_total);
         let text = self.words.money(self.invoice.gross, self.invoice.currency);
-        canvas.figure(self.bold_sized(11.0, INK), Columns::NET, top + 19.0, 130.0, &text);
+        canvas.figure(self.bold(11.0, INK), Columns::NET, top + 19.0, 130.0, &text);
         canvas.rule(INK, (from, RIGHT), top + 26.0, 0.7);
     }
 
@@ -247,30 +254,37 @@ impl Sheet<'_> {
         canvas.area(self.brand.accent, (LEFT, top), (3.0, PAYMENT_HEIGHT));
         let left = LEFT + 14.0;
         let Some(number) = &invoice.number else {
-            let style = self.bold_sized(BODY, INK);
-            return canvas.text(style, left, top + 40.0, RIGHT - left, words.draft_is_not_payable);
+            let style = self.bold(BODY, INK);
+            return canvas.text(style, left, top + 37.0, RIGHT - left, words.draft_is_not_payable);
         };
         if invoice.gross <= Amount::ZERO {
             let sentence =
                 if invoice.gross < Amount::ZERO { words.in_your_favour } else { words.nothing_to_pay };
-            return canvas.text(self.bold_sized(BODY, INK), left, top + 40.0, RIGHT - left, sentence);
+            return canvas.text(self.bold(BODY, INK), left, top + 37.0, RIGHT - left, sentence);
         }
         let sentence = words
             .please_pay
             .replace("{amount}", &words.money(invoice.gross, invoice.currency))
             .replace("{date}", &words.date(invoice.due_on));
-        canvas.text(self.bold_sized(10.0, INK), left, top + 21.0, RIGHT - left - 10.0, &sentence);
+        canvas.text(self.bold(10.0, INK), left, top + 20.0, RIGHT - left - 10.0, &sentence);
         let iban = in_groups_of_four(invoice.seller.iban.as_deref().unwrap_or_default());
         let columns = [
-            (words.payee, invoice.seller.name.as_str(), 132.0),
-            (words.iban, iban.as_str(), 168.0),
-            (words.reference, number.as_str(), 76.0),
-            (words.due_on, &words.date(invoice.due_on), 76.0),
+            (words.payee, invoice.seller.name.as_str(), 124.0),
+            (words.iban, iban.as_str(), 154.0),
+            (words.reference, number.as_str(), 85.0),
+            (words.due_on, &words.date(invoice.due_on), RIGHT - left - 363.0),
         ];
         let mut x = left;
         for (label, value, width) in columns.into_iter().filter(|(_, value, _)| !value.is_empty()) {
-            canvas.text(self.regular(TINY, GREY), x, top + 41.0, width - 8.0, label);
-            canvas.text(self.regular(BODY, INK), x, top + 54.0, width - 8.0, value);
+            canvas.text(self.regular(TINY, GREY), x, top + 39.0, width - 6.0, label);
+            let style = self.regular(BODY, INK);
+            // A reference is copied as one word: rather small than broken.
+            if value.contains(' ') {
+                let lines = style.face.wrap(&style.face.printable(value), style.size, width - 6.0, 2);
+                canvas.lines(style, x, top + 51.0, 10.5, &lines);
+            } else {
+                canvas.whole(style, x, top + 51.0, width - 6.0, value);
+            }
             x += width;
         }
     }
@@ -284,12 +298,13 @@ impl Sheet<'_> {
         who.extend(self.vat_id());
         who.retain(|part| !part.is_empty());
         let style = self.regular(TINY, GREY);
-        let lines = std::iter::once(who.join(" · ")).chain(self.brand.footer.iter().cloned());
-        let mut at = FOOTER_TOP + 13.0;
-        for line in lines.take(FOOTER_LINES) {
-            canvas.text(style, LEFT, at, RIGHT - LEFT - 76.0, &line);
-            at += 9.5;
-        }
+        let width = RIGHT - LEFT - 76.0;
+        let mut lines = style.face.wrap(&style.face.printable(&who.join(" · ")), style.size, width, 2);
+        let own = self.brand.footer.iter().map(|line| style.face.printable(line));
+        lines.extend(
+            own.map(|line| style.face.fit(&line, style.size, width)).take(FOOTER_LINES - lines.len()),
+        );
+        canvas.lines(style, LEFT, FOOTER_TOP + 13.0, 9.5, &lines);
         let page = self.words.page.replace("{n}", &number.to_string()).replace("{m}", &of.to_string());
         canvas.figure(style, RIGHT, FOOTER_TOP + 13.0, 66.0, &page);
     }
@@ -308,12 +323,8 @@ impl Sheet<'_> {
         Style { face: &self.faces.regular, size, colour }
     }
 
-    fn bold_sized(&self, size: f32, colour: Colour) -> Style<'_> {
+    fn bold(&self, size: f32, colour: Colour) -> Style<'_> {
         Style { face: &self.faces.bold, size, colour }
-    }
-
-    fn bold(&self, colour: Colour) -> Style<'_> {
-        self.bold_sized(BODY, colour)
     }
 }
 

@@ -78,7 +78,7 @@ pub(super) static ENGLISH: Words = Words {
     tax_rate: "VAT",
     net: "Net {currency}",
     fees: "Fees",
-    usage: "Calls",
+    usage: "Calls by destination",
     late_usage: "Calls of earlier months",
     late_usage_note: "Their records reached us after the invoice of their month was closed, so they are charged here.",
     subtotal: "Subtotal",
