@@ -380,9 +380,12 @@ impl FromStr for Price {
 
 /// Reads `-12.34` as a count of 10^-`digits`, refusing what it would have to guess or cut.
 pub(crate) fn parse_decimal(text: &str, digits: u32) -> Result<i64, MoneyError> {
-    let not_decimal = || match text.contains(',') {
-        true => MoneyError::DecimalComma(text.into()),
-        false => MoneyError::NotDecimal(text.into()),
+    let not_decimal = || {
+        if text.contains(',') {
+            MoneyError::DecimalComma(text.into())
+        } else {
+            MoneyError::NotDecimal(text.into())
+        }
     };
     let (negative, plain) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
