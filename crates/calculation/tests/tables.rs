@@ -57,14 +57,15 @@ fn cdr_cases() {
 
 fn cdr_feed(text: &str) -> Feed {
     let mut words = text.split(' ');
-    let mut feed = Feed::new(words.next().unwrap().parse().unwrap());
+    let mut feed =
+        Feed::new(words.next().and_then(|name| name.parse().ok()).expect("a feed begins with its format"));
     for word in words {
-        match word.split_once('=').unwrap() {
-            ("zone", name) => feed.zone = TimeZone::get(name).unwrap(),
+        match word.split_once('=').expect("a setting is name=value") {
+            ("zone", name) => feed.zone = TimeZone::get(name).expect("the zone exists"),
             ("trunk", name) => feed.trunks.push(name.into()),
             ("seventeenth", "userfield") => feed.seventeenth = Seventeenth::UserField,
             ("map", pair) => {
-                let (ours, theirs) = pair.split_once('<').unwrap();
+                let (ours, theirs) = pair.split_once('<').expect("a map is ours<theirs");
                 feed.columns.push((ours.into(), theirs.into()));
             }
             _ => panic!("no such setting: {word}"),

@@ -121,8 +121,8 @@ impl Table {
         let mut columns = vec![None; header.width()];
         let mut has = [false; READ.len()];
         for (slot, ((ours, others), has)) in READ.iter().zip(&mut has).enumerate() {
-            let names = std::iter::once(ours).chain(*others);
-            let place = names.filter_map(|name| header.find(name)).next();
+            let mut names = std::iter::once(ours).chain(*others);
+            let place = names.find_map(|name| header.find(name));
             if let Some(column) = place.and_then(|place| columns.get_mut(place)) {
                 *column = Some(slot);
                 *has = true;
@@ -270,7 +270,7 @@ fn read<'l>(mut row: Row<'l>, switch: Switch, has_answer: bool) -> Result<Cdr<'l
     let (call_id, record_id) = ids(&mut row, charged)?;
     Ok(Cdr {
         record_id: limited(record_id, "record_id")?,
-        call_id: limited(call_id, "call_id")?,
+        call_id, // part of the record id, so within its limit
         account_ref: filled(limited(row.take(ACCOUNTCODE), name(ACCOUNTCODE))?),
         direction,
         charged_party: ChargedParty::Calling,

@@ -1,10 +1,13 @@
 //! Which column of a file holds which field? The first line and the operator's column map say it.
 
-use super::line::{self, malformed, shown};
+use super::line::{self, columns_differ, malformed, shown};
 use super::{Flaw, Reason};
 
 /// How many column names a message lists.
 const LISTED_NAMES: usize = 40;
+
+/// More columns than any system exports; a line of commas is not worth the memory.
+const MOST_COLUMNS: usize = 1_000;
 
 /// The columns of a file in their order, under our names where the operator mapped them.
 #[derive(Debug)]
@@ -21,7 +24,14 @@ impl Header {
         is_ours: impl Fn(&str) -> bool,
     ) -> Result<Self, Flaw> {
         let mut found = Vec::new();
-        line::split(line::text(first_line)?, |_, cell| found.push(cell.text().trim().to_owned()))?;
+        let count = line::split(line::text(first_line)?, |column, cell| {
+            if column < MOST_COLUMNS {
+                found.push(cell.text().trim().to_owned());
+            }
+        })?;
+        if count > MOST_COLUMNS {
+            return Err(columns_differ(count, &format!("a header may have {MOST_COLUMNS}")));
+        }
         let mut header = Self { names: found.iter().map(|name| name.to_lowercase()).collect(), found };
         header.rename(map, is_ours)?;
         header.refuse_twins()?;
