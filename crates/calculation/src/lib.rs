@@ -11,6 +11,9 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
 
 pub mod cdr;
+pub mod emergency;
 pub mod invoice;
 pub mod money;
+pub mod phone_number;
 pub mod tax;
+pub mod zone;
