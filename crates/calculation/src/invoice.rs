@@ -4,6 +4,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
 
+use std::collections::BTreeMap;
+
 use crate::money::{Amount, Currency};
 use crate::tax::TaxRate;
 
@@ -117,4 +119,101 @@ pub struct TaxLine {
     pub taxable: Amount,
     /// The tax on it, rounded half-up to the minor unit.
     pub tax: Amount,
+}
+
+/// What an invoice comes to: tax by rate and the three totals.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Totals {
+    /// Tax, one line for each rate, lowest first.
+    pub taxes: Vec<TaxLine>,
+    /// The sum of the lines.
+    pub net: Amount,
+    /// The sum of the tax lines.
+    pub tax: Amount,
+    /// What is to be paid.
+    pub gross: Amount,
+}
+
+/// Adds up lines and computes the tax once for each rate, on the sum of that rate's lines (EN 16931,
+/// BR-CO-10 to BR-CO-17); nothing when a sum does not fit.
+///
+/// ```
+/// # use calculation::invoice::{InvoiceLine, LineKind, totals};
+/// let line = |net: &str| InvoiceLine {
+///     kind: LineKind::Usage, description: String::new(), calls: 1, seconds: 60, included_seconds: 0,
+///     net: net.parse().unwrap(), tax_rate: "19".parse().unwrap(),
+/// };
+/// // Three lines of 0.03: taxed each 0.01, but taxed together 0.09 × 19 % = 0.0171.
+/// let sum = totals(&[line("0.03"), line("0.03"), line("0.03")], "EUR".parse()?).unwrap();
+/// assert_eq!((sum.net, sum.tax, sum.gross), ("0.09".parse()?, "0.02".parse()?, "0.11".parse()?));
+/// # Ok::<(), calculation::money::MoneyError>(())
+/// ```
+pub fn totals(lines: &[InvoiceLine], currency: Currency) -> Option<Totals> {
+    let mut by_rate: BTreeMap<TaxRate, Amount> = BTreeMap::new();
+    for line in lines {
+        let taxable = by_rate.entry(line.tax_rate).or_default();
+        *taxable = taxable.checked_add(line.net)?;
+    }
+    let taxes = by_rate
+        .into_iter()
+        .map(|(rate, taxable)| Some(TaxLine { rate, taxable, tax: rate.tax_on(taxable, currency)? }))
+        .collect::<Option<Vec<_>>>()?;
+    let net = Amount::sum(lines.iter().map(|line| line.net))?;
+    let tax = Amount::sum(taxes.iter().map(|line| line.tax))?;
+    Some(Totals { taxes, net, tax, gross: net.checked_add(tax)? })
+}
+
+/// The usage of one period to one destination, added up from its charges.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    /// The destination's name.
+    pub destination: String,
+    /// Whether the calls belong to an earlier, already invoiced period.
+    pub late: bool,
+    /// How many calls.
+    pub calls: u64,
+    /// Billed seconds, included ones too.
+    pub seconds: u64,
+    /// How many of them were included.
+    pub included_seconds: u64,
+    /// The exact sum of the charges, each already rounded once.
+    pub amount: Amount,
+}
+
+/// The lines of an invoice: fees in the order given, then usage by destination, late usage last.
+///
+/// Each usage line is the sum of its charges, rounded half-up to the currency's minor unit.
+pub fn lines(
+    fees: &[(String, Amount)],
+    usage: &[Usage],
+    tax_rate: TaxRate,
+    currency: Currency,
+) -> Option<Vec<InvoiceLine>> {
+    let fee = |(description, net): &(String, Amount)| {
+        Some(InvoiceLine {
+            kind: LineKind::Fee,
+            description: description.clone(),
+            calls: 0,
+            seconds: 0,
+            included_seconds: 0,
+            net: net.to_minor_unit(currency)?,
+            tax_rate,
+        })
+    };
+    let line = |usage: &Usage| {
+        Some(InvoiceLine {
+            kind: if usage.late { LineKind::LateUsage } else { LineKind::Usage },
+            description: usage.destination.clone(),
+            calls: usage.calls,
+            seconds: usage.seconds,
+            included_seconds: usage.included_seconds,
+            net: usage.amount.to_minor_unit(currency)?,
+            tax_rate,
+        })
+    };
+    let mut usage_lines = usage.iter().map(line).collect::<Option<Vec<_>>>()?;
+    usage_lines.sort_by(|one, other| (one.kind, &one.description).cmp(&(other.kind, &other.description)));
+    let mut lines = fees.iter().map(fee).collect::<Option<Vec<_>>>()?;
+    lines.append(&mut usage_lines);
+    Some(lines)
 }

@@ -10,10 +10,15 @@
 #![warn(missing_docs)]
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
 
+pub mod allowance;
+pub mod call;
 pub mod cdr;
 pub mod emergency;
 pub mod invoice;
 pub mod money;
+pub mod period;
 pub mod phone_number;
+pub mod rating;
+pub mod tariff;
 pub mod tax;
 pub mod zone;

@@ -7,7 +7,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// An amount of money: a count of millionths of one currency unit.
 ///
@@ -380,9 +380,12 @@ impl FromStr for Price {
 
 /// Reads `-12.34` as a count of 10^-`digits`, refusing what it would have to guess or cut.
 pub(crate) fn parse_decimal(text: &str, digits: u32) -> Result<i64, MoneyError> {
-    let not_decimal = || match text.contains(',') {
-        true => MoneyError::DecimalComma(text.into()),
-        false => MoneyError::NotDecimal(text.into()),
+    let not_decimal = || {
+        if text.contains(',') {
+            MoneyError::DecimalComma(text.into())
+        } else {
+            MoneyError::NotDecimal(text.into())
+        }
     };
     let (negative, plain) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     let (whole, fraction) = plain.split_once('.').unwrap_or((plain, ""));
@@ -430,13 +433,13 @@ pub(crate) fn decimal_text(count: i128, digits: u32, least: u32) -> String {
 /// Serialises a type as its text and reads it back, as money and dates go in JSON.
 macro_rules! serde_as_text {
     ($($kind:ty),+) => {$(
-        impl Serialize for $kind {
-            fn serialize<S: Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+        impl serde::Serialize for $kind {
+            fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
                 out.collect_str(self)
             }
         }
-        impl<'de> Deserialize<'de> for $kind {
-            fn deserialize<D: Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+        impl<'de> serde::Deserialize<'de> for $kind {
+            fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
                 let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
                 text.parse().map_err(serde::de::Error::custom)
             }

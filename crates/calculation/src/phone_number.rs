@@ -9,7 +9,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use rlibphonenumber::{CountryCodeSource, PHONE_NUMBER_UTIL, PhoneNumber, PhoneNumberFormat};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::emergency;
 use crate::money::serde_as_text;

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::money::{self, Amount, Currency, MoneyError, RoundingMode};
 
 /// A tax rate: a count of ten-thousandths of a percent, so that 8.1 % and 5.5 % are exact.

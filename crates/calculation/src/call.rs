@@ -1,0 +1,255 @@
+//! What is billable about a record?
+//!
+//! Only an answered, outbound call with seconds in it is charged. What contradicts itself is a [`Flaw`];
+//! what is sound but costs nothing is [`Free`], kept for the history.
+
+use jiff::{Timestamp, ToSpan};
+
+use crate::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Reason, Service};
+
+/// What a sound record comes to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is to be charged.
+    Billable(Billable),
+    /// It costs nothing, and why.
+    Free(Free),
+}
+
+/// The part of a call that is charged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Billable {
+    /// When it was answered: this instant chooses tariff, rate, time band and month.
+    pub answered_at: Timestamp,
+    /// Seconds of talk, a started second counted whole.
+    pub talk_seconds: u32,
+}
+
+/// Why a call costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Free {
+    /// Nobody answered.
+    NotAnswered,
+    /// Answered and ended within the same instant.
+    ZeroSeconds,
+    /// The subscriber was called and does not pay for that.
+    Inbound,
+    /// It never left the operator's switch.
+    Internal,
+    /// An emergency call.
+    Emergency,
+}
+
+impl Free {
+    /// The stable code, as stored and as the API shows it.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NotAnswered => "not_answered",
+            Self::ZeroSeconds => "zero_seconds",
+            Self::Inbound => "inbound",
+            Self::Internal => "internal",
+            Self::Emergency => "emergency",
+        }
+    }
+}
+
+/// What no sound call exceeds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Limits {
+    /// The longest talk, in seconds; a longer one is suspended.
+    pub longest_call_seconds: u32,
+    /// How far a switch's clock may run ahead of ours, in seconds.
+    pub clock_skew_seconds: u32,
+}
+
+impl Default for Limits {
+    /// A day of talk, five minutes of clock skew.
+    fn default() -> Self {
+        Self { longest_call_seconds: 86_400, clock_skew_seconds: 300 }
+    }
+}
+
+const MILLISECONDS: i64 = 1_000;
+
+/// Judges a record: is it sound, and if so, is it to be charged?
+///
+/// Where the switch's own `billsec` and its times disagree by more than a second, the lower of the two
+/// counts: the customer is never charged for seconds that one of them denies.
+pub fn judge(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<Verdict, Flaw> {
+    if cdr.service != Service::Voice {
+        let message = "only voice calls are charged: remove the record or rate it elsewhere";
+        return Err(Flaw::new(Reason::UnsupportedRecord, "service", message));
+    }
+    check_times(cdr, now, limits)?;
+    let talk_ms = talk_milliseconds(cdr, limits)?;
+    let answered = cdr.answer.filter(|_| cdr.disposition == Disposition::Answered);
+    let Some(answered_at) = answered else {
+        return Ok(Verdict::Free(Free::NotAnswered));
+    };
+    match cdr.direction {
+        Direction::Internal => return Ok(Verdict::Free(Free::Internal)),
+        Direction::Inbound if cdr.charged_party != ChargedParty::Called => {
+            return Ok(Verdict::Free(Free::Inbound));
+        }
+        Direction::Inbound | Direction::Outbound => {}
+    }
+    let talk_seconds = talk_ms.saturating_add(MILLISECONDS.saturating_sub(1)).checked_div(MILLISECONDS);
+    match talk_seconds.and_then(|seconds| u32::try_from(seconds).ok()) {
+        Some(0) | None => Ok(Verdict::Free(Free::ZeroSeconds)),
+        Some(talk_seconds) => Ok(Verdict::Billable(Billable { answered_at, talk_seconds })),
+    }
+}
+
+fn check_times(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<(), Flaw> {
+    let impossible = |field, message: String| Err(Flaw::new(Reason::ImpossibleTimes, field, message));
+    if cdr.end < cdr.start {
+        return impossible("end_time", format!("the end {} lies before the start {}", cdr.end, cdr.start));
+    }
+    if let Some(answer) = cdr.answer {
+        if answer < cdr.start {
+            return impossible("answer_time", format!("answered {answer}, before the start {}", cdr.start));
+        }
+        if cdr.end < answer {
+            return impossible("end_time", format!("the end {} lies before the answer {answer}", cdr.end));
+        }
+    }
+    let latest = now.saturating_add(i64::from(limits.clock_skew_seconds).seconds());
+    if latest.is_ok_and(|latest| cdr.start > latest) {
+        let message =
+            format!("the call starts {}, in the future: check the switch's clock and zone", cdr.start);
+        return Err(Flaw::new(Reason::InFuture, "start_time", message));
+    }
+    Ok(())
+}
+
+/// The talk in milliseconds, or what is wrong with the durations.
+fn talk_milliseconds(cdr: &Cdr<'_>, limits: Limits) -> Result<i64, Flaw> {
+    let impossible = |field, message: String| Err(Flaw::new(Reason::ImpossibleDuration, field, message));
+    for (field, value) in [("duration", cdr.duration_ms), ("billsec", cdr.billsec_ms)] {
+        if value.is_some_and(|milliseconds| milliseconds < 0) {
+            return impossible(field, "a duration below zero".to_owned());
+        }
+    }
+    if let (Some(billsec), Some(duration)) = (cdr.billsec_ms, cdr.duration_ms)
+        && billsec > duration.saturating_add(MILLISECONDS)
+    {
+        let message = format!("{billsec} ms of talk in a call of {duration} ms");
+        return impossible("billsec", message);
+    }
+    let by_times = cdr.answer.map_or(0, |answer| milliseconds_between(answer, cdr.end));
+    let talk = match cdr.billsec_ms {
+        Some(billsec) if cdr.answer.is_some() && billsec.abs_diff(by_times) > 1_000 => billsec.min(by_times),
+        Some(billsec) => billsec,
+        None => by_times,
+    };
+    let longest = i64::from(limits.longest_call_seconds).saturating_mul(MILLISECONDS);
+    if talk > longest {
+        let message = format!("a talk of {talk} ms is longer than a call may be ({longest} ms)");
+        return impossible("billsec", message);
+    }
+    Ok(talk)
+}
+
+fn milliseconds_between(from: Timestamp, to: Timestamp) -> i64 {
+    to.as_millisecond().saturating_sub(from.as_millisecond())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::borrow::Cow;
+
+    use super::*;
+
+    const NOW: &str = "2026-11-01T00:00:00Z";
+
+    fn at(time: &str) -> Timestamp {
+        format!("2026-10-05T{time}Z").parse().unwrap()
+    }
+
+    /// Rings at 10:00:00, answered at 10:00:05, ends at 10:01:05.
+    fn answered_call() -> Cdr<'static> {
+        Cdr {
+            record_id: Cow::Borrowed("r1"),
+            call_id: Cow::Borrowed("c1"),
+            account_ref: None,
+            direction: Direction::Outbound,
+            charged_party: ChargedParty::Calling,
+            calling_number: Cow::Borrowed("+4930123456"),
+            called_number: Cow::Borrowed("+442079460000"),
+            redirecting_number: None,
+            service: Service::Voice,
+            start: at("10:00:00"),
+            answer: Some(at("10:00:05")),
+            end: at("10:01:05"),
+            duration_ms: Some(65_000),
+            billsec_ms: Some(60_000),
+            disposition: Disposition::Answered,
+        }
+    }
+
+    fn verdict(change: impl FnOnce(&mut Cdr<'static>)) -> Result<Verdict, (Reason, &'static str)> {
+        let mut cdr = answered_call();
+        change(&mut cdr);
+        judge(&cdr, NOW.parse().unwrap(), Limits::default()).map_err(|flaw| (flaw.reason, flaw.field))
+    }
+
+    fn talk(change: impl FnOnce(&mut Cdr<'static>)) -> Option<u32> {
+        match verdict(change) {
+            Ok(Verdict::Billable(billable)) => Some(billable.talk_seconds),
+            _ => None,
+        }
+    }
+
+    #[test]
+    fn an_answered_outbound_call_is_billable_by_the_second() {
+        assert_eq!(talk(|_| ()), Some(60));
+        assert_eq!(talk(|cdr| cdr.billsec_ms = Some(60_001)), Some(61));
+        assert_eq!(talk(|cdr| cdr.billsec_ms = None), Some(60));
+    }
+
+    #[test]
+    fn when_the_switch_contradicts_itself_the_lower_duration_counts() {
+        assert_eq!(talk(|cdr| cdr.billsec_ms = Some(61_000)), Some(61)); // truncation: as sent
+        assert_eq!(talk(|cdr| cdr.billsec_ms = Some(65_000)), Some(60));
+        assert_eq!(talk(|cdr| cdr.billsec_ms = Some(50_000)), Some(50));
+    }
+
+    #[test]
+    fn what_nobody_answered_or_nobody_paid_for_is_free() {
+        let free = |free| Ok(Verdict::Free(free));
+        assert_eq!(verdict(|cdr| cdr.disposition = Disposition::NoAnswer), free(Free::NotAnswered));
+        assert_eq!(verdict(|cdr| cdr.answer = None), free(Free::NotAnswered));
+        assert_eq!(verdict(|cdr| cdr.billsec_ms = Some(0)), free(Free::ZeroSeconds));
+        assert_eq!(verdict(|cdr| cdr.direction = Direction::Inbound), free(Free::Inbound));
+        assert_eq!(verdict(|cdr| cdr.direction = Direction::Internal), free(Free::Internal));
+        let toll_free = talk(|cdr| {
+            cdr.direction = Direction::Inbound;
+            cdr.charged_party = ChargedParty::Called;
+        });
+        assert_eq!(toll_free, Some(60));
+    }
+
+    #[test]
+    fn what_contradicts_itself_is_suspended() {
+        use Reason::{ImpossibleDuration, ImpossibleTimes, InFuture, UnsupportedRecord};
+        assert_eq!(verdict(|cdr| cdr.end = at("09:00:00")), Err((ImpossibleTimes, "end_time")));
+        assert_eq!(verdict(|cdr| cdr.end = at("10:00:02")), Err((ImpossibleTimes, "end_time")));
+        assert_eq!(verdict(|cdr| cdr.answer = Some(at("09:59:59"))), Err((ImpossibleTimes, "answer_time")));
+        assert_eq!(verdict(|cdr| cdr.billsec_ms = Some(-1)), Err((ImpossibleDuration, "billsec")));
+        assert_eq!(verdict(|cdr| cdr.duration_ms = Some(-1)), Err((ImpossibleDuration, "duration")));
+        assert_eq!(verdict(|cdr| cdr.duration_ms = Some(30_000)), Err((ImpossibleDuration, "billsec")));
+        assert_eq!(verdict(|cdr| cdr.service = Service::Sms), Err((UnsupportedRecord, "service")));
+        let too_long = verdict(|cdr| {
+            cdr.end = "2026-10-06T11:00:00Z".parse().unwrap();
+            cdr.duration_ms = None;
+            cdr.billsec_ms = None;
+        });
+        assert_eq!(too_long, Err((ImpossibleDuration, "billsec")));
+        let future = verdict(|cdr| {
+            cdr.start = "2026-11-01T00:05:01Z".parse().unwrap();
+            cdr.answer = None;
+            cdr.end = cdr.start;
+        });
+        assert_eq!(future, Err((InFuture, "start_time")));
+    }
+}

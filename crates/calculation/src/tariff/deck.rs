@@ -1,0 +1,619 @@
+//! What prices does a rate deck file hold?
+//!
+//! A deck is CSV with a header row. Our own column names and those of common decks are understood; a
+//! column nobody named is refused, for it might hold a price. A deck with any fault is refused whole,
+//! with every fault listed by line: half a price list charges wrongly.
+
+use std::collections::BTreeMap;
+
+use csv::StringRecord;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use super::{Increments, Prefix, Rate, Step, Tariff, Terms, check, check_terms};
+use crate::money::{Amount, Price};
+use crate::period;
+
+/// Which column is which, where the header's names are not understood.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Columns {
+    /// Our name and the header's, such as `("rate_per_min", "cost_per_min")`.
+    pub named: Vec<(String, String)>,
+    /// Names in the header that are to be left out.
+    pub ignored: Vec<String>,
+}
+
+/// One thing wrong with a deck, with the line it stands on.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, thiserror::Error)]
+#[error("line {line}, {field}: {message}")]
+pub struct Fault {
+    /// The line of the file, from 1.
+    pub line: u64,
+    /// The column, by our name.
+    pub field: &'static str,
+    /// What is wrong and what to do about it.
+    pub message: String,
+}
+
+/// Our column names, each with the names that common decks give it.
+const COLUMNS: [(&str, &[&str]); 16] = [
+    ("prefix", &["code", "dialprefix", "dial prefix", "destination prefixes", "prefixes", "dst code"]),
+    ("destination", &["description", "code name", "destination name", "name"]),
+    (
+        "rate_per_min",
+        &["cost per min", "cost/min", "price / min", "rate", "price", "price n", "rate cost", "rateinitial"],
+    ),
+    ("first_rate_per_min", &["price 1"]),
+    (
+        "connection_charge",
+        &["connect cost", "connection cost", "connectcharge", "price per call", "setup fee", "sf"],
+    ),
+    ("initial_increment", &["initblock", "interval 1", "rate minimum", "min"]),
+    ("increment", &["billingblock", "interval n", "increment s", "rate increment", "int"]),
+    ("increments", &["billing", "billing increments"]),
+    ("min_charge", &["minimum charge"]),
+    ("step_from", &[]),
+    ("step_to", &[]),
+    ("time_band", &["time profile"]),
+    ("effective_from", &["effective date", "effective"]),
+    ("effective_to", &["end date"]),
+    ("status", &[]),
+    ("currency", &[]),
+];
+
+/// No deck spells out longer prefixes; what is longer was damaged on its way.
+const LONGEST_PREFIX: usize = 12;
+const PREFIXES_A_RANGE: u64 = 1_000;
+
+/// Reads a deck under the terms of its tariff, or lists all that is wrong with it.
+///
+/// ```
+/// use calculation::tariff::deck::{self, Columns};
+/// let terms = serde_json::from_str(
+///     r#"{"currency": "USD", "rounding": {"digits": 6, "mode": "up"}, "increments": "60/60"}"#)?;
+/// let damaged = "Code,Destination,Rate\n4.95E+12,Germany,\"0,02\"\n";
+/// let faults = deck::read(terms, damaged.as_bytes(), &Columns::default()).unwrap_err();
+/// assert_eq!(faults.len(), 2);
+/// assert_eq!((faults[0].line, faults[0].field), (2, "prefix"));
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+pub fn read(terms: Terms, file: &[u8], columns: &Columns) -> Result<Tariff, Vec<Fault>> {
+    let rates = read_rates(&terms, file, columns)?;
+    Ok(Tariff::new(terms, rates))
+}
+
+fn read_rates(terms: &Terms, file: &[u8], columns: &Columns) -> Result<Vec<Rate>, Vec<Fault>> {
+    let mut faults: Vec<Fault> =
+        check_terms(terms).into_iter().map(|message| Fault { line: 0, field: "terms", message }).collect();
+    let text = file.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file);
+    let header_line = text.split(|byte| *byte == b'\n').next().unwrap_or_default();
+    let semicolons = header_line.contains(&b';') && !header_line.contains(&b',');
+    let mut reader = csv::ReaderBuilder::new()
+        .delimiter(if semicolons { b';' } else { b',' })
+        .flexible(true)
+        .from_reader(text);
+    let header = match reader.headers() {
+        Ok(header) => header.clone(),
+        Err(error) => return Err(vec![Fault { line: 1, field: "header", message: error.to_string() }]),
+    };
+    let layout = match Layout::new(&header, columns) {
+        Ok(layout) => layout,
+        Err(mut header_faults) => {
+            faults.append(&mut header_faults);
+            return Err(faults);
+        }
+    };
+    let mut rows = Vec::new();
+    for record in reader.records() {
+        match record {
+            Ok(record) => layout.read_row(terms, &record, &mut rows, &mut faults),
+            Err(error) => {
+                let line = error.position().map_or(0, csv::Position::line);
+                faults.push(Fault { line, field: "line", message: error.to_string() });
+            }
+        }
+    }
+    let (rates, lines) = join_steps(rows, &mut faults);
+    if rates.is_empty() && faults.is_empty() {
+        faults.push(Fault { line: 1, field: "line", message: "the deck holds no rates".to_owned() });
+    }
+    for (position, message) in check(terms, &rates) {
+        let line = lines.get(position).copied().unwrap_or_default();
+        faults.push(Fault { line, field: "prefix", message });
+    }
+    faults.sort();
+    if faults.is_empty() { Ok(rates) } else { Err(faults) }
+}
+
+/// Where in a record each of our columns stands.
+struct Layout {
+    positions: BTreeMap<&'static str, usize>,
+    width: usize,
+}
+
+impl Layout {
+    fn new(header: &StringRecord, columns: &Columns) -> Result<Self, Vec<Fault>> {
+        let mut positions = BTreeMap::new();
+        let mut faults = Vec::new();
+        let mut fault = |message: String| faults.push(Fault { line: 1, field: "header", message });
+        for (ours, theirs) in &columns.named {
+            if !COLUMNS.iter().any(|(name, _)| name == ours) {
+                fault(format!("`{ours}` is none of our columns: {}", our_columns()));
+            }
+            if !header.iter().any(|name| name == theirs) {
+                fault(format!("column `{theirs}`, mapped to {ours}, is not in the header"));
+            }
+        }
+        for (position, name) in header.iter().enumerate() {
+            if columns.ignored.iter().any(|ignored| ignored == name) {
+                continue;
+            }
+            let Some(ours) = our_name(name, columns) else {
+                fault(format!("column `{name}` is not understood: map it to one of ours or ignore it"));
+                continue;
+            };
+            if positions.insert(ours, position).is_some() {
+                fault(format!("two columns are both {ours}: map or ignore one of them"));
+            }
+        }
+        for required in ["prefix", "destination", "rate_per_min"] {
+            if !positions.contains_key(required) {
+                fault(format!("no column is {required}: name the one that is"));
+            }
+        }
+        if faults.is_empty() { Ok(Self { positions, width: header.len() }) } else { Err(faults) }
+    }
+
+    fn read_row(&self, terms: &Terms, record: &StringRecord, rows: &mut Vec<Row>, faults: &mut Vec<Fault>) {
+        let line = record.position().map_or(0, csv::Position::line);
+        if record.len() != self.width {
+            let message = format!("{} columns where the header has {}", record.len(), self.width);
+            faults.push(Fault { line, field: "line", message });
+            return;
+        }
+        let mut cells = Cells { layout: self, record, line, faults };
+        let fault_count = cells.faults.len();
+        let prefixes = cells.prefixes();
+        let first_price: Option<Price> = cells.optional("first_rate_per_min", parse_price);
+        let price = cells.required("rate_per_min", parse_price);
+        let increments = cells.increments(terms);
+        let row = Row {
+            line,
+            step_from: cells.optional("step_from", parse_seconds).unwrap_or_default(),
+            step_to: cells.optional("step_to", parse_seconds),
+            price: first_price.or(price).unwrap_or_default(),
+            next_price: first_price.and(price),
+            rate: Rate {
+                prefix: Prefix("".into()),
+                destination: cells.required("destination", |text| Ok(text.into())).unwrap_or_default(),
+                connection_fee: cells.optional("connection_charge", parse_price).unwrap_or_default(),
+                steps: Box::default(),
+                increments,
+                minimum_charge: cells.optional("min_charge", parse_amount).unwrap_or_default(),
+                blocked: cells.optional("status", parse_blocked).unwrap_or_default(),
+                band: cells.optional("time_band", |text| Ok(text.into())),
+                effective_from: cells.optional("effective_from", |text| parse_instant(text, &terms.zone)),
+                effective_to: cells.optional("effective_to", |text| parse_instant(text, &terms.zone)),
+            },
+        };
+        cells.currency(terms);
+        if cells.faults.len() == fault_count {
+            rows.extend(
+                prefixes
+                    .into_iter()
+                    .map(|prefix| Row { rate: Rate { prefix, ..row.rate.clone() }, ..row.clone() }),
+            );
+        }
+    }
+}
+
+/// One row of a deck: a rate with a single price step.
+#[derive(Debug, Clone)]
+struct Row {
+    line: u64,
+    step_from: u32,
+    step_to: Option<u32>,
+    price: Price,
+    /// The price after the initial increment, in decks that give two.
+    next_price: Option<Price>,
+    rate: Rate,
+}
+
+/// The cells of one record, with a place to put what is wrong with them.
+struct Cells<'a> {
+    layout: &'a Layout,
+    record: &'a StringRecord,
+    line: u64,
+    faults: &'a mut Vec<Fault>,
+}
+
+impl<'a> Cells<'a> {
+    fn text(&self, field: &str) -> &'a str {
+        let position = self.layout.positions.get(field);
+        position.and_then(|position| self.record.get(*position)).unwrap_or_default().trim()
+    }
+
+    fn fault(&mut self, field: &'static str, message: String) {
+        self.faults.push(Fault { line: self.line, field, message });
+    }
+
+    fn optional<T>(
+        &mut self,
+        field: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        if self.text(field).is_empty() {
+            return None;
+        }
+        parse(self.text(field)).map_err(|message| self.fault(field, message)).ok()
+    }
+
+    fn required<T>(
+        &mut self,
+        field: &'static str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        if self.text(field).is_empty() {
+            self.fault(field, "is empty".to_owned());
+            return None;
+        }
+        self.optional(field, parse)
+    }
+
+    /// One cell may list several prefixes and ranges of them: `49152, 49172-49174`.
+    fn prefixes(&mut self) -> Vec<Prefix> {
+        let mut prefixes = Vec::new();
+        for part in self.text("prefix").split([',', ';']).map(str::trim) {
+            match parse_prefixes(part) {
+                Ok(mut more) => prefixes.append(&mut more),
+                Err(message) => self.fault("prefix", message),
+            }
+        }
+        prefixes
+    }
+
+    fn increments(&mut self, terms: &Terms) -> Increments {
+        let pair = self.optional("increments", str::parse).or(terms.increments);
+        let initial = self.optional("initial_increment", parse_seconds);
+        let next = self.optional("increment", parse_seconds);
+        let increments = match (initial, next, pair) {
+            (Some(initial_seconds), Some(next_seconds), _) => Increments { initial_seconds, next_seconds },
+            (None, Some(seconds), _) => Increments { initial_seconds: seconds, next_seconds: seconds },
+            (Some(_), None, _) => {
+                self.fault("increment", "an initial increment needs a next one".to_owned());
+                return Increments { initial_seconds: 60, next_seconds: 60 };
+            }
+            (None, None, Some(pair)) => pair,
+            (None, None, None) => {
+                let message = "no increments: add a column, or name those of the whole tariff (60/60)";
+                self.fault("increments", message.to_owned());
+                return Increments { initial_seconds: 60, next_seconds: 60 };
+            }
+        };
+        increments.checked().unwrap_or_else(|| {
+            self.fault("increment", format!("{increments} is no pair of increments of 1 to 86400 seconds"));
+            increments
+        })
+    }
+
+    fn currency(&mut self, terms: &Terms) {
+        let currency = self.text("currency");
+        if !currency.is_empty() && currency != terms.currency.code() {
+            self.fault("currency", format!("`{currency}`, but the tariff is in {}", terms.currency));
+        }
+    }
+}
+
+/// Joins the rows of one rate, each with one price step, and finds steps that overlap or leave gaps.
+fn join_steps(rows: Vec<Row>, faults: &mut Vec<Fault>) -> (Vec<Rate>, Vec<u64>) {
+    let mut by_rate = BTreeMap::new();
+    for row in rows {
+        let key = (row.rate.prefix.clone(), row.rate.band.clone(), row.rate.effective_from);
+        by_rate.entry(key).or_insert_with(Vec::new).push(row);
+    }
+    let mut rates = Vec::new();
+    let mut lines = Vec::new();
+    for mut rows in by_rate.into_values() {
+        rows.sort_by_key(|row| row.step_from);
+        let found = step_faults(&rows);
+        let Some(first) = rows.first().filter(|_| found.is_empty()) else {
+            faults.extend(found);
+            continue;
+        };
+        let steps = rows.iter().flat_map(|row| {
+            let later =
+                row.next_price.map(|price| Step { from_seconds: row.rate.increments.initial_seconds, price });
+            [Some(Step { from_seconds: row.step_from, price: row.price }), later]
+        });
+        lines.push(first.line);
+        rates.push(Rate { steps: steps.flatten().collect(), ..first.rate.clone() });
+    }
+    (rates, lines)
+}
+
+fn step_faults(rows: &[Row]) -> Vec<Fault> {
+    let mut faults = Vec::new();
+    let mut fault = |row: &Row, field, message| faults.push(Fault { line: row.line, field, message });
+    if let Some(first) = rows.first().filter(|first| first.step_from != 0) {
+        let message =
+            format!("a gap: prefix {} has no price before second {}", first.rate.prefix, first.step_from);
+        fault(first, "step_from", message);
+    }
+    for (one, next) in rows.iter().zip(rows.iter().skip(1)) {
+        let prefix = &one.rate.prefix;
+        if one.step_from == next.step_from {
+            let (first, again) = (one.line.min(next.line), one.line.max(next.line));
+            let message = format!("prefix {prefix} is priced twice: first on line {first}");
+            faults.push(Fault { line: again, field: "prefix", message });
+            continue;
+        }
+        let mut fault = |field, message| faults.push(Fault { line: next.line, field, message });
+        if one.step_to.is_some_and(|end| end != next.step_from) {
+            let message =
+                format!("a gap or overlap: the step of prefix {prefix} on line {} ends elsewhere", one.line);
+            fault("step_from", message);
+        }
+        if next.rate != one.rate {
+            let message = format!(
+                "the steps of prefix {prefix} differ in more than their price: see line {}",
+                one.line
+            );
+            fault("prefix", message);
+        }
+        if one.next_price.is_some() || next.next_price.is_some() {
+            let message = "a deck with first and next prices cannot have steps too".to_owned();
+            fault("step_from", message);
+        }
+    }
+    if let Some(last) = rows.last().filter(|last| last.step_to.is_some()) {
+        let message = format!(
+            "a gap: prefix {} has no price after its last step; leave step_to empty",
+            last.rate.prefix
+        );
+        faults.push(Fault { line: last.line, field: "step_to", message });
+    }
+    faults
+}
+
+fn our_name(theirs: &str, columns: &Columns) -> Option<&'static str> {
+    let mapped = columns.named.iter().find(|(_, name)| name == theirs).map(|(ours, _)| ours.as_str());
+    let plain = theirs.trim().to_ascii_lowercase().replace('_', " ");
+    // A name that the map takes away from one of ours is no alias any more.
+    let taken = |ours: &str| columns.named.iter().any(|(name, _)| name == ours);
+    COLUMNS.iter().find_map(|(ours, aliases)| {
+        let by_alias = || plain == ours.replace('_', " ") || aliases.contains(&plain.as_str());
+        let found = mapped.map_or_else(|| !taken(ours) && by_alias(), |mapped| mapped == *ours);
+        found.then_some(*ours)
+    })
+}
+
+fn our_columns() -> String {
+    COLUMNS.map(|(name, _)| name).join(", ")
+}
+
+fn parse_prefixes(text: &str) -> Result<Vec<Prefix>, String> {
+    let plain = text.strip_prefix('+').unwrap_or(text);
+    let scientific = plain.bytes().all(|byte| byte.is_ascii_digit() || b".+-eE".contains(&byte))
+        && plain.contains(['e', 'E', '.']);
+    if scientific {
+        return Err(format!("`{text}` was damaged by a spreadsheet: export the column as text"));
+    }
+    if let Some((from, to)) = plain.split_once('-') {
+        return parse_range(text, from.trim(), to.trim());
+    }
+    let damaged = plain.len() > LONGEST_PREFIX || (plain.len() > 9 && plain.ends_with("000000"));
+    if damaged && plain.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("`{text}` is too long for a prefix: a spreadsheet may have damaged it"));
+    }
+    plain.parse().map(|prefix| vec![prefix])
+}
+
+fn parse_range(text: &str, from: &str, to: &str) -> Result<Vec<Prefix>, String> {
+    let refusal =
+        || format!("`{text}` is no range of prefixes: write both ends in full, such as 49172-49174");
+    let number = |end: &str| {
+        let digits = end.bytes().all(|byte| byte.is_ascii_digit()) && !end.starts_with('0');
+        if digits { end.parse::<u64>().ok() } else { None }
+    };
+    let (Some(first), Some(last)) = (number(from), number(to)) else { return Err(refusal()) };
+    let sound = from.len() == to.len() && from.len() <= LONGEST_PREFIX && first <= last;
+    if !sound || last.saturating_sub(first) >= PREFIXES_A_RANGE {
+        return Err(refusal());
+    }
+    (first..=last).map(|prefix| prefix.to_string().parse()).collect()
+}
+
+fn parse_price(text: &str) -> Result<Price, String> {
+    let price: Price = text.parse().map_err(|error: crate::money::MoneyError| error.to_string())?;
+    if price < Price::default() { Err(format!("`{text}` is below zero")) } else { Ok(price) }
+}
+
+fn parse_amount(text: &str) -> Result<Amount, String> {
+    let amount: Amount = text.parse().map_err(|error: crate::money::MoneyError| error.to_string())?;
+    if amount < Amount::ZERO { Err(format!("`{text}` is below zero")) } else { Ok(amount) }
+}
+
+fn parse_seconds(text: &str) -> Result<u32, String> {
+    let sound = text.parse().ok().filter(|seconds| *seconds <= 86_400);
+    sound.ok_or_else(|| format!("`{text}` is no whole number of seconds up to 86400"))
+}
+
+fn parse_blocked(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "blocked" | "forbidden" | "closed" => Ok(true),
+        "new" | "change" | "changed" | "current" | "active" | "open" => Ok(false),
+        _ => Err(format!("`{text}` is no status: leave it empty, or write blocked; leave removed rows out")),
+    }
+}
+
+fn parse_instant(text: &str, zone: &str) -> Result<Timestamp, String> {
+    let refusal = || format!("`{text}` is no date: write 2026-10-31, or a time with its offset from UTC");
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    let zone = TimeZone::get(zone).map_err(|_| refusal())?;
+    if let Ok(day) = text.parse::<Date>().map_err(|_| refusal())
+        && text.len() == "2026-10-31".len()
+    {
+        return period::first_instant(day, &zone).map_err(|error| error.to_string());
+    }
+    let local: DateTime = text.parse().map_err(|_| refusal())?;
+    zone.to_timestamp(local).map_err(|_| refusal())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn terms() -> Terms {
+        serde_json::from_str(
+            r#"{"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"}, "increments": "60/60",
+                "zone": "Europe/Berlin",
+                "bands": [{"name": "peak", "days": ["mon"], "from": "08:00", "to": "18:00"}]}"#,
+        )
+        .unwrap()
+    }
+
+    fn faults(deck: &str) -> Vec<(u64, &'static str, String)> {
+        let faults = read(terms(), deck.as_bytes(), &Columns::default()).unwrap_err();
+        faults.into_iter().map(|fault| (fault.line, fault.field, fault.message)).collect()
+    }
+
+    fn only_fault(row: &str) -> (&'static str, String) {
+        let header = "prefix,destination,rate_per_min,connection_charge,initial_increment,increment,min_charge,\
+                      step_from,step_to,time_band,effective_from,effective_to,status,currency";
+        let commas = 13_usize.saturating_sub(row.matches(',').count());
+        let found = faults(&format!("{header}\n{row}{}\n", ",".repeat(commas)));
+        let [(line, field, message)] = found.as_slice() else { panic!("{found:?}") };
+        assert_eq!(*line, 2);
+        (field, message.clone())
+    }
+
+    fn rates(deck: &str) -> Vec<Rate> {
+        read(terms(), deck.as_bytes(), &Columns::default()).unwrap().rates().to_vec()
+    }
+
+    #[test]
+    fn headers_of_common_decks_are_understood() {
+        for header in [
+            "prefix,destination,rate_per_min",
+            "\u{feff}Code,Destination,Rate",
+            "Destination Prefixes,Description,Price / min",
+            "dialprefix;destination;rateinitial",
+        ] {
+            let row = if header.contains(';') { "44;UK;0.01" } else { "44,UK,0.01" };
+            assert_eq!(rates(&format!("{header}\r\n{row}\r\n")).len(), 1, "{header}");
+        }
+    }
+
+    #[test]
+    fn a_cell_may_list_prefixes_and_ranges() {
+        let found = rates("prefix,destination,rate_per_min\n\"49152, 49172-49174; +521\",Mobile,0.10\n");
+        let prefixes: Vec<_> = found.iter().map(|rate| rate.prefix.as_str()).collect();
+        assert_eq!(prefixes, ["49152", "49172", "49173", "49174", "521"]);
+    }
+
+    #[test]
+    fn first_and_next_prices_become_steps() {
+        let deck = "prefix,description,price 1,price n,interval 1,interval n\n44,UK,0.10,0.05,60,1\n";
+        let steps = &rates(deck)[0].steps;
+        assert_eq!(steps.len(), 2);
+        assert_eq!((steps[1].from_seconds, steps[1].price), (60, "0.05".parse().unwrap()));
+    }
+
+    #[test]
+    fn every_fault_of_a_deck_is_listed_with_its_line() {
+        let deck = "prefix,destination,rate_per_min\n4.95E+12,Germany,0.01\n44,UK,\"0,01\"\n44,UK,0.01\n44,UK,0.02\n";
+        let found = faults(deck);
+        let places: Vec<_> = found.iter().map(|(line, field, _)| (*line, *field)).collect();
+        assert_eq!(places, [(2, "prefix"), (3, "rate_per_min"), (5, "prefix")]);
+        assert!(found[2].2.contains("first on line 4"), "{}", found[2].2);
+    }
+
+    #[test]
+    fn damaged_cells_are_refused_with_a_remedy() {
+        for (row, field, part) in [
+            ("4950000000000,X,0.01", "prefix", "spreadsheet"),
+            ("373000000000,X,0.01", "prefix", "spreadsheet"),
+            ("0044,X,0.01", "prefix", "no prefix"),
+            ("336 07,X,0.01", "prefix", "no prefix"),
+            (",X,0.01", "prefix", "no prefix"),
+            ("93-70,X,0.01", "prefix", "range"),
+            ("44-4,X,0.01", "prefix", "range"),
+            ("44,,0.01", "destination", "empty"),
+            ("44,X,", "rate_per_min", "empty"),
+            ("44,X,-0.01", "rate_per_min", "below zero"),
+            ("44,X,1e3", "rate_per_min", "decimal"),
+            ("44,X,0.01,0.1,60", "increment", "next one"),
+            ("44,X,0.01,0.1,60,0", "increment", "1 to 86400"),
+            ("44,X,0.01,0.1,,1.5", "increment", "whole number"),
+            ("44,X,0.01,0,60,60,-1", "min_charge", "below zero"),
+            ("44,X,0.01,0,60,60,0,60", "step_from", "gap"),
+            ("44,X,0.01,0,60,60,0,0,60", "step_to", "gap"),
+            ("44,X,0.01,0,60,60,0,0,,peak", "prefix", "time bands only"),
+            ("44,X,0.01,0,60,60,0,0,,,31/10/2026", "effective_from", "no date"),
+            ("44,X,0.01,0,60,60,0,0,,,2026-10-02,2026-10-01", "prefix", "not after"),
+            ("44,X,0.01,0,60,60,0,0,,,,,deleted", "status", "no status"),
+            ("44,X,0.01,0,60,60,0,0,,,,,,USD", "currency", "EUR"),
+        ] {
+            let (found, message) = only_fault(row);
+            assert_eq!(found, field, "{row}: {message}");
+            assert!(message.contains(part), "{row}: {message}");
+        }
+    }
+
+    #[test]
+    fn a_time_band_must_be_one_of_the_terms() {
+        let found = faults("prefix,destination,rate,time band\n44,UK,0.01,\n44,UK,0.02,night\n");
+        assert_eq!((found.len(), found[0].0), (1, 3));
+        assert!(found[0].2.contains("not defined"), "{}", found[0].2);
+    }
+
+    #[test]
+    fn steps_must_join_without_gap_or_contradiction() {
+        let header = "prefix,destination,rate_per_min,step_from,step_to\n";
+        assert_eq!(rates(&format!("{header}44,UK,0.10,0,60\n44,UK,0.05,60,\n"))[0].steps.len(), 2);
+        assert_eq!(faults(&format!("{header}44,UK,0.10,0,60\n44,UK,0.05,90,\n"))[0].1, "step_from");
+        assert_eq!(faults(&format!("{header}44,UK,0.10,0,\n44,France,0.05,60,\n"))[0].1, "prefix");
+        let two_prices =
+            "prefix,destination,price 1,price n,step_from,increments\n44,UK,1,1,0,6/6\n44,UK,1,1,60,6/6\n";
+        assert_eq!(faults(two_prices)[0].1, "step_from");
+    }
+
+    #[test]
+    fn a_header_that_is_not_understood_is_refused() {
+        let of = |deck: &str, columns: &Columns| {
+            read(terms(), deck.as_bytes(), columns)
+                .unwrap_err()
+                .into_iter()
+                .map(|fault| fault.message)
+                .collect::<Vec<_>>()
+        };
+        let none = Columns::default();
+        assert!(of("44,UK,0.01\n", &none).iter().any(|message| message.contains("not understood")));
+        assert!(of("", &none).iter().any(|message| message.contains("no column is prefix")));
+        assert!(of("code,prefix,name,rate\n", &none).iter().any(|message| message.contains("two columns")));
+        assert!(of("prefix,destination,rate\n", &none).iter().any(|message| message.contains("no rates")));
+        let wrong = Columns { named: vec![("price".into(), "nope".into())], ignored: vec![] };
+        let found = of("prefix,destination,rate\n44,UK,1\n", &wrong);
+        assert!(
+            found[0].contains("none of our columns") && found[1].contains("not in the header"),
+            "{found:?}"
+        );
+        assert!(of("prefix,destination,rate\n44,UK\n", &none)[0].contains("2 columns"));
+        let latin1 = read(terms(), b"prefix,destination,rate\n44,K\xf6ln,1\n", &none).unwrap_err();
+        assert_eq!((latin1[0].line, latin1[0].field), (2, "line"));
+    }
+
+    #[test]
+    fn a_column_map_names_and_ignores_columns() {
+        let columns = Columns {
+            named: vec![("rate_per_min".into(), "EK".into()), ("destination".into(), "Ziel".into())],
+            ignored: vec!["rate".into()],
+        };
+        let deck = "prefix,Ziel,EK,rate\n44,UK,0.01,9\n";
+        let tariff = read(terms(), deck.as_bytes(), &columns).unwrap();
+        assert_eq!(tariff.rates()[0].steps[0].price, "0.01".parse().unwrap());
+    }
+}

@@ -1,0 +1,169 @@
+//! Which rates have the longest prefix of a number?
+//!
+//! A trie over decimal digits in one vector. Each slot is either the next node or, pushed down to the
+//! leaves, the group of the longest prefix so far: a lookup reads one slot a digit and nothing else.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::{Prefix, Rate};
+use crate::phone_number::{Dialled, E164};
+
+/// A group is the rates of one prefix: neighbours in the sorted list of rates.
+#[derive(Debug)]
+pub(super) struct PrefixIndex {
+    nodes: Vec<Node>,
+    groups: Vec<Group>,
+    short_codes: BTreeMap<Box<str>, usize>,
+}
+
+#[derive(Debug)]
+struct Group {
+    rates: Range<usize>,
+    /// The group of the next shorter prefix, asked when no rate of this one is in force.
+    shorter: Option<usize>,
+}
+
+#[derive(Debug, Clone)]
+struct Node {
+    slots: [Slot; 10],
+    /// The group of the longest prefix that ends here or above.
+    group: Option<u32>,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Slot {
+    Node(u32),
+    Leaf(Option<u32>),
+}
+
+impl PrefixIndex {
+    /// Indexes rates that are sorted by prefix.
+    pub(super) fn new(rates: &[Rate]) -> Self {
+        let mut index = Self { nodes: Vec::new(), groups: Vec::new(), short_codes: BTreeMap::new() };
+        let mut start = 0_usize;
+        let mut numbers = Vec::new();
+        for neighbours in rates.chunk_by(|one, other| one.prefix == other.prefix) {
+            let end = start.saturating_add(neighbours.len());
+            let position = index.groups.len();
+            index.groups.push(Group { rates: start..end, shorter: None });
+            start = end;
+            let Some(Rate { prefix, .. }) = neighbours.first() else { continue };
+            if prefix.as_str().contains(':') {
+                index.short_codes.insert(prefix.as_str().into(), position);
+            } else {
+                numbers.push((prefix, position));
+            }
+        }
+        index.build(&numbers);
+        index
+    }
+
+    /// The groups for a dialled number, longest prefix first.
+    pub(super) fn groups(&self, dialled: &Dialled) -> impl Iterator<Item = Range<usize>> {
+        let longest = match dialled {
+            Dialled::Number(number) => self.longest(*number),
+            Dialled::Short(code) => {
+                code.region().and_then(|region| self.longest_short(region.as_str(), code.digits()))
+            }
+            Dialled::Emergency(_) => None,
+        };
+        let group = |position: usize| self.groups.get(position);
+        std::iter::successors(longest.and_then(group), move |found| found.shorter.and_then(group))
+            .map(|found| found.rates.clone())
+    }
+
+    fn longest(&self, number: E164) -> Option<usize> {
+        let mut node = self.nodes.first()?;
+        for digit in number.leading_digits() {
+            match node.slots.get(usize::from(digit))? {
+                Slot::Node(next) => node = self.nodes.get(usize::try_from(*next).ok()?)?,
+                Slot::Leaf(group) => return usize::try_from((*group)?).ok(),
+            }
+        }
+        usize::try_from(node.group?).ok()
+    }
+
+    fn longest_short(&self, region: &str, digits: &str) -> Option<usize> {
+        (1..=digits.len())
+            .rev()
+            .filter_map(|length| digits.get(..length))
+            .find_map(|start| self.short_codes.get(format!("{region}:{start}").as_str()).copied())
+    }
+
+    /// Shorter prefixes come first in sorted order, so what a node inherits is known when it is made.
+    fn build(&mut self, numbers: &[(&Prefix, usize)]) {
+        self.nodes.push(Node { slots: [Slot::Leaf(None); 10], group: None });
+        for (prefix, position) in numbers {
+            let digits = prefix.as_str().trim_start_matches('*');
+            self.insert(digits, *position);
+        }
+    }
+
+    fn insert(&mut self, digits: &str, position: usize) {
+        let mut at = 0_usize;
+        for digit in digits.bytes().map(|byte| usize::from(byte.saturating_sub(b'0'))) {
+            let fresh = self.nodes.len();
+            let Some(slot) = self.nodes.get_mut(at).and_then(|node| node.slots.get_mut(digit)) else {
+                return;
+            };
+            at = match *slot {
+                Slot::Node(next) => usize::try_from(next).unwrap_or_default(),
+                Slot::Leaf(group) => {
+                    *slot = Slot::Node(u32::try_from(fresh).unwrap_or(u32::MAX));
+                    self.nodes.push(Node { slots: [Slot::Leaf(group); 10], group });
+                    fresh
+                }
+            };
+        }
+        let group = u32::try_from(position).ok();
+        let Some(node) = self.nodes.get_mut(at) else { return };
+        let shorter = node.group.and_then(|group| usize::try_from(group).ok());
+        node.group = group;
+        // All slots are leaves still: a longer prefix comes later in sorted order.
+        node.slots = [Slot::Leaf(group); 10];
+        if let Some(entry) = self.groups.get_mut(position) {
+            entry.shorter = shorter;
+        }
+    }
+}
+
+/// The digits of a number as text.
+pub(super) fn digits_of(number: E164) -> String {
+    number.digits().to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::tariff::tests::rate;
+
+    fn found(prefixes: &[String], number: &str) -> Option<String> {
+        let mut rates: Vec<Rate> = prefixes.iter().map(|prefix| rate(prefix)).collect();
+        rates.sort_by(|one, other| one.prefix.cmp(&other.prefix));
+        let index = PrefixIndex::new(&rates);
+        let range = index.groups(&Dialled::Number(number.parse().unwrap())).next()?;
+        Some(rates[range.start].prefix.to_string())
+    }
+
+    /// The same question, asked of every prefix in turn.
+    fn found_slowly(prefixes: &[String], number: &str) -> Option<String> {
+        let begins = |prefix: &&String| *prefix == "*" || number[1..].starts_with(prefix.as_str());
+        let length = |prefix: &&String| if *prefix == "*" { 0 } else { prefix.len() };
+        prefixes.iter().filter(begins).max_by_key(length).cloned()
+    }
+
+    proptest! {
+        #[test]
+        fn the_index_finds_what_a_search_of_every_prefix_finds(
+            mut prefixes in proptest::collection::vec("[1-3][1-3]{0,5}|\\*", 0..40),
+            number in "\\+[1-3]{7,10}",
+        ) {
+            prefixes.sort();
+            prefixes.dedup();
+            prop_assert_eq!(found(&prefixes, &number), found_slowly(&prefixes, &number));
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! What is set, and by whom? `default.toml` first, then a file given by `--config`.
+
+use std::net::SocketAddr;
+use std::path::Path;
+
+use calculation::call::Limits;
+use calculation::invoice::Party;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use crate::error::{Error, Result};
+
+/// Every setting, with its default and what it means.
+pub const DEFAULT: &str = include_str!("../default.toml");
+
+/// The settings.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    pub operator: Party,
+    pub customers: Customers,
+    pub calls: Calls,
+    pub invoices: Invoices,
+    pub http: Http,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Customers {
+    pub zone: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Calls {
+    pub longest_call_seconds: u32,
+    pub clock_skew_seconds: u32,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Invoices {
+    pub series: String,
+    pub payment_days: u16,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Http {
+    pub listen: SocketAddr,
+    pub body_limit_bytes: usize,
+}
+
+impl Config {
+    /// The defaults, overridden by a file.
+    pub fn load(file: Option<&Path>) -> Result<Self> {
+        let over = match file {
+            None => String::new(),
+            Some(path) => std::fs::read_to_string(path).map_err(Error::file(path.display().to_string()))?,
+        };
+        Self::from_toml(&over)
+    }
+
+    /// The defaults, overridden by TOML text.
+    pub fn from_toml(over: &str) -> Result<Self> {
+        let wrong = |error: toml::de::Error| Error::Other(format!("settings: {error}"));
+        let mut settings: toml::Table = DEFAULT.parse().map_err(wrong)?;
+        let over: toml::Table = over.parse().map_err(wrong)?;
+        for (section, values) in over {
+            let table = settings.get_mut(&section).and_then(toml::Value::as_table_mut);
+            let (Some(table), toml::Value::Table(values)) = (table, values) else {
+                return Err(Error::Other(format!("settings: [{section}] is no section: see default.toml")));
+            };
+            table.extend(values);
+        }
+        let config: Self = settings.try_into().map_err(wrong)?;
+        config.checked()
+    }
+
+    fn checked(self) -> Result<Self> {
+        let refuse = |message: String| Err(Error::Other(format!("settings: {message}")));
+        if TimeZone::get(&self.customers.zone).is_err() {
+            return refuse(format!("customers.zone `{}` is no IANA time zone", self.customers.zone));
+        }
+        let series = &self.invoices.series;
+        if series.is_empty() || series.len() > 20 || !series.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            return refuse(format!("invoices.series `{series}` must be 1 to 20 letters and digits"));
+        }
+        Ok(self)
+    }
+
+    /// What no sound call exceeds.
+    pub fn limits(&self) -> Limits {
+        Limits {
+            longest_call_seconds: self.calls.longest_call_seconds,
+            clock_skew_seconds: self.calls.clock_skew_seconds,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_overrides_what_it_names() {
+        let config = Config::from_toml("[invoices]\nseries = \"HT\"\n").unwrap();
+        assert_eq!((config.invoices.series.as_str(), config.invoices.payment_days), ("HT", 14));
+    }
+
+    #[test]
+    fn what_is_no_setting_is_refused() {
+        for (text, part) in [
+            ("[invoices]\nserie = \"HT\"\n", "serie"),
+            ("[invoice]\nseries = \"HT\"\n", "[invoice]"),
+            ("[customers]\nzone = \"Berlin\"\n", "Berlin"),
+            ("[invoices]\nseries = \"a-b\"\n", "a-b"),
+            ("series", "settings"),
+        ] {
+            let message = Config::from_toml(text).unwrap_err().to_string();
+            assert!(message.contains(part), "{message}");
+        }
+    }
+}

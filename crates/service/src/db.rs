@@ -1,0 +1,600 @@
+//! How does the program talk to its database? The only file that knows there are two engines.
+//!
+//! One SQL text runs on SQLite and PostgreSQL: `$1` parameters, bigint everywhere, instants as [`Ts`].
+//! A statement borrows a [`Tx`]; only the doors (http, cli, jobs) begin and commit one.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::{BufMut, BytesMut};
+use deadpool_postgres::{Manager, Object, Pool, PoolError};
+use futures_util::SinkExt;
+use jiff::Timestamp;
+use rusqlite::Connection;
+use rusqlite::types::Value;
+use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::types::{FromSql, ToSql, Type};
+
+const SQLITE_READERS: usize = 4;
+const POSTGRES_CONNECTIONS: usize = 16;
+/// A COPY is sent in pieces of about this size.
+const COPY_PIECE_BYTES: usize = 256 * 1024;
+
+/// A database, open for use.
+#[derive(Clone)]
+pub enum Db {
+    Sqlite(Sqlite),
+    Postgres(Pool),
+}
+
+/// One writer, as SQLite has it, and readers beside it (write-ahead log).
+#[derive(Clone)]
+pub struct Sqlite {
+    writer: Arc<Mutex<Connection>>,
+    readers: Arc<[Arc<Mutex<Connection>>]>,
+    next_reader: Arc<AtomicUsize>,
+}
+
+/// A transaction. Dropped without [`Tx::commit`], it is rolled back.
+pub enum Tx {
+    Sqlite(SqliteTx),
+    Postgres(PostgresTx),
+}
+
+pub struct SqliteTx {
+    connection: OwnedMutexGuard<Connection>,
+    open: bool,
+}
+
+pub struct PostgresTx {
+    /// Taken only when the transaction ends.
+    client: Option<Object>,
+}
+
+/// What can go wrong with a database.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("sqlite: {0}")]
+    Sqlite(#[from] rusqlite::Error),
+    #[error("postgresql: {}", postgres_text(.0))]
+    Postgres(#[from] tokio_postgres::Error),
+    #[error("no connection to the database: {0}")]
+    Pool(#[from] PoolError),
+    #[error("database address: {0}")]
+    Url(String),
+    #[error("column `{column}`: {message}")]
+    Column { column: String, message: String },
+    #[error("the transaction is over")]
+    Over,
+    #[error("the database holds migration {0}, which this program does not know: use a newer program")]
+    NewerSchema(String),
+    #[error("migration {0} was changed after it ran")]
+    ChangedMigration(String),
+}
+
+fn postgres_text(error: &tokio_postgres::Error) -> String {
+    error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)
+}
+
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    /// Whether a row with that key was there already.
+    pub fn is_unique_violation(&self) -> bool {
+        match self {
+            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => matches!(
+                failure.extended_code,
+                rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY | rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE
+            ),
+            Self::Postgres(error) => error.code() == Some(&SqlState::UNIQUE_VIOLATION),
+            _ => false,
+        }
+    }
+
+    /// Whether the same transaction may succeed when it is tried again.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy),
+            Self::Postgres(error) => {
+                matches!(error.code(), Some(&(SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE)))
+            }
+            _ => false,
+        }
+    }
+}
+
+/// An instant in the database: microseconds, an integer on SQLite and a timestamptz on PostgreSQL.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Ts(pub Timestamp);
+
+impl From<Timestamp> for Ts {
+    fn from(at: Timestamp) -> Self {
+        Self(at)
+    }
+}
+
+/// Microseconds from 1970 to 2000, where PostgreSQL's instants begin.
+const POSTGRES_EPOCH: i64 = 946_684_800_000_000;
+
+impl Ts {
+    fn micros(self) -> i64 {
+        self.0.as_microsecond()
+    }
+
+    fn of_micros(micros: i64) -> std::result::Result<Self, jiff::Error> {
+        Timestamp::from_microsecond(micros).map(Self)
+    }
+}
+
+impl ToSql for Ts {
+    fn to_sql(
+        &self,
+        _: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<tokio_postgres::types::IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        out.put_i64(self.micros() - POSTGRES_EPOCH);
+        Ok(tokio_postgres::types::IsNull::No)
+    }
+
+    tokio_postgres::types::accepts!(TIMESTAMPTZ);
+    tokio_postgres::types::to_sql_checked!();
+}
+
+impl<'a> FromSql<'a> for Ts {
+    fn from_sql(
+        kind: &Type,
+        raw: &'a [u8],
+    ) -> std::result::Result<Self, Box<dyn std::error::Error + Sync + Send>> {
+        let micros = <i64 as FromSql>::from_sql(kind, raw)?;
+        Ok(Self::of_micros(micros.saturating_add(POSTGRES_EPOCH))?)
+    }
+
+    tokio_postgres::types::accepts!(TIMESTAMPTZ);
+}
+
+impl rusqlite::ToSql for Ts {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        Ok(self.micros().into())
+    }
+}
+
+impl rusqlite::types::FromSql for Ts {
+    fn column_result(value: rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Self> {
+        Self::of_micros(value.as_i64()?).map_err(rusqlite::types::FromSqlError::other)
+    }
+}
+
+/// A parameter of a statement: whatever both engines take.
+pub trait Param: Sync + Send {
+    fn postgres(&self) -> &(dyn ToSql + Sync);
+    fn sqlite(&self) -> &dyn rusqlite::ToSql;
+}
+
+impl<T: ToSql + rusqlite::ToSql + Sync + Send> Param for T {
+    fn postgres(&self) -> &(dyn ToSql + Sync) {
+        self
+    }
+    fn sqlite(&self) -> &dyn rusqlite::ToSql {
+        self
+    }
+}
+
+/// The value of a column: whatever both engines give.
+pub trait Column: rusqlite::types::FromSql + for<'a> FromSql<'a> {}
+impl<T: rusqlite::types::FromSql + for<'a> FromSql<'a>> Column for T {}
+
+/// A row of an answer.
+pub enum Row {
+    Sqlite(Arc<[String]>, Vec<Value>),
+    Postgres(tokio_postgres::Row),
+}
+
+impl Row {
+    /// The value of a column, by name.
+    pub fn get<T: Column>(&self, column: &str) -> Result<T> {
+        let fault = |message: String| Error::Column { column: column.to_owned(), message };
+        match self {
+            Self::Postgres(row) => row.try_get(column).map_err(|error| fault(error.to_string())),
+            Self::Sqlite(names, values) => {
+                let position = names.iter().position(|name| name == column);
+                let value = position.and_then(|position| values.get(position));
+                let value = value.ok_or_else(|| fault("no such column".to_owned()))?;
+                T::column_result(value.into()).map_err(|error| fault(error.to_string()))
+            }
+        }
+    }
+
+    /// The value of a text column, parsed.
+    pub fn parse<T: FromStr<Err: fmt::Display>>(&self, column: &str) -> Result<T> {
+        let text: String = self.get(column)?;
+        text.parse().map_err(|error: T::Err| Error::Column { column: column.to_owned(), message: error.to_string() })
+    }
+
+    /// The value of a text column that holds JSON.
+    pub fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T> {
+        let text: String = self.get(column)?;
+        serde_json::from_str(&text)
+            .map_err(|error| Error::Column { column: column.to_owned(), message: error.to_string() })
+    }
+
+    /// An instant.
+    pub fn time(&self, column: &str) -> Result<Timestamp> {
+        self.get::<Ts>(column).map(|at| at.0)
+    }
+
+    /// An instant that may be absent.
+    pub fn optional_time(&self, column: &str) -> Result<Option<Timestamp>> {
+        Ok(self.get::<Option<Ts>>(column)?.map(|at| at.0))
+    }
+}
+
+/// One value of a row that is stored in bulk.
+#[derive(Debug, Clone, Copy)]
+pub enum Cell<'a> {
+    Null,
+    Int(i64),
+    Text(&'a str),
+    Bytes(&'a [u8]),
+    Bool(bool),
+    Time(Timestamp),
+}
+
+impl From<Option<Timestamp>> for Cell<'_> {
+    fn from(at: Option<Timestamp>) -> Self {
+        at.map_or(Self::Null, Self::Time)
+    }
+}
+
+impl<'a> From<Option<&'a str>> for Cell<'a> {
+    fn from(text: Option<&'a str>) -> Self {
+        text.map_or(Self::Null, Self::Text)
+    }
+}
+
+impl From<Option<i64>> for Cell<'_> {
+    fn from(number: Option<i64>) -> Self {
+        number.map_or(Self::Null, Self::Int)
+    }
+}
+
+impl Db {
+    /// Opens `sqlite://path` or `postgres://user@host/name`.
+    pub async fn open(url: &str) -> Result<Self> {
+        if let Some(path) = url.strip_prefix("sqlite://") {
+            return Sqlite::open(path).map(Self::Sqlite);
+        }
+        if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            let pool = open_postgres(url)?;
+            pool.get().await?;
+            return Ok(Self::Postgres(pool));
+        }
+        let shown = url.split_once("://").map_or("", |(scheme, _)| scheme);
+        Err(Error::Url(format!("`{shown}://…` is neither sqlite:// nor postgres://")))
+    }
+
+    /// Begins a transaction that writes.
+    pub async fn begin(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite(sqlite) => SqliteTx::begin(sqlite.writer.clone(), "begin immediate").await,
+            Self::Postgres(pool) => PostgresTx::begin(pool, "begin").await,
+        }
+    }
+
+    /// Begins a transaction that only reads, all of it from one snapshot.
+    pub async fn read(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite(sqlite) => SqliteTx::begin(sqlite.reader(), "begin").await,
+            Self::Postgres(pool) => {
+                PostgresTx::begin(pool, "begin isolation level repeatable read read only").await
+            }
+        }
+    }
+
+    /// The engine's name.
+    pub fn engine(&self) -> &'static str {
+        match self {
+            Self::Sqlite(_) => "SQLite",
+            Self::Postgres(_) => "PostgreSQL",
+        }
+    }
+
+    /// Brings the schema up to date; answers the names of the migrations that ran.
+    pub async fn migrate(&self, now: Timestamp) -> Result<Vec<&'static str>> {
+        let mut tx = self.begin().await?;
+        let (migrations, lock, time) = match &tx {
+            Tx::Sqlite(_) => (SQLITE_MIGRATIONS, "", "integer"),
+            // Two programs that start at once must not both migrate.
+            Tx::Postgres(_) => (POSTGRES_MIGRATIONS, "lock table migrations in exclusive mode", "timestamptz"),
+        };
+        let table = format!(
+            "create table if not exists migrations
+               (name text not null primary key, content_hash text not null, ran_at {time} not null)"
+        );
+        tx.script(&table).await?;
+        tx.script(lock).await?;
+        let mut ran = Vec::new();
+        let done = tx.rows("select name, content_hash from migrations order by name", &[]).await?;
+        for row in &done {
+            let name: String = row.get("name")?;
+            let known = migrations.iter().find(|(known, _)| *known == name);
+            let (_, text) = known.ok_or_else(|| Error::NewerSchema(name.clone()))?;
+            if row.get::<String>("content_hash")? != crate::hash::hex(&crate::hash::of(text.as_bytes())) {
+                return Err(Error::ChangedMigration(name));
+            }
+        }
+        for (name, text) in migrations.iter().skip(done.len()) {
+            tx.script(text).await?;
+            let hash = crate::hash::hex(&crate::hash::of(text.as_bytes()));
+            tx.execute("insert into migrations values ($1, $2, $3)", &[name, &hash, &Ts(now)]).await?;
+            ran.push(*name);
+        }
+        tx.commit().await?;
+        Ok(ran)
+    }
+}
+
+const SQLITE_MIGRATIONS: &[(&str, &str)] =
+    &[("0001_start", include_str!("../migrations/sqlite/0001_start.sql"))];
+const POSTGRES_MIGRATIONS: &[(&str, &str)] =
+    &[("0001_start", include_str!("../migrations/postgres/0001_start.sql"))];
+
+impl Sqlite {
+    fn open(path: &str) -> Result<Self> {
+        if path.is_empty() || path.contains(":memory:") {
+            return Err(Error::Url("sqlite:// needs the path of a file".to_owned()));
+        }
+        let path = PathBuf::from(path);
+        let writer = connect(&path)?;
+        // `full` keeps a committed charge through a power cut.
+        writer.execute_batch("pragma journal_mode = wal; pragma synchronous = full")?;
+        let readers = (0..SQLITE_READERS)
+            .map(|_| connect(&path).map(|reader| Arc::new(Mutex::new(reader))))
+            .collect::<Result<_>>()?;
+        let writer = Arc::new(Mutex::new(writer));
+        Ok(Self { writer, readers, next_reader: Arc::default() })
+    }
+
+    fn reader(&self) -> Arc<Mutex<Connection>> {
+        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
+        self.readers[turn % self.readers.len()].clone()
+    }
+}
+
+fn connect(path: &PathBuf) -> Result<Connection> {
+    let connection = Connection::open(path)?;
+    connection.execute_batch(
+        "pragma busy_timeout = 30000; pragma cache_size = -65536; pragma temp_store = memory;
+         pragma foreign_keys = on",
+    )?;
+    connection.set_prepared_statement_cache_capacity(256);
+    Ok(connection)
+}
+
+fn open_postgres(url: &str) -> Result<Pool> {
+    let config: tokio_postgres::Config =
+        url.parse().map_err(|error: tokio_postgres::Error| Error::Url(error.to_string()))?;
+    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let tls = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::Url(error.to_string()))?
+        .with_root_certificates(roots)
+        .with_no_client_auth();
+    let manager = Manager::new(config, tokio_postgres_rustls::MakeRustlsConnect::new(tls));
+    Pool::builder(manager).max_size(POSTGRES_CONNECTIONS).build().map_err(|error| Error::Url(error.to_string()))
+}
+
+impl SqliteTx {
+    async fn begin(connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
+        let connection = connection.lock_owned().await;
+        connection.execute_batch(begin)?;
+        Ok(Tx::Sqlite(Self { connection, open: true }))
+    }
+}
+
+impl Drop for SqliteTx {
+    fn drop(&mut self) {
+        if self.open
+            && let Err(error) = self.connection.execute_batch("rollback")
+        {
+            tracing::error!(%error, "rollback failed");
+        }
+    }
+}
+
+impl PostgresTx {
+    async fn begin(pool: &Pool, begin: &str) -> Result<Tx> {
+        let client = pool.get().await?;
+        client.batch_execute(begin).await?;
+        Ok(Tx::Postgres(Self { client: Some(client) }))
+    }
+
+    fn client(&self) -> Result<&Object> {
+        self.client.as_ref().ok_or(Error::Over)
+    }
+}
+
+impl Drop for PostgresTx {
+    fn drop(&mut self) {
+        let Some(client) = self.client.take() else { return };
+        // Dropping must not wait: the rollback goes on by itself, then the connection is free again.
+        tokio::spawn(async move {
+            if let Err(error) = client.batch_execute("rollback").await {
+                tracing::error!(%error, "rollback failed");
+                drop(Object::take(client));
+            }
+        });
+    }
+}
+
+impl Tx {
+    /// Runs a statement; answers how many rows it touched.
+    pub async fn execute(&mut self, sql: &str, params: &[&dyn Param]) -> Result<u64> {
+        match self {
+            Self::Sqlite(tx) => {
+                let mut statement = tx.connection.prepare_cached(&numbered(sql))?;
+                let touched = statement.execute(rusqlite::params_from_iter(params.iter().map(|p| p.sqlite())))?;
+                Ok(touched as u64)
+            }
+            Self::Postgres(tx) => {
+                let client = tx.client()?;
+                let statement = client.prepare_cached(sql).await?;
+                let params: Vec<_> = params.iter().map(|param| param.postgres()).collect();
+                Ok(client.execute(&statement, &params).await?)
+            }
+        }
+    }
+
+    /// Runs a statement; answers its rows.
+    pub async fn rows(&mut self, sql: &str, params: &[&dyn Param]) -> Result<Vec<Row>> {
+        match self {
+            Self::Sqlite(tx) => {
+                let mut statement = tx.connection.prepare_cached(&numbered(sql))?;
+                let names: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+                let params = rusqlite::params_from_iter(params.iter().map(|param| param.sqlite()));
+                let rows = statement.query_map(params, |row| {
+                    let values = (0..names.len()).map(|position| row.get(position)).collect::<rusqlite::Result<_>>()?;
+                    Ok(Row::Sqlite(names.clone(), values))
+                })?;
+                Ok(rows.collect::<rusqlite::Result<_>>()?)
+            }
+            Self::Postgres(tx) => {
+                let client = tx.client()?;
+                let statement = client.prepare_cached(sql).await?;
+                let params: Vec<_> = params.iter().map(|param| param.postgres()).collect();
+                Ok(client.query(&statement, &params).await?.into_iter().map(Row::Postgres).collect())
+            }
+        }
+    }
+
+    /// Runs a statement; answers its first row, if there is one.
+    pub async fn row(&mut self, sql: &str, params: &[&dyn Param]) -> Result<Option<Row>> {
+        Ok(self.rows(sql, params).await?.into_iter().next())
+    }
+
+    /// Runs statements without parameters or answers: schema changes and savepoints.
+    pub async fn script(&mut self, sql: &str) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => Ok(tx.connection.execute_batch(sql)?),
+            Self::Postgres(tx) => Ok(tx.client()?.batch_execute(sql).await?),
+        }
+    }
+
+    /// Stores many rows: COPY on PostgreSQL (an insert each costs ten times as much), a prepared insert
+    /// on SQLite.
+    pub async fn insert_rows<'r, const WIDTH: usize>(
+        &mut self,
+        table: &str,
+        columns: &[&str; WIDTH],
+        rows: impl Iterator<Item = [Cell<'r>; WIDTH]>,
+    ) -> Result<()> {
+        let names = columns.join(", ");
+        match self {
+            Self::Sqlite(tx) => {
+                let places: Vec<_> = (1..=WIDTH).map(|place| format!("?{place}")).collect();
+                let sql = format!("insert into {table} ({names}) values ({})", places.join(", "));
+                let mut statement = tx.connection.prepare_cached(&sql)?;
+                for row in rows {
+                    for (position, cell) in row.into_iter().enumerate() {
+                        statement.raw_bind_parameter(position + 1, cell)?;
+                    }
+                    statement.raw_execute()?;
+                }
+                Ok(())
+            }
+            Self::Postgres(tx) => {
+                let sql = format!("copy {table} ({names}) from stdin (format binary)");
+                let sink = tx.client()?.copy_in::<_, bytes::Bytes>(&sql).await?;
+                let mut sink = std::pin::pin!(sink);
+                let mut buffer = BytesMut::with_capacity(COPY_PIECE_BYTES + 4096);
+                buffer.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
+                for row in rows {
+                    copy_row(&row, &mut buffer);
+                    if buffer.len() >= COPY_PIECE_BYTES {
+                        sink.send(buffer.split().freeze()).await?;
+                    }
+                }
+                buffer.put_i16(-1);
+                sink.send(buffer.freeze()).await?;
+                sink.finish().await?;
+                Ok(())
+            }
+        }
+    }
+
+    /// The clause that holds rows of `table` against others that would change them. SQLite needs none:
+    /// its one writer is alone.
+    pub fn hold(&self, strength: Hold, table: &str) -> String {
+        match (self, strength) {
+            (Self::Sqlite(_), _) => String::new(),
+            (Self::Postgres(_), Hold::Shared) => format!("for share of {table}"),
+            (Self::Postgres(_), Hold::Exclusive) => format!("for update of {table}"),
+        }
+    }
+
+    /// Makes everything since the beginning permanent.
+    pub async fn commit(mut self) -> Result<()> {
+        match &mut self {
+            Self::Sqlite(tx) => {
+                tx.connection.execute_batch("commit")?;
+                tx.open = false;
+            }
+            Self::Postgres(tx) => {
+                tx.client()?.batch_execute("commit").await?;
+                tx.client = None;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How firmly rows are held.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Hold {
+    /// Others may hold them so too, none may change them.
+    Shared,
+    /// No other may hold or change them.
+    Exclusive,
+}
+
+impl rusqlite::ToSql for Cell<'_> {
+    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
+        use rusqlite::types::{ToSqlOutput, ValueRef};
+        Ok(ToSqlOutput::Borrowed(match self {
+            Self::Null => ValueRef::Null,
+            Self::Int(number) => ValueRef::Integer(*number),
+            Self::Text(text) => ValueRef::Text(text.as_bytes()),
+            Self::Bytes(bytes) => ValueRef::Blob(bytes),
+            Self::Bool(flag) => ValueRef::Integer((*flag).into()),
+            Self::Time(at) => ValueRef::Integer(at.as_microsecond()),
+        }))
+    }
+}
+
+/// A row in PostgreSQL's binary COPY format: the number of fields, then each with its length.
+fn copy_row(row: &[Cell<'_>], out: &mut BytesMut) {
+    let field = |bytes: &[u8], out: &mut BytesMut| {
+        out.put_i32(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
+        out.put_slice(bytes);
+    };
+    out.put_i16(i16::try_from(row.len()).unwrap_or(i16::MAX));
+    for cell in row {
+        match cell {
+            Cell::Null => out.put_i32(-1),
+            Cell::Int(number) => field(&number.to_be_bytes(), out),
+            Cell::Text(text) => field(text.as_bytes(), out),
+            Cell::Bytes(bytes) => field(bytes, out),
+            Cell::Bool(flag) => field(&[u8::from(*flag)], out),
+            Cell::Time(at) => field(&(at.as_microsecond() - POSTGRES_EPOCH).to_be_bytes(), out),
+        }
+    }
+}
+
+/// `$1` means the first parameter on both engines; SQLite writes that `?1`.
+fn numbered(sql: &str) -> String {
+    sql.replace('$', "?")
+}

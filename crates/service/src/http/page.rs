@@ -1,0 +1,85 @@
+//! Which part of a long list is asked for? A page after a cursor (keyset pagination).
+
+use axum::extract::{FromRequestParts, Path, Query};
+use axum::http::request::Parts;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::problem::Problem;
+
+const DEFAULT_LIMIT: u16 = 50;
+const LARGEST_LIMIT: u16 = 500;
+
+/// Which page of a list is asked for.
+#[derive(Debug, Clone, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+pub struct PageQuery {
+    /// How many entries, 1 to 500; 50 when absent.
+    #[param(minimum = 1, maximum = 500)]
+    limit: Option<u16>,
+    /// The `next` of the page before.
+    pub cursor: Option<String>,
+}
+
+/// A page of a list.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Page<T> {
+    /// The entries.
+    pub items: Vec<T>,
+    /// The cursor of the next page; absent on the last.
+    pub next: Option<String>,
+}
+
+impl PageQuery {
+    /// How many entries.
+    pub fn limit(&self) -> Result<usize, Problem> {
+        match self.limit.unwrap_or(DEFAULT_LIMIT) {
+            limit @ 1..=LARGEST_LIMIT => Ok(limit.into()),
+            _ => Err(Problem::malformed(format!("limit must be 1 to {LARGEST_LIMIT}"))),
+        }
+    }
+
+    /// The cursor, parsed.
+    pub fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, Problem> {
+        let parse = |text: &String| text.parse().map_err(|_| Problem::malformed("the cursor is none of ours"));
+        self.cursor.as_ref().map(parse).transpose()
+    }
+}
+
+impl<T> Page<T> {
+    /// A page from one entry more than was asked for, which shows that there is a next.
+    pub fn new(mut items: Vec<T>, limit: usize, cursor: impl FnOnce(&T) -> String) -> Self {
+        let more = items.len() > limit;
+        items.truncate(limit);
+        let next = items.last().filter(|_| more).map(cursor);
+        Self { items, next }
+    }
+}
+
+/// The query of a request; what cannot be read is a problem.
+pub struct Params<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned> FromRequestParts<S> for Params<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        let Query(query) =
+            Query::try_from_uri(&parts.uri).map_err(|error| Problem::malformed(error.body_text()))?;
+        Ok(Self(query))
+    }
+}
+
+/// An id in the path; what is no id cannot be found.
+pub struct Key<T>(pub T);
+
+impl<S: Send + Sync, T: DeserializeOwned + Send> FromRequestParts<S> for Key<T> {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::from_request_parts(parts, state).await {
+            Ok(Path(key)) => Ok(Self(key)),
+            Err(rejection) => Err(Problem::not_found(rejection.body_text())),
+        }
+    }
+}

@@ -1,0 +1,124 @@
+//! How is a write done once, however often it is sent?
+//!
+//! A write with an `Idempotency-Key` stores its answer in the transaction of the deed itself: the same
+//! request again gets the first answer, another request under the same key is refused.
+
+use axum::body::Bytes;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::problem::Problem;
+use crate::app::App;
+use crate::db::{Ts, Tx};
+use crate::hash::{self, Hash};
+
+const LONGEST_KEY: usize = 200;
+
+/// A write under way.
+pub struct Write {
+    /// The transaction of the deed.
+    pub tx: Tx,
+    key: Option<String>,
+}
+
+/// Whether a write is new or was done before.
+pub enum Begun {
+    /// It is new: do it, then [`Write::finish`].
+    New(Write),
+    /// It was done: this was the answer.
+    Done(Response),
+}
+
+impl Write {
+    /// Begins a write.
+    pub async fn begin(app: &App, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Begun, Problem> {
+        let key = idempotency_key(headers)?;
+        let mut tx = app.db.begin().await?;
+        let Some(key) = key else { return Ok(Begun::New(Self { tx, key: None })) };
+        let request_hash = hash_request(uri, body);
+        let insert = "insert into idempotency_keys (key, request_hash, status, body, created_at)
+                      values ($1, $2, 0, '', $3) on conflict (key) do nothing";
+        let fresh = tx.execute(insert, &[&key, &request_hash.to_vec(), &Ts(app.clock.now())]).await?;
+        if fresh == 1 {
+            return Ok(Begun::New(Self { tx, key: Some(key) }));
+        }
+        let select = "select request_hash, status, body from idempotency_keys where key = $1";
+        let row = tx.row(select, &[&key]).await?;
+        let row = row.ok_or_else(|| Problem::conflict("a request with this Idempotency-Key is under way"))?;
+        if row.get::<Vec<u8>>("request_hash")? != request_hash {
+            let detail = "this Idempotency-Key was used for another request: choose a new one";
+            return Err(Problem::of_status(StatusCode::UNPROCESSABLE_ENTITY, detail));
+        }
+        let status = u16::try_from(row.get::<i64>("status")?).ok().and_then(|code| StatusCode::from_u16(code).ok());
+        let mut response = json_text(status.unwrap_or(StatusCode::OK), row.get("body")?);
+        response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
+        Ok(Begun::Done(response))
+    }
+
+    /// Commits the deed and answers it.
+    pub async fn finish(mut self, status: StatusCode, answer: &impl Serialize) -> Result<Response, Problem> {
+        let body = serde_json::to_string(answer)
+            .map_err(|error| Problem::from(crate::error::Error::Other(error.to_string())))?;
+        if let Some(key) = &self.key {
+            let update = "update idempotency_keys set status = $2, body = $3 where key = $1";
+            self.tx.execute(update, &[key, &i64::from(status.as_u16()), &body]).await?;
+        }
+        self.tx.commit().await?;
+        Ok(json_text(status, body))
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let sound = |text: &&str| !text.is_empty() && text.len() <= LONGEST_KEY;
+    let key = value.to_str().ok().filter(sound);
+    key.map(|key| Some(key.to_owned()))
+        .ok_or_else(|| Problem::malformed("Idempotency-Key must be 1 to 200 visible ASCII characters"))
+}
+
+fn hash_request(uri: &Uri, body: &[u8]) -> Hash {
+    let mut request = uri.to_string().into_bytes();
+    request.push(0);
+    request.extend_from_slice(body);
+    hash::of(&request)
+}
+
+fn json_text(status: StatusCode, body: String) -> Response {
+    (status, [(header::CONTENT_TYPE, "application/json")], body).into_response()
+}
+
+/// Reads a JSON body; what is wrong is named by its JSON pointer.
+pub fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    let mut reader = serde_json::Deserializer::from_slice(body);
+    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+        let pointer: String = error.path().iter().map(|segment| format!("/{segment}")).collect();
+        let detail = error.inner().to_string();
+        match error.inner().classify() {
+            serde_json::error::Category::Data => Problem::invalid(pointer, detail),
+            _ => Problem::malformed(format!("the body is no JSON: {detail}")),
+        }
+    })?;
+    reader.end().map_err(|_| Problem::malformed("the body goes on after its JSON value"))?;
+    Ok(value)
+}
+
+/// Refuses text that no database holds or nobody can mean: NUL, or more than `longest` characters.
+pub fn check_text(pointer: &str, text: &str, longest: usize) -> Result<(), Problem> {
+    if text.chars().any(char::is_control) {
+        return Err(Problem::invalid(pointer, "has a control character"));
+    }
+    if text.chars().count() > longest {
+        return Err(Problem::invalid(pointer, format!("is longer than {longest} characters")));
+    }
+    Ok(())
+}
+
+/// Refuses empty text as well.
+pub fn check_name(pointer: &str, text: &str, longest: usize) -> Result<(), Problem> {
+    if text.trim().is_empty() {
+        return Err(Problem::invalid(pointer, "is empty"));
+    }
+    check_text(pointer, text, longest)
+}

@@ -1,0 +1,111 @@
+//! How is a thing named from outside? By its kind and a number: `cus_01h2x3y4z5a6b`.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// Crockford's base 32: no letter that is mistaken for a digit.
+const ALPHABET: &[u8; 32] = b"0123456789abcdefghjkmnpqrstvwxyz";
+/// 13 digits of base 32 hold the 63 bits of an id.
+const DIGITS: u32 = 13;
+
+/// Why a text is no id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("`{text}` is no id of this kind: it looks like {kind}_0123456789abc")]
+pub struct NotAnId {
+    text: String,
+    kind: &'static str,
+}
+
+fn encode(kind: &str, id: i64, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(out, "{kind}_")?;
+    for place in (0..DIGITS).rev() {
+        let digit = (id >> (5 * place)) & 31;
+        let letter = usize::try_from(digit).ok().and_then(|digit| ALPHABET.get(digit));
+        fmt::Write::write_char(out, char::from(*letter.unwrap_or(&b'?')))?;
+    }
+    Ok(())
+}
+
+fn decode(kind: &'static str, text: &str) -> Result<i64, NotAnId> {
+    let refusal = || NotAnId { text: text.chars().take(40).collect(), kind };
+    let digits = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('_')).ok_or_else(refusal)?;
+    if digits.len() != DIGITS as usize {
+        return Err(refusal());
+    }
+    digits
+        .bytes()
+        .map(|letter| ALPHABET.iter().position(|known| *known == letter))
+        .try_fold(0_i64, |id, digit| id.checked_mul(32)?.checked_add(i64::try_from(digit?).ok()?))
+        .ok_or_else(refusal)
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident $kind:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                encode($kind, self.0, out)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                decode($kind, text).map(Self)
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
+                out.collect_str(self)
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(input: D) -> Result<Self, D::Error> {
+                let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
+                text.parse().map_err(serde::de::Error::custom)
+            }
+        }
+    )+};
+}
+
+ids! {
+    /// A customer.
+    CustomerId "cus";
+    /// A line: a number held by a customer for a span of time.
+    LineId "lin";
+    /// A plan.
+    PlanId "pln";
+    /// A subscription: a customer on a plan for a span of time.
+    SubscriptionId "sub";
+    /// A tariff, all its versions.
+    TariffId "tar";
+    /// One run of an import.
+    ImportId "imp";
+    /// An invoice.
+    InvoiceId "inv";
+}
+
+/// Owns the records that cost nothing and belong to no customer.
+pub const NOBODY: CustomerId = CustomerId(0);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_survives_the_round_trip_and_keeps_its_kind() {
+        for id in [0, 1, 1_234_567_890_123, i64::MAX] {
+            assert_eq!(CustomerId(id).to_string().parse(), Ok(CustomerId(id)));
+        }
+        assert_eq!(CustomerId(33).to_string(), "cus_0000000000011");
+        for text in ["", "cus_", "lin_0000000000011", "cus_00000000000011", "cus_000000000001u", "cus_zzzzzzzzzzzzz"] {
+            assert!(text.parse::<CustomerId>().is_err(), "{text}");
+        }
+    }
+}

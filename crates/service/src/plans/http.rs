@@ -1,0 +1,64 @@
+//! The plans' API.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{Created, NewPlan, Plan};
+use crate::app::App;
+use crate::http::{Begun, IdempotencyKey, Key, Problem, Write, check_name, json};
+use crate::id::PlanId;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(read))
+}
+
+/// Create a plan
+#[utoipa::path(post, path = "/v1/plans", tag = "plans", params(IdempotencyKey), request_body = NewPlan,
+    responses((status = 201, body = Plan), (status = "4XX", body = Problem)))]
+async fn create(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let new: NewPlan = json(&body)?;
+    check_name("/name", &new.name, 200)?;
+    for (position, allowance) in new.allowances.iter().enumerate() {
+        check_name(&format!("/allowances/{position}/name"), &allowance.name, 200)?;
+    }
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    let id = PlanId(app.clock.id());
+    match super::create(&mut write.tx, new, id, app.clock.now()).await? {
+        Created::Plan(plan) => write.finish(StatusCode::CREATED, &plan).await,
+        Created::NameTaken => Err(Problem::conflict("a plan with this name exists: plans are never changed")),
+        Created::UnknownTariff => Err(Problem::invalid("/tariff", "no tariff has this name")),
+        Created::OtherCurrency(currency) => {
+            Err(Problem::invalid("/currency", format!("the tariff is in {currency}")))
+        }
+        Created::NegativeFee => Err(Problem::invalid("/monthly_fee", "is below zero")),
+    }
+}
+
+/// List all plans
+#[utoipa::path(get, path = "/v1/plans", tag = "plans", responses((status = 200, body = Vec<Plan>)))]
+async fn list(State(app): State<App>) -> Result<Json<Vec<Plan>>, Problem> {
+    let mut tx = app.db.read().await?;
+    Ok(Json(super::all(&mut tx).await?))
+}
+
+/// Read a plan
+#[utoipa::path(get, path = "/v1/plans/{plan_id}", tag = "plans", params(("plan_id" = String, Path)),
+    responses((status = 200, body = Plan), (status = 404, body = Problem)))]
+async fn read(State(app): State<App>, Key(id): Key<PlanId>) -> Result<Json<Plan>, Problem> {
+    let mut tx = app.db.read().await?;
+    let plan = super::by_id(&mut tx, id).await?;
+    plan.map(Json).ok_or_else(|| Problem::not_found(format!("there is no plan {id}")))
+}

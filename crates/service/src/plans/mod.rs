@@ -1,0 +1,133 @@
+//! What does a customer subscribe to? A plan: a fee, included minutes, a tariff, paid before or after.
+//!
+//! Flat-rate, fixed monthly and prepaid plans differ in their data only. A plan is never changed: a new
+//! price is a new plan, to which customers are moved.
+
+pub mod http;
+mod store;
+
+use calculation::allowance::Allowance;
+use calculation::money::{Amount, Currency};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{PlanId, TariffId};
+
+/// A plan.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Plan {
+    #[schema(value_type = String, example = "pln_01h2x3y4z5a6b")]
+    pub id: PlanId,
+    #[schema(example = "Berlin 100")]
+    pub name: String,
+    #[schema(value_type = String, example = "EUR")]
+    pub currency: Currency,
+    pub payment: Payment,
+    /// Charged for each month.
+    #[schema(value_type = String, example = "9.90")]
+    pub monthly_fee: Amount,
+    /// What calls cost.
+    #[schema(value_type = String, example = "tar_01h2x3y4z5a6b")]
+    pub tariff_id: TariffId,
+    /// Included minutes, taken in this order.
+    #[schema(value_type = Vec<AllowanceSchema>)]
+    pub allowances: Vec<Allowance>,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// A plan to be.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPlan {
+    #[schema(example = "Berlin 100")]
+    pub name: String,
+    #[schema(value_type = String, example = "EUR")]
+    pub currency: Currency,
+    pub payment: Payment,
+    /// Charged for each month; nothing when absent.
+    #[serde(default)]
+    #[schema(value_type = String, example = "9.90")]
+    pub monthly_fee: Amount,
+    /// The tariff's name.
+    #[schema(example = "standard-eur")]
+    pub tariff: String,
+    /// Included minutes, taken in this order.
+    #[serde(default, alias = "allowance")]
+    #[schema(value_type = Vec<AllowanceSchema>)]
+    pub allowances: Vec<Allowance>,
+}
+
+/// When calls are paid.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Payment {
+    /// By the monthly invoice.
+    Postpaid,
+    /// From a balance, before or while calling.
+    Prepaid,
+}
+
+/// Minutes included each month, to chosen destinations.
+#[derive(ToSchema)]
+#[schema(as = Allowance)]
+#[expect(dead_code, reason = "describes calculation's type, which knows no HTTP")]
+pub struct AllowanceSchema {
+    #[schema(example = "100 minutes to Germany")]
+    name: String,
+    /// Seconds a month.
+    #[schema(example = 6000)]
+    seconds: u32,
+    /// Prefixes of the numbers it covers.
+    #[schema(example = json!(["49"]))]
+    destinations: Vec<String>,
+}
+
+/// What became of creating a plan.
+#[derive(Debug)]
+pub enum Created {
+    Plan(Plan),
+    NameTaken,
+    UnknownTariff,
+    /// The tariff is in this currency, not the plan's.
+    OtherCurrency(Currency),
+    NegativeFee,
+}
+
+/// Creates a plan.
+pub async fn create(tx: &mut Tx, new: NewPlan, id: PlanId, now: Timestamp) -> Result<Created> {
+    if new.monthly_fee < Amount::ZERO {
+        return Ok(Created::NegativeFee);
+    }
+    let Some(tariff) = crate::tariffs::by_name(tx, &new.tariff).await? else {
+        return Ok(Created::UnknownTariff);
+    };
+    if tariff.currency != new.currency {
+        return Ok(Created::OtherCurrency(tariff.currency));
+    }
+    let NewPlan { name, currency, payment, monthly_fee, allowances, .. } = new;
+    let plan =
+        Plan { id, name, currency, payment, monthly_fee, tariff_id: tariff.id, allowances, created_at: now };
+    if !store::insert(tx, &plan).await? {
+        return Ok(Created::NameTaken);
+    }
+    Ok(Created::Plan(plan))
+}
+
+/// A plan by its id.
+pub async fn by_id(tx: &mut Tx, id: PlanId) -> Result<Option<Plan>> {
+    store::by_id(tx, id).await
+}
+
+/// A plan by its name.
+pub async fn by_name(tx: &mut Tx, name: &str) -> Result<Option<Plan>> {
+    store::by_name(tx, name).await
+}
+
+/// All plans, by name.
+pub async fn all(tx: &mut Tx) -> Result<Vec<Plan>> {
+    store::all(tx).await
+}
