@@ -82,6 +82,11 @@ pub fn judge(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<Verdict, F
     }
     check_times(cdr, now, limits)?;
     let talk_ms = talk_milliseconds(cdr, limits)?;
+    let claims_talk = cdr.disposition == Disposition::Answered && talk_ms > 0;
+    if claims_talk && cdr.answer.is_none() {
+        let message = "answered, with seconds to bill, but without the time of the answer";
+        return Err(Flaw::new(Reason::MissingField, "answer_time", message));
+    }
     let answered = cdr.answer.filter(|_| cdr.disposition == Disposition::Answered);
     let Some(answered_at) = answered else {
         return Ok(Verdict::Free(Free::NotAnswered));
@@ -106,11 +111,11 @@ fn check_times(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<(), Flaw
         return impossible("end_time", format!("the end {} lies before the start {}", cdr.end, cdr.start));
     }
     if let Some(answer) = cdr.answer {
-        if answer < cdr.start {
-            return impossible("answer_time", format!("answered {answer}, before the start {}", cdr.start));
-        }
         if cdr.end < answer {
             return impossible("end_time", format!("the end {} lies before the answer {answer}", cdr.end));
+        }
+        if answer < cdr.start {
+            return impossible("answer_time", format!("answered {answer}, before the start {}", cdr.start));
         }
     }
     let latest = now.saturating_add(i64::from(limits.clock_skew_seconds).seconds());
@@ -218,7 +223,11 @@ mod tests {
     fn what_nobody_answered_or_nobody_paid_for_is_free() {
         let free = |free| Ok(Verdict::Free(free));
         assert_eq!(verdict(|cdr| cdr.disposition = Disposition::NoAnswer), free(Free::NotAnswered));
-        assert_eq!(verdict(|cdr| cdr.answer = None), free(Free::NotAnswered));
+        let never_answered = verdict(|cdr| {
+            cdr.answer = None;
+            cdr.billsec_ms = None;
+        });
+        assert_eq!(never_answered, free(Free::NotAnswered));
         assert_eq!(verdict(|cdr| cdr.billsec_ms = Some(0)), free(Free::ZeroSeconds));
         assert_eq!(verdict(|cdr| cdr.direction = Direction::Inbound), free(Free::Inbound));
         assert_eq!(verdict(|cdr| cdr.direction = Direction::Internal), free(Free::Internal));
@@ -238,6 +247,7 @@ mod tests {
         assert_eq!(verdict(|cdr| cdr.billsec_ms = Some(-1)), Err((ImpossibleDuration, "billsec")));
         assert_eq!(verdict(|cdr| cdr.duration_ms = Some(-1)), Err((ImpossibleDuration, "duration")));
         assert_eq!(verdict(|cdr| cdr.duration_ms = Some(30_000)), Err((ImpossibleDuration, "billsec")));
+        assert_eq!(verdict(|cdr| cdr.answer = None), Err((Reason::MissingField, "answer_time")));
         assert_eq!(verdict(|cdr| cdr.service = Service::Sms), Err((UnsupportedRecord, "service")));
         let too_long = verdict(|cdr| {
             cdr.end = "2026-10-06T11:00:00Z".parse().unwrap();

@@ -13,6 +13,7 @@
 pub mod allowance;
 pub mod call;
 pub mod cdr;
+pub mod emergency;
 pub mod invoice;
 pub mod money;
 pub mod period;
@@ -20,3 +21,4 @@ pub mod phone_number;
 pub mod rating;
 pub mod tariff;
 pub mod tax;
+pub mod zone;

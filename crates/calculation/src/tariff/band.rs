@@ -17,7 +17,8 @@ pub struct Band {
     pub days: Vec<Day>,
     /// The local time it begins.
     pub from: Time,
-    /// The local time it is over; midnight means the end of the day.
+    /// The local time it is over; `24:00` is the end of the day.
+    #[serde(with = "end_of_band")]
     pub to: Time,
 }
 
@@ -34,6 +35,21 @@ pub enum Day {
     Sat,
     Sun,
     Holiday,
+}
+
+/// `24:00`, which no clock shows, is kept as the midnight that ends the day.
+mod end_of_band {
+    use jiff::civil::Time;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(to: &Time, out: S) -> Result<S::Ok, S::Error> {
+        if *to == Time::midnight() { out.serialize_str("24:00") } else { out.collect_str(to) }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<Time, D::Error> {
+        let text = std::borrow::Cow::<'de, str>::deserialize(input)?;
+        if text == "24:00" { Ok(Time::midnight()) } else { text.parse().map_err(serde::de::Error::custom) }
+    }
 }
 
 impl Band {
@@ -70,7 +86,7 @@ pub(super) fn overlaps(bands: &[Band]) -> Vec<String> {
         if over_midnight {
             let name = &band.name;
             faults.push(format!(
-                "band `{name}` runs over midnight: write one span until 00:00 and one from 00:00"
+                "band `{name}` runs over midnight: write one span until 24:00 and one from 00:00"
             ));
         }
         if band.days.is_empty() {

@@ -63,7 +63,9 @@ impl PrefixIndex {
     pub(super) fn groups(&self, dialled: &Dialled) -> impl Iterator<Item = Range<usize>> {
         let longest = match dialled {
             Dialled::Number(number) => self.longest(*number),
-            Dialled::Short(code) => self.longest_short(code.region().as_str(), code.digits()),
+            Dialled::Short(code) => {
+                code.region().and_then(|region| self.longest_short(region.as_str(), code.digits()))
+            }
             Dialled::Emergency(_) => None,
         };
         let group = |position: usize| self.groups.get(position);

@@ -214,7 +214,7 @@ impl Prefix {
                 &*self.0 == "*" || index::digits_of(*number).starts_with(&*self.0)
             }
             (Dialled::Short(code), Some((region, digits))) => {
-                code.region().as_str() == region && code.digits().starts_with(digits)
+                code.region().is_some_and(|own| own.as_str() == region) && code.digits().starts_with(digits)
             }
             _ => false,
         }
@@ -262,6 +262,13 @@ pub fn check(terms: &Terms, rates: &[Rate]) -> Vec<(usize, String)> {
             faults.push((position, "effective_to is not after effective_from".to_owned()));
         }
     }
+    // Outside its bands a prefix may lean on a shorter one.
+    let has_shorter = |prefix: &Prefix| {
+        let text = prefix.as_str();
+        let shorter = (0..text.len()).filter_map(|length| text.get(..length));
+        let unbanded = |rates: &Vec<(usize, &Rate)>| rates.iter().any(|(_, rate)| rate.band.is_none());
+        shorter.chain(["*"]).any(|text| by_prefix.get(&Prefix(text.into())).is_some_and(unbanded))
+    };
     for rates in by_prefix.values() {
         let mut seen = std::collections::BTreeMap::new();
         for (position, rate) in rates {
@@ -271,7 +278,9 @@ pub fn check(terms: &Terms, rates: &[Rate]) -> Vec<(usize, String)> {
             }
         }
         let only_banded = rates.iter().all(|(_, rate)| rate.band.is_some());
-        if let Some((position, rate)) = rates.first().filter(|_| only_banded) {
+        if let Some((position, rate)) =
+            rates.first().filter(|(_, rate)| only_banded && !has_shorter(&rate.prefix))
+        {
             let message = format!(
                 "prefix {} has prices in time bands only: add a rate without a band for all other times",
                 rate.prefix
