@@ -1,8 +1,39 @@
 //! What does a switch say about a call? One line of a feed becomes one [`Cdr`].
+//!
+//! A [`Feed`] says what the operator knows about a source, a [`Reader`] made from it reads the
+//! source's lines: our own record as CSV or NDJSON, and the records of Asterisk (see [`Format`]).
+//! One physical line is one record: an unclosed quote makes one line unreadable, never the rest of
+//! a file. What an operator needs to know is in `docs/cdr-formats.md`.
+//!
+//! # The key of an Asterisk record
+//!
+//! Asterisk writes several records for one call (queue members, retries over other trunks,
+//! transfers), and their durations overlap. So the key is made such that one call to one number is
+//! charged once:
+//!
+//! - An outbound record that was answered and has a billed time is `{call_id}>{dst}`. A second
+//!   answered leg of the same call to the same number gets the same key, and the ledger refuses it.
+//! - Every other record is `{linkedid}/{uniqueid}/{sequence}`, of which the feed has what it has.
+//!   Without a sequence these repeat within a call, so the start and the far channel take its place:
+//!   `{uniqueid}/{start}/{dstchannel}`.
+//! - Sixteen columns hold no id at all: the call is `{start}/{channel}`, an uncharged record
+//!   `{start}/{channel}/{dstchannel}`.
+//!
+//! The call is the `linkedid`, else the `uniqueid`.
+
+mod asterisk;
+mod canonical;
+mod header;
+mod json;
+mod line;
+mod reader;
+mod time;
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
+
+pub use reader::{Feed, FirstLine, Format, Reader, Seventeenth, UnknownFormat, detect};
 
 /// A call detail record, read but not yet judged: what the switch said, in one shape for all formats.
 ///

@@ -1,0 +1,410 @@
+//! What does a record of Asterisk say? `Master.csv` goes by position, a dump of a `cdr` table by header.
+
+use std::borrow::Cow;
+
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::canonical::{self, filled, limited, missing};
+use super::header::Header;
+use super::line::{self, Cell, Row, WIDTH, columns_differ, malformed, shown};
+use super::time::{self, Moments, milliseconds, milliseconds_between};
+use super::{Cdr, ChargedParty, Direction, Disposition, Flaw, Reason, Service, Seventeenth};
+
+const ACCOUNTCODE: usize = 0;
+const SRC: usize = 1;
+const DST: usize = 2;
+const CLID: usize = 3;
+const CHANNEL: usize = 4;
+const DSTCHANNEL: usize = 5;
+const START: usize = 6;
+const ANSWER: usize = 7;
+const END: usize = 8;
+const DURATION: usize = 9;
+const BILLSEC: usize = 10;
+const DISPOSITION: usize = 11;
+const UNIQUEID: usize = 12;
+const LINKEDID: usize = 13;
+const SEQUENCE: usize = 14;
+
+/// The columns that we read, each at its slot, with the other names that tables give them.
+const READ: [(&str, &[&str]); 15] = [
+    ("accountcode", &[]),
+    ("src", &[]),
+    ("dst", &[]),
+    ("clid", &["callerid"]),
+    ("channel", &[]),
+    ("dstchannel", &[]),
+    ("start", &["calldate"]),
+    ("answer", &["answerdate"]),
+    ("end", &["enddate", "hangupdate"]),
+    ("duration", &[]),
+    ("billsec", &[]),
+    ("disposition", &[]),
+    ("uniqueid", &[]),
+    ("linkedid", &[]),
+    ("sequence", &[]),
+];
+
+/// `Master.csv` of `cdr_csv`: what every layout begins with; `None` is a column that we do not need.
+const MASTER: [Option<usize>; 16] = [
+    Some(ACCOUNTCODE),
+    Some(SRC),
+    Some(DST),
+    None,
+    Some(CLID),
+    Some(CHANNEL),
+    Some(DSTCHANNEL),
+    None,
+    None,
+    Some(START),
+    Some(ANSWER),
+    Some(END),
+    Some(DURATION),
+    Some(BILLSEC),
+    Some(DISPOSITION),
+    None,
+];
+
+/// `Master.csv` of `cdr_custom`, the other module that writes a file of this name: clid first.
+const CUSTOM: [Option<usize>; 19] = [
+    Some(CLID),
+    Some(SRC),
+    Some(DST),
+    None,
+    Some(CHANNEL),
+    Some(DSTCHANNEL),
+    None,
+    None,
+    Some(START),
+    Some(ANSWER),
+    Some(END),
+    Some(DURATION),
+    Some(BILLSEC),
+    Some(DISPOSITION),
+    None,
+    Some(ACCOUNTCODE),
+    Some(UNIQUEID),
+    None,
+    Some(SEQUENCE),
+];
+
+/// A channel that began more than a day from its record says nothing about which hour of the clock it was.
+const EPOCH_APART_MS: u64 = 86_400_000;
+
+/// What the operator says about the switch.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Switch<'f> {
+    pub(super) zone: &'f TimeZone,
+    pub(super) trunks: &'f [String],
+}
+
+/// Whether a table has a column that we read by this name.
+pub(super) fn is_field(name: &str) -> bool {
+    READ.iter().any(|(ours, others)| *ours == name || others.contains(&name))
+}
+
+fn name(slot: usize) -> &'static str {
+    READ.get(slot).map_or("line", |(name, _)| name)
+}
+
+/// The columns of a table, as its header gives them.
+#[derive(Debug, Clone)]
+pub(super) struct Table {
+    columns: Vec<Option<usize>>,
+    has_answer: bool,
+}
+
+impl Table {
+    /// The slot for each column, or what the header lacks; columns that we do not know are left unread.
+    pub(super) fn new(header: &Header, has_trunks: bool) -> Result<Self, Flaw> {
+        let mut columns = vec![None; header.width()];
+        let mut has = [false; READ.len()];
+        for (slot, ((ours, others), has)) in READ.iter().zip(&mut has).enumerate() {
+            let mut names = std::iter::once(ours).chain(*others);
+            let place = names.find_map(|name| header.find(name));
+            if let Some(column) = place.and_then(|place| columns.get_mut(place)) {
+                *column = Some(slot);
+                *has = true;
+            }
+        }
+        let has = |slot: usize| has.get(slot) == Some(&true);
+        if !has(START) {
+            return Err(header.lacks(name(START), "`start` or `calldate`"));
+        }
+        for slot in [SRC, DST, BILLSEC, DISPOSITION] {
+            if !has(slot) {
+                return Err(header.lacks(name(slot), &format!("`{}`", name(slot))));
+            }
+        }
+        if !has(END) && !has(DURATION) {
+            return Err(header.lacks(name(DURATION), "`duration` or `end`"));
+        }
+        if ![UNIQUEID, LINKEDID, CHANNEL].into_iter().any(has) {
+            return Err(header.lacks(name(UNIQUEID), "`uniqueid`, `linkedid` or `channel`"));
+        }
+        for slot in [CHANNEL, DSTCHANNEL] {
+            if has_trunks && !has(slot) {
+                return Err(header.lacks(name(slot), &format!("`{}`, by which a trunk is known", name(slot))));
+            }
+        }
+        Ok(Self { columns, has_answer: has(ANSWER) })
+    }
+
+    /// Reads one line of the dump.
+    pub(super) fn read<'l>(&self, line: &'l [u8], switch: Switch) -> Result<Cdr<'l>, Flaw> {
+        let mut row = Row::default();
+        let found = line::split(line::text(line)?, |column, cell| {
+            if let Some(slot) = self.columns.get(column).copied().flatten() {
+                row.put(slot, without_null(cell));
+            }
+        })?;
+        if found != self.columns.len() {
+            return Err(columns_differ(found, &format!("the header has {}", self.columns.len())));
+        }
+        read(row, switch, self.has_answer)
+    }
+}
+
+/// Databases write an absent value as a bare `NULL` or `\N`.
+fn without_null(cell: Cell) -> Cell {
+    match cell {
+        Cell::Bare("NULL" | "\\N") => Cell::Absent,
+        cell => cell,
+    }
+}
+
+/// Reads one line of `Master.csv`, in the order of either module that writes one.
+pub(super) fn read_master<'l>(
+    line: &'l [u8],
+    seventeenth: Seventeenth,
+    switch: Switch,
+) -> Result<Cdr<'l>, Flaw> {
+    let mut raw = Row::default();
+    let found = line::split(line::text(line)?, |column, cell| raw.put(column, cell))?;
+    let order = order(&raw, found, seventeenth)?;
+    let mut row = Row::default();
+    for (column, slot) in order.into_iter().enumerate() {
+        if let Some(slot) = slot {
+            row.put(slot, raw.take_cell(column));
+        }
+    }
+    // With 17 or 20 columns nothing but the value tells a unique id from a user field.
+    if matches!(found, 17 | 20) && seventeenth == Seventeenth::UniqueId && epoch(row.text(UNIQUEID)).is_none()
+    {
+        let message = format!(
+            "`{}` is no unique id of Asterisk: if column 17 is the user field, set the feed's `seventeenth` to `userfield`",
+            shown(row.text(UNIQUEID))
+        );
+        return Err(Flaw::new(Reason::InvalidField, name(UNIQUEID), message));
+    }
+    read(row, switch, true)
+}
+
+/// Whether a line of this many columns is one of a `Master.csv`, by where its times stand.
+pub(super) fn is_master(first_line: &str) -> bool {
+    let mut raw = Row::default();
+    let found = line::split(first_line, |column, cell| raw.put(column, cell));
+    found.is_ok_and(|found| order(&raw, found, Seventeenth::UniqueId).is_ok() && has_times(&raw))
+}
+
+fn has_times(raw: &Row) -> bool {
+    is_custom(raw) || (looks_like_time(raw.text(9)) && looks_like_time(raw.text(11)))
+}
+
+/// The end of `cdr_csv` is where the duration of `cdr_custom` is, and its start where the last data is.
+fn is_custom(raw: &Row) -> bool {
+    looks_like_time(raw.text(8)) && looks_like_time(raw.text(10)) && !looks_like_time(raw.text(11))
+}
+
+fn looks_like_time(text: &str) -> bool {
+    matches!(text.as_bytes(), [_, _, _, _, b'-', _, _, b'-', _, _, b' ', _, _, b':', _, _, b':', _, _, ..])
+}
+
+fn order(raw: &Row, found: usize, seventeenth: Seventeenth) -> Result<[Option<usize>; WIDTH], Flaw> {
+    let id = (seventeenth == Seventeenth::UniqueId).then_some(UNIQUEID);
+    let all_ids = [Some(UNIQUEID), None, None, Some(LINKEDID), Some(SEQUENCE)];
+    let one_id = [id, None, Some(LINKEDID), Some(SEQUENCE)];
+    let no_id = [None, Some(LINKEDID), Some(SEQUENCE)];
+    let (front, tail): (&[_], &[_]) = match found {
+        18 | 19 if is_custom(raw) => (&CUSTOM, &[]),
+        _ if is_custom(raw) => {
+            return Err(malformed(format!(
+                "{found} columns in the order of Asterisk's cdr_custom, of which 18 and 19 are known: \
+                 give the file a header and read it as asterisk-table"
+            )));
+        }
+        16 => (&MASTER, &[]),
+        17 => (&MASTER, one_id.get(..1).unwrap_or_default()),
+        18 => (&MASTER, all_ids.get(..2).unwrap_or_default()),
+        19 => (&MASTER, &no_id),
+        20 => (&MASTER, &one_id),
+        21 => (&MASTER, &all_ids),
+        _ => return Err(columns_differ(found, "a Master.csv of Asterisk has 16 to 21")),
+    };
+    let mut order = [None; WIDTH];
+    for (place, slot) in order.iter_mut().zip(front.iter().chain(tail)) {
+        *place = *slot;
+    }
+    Ok(order)
+}
+
+fn read<'l>(mut row: Row<'l>, switch: Switch, has_answer: bool) -> Result<Cdr<'l>, Flaw> {
+    let disposition = canonical::disposition(row.text(DISPOSITION))?;
+    let duration_ms = milliseconds(name(DURATION), row.text(DURATION))?;
+    let billsec_ms = milliseconds(name(BILLSEC), row.text(BILLSEC))?;
+    let (start, end) = start_and_end(&row, duration_ms, switch.zone)?;
+    let answer = match optional_moments(&row, ANSWER, switch.zone)? {
+        Some(answers) => Some(answers.best(|answer| apart(milliseconds_between(answer, end), billsec_ms))),
+        None if has_answer => None,
+        None => {
+            let billsec_ms = billsec_ms.filter(|billed| disposition == Disposition::Answered || *billed > 0);
+            billsec_ms.and_then(|billed| time::later(end, billed.checked_neg()?))
+        }
+    };
+    let billsec_ms = billsec_ms.or_else(|| answer.map(|answer| milliseconds_between(answer, end)));
+    let direction = direction(&row, switch.trunks);
+    let charged = direction == Direction::Outbound
+        && disposition == Disposition::Answered
+        && billsec_ms.is_some_and(|billed| billed > 0);
+    let (call_id, record_id) = ids(&mut row, charged)?;
+    Ok(Cdr {
+        record_id: limited(record_id, "record_id")?,
+        call_id, // part of the record id, so within its limit
+        account_ref: filled(limited(row.take(ACCOUNTCODE), name(ACCOUNTCODE))?),
+        direction,
+        charged_party: ChargedParty::Calling,
+        calling_number: limited(caller(&mut row), name(SRC))?,
+        called_number: limited(row.take(DST), name(DST))?,
+        redirecting_number: None,
+        service: Service::Voice,
+        start,
+        answer,
+        end,
+        duration_ms,
+        billsec_ms,
+        disposition,
+    })
+}
+
+/// Both instants; where the clock showed a time twice, the unique id's epoch or the duration tells which it was.
+fn start_and_end(
+    row: &Row,
+    duration_ms: Option<i64>,
+    zone: &TimeZone,
+) -> Result<(Timestamp, Timestamp), Flaw> {
+    let starts = optional_moments(row, START, zone)?.ok_or_else(|| missing(name(START)))?;
+    let starts =
+        not_before_its_channel(starts, epoch(row.text(UNIQUEID)).or_else(|| epoch(row.text(LINKEDID))));
+    let Some(ends) = optional_moments(row, END, zone)? else {
+        let duration_ms = duration_ms.ok_or_else(|| missing(name(END)))?;
+        let start = starts.earlier;
+        let end = time::later(start, duration_ms).ok_or_else(|| {
+            let message = format!("`{}` seconds after the start is no time", shown(row.text(DURATION)));
+            Flaw::new(Reason::InvalidField, name(DURATION), message)
+        })?;
+        return Ok((start, end));
+    };
+    let disagreement = |start, end| (end < start, apart(milliseconds_between(start, end), duration_ms));
+    let end_for = |start| ends.best(|end| disagreement(start, end));
+    let start = starts.best(|start| disagreement(start, end_for(start)));
+    Ok((start, end_for(start)))
+}
+
+fn optional_moments(row: &Row, slot: usize, zone: &TimeZone) -> Result<Option<Moments>, Flaw> {
+    match row.text(slot) {
+        "" | "0000-00-00 00:00:00" => Ok(None),
+        text => time::moments(name(slot), text, zone).map(Some),
+    }
+}
+
+/// How far the milliseconds between two times are from those that the switch counted.
+fn apart(between: i64, counted: Option<i64>) -> u64 {
+    counted.map_or(0, |counted| between.abs_diff(counted))
+}
+
+/// A record begins when its channel does or later, so an instant before the channel's epoch is the wrong one of two.
+fn not_before_its_channel(starts: Moments, epoch: Option<Timestamp>) -> Moments {
+    let (Some(later), Some(epoch)) = (starts.later, epoch) else {
+        return starts;
+    };
+    let near = milliseconds_between(epoch, starts.earlier).unsigned_abs() <= EPOCH_APART_MS;
+    if near && starts.earlier < epoch && epoch <= later {
+        Moments { earlier: later, later: None }
+    } else {
+        starts
+    }
+}
+
+/// The second in which the channel began, from a unique id such as `1543540817.1` or `pbx2-1543540817.1`.
+fn epoch(unique_id: &str) -> Option<Timestamp> {
+    let (seconds, serial) = unique_id.rsplit('-').next()?.split_once('.')?;
+    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    if !is_number(seconds) || !is_number(serial) {
+        return None;
+    }
+    Timestamp::from_second(seconds.parse().ok()?).ok()
+}
+
+fn direction(row: &Row, trunks: &[String]) -> Direction {
+    let on_trunk = |slot| trunks.iter().any(|trunk| belongs_to(row.text(slot), trunk));
+    if trunks.is_empty() {
+        Direction::Outbound
+    } else if on_trunk(CHANNEL) {
+        Direction::Inbound
+    } else if on_trunk(DSTCHANNEL) {
+        Direction::Outbound
+    } else {
+        Direction::Internal
+    }
+}
+
+/// `PJSIP/VIOrig-00008490` belongs to `PJSIP/VIOrig`, and not to `PJSIP/VI`; `DAHDI/i1/5551234-2` to `DAHDI/i1`.
+fn belongs_to(channel: &str, trunk: &str) -> bool {
+    let endpoint = channel.rsplit_once('-').map_or(channel, |(endpoint, _)| endpoint);
+    endpoint.strip_prefix(trunk).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
+/// The source number, or the number of the caller id `"Name" <number>` when that is empty.
+fn caller<'l>(row: &mut Row<'l>) -> Cow<'l, str> {
+    let src = row.take(SRC);
+    if !src.is_empty() {
+        return src;
+    }
+    match row.take(CLID) {
+        Cow::Borrowed(clid) => Cow::Borrowed(number_of(clid)),
+        Cow::Owned(clid) => Cow::Owned(number_of(&clid).to_owned()),
+    }
+}
+
+fn number_of(clid: &str) -> &str {
+    let bracketed = clid.rsplit_once('<').and_then(|(_, rest)| rest.split_once('>'));
+    let number = bracketed.map_or(clid, |(number, _)| number);
+    let is_number = number.bytes().all(|byte| byte.is_ascii_digit() || byte == b'+');
+    // A caller id without brackets may be a name, which is no number.
+    if bracketed.is_some() || is_number { number } else { "" }
+}
+
+/// The ids of the call and of the record; the head of `cdr` says why they are made this way.
+fn ids<'l>(row: &mut Row<'l>, charged: bool) -> Result<(Cow<'l, str>, Cow<'l, str>), Flaw> {
+    let start = row.text(START).replace(' ', "T");
+    let (unique_id, linked_id, sequence) = (row.text(UNIQUEID), row.text(LINKEDID), row.text(SEQUENCE));
+    let (channel, far_channel) = (row.text(CHANNEL), row.text(DSTCHANNEL));
+    let has_id = !unique_id.is_empty() || !linked_id.is_empty();
+    if !has_id && channel.is_empty() {
+        return Err(missing(name(UNIQUEID)));
+    }
+    let parts: &[&str] = match (has_id, sequence) {
+        (false, _) => &[&start, channel, far_channel],
+        (true, "") => &[linked_id, unique_id, &start, far_channel],
+        (true, _) => &[linked_id, unique_id, sequence],
+    };
+    let parts: Vec<&str> = parts.iter().copied().filter(|part| !part.is_empty()).collect();
+    let uncharged_id = parts.join("/");
+    let derived_call_id = format!("{start}/{channel}");
+    let linked_id = row.take(LINKEDID);
+    let call_id =
+        filled(linked_id).or_else(|| filled(row.take(UNIQUEID))).unwrap_or(Cow::Owned(derived_call_id));
+    let record_id = if charged { format!("{call_id}>{}", row.text(DST)) } else { uncharged_id };
+    Ok((call_id, Cow::Owned(record_id)))
+}

@@ -1,0 +1,43 @@
+//! Gives a customer a line: a number for a span of time in which nobody else holds it.
+
+use calculation::zone::{ZoneStep, zone_of};
+
+use super::{Line, NewLine, store};
+use crate::clock::Clock;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{CustomerId, LineId};
+
+/// What became of it.
+#[derive(Debug)]
+pub enum Assigned {
+    Line(Line),
+    UnknownCustomer,
+    EndsBeforeItBegins,
+    /// Somebody holds the number in that span.
+    Taken,
+}
+
+/// Assigns a line. A customer whose zone is the operator's default gets the zone of the first number.
+pub async fn assign_line(tx: &mut Tx, customer: CustomerId, new: NewLine, clock: &Clock) -> Result<Assigned> {
+    let Some(found) = store::by_id(tx, customer).await? else { return Ok(Assigned::UnknownCustomer) };
+    let NewLine { number, valid_from, valid_to } = new;
+    if valid_to.is_some_and(|end| end <= valid_from) {
+        return Ok(Assigned::EndsBeforeItBegins);
+    }
+    store::lock_number(tx, number).await?;
+    for span in store::spans_of_number(tx, number).await? {
+        let begins_before_it_ends = valid_to.is_none_or(|end| span.valid_from < end);
+        let ends_after_it_begins = span.valid_to.is_none_or(|end| valid_from < end);
+        if begins_before_it_ends && ends_after_it_begins {
+            return Ok(Assigned::Taken);
+        }
+    }
+    let line = Line { id: LineId(clock.id()), number, valid_from, valid_to };
+    store::insert_line(tx, customer, &line).await?;
+    let undecided = found.zone_step == ZoneStep::OperatorDefault;
+    if let Some(zone) = zone_of(number).filter(|_| undecided) {
+        store::settle_zone(tx, customer, zone).await?;
+    }
+    Ok(Assigned::Line(line))
+}

@@ -1,0 +1,57 @@
+//! Creates a customer, with lines and a plan if they are known.
+
+use calculation::zone::{ZoneStep, zone_of};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use super::{Assigned, Customer, NewCustomer, Subscribed, assign_line, store, subscribe};
+use crate::clock::Clock;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::CustomerId;
+
+/// What became of it.
+#[derive(Debug)]
+pub enum Created {
+    Customer(Customer),
+    UnknownZone,
+    ReferenceTaken,
+    /// The line at this place was refused.
+    Line(usize, Assigned),
+    Subscription(Subscribed),
+}
+
+/// Creates a customer; `operator_zone` is for one whose zone is neither set nor found from a number.
+pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &Clock) -> Result<Created> {
+    let now = clock.now();
+    let Some((zone, zone_step)) = zone(&new, operator_zone) else { return Ok(Created::UnknownZone) };
+    let NewCustomer { reference, party, currency, lines, subscription, .. } = new;
+    let id = CustomerId(clock.id());
+    let customer = Customer { id, reference, party, currency, zone, zone_step, created_at: now };
+    if !store::insert(tx, &customer).await? {
+        return Ok(Created::ReferenceTaken);
+    }
+    for (position, line) in lines.into_iter().enumerate() {
+        let assigned = assign_line(tx, id, line, clock).await?;
+        if !matches!(assigned, Assigned::Line(_)) {
+            return Ok(Created::Line(position, assigned));
+        }
+    }
+    if let Some(subscription) = subscription {
+        let subscribed = subscribe(tx, id, subscription, clock).await?;
+        if !matches!(subscribed, Subscribed::Subscription(_)) {
+            return Ok(Created::Subscription(subscribed));
+        }
+    }
+    Ok(Created::Customer(customer))
+}
+
+fn zone(new: &NewCustomer, operator_zone: &str) -> Option<(String, ZoneStep)> {
+    if let Some(zone) = &new.zone {
+        return TimeZone::get(zone).is_ok().then(|| (zone.clone(), ZoneStep::Set));
+    }
+    let first: Option<Timestamp> = new.lines.iter().map(|line| line.valid_from).min();
+    let number = new.lines.iter().find(|line| Some(line.valid_from) == first).map(|line| line.number);
+    let found = number.and_then(zone_of).map(|found| (found.zone.to_owned(), found.step));
+    Some(found.unwrap_or_else(|| (operator_zone.to_owned(), ZoneStep::OperatorDefault)))
+}

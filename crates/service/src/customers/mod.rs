@@ -1,0 +1,237 @@
+//! Who pays? Customers, the lines they hold and the plans they are on, each for a span of time.
+
+mod assign_line;
+mod create;
+mod end_line;
+pub mod http;
+mod store;
+mod subscribe;
+
+use calculation::invoice::Party;
+use calculation::money::Currency;
+use calculation::phone_number::E164;
+use calculation::zone::ZoneStep;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use assign_line::{Assigned, assign_line};
+pub use create::{Created, create};
+pub use end_line::{Ended, end_line};
+pub use store::{LineSpan, ReferenceEntry, SubscriptionSpan};
+pub use subscribe::{Subscribed, subscribe};
+
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
+
+/// A customer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Customer {
+    #[schema(value_type = String, example = "cus_01h2x3y4z5a6b")]
+    pub id: CustomerId,
+    /// The operator's own name for the customer; a switch may send it as the account.
+    #[schema(example = "C-1001")]
+    pub reference: String,
+    #[schema(value_type = PartySchema)]
+    pub party: Party,
+    #[schema(value_type = String, example = "EUR")]
+    pub currency: Currency,
+    /// The IANA zone of the customer's month and wall clock.
+    #[schema(example = "Europe/Berlin")]
+    pub zone: String,
+    /// What decided the zone.
+    #[schema(value_type = ZoneStepSchema)]
+    pub zone_step: ZoneStep,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+}
+
+/// A customer to be, with a first line and plan if they are known.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewCustomer {
+    #[schema(example = "C-1001")]
+    pub reference: String,
+    #[schema(value_type = PartySchema)]
+    pub party: Party,
+    #[schema(value_type = String, example = "EUR")]
+    pub currency: Currency,
+    /// The IANA zone; found from the first line's number when absent.
+    #[schema(example = "Europe/Berlin")]
+    pub zone: Option<String>,
+    /// Lines the customer holds from the start.
+    #[serde(default)]
+    pub lines: Vec<NewLine>,
+    /// The plan the customer is on from the start.
+    pub subscription: Option<NewSubscription>,
+}
+
+/// A phone number that a customer holds for a span of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Line {
+    #[schema(value_type = String, example = "lin_01h2x3y4z5a6b")]
+    pub id: LineId,
+    #[schema(value_type = String, example = "+493023125001")]
+    pub number: E164,
+    /// Held from this instant.
+    #[schema(value_type = String, format = DateTime)]
+    pub valid_from: Timestamp,
+    /// Held until before this instant.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_to: Option<Timestamp>,
+}
+
+/// A line to be.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewLine {
+    /// E.164 (ITU-T), with `+`.
+    #[schema(value_type = String, example = "+493023125001")]
+    pub number: E164,
+    /// Held from this instant.
+    #[schema(value_type = String, format = DateTime)]
+    pub valid_from: Timestamp,
+    /// Held until before this instant; for ever when absent.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_to: Option<Timestamp>,
+}
+
+/// A customer on a plan for a span of time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Subscription {
+    #[schema(value_type = String, example = "sub_01h2x3y4z5a6b")]
+    pub id: SubscriptionId,
+    #[schema(value_type = String, example = "pln_01h2x3y4z5a6b")]
+    pub plan_id: PlanId,
+    #[schema(value_type = String, format = DateTime)]
+    pub valid_from: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_to: Option<Timestamp>,
+}
+
+/// A subscription to be. It ends the one before, if that has no end yet.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSubscription {
+    /// The plan's name.
+    #[schema(example = "Berlin 100")]
+    pub plan: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub valid_from: Timestamp,
+}
+
+/// A name and address, as an invoice shows it.
+#[derive(ToSchema)]
+#[schema(as = Party)]
+#[expect(dead_code, reason = "describes calculation's type, which knows no HTTP")]
+pub struct PartySchema {
+    #[schema(example = "Anna Brandt")]
+    name: String,
+    street: Option<String>,
+    postcode: Option<String>,
+    city: Option<String>,
+    /// ISO 3166-1 alpha-2; decides the tax rate.
+    #[schema(example = "DE")]
+    country: String,
+    vat_id: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    iban: Option<String>,
+}
+
+/// What decided a customer's zone.
+#[derive(ToSchema)]
+#[schema(as = ZoneStep, rename_all = "snake_case")]
+#[expect(dead_code, reason = "describes calculation's type, which knows no HTTP")]
+pub enum ZoneStepSchema {
+    /// It was set by hand.
+    Set,
+    /// The number's region has one zone.
+    Region,
+    /// The number's area code.
+    AreaCode,
+    /// The main zone of the number's country.
+    CountryDefault,
+    /// The operator's setting.
+    OperatorDefault,
+}
+
+/// A customer by its id.
+pub async fn by_id(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
+    store::by_id(tx, id).await
+}
+
+/// The customer with a reference.
+pub async fn by_reference(tx: &mut Tx, reference: &str) -> Result<Option<Customer>> {
+    match store::id_of_reference(tx, reference).await? {
+        Some(id) => store::by_id(tx, id).await,
+        None => Ok(None),
+    }
+}
+
+/// Customers by id, after a cursor.
+pub async fn page(tx: &mut Tx, after: Option<CustomerId>, limit: usize) -> Result<Vec<Customer>> {
+    store::page(tx, after.unwrap_or(crate::id::NOBODY), limit).await
+}
+
+/// A customer's lines, oldest first.
+pub async fn lines(tx: &mut Tx, id: CustomerId) -> Result<Vec<Line>> {
+    store::lines(tx, id).await
+}
+
+/// A customer's subscriptions, oldest first.
+pub async fn subscriptions(tx: &mut Tx, id: CustomerId) -> Result<Vec<Subscription>> {
+    store::subscriptions(tx, id).await
+}
+
+/// Who is who, for a charging run: all customers, or those that some numbers and references lead to.
+pub struct Everybody {
+    pub customers: Vec<Customer>,
+    pub references: Vec<ReferenceEntry>,
+    pub lines: Vec<LineSpan>,
+    pub subscriptions: Vec<SubscriptionSpan>,
+}
+
+/// All customers, their references, lines and subscriptions.
+pub async fn everybody(tx: &mut Tx) -> Result<Everybody> {
+    Ok(Everybody {
+        customers: store::all(tx).await?,
+        references: store::references(tx).await?,
+        lines: store::line_spans(tx).await?,
+        subscriptions: store::subscription_spans(tx).await?,
+    })
+}
+
+/// The customers that some numbers and references lead to.
+pub async fn some(tx: &mut Tx, numbers: &[E164], references: &[String]) -> Result<Everybody> {
+    let mut found = Everybody { customers: vec![], references: vec![], lines: vec![], subscriptions: vec![] };
+    for reference in references {
+        if let Some(customer_id) = store::id_of_reference(tx, reference).await? {
+            found.references.push(ReferenceEntry { reference: reference.clone(), customer_id });
+        }
+    }
+    for number in numbers {
+        found.lines.append(&mut store::spans_of_number(tx, *number).await?);
+    }
+    let by_reference = found.references.iter().map(|entry| entry.customer_id);
+    let mut ids: Vec<_> = by_reference.chain(found.lines.iter().map(|span| span.customer_id)).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    for id in ids {
+        found.customers.extend(store::by_id(tx, id).await?);
+        let known = found.lines.iter().any(|span| span.customer_id == id);
+        if !known {
+            let first = store::lines(tx, id).await?.into_iter().next();
+            found.lines.extend(first.map(|line| LineSpan::of(id, &line)));
+        }
+        let spans = store::subscriptions(tx, id).await?;
+        found.subscriptions.extend(spans.into_iter().map(|span| SubscriptionSpan {
+            customer_id: id,
+            plan_id: span.plan_id,
+            valid_from: span.valid_from,
+            valid_to: span.valid_to,
+        }));
+    }
+    Ok(found)
+}

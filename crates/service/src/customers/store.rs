@@ -1,0 +1,237 @@
+//! The customers in the database.
+
+use calculation::phone_number::E164;
+use calculation::zone::{FoundZone, ZoneStep};
+use jiff::Timestamp;
+
+use super::{Customer, Line, Subscription};
+use crate::db::{self, Hold, Row, Ts, Tx};
+use crate::error::Result;
+use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
+
+/// Which customer a reference names.
+#[derive(Debug, Clone)]
+pub struct ReferenceEntry {
+    pub reference: String,
+    pub customer_id: CustomerId,
+}
+
+/// Which customer holds a number in a span of time.
+#[derive(Debug, Clone)]
+pub struct LineSpan {
+    pub number: E164,
+    pub valid_from: Timestamp,
+    pub valid_to: Option<Timestamp>,
+    pub customer_id: CustomerId,
+}
+
+impl LineSpan {
+    pub(super) fn of(customer_id: CustomerId, line: &Line) -> Self {
+        Self { number: line.number, valid_from: line.valid_from, valid_to: line.valid_to, customer_id }
+    }
+}
+
+/// Which plan a customer is on in a span of time.
+#[derive(Debug, Clone)]
+pub struct SubscriptionSpan {
+    pub customer_id: CustomerId,
+    pub plan_id: PlanId,
+    pub valid_from: Timestamp,
+    pub valid_to: Option<Timestamp>,
+}
+
+const CUSTOMER: &str = "select customer_id, reference, party, currency, zone, zone_step, created_at from customers";
+
+pub(super) async fn insert(tx: &mut Tx, customer: &Customer) -> Result<bool> {
+    let directory = "insert into customer_directory (reference, customer_id) values ($1, $2)
+                     on conflict (reference) do nothing";
+    if tx.execute(directory, &[&customer.reference, &customer.id.0]).await? == 0 {
+        return Ok(false);
+    }
+    let sql = "insert into customers (customer_id, reference, party, country, currency, zone, zone_step, created_at)
+               values ($1, $2, $3, $4, $5, $6, $7, $8)";
+    let party = serde_json::to_string(&customer.party).unwrap_or_default();
+    tx.execute(
+        sql,
+        &[
+            &customer.id.0,
+            &customer.reference,
+            &party,
+            &customer.party.country,
+            &customer.currency.code(),
+            &customer.zone,
+            &customer.zone_step.code(),
+            &Ts(customer.created_at),
+        ],
+    )
+    .await?;
+    Ok(true)
+}
+
+pub(super) async fn by_id(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
+    let row = tx.row(&format!("{CUSTOMER} where customer_id = $1"), &[&id.0]).await?;
+    Ok(row.as_ref().map(customer).transpose()?)
+}
+
+/// The customer, whose row nobody else may change until the transaction ends.
+pub(super) async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
+    let sql = format!("{CUSTOMER} where customer_id = $1 {}", tx.hold(Hold::Exclusive, "customers"));
+    let row = tx.row(&sql, &[&id.0]).await?;
+    Ok(row.as_ref().map(customer).transpose()?)
+}
+
+pub(super) async fn page(tx: &mut Tx, after: CustomerId, limit: usize) -> Result<Vec<Customer>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = format!("{CUSTOMER} where customer_id > $1 order by customer_id limit $2");
+    let rows = tx.rows(&sql, &[&after.0, &limit]).await?;
+    Ok(rows.iter().map(customer).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Customer>> {
+    let rows = tx.rows(CUSTOMER, &[]).await?;
+    Ok(rows.iter().map(customer).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn id_of_reference(tx: &mut Tx, reference: &str) -> Result<Option<CustomerId>> {
+    let row = tx.row("select customer_id from customer_directory where reference = $1", &[&reference]).await?;
+    Ok(row.map(|row| row.get("customer_id").map(CustomerId)).transpose()?)
+}
+
+pub(super) async fn references(tx: &mut Tx) -> Result<Vec<ReferenceEntry>> {
+    let rows = tx.rows("select reference, customer_id from customer_directory", &[]).await?;
+    let entry = |row: &Row| {
+        let customer_id = CustomerId(row.get("customer_id")?);
+        Ok(ReferenceEntry { reference: row.get("reference")?, customer_id })
+    };
+    Ok(rows.iter().map(entry).collect::<db::Result<_>>()?)
+}
+
+/// Holds a number against others that would change who holds it.
+pub(super) async fn lock_number(tx: &mut Tx, number: E164) -> Result<()> {
+    let sql = "insert into number_locks (e164, changes) values ($1, 1)
+               on conflict (e164) do update set changes = number_locks.changes + 1";
+    tx.execute(sql, &[&number.to_string()]).await?;
+    Ok(())
+}
+
+const SPANS: &str = "select e164, valid_from, valid_to, customer_id from number_directory";
+
+pub(super) async fn spans_of_number(tx: &mut Tx, number: E164) -> Result<Vec<LineSpan>> {
+    let rows = tx.rows(&format!("{SPANS} where e164 = $1 order by valid_from"), &[&number.to_string()]).await?;
+    Ok(rows.iter().map(line_span).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn line_spans(tx: &mut Tx) -> Result<Vec<LineSpan>> {
+    let rows = tx.rows(SPANS, &[]).await?;
+    Ok(rows.iter().map(line_span).collect::<db::Result<_>>()?)
+}
+
+fn line_span(row: &Row) -> db::Result<LineSpan> {
+    Ok(LineSpan {
+        number: row.parse("e164")?,
+        valid_from: row.time("valid_from")?,
+        valid_to: row.optional_time("valid_to")?,
+        customer_id: CustomerId(row.get("customer_id")?),
+    })
+}
+
+pub(super) async fn insert_line(tx: &mut Tx, customer: CustomerId, line: &Line) -> Result<()> {
+    let (number, from, to) = (line.number.to_string(), Ts(line.valid_from), line.valid_to.map(Ts));
+    let sql = "insert into lines (customer_id, line_id, e164, valid_from, valid_to) values ($1, $2, $3, $4, $5)";
+    tx.execute(sql, &[&customer.0, &line.id.0, &number, &from, &to]).await?;
+    let sql = "insert into number_directory (e164, valid_from, valid_to, customer_id, line_id)
+               values ($1, $2, $3, $4, $5)";
+    tx.execute(sql, &[&number, &from, &to, &customer.0, &line.id.0]).await?;
+    Ok(())
+}
+
+pub(super) async fn end_line(tx: &mut Tx, customer: CustomerId, line: &Line, end: Timestamp) -> Result<()> {
+    let sql = "update lines set valid_to = $3 where customer_id = $1 and line_id = $2";
+    tx.execute(sql, &[&customer.0, &line.id.0, &Ts(end)]).await?;
+    let sql = "update number_directory set valid_to = $3 where e164 = $1 and valid_from = $2";
+    tx.execute(sql, &[&line.number.to_string(), &Ts(line.valid_from), &Ts(end)]).await?;
+    Ok(())
+}
+
+pub(super) async fn lines(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Line>> {
+    let sql = "select line_id, e164, valid_from, valid_to from lines where customer_id = $1
+               order by valid_from, line_id";
+    let line = |row: &Row| {
+        Ok(Line {
+            id: LineId(row.get("line_id")?),
+            number: row.parse("e164")?,
+            valid_from: row.time("valid_from")?,
+            valid_to: row.optional_time("valid_to")?,
+        })
+    };
+    Ok(tx.rows(sql, &[&customer.0]).await?.iter().map(line).collect::<db::Result<_>>()?)
+}
+
+/// Gives a customer the zone of a number, as long as no month of theirs has begun to be charged.
+pub(super) async fn settle_zone(tx: &mut Tx, customer: CustomerId, zone: FoundZone) -> Result<()> {
+    let sql = "update customers set zone = $2, zone_step = $3 where customer_id = $1
+               and not exists (select 1 from periods where periods.customer_id = $1)";
+    tx.execute(sql, &[&customer.0, &zone.zone, &zone.step.code()]).await?;
+    Ok(())
+}
+
+pub(super) async fn insert_subscription(tx: &mut Tx, customer: CustomerId, new: &Subscription) -> Result<()> {
+    let sql = "insert into subscriptions (customer_id, subscription_id, plan_id, valid_from, valid_to)
+               values ($1, $2, $3, $4, $5)";
+    let (from, to) = (Ts(new.valid_from), new.valid_to.map(Ts));
+    tx.execute(sql, &[&customer.0, &new.id.0, &new.plan_id.0, &from, &to]).await?;
+    Ok(())
+}
+
+pub(super) async fn end_subscription(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: SubscriptionId,
+    end: Timestamp,
+) -> Result<()> {
+    let sql = "update subscriptions set valid_to = $3 where customer_id = $1 and subscription_id = $2";
+    tx.execute(sql, &[&customer.0, &id.0, &Ts(end)]).await?;
+    Ok(())
+}
+
+pub(super) async fn subscriptions(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Subscription>> {
+    let sql = "select subscription_id, plan_id, valid_from, valid_to from subscriptions
+               where customer_id = $1 order by valid_from";
+    let subscription = |row: &Row| {
+        Ok(Subscription {
+            id: SubscriptionId(row.get("subscription_id")?),
+            plan_id: PlanId(row.get("plan_id")?),
+            valid_from: row.time("valid_from")?,
+            valid_to: row.optional_time("valid_to")?,
+        })
+    };
+    Ok(tx.rows(sql, &[&customer.0]).await?.iter().map(subscription).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn subscription_spans(tx: &mut Tx) -> Result<Vec<SubscriptionSpan>> {
+    let rows = tx.rows("select customer_id, plan_id, valid_from, valid_to from subscriptions", &[]).await?;
+    let span = |row: &Row| {
+        Ok(SubscriptionSpan {
+            customer_id: CustomerId(row.get("customer_id")?),
+            plan_id: PlanId(row.get("plan_id")?),
+            valid_from: row.time("valid_from")?,
+            valid_to: row.optional_time("valid_to")?,
+        })
+    };
+    Ok(rows.iter().map(span).collect::<db::Result<_>>()?)
+}
+
+fn customer(row: &Row) -> db::Result<Customer> {
+    let step: String = row.get("zone_step")?;
+    let steps =
+        [ZoneStep::Set, ZoneStep::Region, ZoneStep::AreaCode, ZoneStep::CountryDefault, ZoneStep::OperatorDefault];
+    Ok(Customer {
+        id: CustomerId(row.get("customer_id")?),
+        reference: row.get("reference")?,
+        party: row.json("party")?,
+        currency: row.parse("currency")?,
+        zone: row.get("zone")?,
+        zone_step: steps.into_iter().find(|known| known.code() == step).unwrap_or(ZoneStep::OperatorDefault),
+        created_at: row.time("created_at")?,
+    })
+}

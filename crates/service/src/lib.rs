@@ -1,0 +1,3 @@
+//! What is tollbook made of?
+
+pub mod invoices;

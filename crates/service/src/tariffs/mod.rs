@@ -1,0 +1,139 @@
+//! What do calls cost? Tariffs, imported from decks, versioned and published from an instant on.
+
+mod book;
+pub mod cli;
+pub mod http;
+mod import;
+mod store;
+
+use calculation::money::Currency;
+use calculation::tariff::Terms;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+pub use book::{TariffBook, Version};
+pub use import::{Imported, NewTariff, import};
+
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::TariffId;
+
+/// A tariff with its versions, newest first.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Tariff {
+    #[schema(value_type = String, example = "tar_01h2x3y4z5a6b")]
+    pub id: TariffId,
+    #[schema(example = "standard-eur")]
+    pub name: String,
+    #[schema(value_type = String, example = "EUR")]
+    pub currency: Currency,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Timestamp,
+    pub versions: Vec<TariffVersion>,
+}
+
+/// One version of a tariff: a whole deck. Calls answered from `valid_from` on are charged by it, until
+/// the next version's.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct TariffVersion {
+    /// Counts from 1.
+    pub version: i64,
+    #[schema(value_type = TermsSchema)]
+    pub terms: Terms,
+    /// How many rates.
+    pub rate_count: i64,
+    #[schema(value_type = String, format = DateTime)]
+    pub imported_at: Timestamp,
+    /// Absent while it is not published.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub valid_from: Option<Timestamp>,
+}
+
+/// The terms that hold for a whole tariff.
+#[derive(ToSchema, Deserialize)]
+#[schema(as = Terms)]
+#[expect(dead_code, reason = "describes calculation's type, which knows no HTTP")]
+pub struct TermsSchema {
+    #[schema(example = "EUR")]
+    currency: String,
+    rounding: RoundingSchema,
+    /// The IANA zone in which dates without a time begin.
+    #[schema(example = "Europe/Berlin")]
+    zone: Option<String>,
+    /// Initial and next increment of rates that name none.
+    #[schema(example = "60/1")]
+    increments: Option<String>,
+    /// Local days that count as `holiday`.
+    #[schema(example = json!(["2026-10-03"]))]
+    holidays: Option<Vec<String>>,
+    bands: Option<Vec<BandSchema>>,
+}
+
+/// How a charge is rounded, once a call.
+#[derive(ToSchema, Deserialize)]
+#[schema(as = Rounding)]
+#[expect(dead_code, reason = "describes calculation's type, which knows no HTTP")]
+pub struct RoundingSchema {
+    /// Digits after the point, 0 to 6.
+    #[schema(example = 4)]
+    digits: u8,
+    /// `half-up`, `up`, `down` or `half-even`.
+    #[schema(example = "half-up")]
+    mode: String,
+}
+
+/// Hours of some days of the week, in the customer's zone.
+#[derive(ToSchema, Deserialize)]
+#[schema(as = Band)]
+#[expect(dead_code, reason = "describes calculation's type, which knows no HTTP")]
+pub struct BandSchema {
+    #[schema(example = "peak")]
+    name: String,
+    /// `mon` to `sun`, and `holiday`.
+    #[schema(example = json!(["mon", "tue", "wed", "thu", "fri"]))]
+    days: Vec<String>,
+    #[schema(example = "08:00")]
+    from: String,
+    /// `24:00` is the end of the day.
+    #[schema(example = "18:00")]
+    to: String,
+}
+
+/// A tariff by its id.
+pub async fn by_id(tx: &mut Tx, id: TariffId) -> Result<Option<Tariff>> {
+    store::by_id(tx, id).await
+}
+
+/// A tariff by its name.
+pub async fn by_name(tx: &mut Tx, name: &str) -> Result<Option<Tariff>> {
+    store::by_name(tx, name).await
+}
+
+/// All tariffs, by name.
+pub async fn all(tx: &mut Tx) -> Result<Vec<Tariff>> {
+    store::all(tx).await
+}
+
+/// What became of publishing a version.
+#[derive(Debug)]
+pub enum Published {
+    Tariff(Tariff),
+    UnknownTariff,
+    UnknownVersion,
+    /// It is in force since then: a published version is never changed.
+    Already(Timestamp),
+}
+
+/// Puts a version into force from an instant on.
+pub async fn publish(tx: &mut Tx, id: TariffId, version: i64, valid_from: Timestamp) -> Result<Published> {
+    let Some(tariff) = store::by_id(tx, id).await? else { return Ok(Published::UnknownTariff) };
+    let Some(found) = tariff.versions.iter().find(|found| found.version == version) else {
+        return Ok(Published::UnknownVersion);
+    };
+    if let Some(since) = found.valid_from {
+        return Ok(Published::Already(since));
+    }
+    store::publish(tx, id, version, valid_from).await?;
+    Ok(store::by_id(tx, id).await?.map_or(Published::UnknownTariff, Published::Tariff))
+}

@@ -1,0 +1,176 @@
+//! The tariffs in the database.
+
+use std::collections::BTreeMap;
+
+use calculation::money::{Amount, Currency, Price};
+use calculation::tariff::{self, Rate, Step};
+use jiff::Timestamp;
+
+use super::{Tariff, TariffVersion};
+use crate::db::{self, Cell, Row, Ts, Tx};
+use crate::error::Result;
+use crate::hash::Hash;
+use crate::id::TariffId;
+
+pub(super) async fn insert_tariff(
+    tx: &mut Tx,
+    id: TariffId,
+    name: &str,
+    currency: Currency,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "insert into tariffs (tariff_id, name, currency, created_at) values ($1, $2, $3, $4)";
+    tx.execute(sql, &[&id.0, &name, &currency.code(), &Ts(now)]).await?;
+    Ok(())
+}
+
+pub(super) async fn last_version(tx: &mut Tx, id: TariffId) -> Result<Option<(i64, Vec<u8>)>> {
+    let sql = "select version, content_hash from tariff_versions where tariff_id = $1 order by version desc limit 1";
+    let Some(row) = tx.row(sql, &[&id.0]).await? else { return Ok(None) };
+    Ok(Some((row.get("version")?, row.get("content_hash")?)))
+}
+
+pub(super) async fn insert_version(
+    tx: &mut Tx,
+    id: TariffId,
+    version: i64,
+    tariff: &tariff::Tariff,
+    content_hash: &Hash,
+    now: Timestamp,
+) -> Result<()> {
+    let terms = serde_json::to_string(tariff.terms()).unwrap_or_default();
+    let count = i64::try_from(tariff.rates().len()).unwrap_or(i64::MAX);
+    let sql = "insert into tariff_versions (tariff_id, version, terms, rate_count, content_hash, imported_at)
+               values ($1, $2, $3, $4, $5, $6)";
+    tx.execute(sql, &[&id.0, &version, &terms, &count, &content_hash.to_vec(), &Ts(now)]).await?;
+    let texts: Vec<_> = tariff.rates().iter().map(|rate| (steps_text(&rate.steps), rate.increments.to_string())).collect();
+    let rows = tariff.rates().iter().zip(&texts).zip(0_i64..).map(|((rate, (steps, increments)), position)| {
+        [
+            Cell::Int(id.0),
+            Cell::Int(version),
+            Cell::Int(position),
+            Cell::Text(rate.prefix.as_str()),
+            Cell::Text(&rate.destination),
+            Cell::Int(rate.connection_fee.nanos()),
+            Cell::Text(steps),
+            Cell::Text(increments),
+            Cell::Int(rate.minimum_charge.micros()),
+            Cell::Bool(rate.blocked),
+            Cell::from(rate.band.as_deref()),
+            Cell::from(rate.effective_from),
+            Cell::from(rate.effective_to),
+        ]
+    });
+    let columns = [
+        "tariff_id",
+        "version",
+        "position",
+        "prefix",
+        "destination",
+        "connection_fee",
+        "steps",
+        "increments",
+        "minimum_charge",
+        "blocked",
+        "band",
+        "effective_from",
+        "effective_to",
+    ];
+    Ok(tx.insert_rows("rates", &columns, rows).await?)
+}
+
+pub(super) async fn publish(tx: &mut Tx, id: TariffId, version: i64, valid_from: Timestamp) -> Result<()> {
+    let sql = "update tariff_versions set valid_from = $3 where tariff_id = $1 and version = $2";
+    tx.execute(sql, &[&id.0, &version, &Ts(valid_from)]).await?;
+    Ok(())
+}
+
+const TARIFFS: &str = "select t.tariff_id, t.name, t.currency, t.created_at,
+     v.version, v.terms, v.rate_count, v.imported_at, v.valid_from
+   from tariffs t join tariff_versions v on v.tariff_id = t.tariff_id";
+
+pub(super) async fn by_id(tx: &mut Tx, id: TariffId) -> Result<Option<Tariff>> {
+    let rows = tx.rows(&format!("{TARIFFS} where t.tariff_id = $1 order by v.version desc"), &[&id.0]).await?;
+    Ok(tariffs(&rows)?.into_iter().next())
+}
+
+pub(super) async fn by_name(tx: &mut Tx, name: &str) -> Result<Option<Tariff>> {
+    let rows = tx.rows(&format!("{TARIFFS} where t.name = $1 order by v.version desc"), &[&name]).await?;
+    Ok(tariffs(&rows)?.into_iter().next())
+}
+
+pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Tariff>> {
+    Ok(tariffs(&tx.rows(&format!("{TARIFFS} order by t.name, v.version desc"), &[]).await?)?)
+}
+
+/// The published versions of a tariff: number and the instant from which each is in force.
+pub(super) async fn published(tx: &mut Tx, id: TariffId) -> Result<Vec<(Timestamp, i64)>> {
+    let sql = "select valid_from, version from tariff_versions
+               where tariff_id = $1 and valid_from is not null order by valid_from, version";
+    let rows = tx.rows(sql, &[&id.0]).await?;
+    let version = |row: &Row| Ok((row.time("valid_from")?, row.get("version")?));
+    Ok(rows.iter().map(version).collect::<db::Result<_>>()?)
+}
+
+/// One version, ready to be asked.
+pub(super) async fn load(tx: &mut Tx, id: TariffId, version: i64) -> Result<Option<tariff::Tariff>> {
+    let sql = "select terms from tariff_versions where tariff_id = $1 and version = $2";
+    let Some(row) = tx.row(sql, &[&id.0, &version]).await? else { return Ok(None) };
+    let terms = row.json("terms")?;
+    let sql = "select * from rates where tariff_id = $1 and version = $2 order by position";
+    let rows = tx.rows(sql, &[&id.0, &version]).await?;
+    let rates = rows.iter().map(rate).collect::<db::Result<Vec<_>>>()?;
+    Ok(Some(tariff::Tariff::new(terms, rates)))
+}
+
+fn tariffs(rows: &[Row]) -> db::Result<Vec<Tariff>> {
+    let mut tariffs: BTreeMap<String, Tariff> = BTreeMap::new();
+    for row in rows {
+        let name: String = row.get("name")?;
+        let tariff = Tariff {
+            id: TariffId(row.get("tariff_id")?),
+            name: name.clone(),
+            currency: row.parse("currency")?,
+            created_at: row.time("created_at")?,
+            versions: Vec::new(),
+        };
+        tariffs.entry(name).or_insert(tariff).versions.push(TariffVersion {
+            version: row.get("version")?,
+            terms: row.json("terms")?,
+            rate_count: row.get("rate_count")?,
+            imported_at: row.time("imported_at")?,
+            valid_from: row.optional_time("valid_from")?,
+        });
+    }
+    Ok(tariffs.into_values().collect())
+}
+
+fn rate(row: &Row) -> db::Result<Rate> {
+    Ok(Rate {
+        prefix: row.parse("prefix")?,
+        destination: row.get::<String>("destination")?.into(),
+        connection_fee: Price::from_nanos(row.get("connection_fee")?),
+        steps: steps(&row.get::<String>("steps")?)?,
+        increments: row.parse("increments")?,
+        minimum_charge: Amount::from_micros(row.get("minimum_charge")?),
+        blocked: row.get("blocked")?,
+        band: row.get::<Option<String>>("band")?.map(Into::into),
+        effective_from: row.optional_time("effective_from")?,
+        effective_to: row.optional_time("effective_to")?,
+    })
+}
+
+/// Steps as `0:0.10,60:0.05`: from which billed second on, at which price per minute.
+fn steps_text(steps: &[Step]) -> String {
+    let texts: Vec<_> = steps.iter().map(|step| format!("{}:{}", step.from_seconds, step.price)).collect();
+    texts.join(",")
+}
+
+fn steps(text: &str) -> db::Result<Box<[Step]>> {
+    let fault = || db::Error::Column { column: "steps".to_owned(), message: format!("`{text}` are no steps") };
+    let step = |part: &str| {
+        let (from, price) = part.split_once(':')?;
+        Some(Step { from_seconds: from.parse().ok()?, price: price.parse().ok()? })
+    };
+    text.split(',').map(|part| step(part).ok_or_else(fault)).collect()
+}
