@@ -273,7 +273,7 @@ impl Db {
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
             let pool = open_postgres(url)?;
-            pool.get().await?;
+            drop(pool.get().await?);
             return Ok(Self::Postgres(pool));
         }
         let shown = url.split_once("://").map_or("", |(scheme, _)| scheme);
