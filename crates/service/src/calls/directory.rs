@@ -1,0 +1,126 @@
+//! Who pays for a number at a time, on which plan, by which price list? Held in memory while charging.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use calculation::phone_number::{E164, Region, region_of};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::customers::Everybody;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::id::{CustomerId, TariffId};
+use crate::plans::Plan;
+use crate::tariffs::{TariffBook, Version};
+
+/// What charging must know of one customer.
+#[derive(Debug)]
+pub struct Account {
+    pub id: CustomerId,
+    pub zone: TimeZone,
+    /// The same number for the same zone, to remember months by.
+    pub zone_index: usize,
+    /// Where short codes and national numbers are read: the region of the first line, else the country.
+    pub region: Option<Region>,
+    plans: Vec<Span<Arc<Plan>>>,
+}
+
+/// Customers, numbers, plans and price lists, as they stood when it was loaded.
+#[derive(Debug, Default)]
+pub struct Directory {
+    accounts: HashMap<CustomerId, Arc<Account>>,
+    references: HashMap<String, CustomerId>,
+    numbers: HashMap<E164, Vec<Span<CustomerId>>>,
+    tariffs: HashMap<TariffId, Vec<Version>>,
+}
+
+/// Something that holds for a half-open span of time.
+#[derive(Debug, Clone)]
+struct Span<T> {
+    from: Timestamp,
+    to: Option<Timestamp>,
+    what: T,
+}
+
+impl<T> Span<T> {
+    fn holds(&self, at: Timestamp) -> bool {
+        self.from <= at && self.to.is_none_or(|to| at < to)
+    }
+}
+
+impl Directory {
+    /// Loads what some customers need to be charged.
+    pub async fn load(tx: &mut Tx, book: &TariffBook, everybody: Everybody) -> Result<Self> {
+        let mut directory = Self::default();
+        let mut plans = HashMap::new();
+        let mut subscriptions: HashMap<CustomerId, Vec<Span<Arc<Plan>>>> = HashMap::new();
+        for span in everybody.subscriptions {
+            if !plans.contains_key(&span.plan_id) {
+                let plan = crate::plans::by_id(tx, span.plan_id).await?;
+                let plan = plan.ok_or_else(|| Error::Inconsistent(format!("no plan {}", span.plan_id)))?;
+                if !directory.tariffs.contains_key(&plan.tariff_id) {
+                    let versions = book.published(tx, plan.tariff_id).await?;
+                    directory.tariffs.insert(plan.tariff_id, versions);
+                }
+                plans.insert(span.plan_id, Arc::new(plan));
+            }
+            let Some(plan) = plans.get(&span.plan_id).cloned() else { continue };
+            let held = Span { from: span.valid_from, to: span.valid_to, what: plan };
+            subscriptions.entry(span.customer_id).or_default().push(held);
+        }
+        let mut first_lines: HashMap<CustomerId, (Timestamp, E164)> = HashMap::new();
+        for line in everybody.lines {
+            let first = first_lines.entry(line.customer_id).or_insert((line.valid_from, line.number));
+            *first = (*first).min((line.valid_from, line.number));
+            let span = Span { from: line.valid_from, to: line.valid_to, what: line.customer_id };
+            directory.numbers.entry(line.number).or_default().push(span);
+        }
+        for entry in everybody.references {
+            directory.references.insert(entry.reference, entry.customer_id);
+        }
+        let mut zones: HashMap<String, (usize, TimeZone)> = HashMap::new();
+        for customer in everybody.customers {
+            let next = zones.len();
+            if !zones.contains_key(&customer.zone) {
+                let zone = TimeZone::get(&customer.zone)
+                    .map_err(|_| Error::Inconsistent(format!("`{}` is no time zone", customer.zone)))?;
+                zones.insert(customer.zone.clone(), (next, zone));
+            }
+            let Some((zone_index, zone)) = zones.get(&customer.zone).cloned() else { continue };
+            let by_line = first_lines.get(&customer.id).and_then(|(_, number)| region_of(*number));
+            let region = by_line.or_else(|| customer.party.country.parse().ok());
+            let plans = subscriptions.remove(&customer.id).unwrap_or_default();
+            let account = Account { id: customer.id, zone, zone_index, region, plans };
+            directory.accounts.insert(customer.id, Arc::new(account));
+        }
+        Ok(directory)
+    }
+
+    /// The customer that a reference names.
+    pub fn named(&self, reference: &str) -> Option<CustomerId> {
+        self.references.get(reference).copied()
+    }
+
+    /// The customer that holds a number at an instant.
+    pub fn holder(&self, number: E164, at: Timestamp) -> Option<CustomerId> {
+        self.numbers.get(&number)?.iter().find(|span| span.holds(at)).map(|span| span.what)
+    }
+
+    /// What charging must know of a customer.
+    pub fn account(&self, id: CustomerId) -> Option<&Arc<Account>> {
+        self.accounts.get(&id)
+    }
+
+    /// The price list of a plan at an instant: the version that came into force last.
+    pub fn tariff(&self, plan: &Plan, at: Timestamp) -> Option<&Version> {
+        self.tariffs.get(&plan.tariff_id)?.iter().rev().find(|version| version.valid_from <= at)
+    }
+}
+
+impl Account {
+    /// The plan the customer is on at an instant.
+    pub fn plan(&self, at: Timestamp) -> Option<&Arc<Plan>> {
+        self.plans.iter().find(|span| span.holds(at)).map(|span| &span.what)
+    }
+}

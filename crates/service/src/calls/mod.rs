@@ -1,0 +1,229 @@
+//! What was called, what did it cost, and why? Records come in, are charged once, and stay readable.
+
+mod charge;
+pub mod cli;
+mod directory;
+mod explain;
+pub mod http;
+mod import;
+mod lines;
+mod quote;
+mod resolve;
+mod store;
+
+use std::collections::BTreeMap;
+
+use calculation::cdr::Flaw;
+use calculation::money::{Amount, Money};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub use charge::{Charging, Outcome, charge};
+pub use directory::Directory;
+pub use explain::{Recomputed, Why, explain, recompute};
+pub use import::{Import, Imported, Source, charge_records, import};
+pub use quote::{Quote, Quoted, quote};
+pub use store::{Cursor, ImportRow, StoredCall, UsageRow, usage};
+
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{CustomerId, ImportId};
+
+/// The control total of an import: what came in must equal what became of it.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Control {
+    /// Records in.
+    pub records: u64,
+    /// Records that were charged.
+    pub charged: u64,
+    /// Records that cost nothing: unanswered, inbound, internal, emergency.
+    pub free: u64,
+    /// Records that were there already, with the same content.
+    pub duplicate: u64,
+    /// Records that wait in suspense.
+    pub suspended: u64,
+}
+
+impl Control {
+    /// Counts one outcome.
+    pub fn count(&mut self, outcome: &Outcome) {
+        self.records += 1;
+        match outcome {
+            Outcome::Charged { .. } => self.charged += 1,
+            Outcome::Free(_) => self.free += 1,
+            Outcome::Duplicate => self.duplicate += 1,
+            Outcome::Suspended(_) => self.suspended += 1,
+        }
+    }
+
+    /// Whether it balances.
+    pub fn balances(&self) -> bool {
+        self.records == self.charged + self.free + self.duplicate + self.suspended
+    }
+}
+
+impl std::fmt::Display for Control {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { records, charged, free, duplicate, suspended } = self;
+        write!(
+            out,
+            "{records} records = {charged} charged + {free} free + {duplicate} duplicate + {suspended} suspended"
+        )
+    }
+}
+
+/// A call in the history.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Call {
+    /// The switch or feed it came from.
+    #[schema(example = "switch-a")]
+    pub source: String,
+    /// Its key within the source.
+    #[schema(example = "A000123")]
+    pub record_id: String,
+    /// Ties the legs of one call together.
+    pub call_id: String,
+    #[schema(example = "+493023125001")]
+    pub caller: String,
+    /// As dialled.
+    #[schema(example = "0044 20 7946 0123")]
+    pub called: String,
+    /// As understood: E.164 or a short code; absent when it was not understood.
+    #[schema(example = "+442079460123")]
+    pub number: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub answered_at: Option<Timestamp>,
+    #[schema(value_type = String, format = DateTime)]
+    pub ended_at: Timestamp,
+    /// Seconds of talk.
+    pub talk_seconds: i64,
+    /// `charged`, or why it cost nothing.
+    #[schema(example = "charged")]
+    pub outcome: String,
+    /// The destination, as the invoice shows it.
+    #[schema(example = "United Kingdom")]
+    pub destination: Option<String>,
+    /// Seconds after the increments.
+    pub billed_seconds: Option<i64>,
+    /// How many of them were included in the plan.
+    pub included_seconds: Option<i64>,
+    /// What it cost.
+    #[schema(value_type = Option<MoneySchema>)]
+    pub amount: Option<Money>,
+    /// The beginning of the month it is invoiced with.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub period_start: Option<Timestamp>,
+    /// The beginning of the month it belongs to, when that was invoiced already.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub late_for: Option<Timestamp>,
+}
+
+/// An amount with its currency.
+#[derive(ToSchema)]
+#[schema(as = Money)]
+#[expect(dead_code, reason = "describes calculation's type, which knows no HTTP")]
+pub struct MoneySchema {
+    #[schema(example = "12.34")]
+    amount: String,
+    /// ISO 4217.
+    #[schema(example = "EUR")]
+    currency: String,
+}
+
+/// Which calls of a customer are asked for.
+#[derive(Debug, Clone, Default)]
+pub struct HistoryQuery {
+    /// Started at or after.
+    pub from: Option<Timestamp>,
+    /// Started before.
+    pub to: Option<Timestamp>,
+    /// Only those older than this one.
+    pub before: Option<Cursor>,
+    pub limit: usize,
+}
+
+/// A customer's calls, newest first.
+pub async fn history(tx: &mut Tx, customer: CustomerId, query: &HistoryQuery) -> Result<Vec<Call>> {
+    Ok(store::history(tx, customer, query).await?.into_iter().map(|stored| stored.call).collect())
+}
+
+/// One call, with all that is stored of its charge.
+pub async fn by_key(tx: &mut Tx, customer: CustomerId, source: &str, record: &str) -> Result<Option<StoredCall>> {
+    store::by_key(tx, customer, source, record).await
+}
+
+/// A record in suspense: kept as it came, with what is wrong with it.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Suspended {
+    pub source: String,
+    /// The line of the file, from 1.
+    pub line: i64,
+    #[schema(value_type = Option<String>, example = "imp_01h2x3y4z5a6b")]
+    pub import_id: Option<ImportId>,
+    pub record_id: Option<String>,
+    /// The kind of trouble.
+    #[schema(example = "no_rate")]
+    pub reason: String,
+    #[schema(example = "called_number")]
+    pub field: String,
+    /// What is wrong and what to do about it.
+    pub message: String,
+    /// The record as it came; long ones are cut, bytes that are no text replaced.
+    pub content: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub seen_at: Timestamp,
+}
+
+/// The records that wait in suspense, newest first.
+pub async fn suspense(tx: &mut Tx, source: Option<&str>, limit: usize) -> Result<Vec<Suspended>> {
+    store::suspense(tx, source, limit).await
+}
+
+/// All imports, newest first.
+pub async fn imports(tx: &mut Tx, limit: usize) -> Result<Vec<ImportRow>> {
+    store::imports(tx, limit).await
+}
+
+/// How often each reason occurred.
+pub type Reasons = BTreeMap<&'static str, u64>;
+
+fn count_reason(reasons: &mut Reasons, flaw: &Flaw) {
+    *reasons.entry(flaw.reason.code()).or_default() += 1;
+}
+
+/// What charging a call comes to, for the one who sent it.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(tag = "outcome", rename_all = "snake_case")]
+pub enum Answer {
+    /// It was charged.
+    Charged {
+        record_id: String,
+        #[schema(value_type = String, example = "cus_01h2x3y4z5a6b")]
+        customer_id: CustomerId,
+        #[schema(value_type = MoneySchema)]
+        amount: Money,
+    },
+    /// It costs nothing.
+    Free {
+        record_id: String,
+        /// Why it costs nothing.
+        reason: &'static str,
+    },
+    /// It was there already, with the same content.
+    Duplicate { record_id: String },
+    /// It cannot be charged and waits in suspense.
+    Suspended {
+        record_id: Option<String>,
+        reason: &'static str,
+        field: &'static str,
+        message: String,
+    },
+}
+
+/// An amount stored as millionths.
+fn amount(micros: i64) -> Amount {
+    Amount::from_micros(micros)
+}
