@@ -339,12 +339,13 @@ impl Db {
             "create table if not exists migrations
                (name text not null primary key, content_hash text not null, ran_at {time} not null)"
         );
-        match tx.script(&table).await {
-            // When two programs create it at once, PostgreSQL tells the later one so, `if not exists` or not.
-            Err(error) if error.is_unique_violation() => Ok(()),
-            Err(error) => Err(error),
-            Ok(()) => tx.commit().await,
+        // When two create it at once, the later fails on PostgreSQL, `if not exists` or not; then it is there.
+        if tx.script(&table).await.is_err() {
+            drop(tx);
+            tx = self.begin().await?;
+            tx.script(&table).await?;
         }
+        tx.commit().await
     }
 }
 
