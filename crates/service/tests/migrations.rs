@@ -54,7 +54,8 @@ async fn columns(db: &TestApp) -> BTreeMap<String, Vec<String>> {
     };
     let mut tables = BTreeMap::<String, Vec<String>>::new();
     for row in rows(&db.app.db, sql).await {
-        let [table, column, kind] = ["table_name", "column_name", "type"].map(|name| row.get::<String>(name).unwrap());
+        let [table, column, kind] =
+            ["table_name", "column_name", "type"].map(|name| row.get::<String>(name).unwrap());
         let optional = if row.get::<bool>("optional").unwrap() { " or absent" } else { "" };
         tables.entry(table).or_default().push(format!("{column} {kind}{optional}"));
     }
@@ -85,7 +86,8 @@ async fn indexes(db: &TestApp) -> BTreeSet<Index> {
     };
     let mut found = BTreeMap::<(String, String), Index>::new();
     for row in rows(&db.app.db, sql).await {
-        let [table, name, column] = ["table_name", "name", "column_name"].map(|name| row.get::<String>(name).unwrap());
+        let [table, name, column] =
+            ["table_name", "name", "column_name"].map(|name| row.get::<String>(name).unwrap());
         let [primary, unique, partial] =
             ["is_primary", "is_unique", "is_partial"].map(|name| row.get::<bool>(name).unwrap());
         let fresh = Index { table: table.clone(), primary, unique, partial, columns: vec![] };
@@ -103,7 +105,8 @@ fn placements(engine: Engine) -> BTreeMap<String, String> {
             if let Some(rest) = line.trim().to_lowercase().strip_prefix("create table ") {
                 let table = rest.split([' ', '(']).next().unwrap_or_default().to_owned();
                 let placement = before.strip_prefix("-- placement: ");
-                let placement = placement.unwrap_or_else(|| panic!("{file}: {table} has no placement on the line before"));
+                let placement = placement
+                    .unwrap_or_else(|| panic!("{file}: {table} has no placement on the line before"));
                 found.insert(table, placement.to_owned());
             }
             before = line;
@@ -121,7 +124,8 @@ fn both_engines_have_the_same_files_tables_and_placements() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_engines_have_the_same_columns() {
-    let (sqlite, postgres) = (columns(&app(Engine::Sqlite).await).await, columns(&app(Engine::Postgres).await).await);
+    let (sqlite, postgres) =
+        (columns(&app(Engine::Sqlite).await).await, columns(&app(Engine::Postgres).await).await);
     assert_eq!(sqlite.keys().collect::<Vec<_>>(), postgres.keys().collect::<Vec<_>>());
     for (table, columns) in &sqlite {
         assert_eq!(Some(columns), postgres.get(table), "{table}");
@@ -130,7 +134,8 @@ async fn both_engines_have_the_same_columns() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn both_engines_have_the_same_keys_and_indexes() {
-    let (sqlite, postgres) = (indexes(&app(Engine::Sqlite).await).await, indexes(&app(Engine::Postgres).await).await);
+    let (sqlite, postgres) =
+        (indexes(&app(Engine::Sqlite).await).await, indexes(&app(Engine::Postgres).await).await);
     let lone: Vec<_> = sqlite.symmetric_difference(&postgres).collect();
     assert!(lone.is_empty(), "on one engine only: {lone:#?}");
 }

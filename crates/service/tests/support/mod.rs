@@ -84,7 +84,8 @@ pub(crate) async fn app(engine: Engine) -> TestApp {
 pub(crate) async fn empty_database(engine: Engine) -> (String, Database) {
     match engine {
         Engine::Sqlite => {
-            let folder = tempfile::Builder::new().prefix("tollbook-test-").tempdir().expect("a temporary folder");
+            let folder =
+                tempfile::Builder::new().prefix("tollbook-test-").tempdir().expect("a temporary folder");
             let url = format!("sqlite://{}", folder.path().join("tollbook.db").display());
             (url, Database::Sqlite { _folder: folder })
         }

@@ -25,7 +25,7 @@ static DATABASES: AtomicU32 = AtomicU32::new(0);
 const WATCHDOG: &str = r#"
 set -eu
 bin=$1 dir=$2
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 trap '"$bin/pg_ctl" stop -s -m immediate -D "$dir/data" || true; rm -rf "$dir"' EXIT
 "$bin/initdb" --no-sync --auth=trust --username=postgres --encoding=UTF8 --locale=C -D "$dir/data" >"$dir/log" 2>&1 &&
   "$bin/pg_ctl" start -s -w -D "$dir/data" -l "$dir/log" -o "-k '$dir' -c listen_addresses= -c max_connections=500 \
@@ -113,7 +113,12 @@ fn start() -> Server {
     BufReader::new(stdout).read_line(&mut said).expect("its output can be read");
     if said != "ready\n" {
         let mut why = String::new();
-        watchdog.stderr.take().expect("its errors are a pipe").read_to_string(&mut why).expect("errors are text");
+        watchdog
+            .stderr
+            .take()
+            .expect("its errors are a pipe")
+            .read_to_string(&mut why)
+            .expect("errors are text");
         panic!("no PostgreSQL started from {}:\n{why}", bin.display());
     }
     let host = dir.display().to_string().replace('%', "%25").replace('/', "%2F");
