@@ -83,7 +83,8 @@ impl Config {
             return refuse(format!("customers.zone `{}` is no IANA time zone", self.customers.zone));
         }
         let series = &self.invoices.series;
-        if series.is_empty() || series.len() > 20 || !series.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+        if series.is_empty() || series.len() > 20 || !series.bytes().all(|byte| byte.is_ascii_alphanumeric())
+        {
             return refuse(format!("invoices.series `{series}` must be 1 to 20 letters and digits"));
         }
         Ok(self)

@@ -100,7 +100,10 @@ impl Error {
         match self {
             Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy),
             Self::Postgres(error) => {
-                matches!(error.code(), Some(&(SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE)))
+                matches!(
+                    error.code(),
+                    Some(&(SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE))
+                )
             }
             _ => false,
         }
@@ -211,7 +214,8 @@ impl Row {
     /// The value of a text column, parsed.
     pub fn parse<T: FromStr<Err: fmt::Display>>(&self, column: &str) -> Result<T> {
         let text: String = self.get(column)?;
-        text.parse().map_err(|error: T::Err| Error::Column { column: column.to_owned(), message: error.to_string() })
+        text.parse()
+            .map_err(|error: T::Err| Error::Column { column: column.to_owned(), message: error.to_string() })
     }
 
     /// The value of a text column that holds JSON.
@@ -397,7 +401,10 @@ fn open_postgres(url: &str) -> Result<Pool> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let manager = Manager::new(config, tokio_postgres_rustls::MakeRustlsConnect::new(tls));
-    Pool::builder(manager).max_size(POSTGRES_CONNECTIONS).build().map_err(|error| Error::Url(error.to_string()))
+    Pool::builder(manager)
+        .max_size(POSTGRES_CONNECTIONS)
+        .build()
+        .map_err(|error| Error::Url(error.to_string()))
 }
 
 impl SqliteTx {
@@ -449,7 +456,8 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => {
                 let mut statement = tx.connection.prepare_cached(&numbered(sql))?;
-                let touched = statement.execute(rusqlite::params_from_iter(params.iter().map(|p| p.sqlite())))?;
+                let touched =
+                    statement.execute(rusqlite::params_from_iter(params.iter().map(|p| p.sqlite())))?;
                 Ok(touched as u64)
             }
             Self::Postgres(tx) => {
@@ -469,7 +477,9 @@ impl Tx {
                 let names: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
                 let params = rusqlite::params_from_iter(params.iter().map(|param| param.sqlite()));
                 let rows = statement.query_map(params, |row| {
-                    let values = (0..names.len()).map(|position| row.get(position)).collect::<rusqlite::Result<_>>()?;
+                    let values = (0..names.len())
+                        .map(|position| row.get(position))
+                        .collect::<rusqlite::Result<_>>()?;
                     Ok(Row::Sqlite(names.clone(), values))
                 })?;
                 Ok(rows.collect::<rusqlite::Result<_>>()?)
@@ -498,11 +508,11 @@ impl Tx {
 
     /// Stores many rows: COPY on PostgreSQL (an insert each costs ten times as much), a prepared insert
     /// on SQLite.
-    pub async fn insert_rows<'r, const WIDTH: usize>(
+    pub async fn insert_rows<const WIDTH: usize>(
         &mut self,
         table: &str,
         columns: &[&str; WIDTH],
-        rows: impl Iterator<Item = [Cell<'r>; WIDTH]>,
+        rows: &[[Cell<'_>; WIDTH]],
     ) -> Result<()> {
         let names = columns.join(", ");
         match self {
@@ -511,7 +521,7 @@ impl Tx {
                 let sql = format!("insert into {table} ({names}) values ({})", places.join(", "));
                 let mut statement = tx.connection.prepare_cached(&sql)?;
                 for row in rows {
-                    for (position, cell) in row.into_iter().enumerate() {
+                    for (position, cell) in row.iter().enumerate() {
                         statement.raw_bind_parameter(position + 1, cell)?;
                     }
                     statement.raw_execute()?;
@@ -525,7 +535,7 @@ impl Tx {
                 let mut buffer = BytesMut::with_capacity(COPY_PIECE_BYTES + 4096);
                 buffer.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
                 for row in rows {
-                    copy_row(&row, &mut buffer);
+                    copy_row(row, &mut buffer);
                     if buffer.len() >= COPY_PIECE_BYTES {
                         sink.send(buffer.split().freeze()).await?;
                     }
@@ -536,6 +546,25 @@ impl Tx {
                 Ok(())
             }
         }
+    }
+
+    /// Runs statements over many rows at once: the rows stand in the temporary table `given` meanwhile.
+    /// Answers the rows of the last statement.
+    pub async fn over_rows<const WIDTH: usize>(
+        &mut self,
+        definition: &str,
+        columns: &[&str; WIDTH],
+        rows: &[[Cell<'_>; WIDTH]],
+        statements: &[&str],
+    ) -> Result<Vec<Row>> {
+        self.script(&format!("create temporary table given ({definition})")).await?;
+        self.insert_rows("given", columns, rows).await?;
+        let mut answer = Vec::new();
+        for statement in statements {
+            answer = self.rows(statement, &[]).await?;
+        }
+        self.script("drop table given").await?;
+        Ok(answer)
     }
 
     /// The clause that holds rows of `table` against others that would change them. SQLite needs none:

@@ -104,7 +104,9 @@ mod tests {
             assert_eq!(CustomerId(id).to_string().parse(), Ok(CustomerId(id)));
         }
         assert_eq!(CustomerId(33).to_string(), "cus_0000000000011");
-        for text in ["", "cus_", "lin_0000000000011", "cus_00000000000011", "cus_000000000001u", "cus_zzzzzzzzzzzzz"] {
+        for text in
+            ["", "cus_", "lin_0000000000011", "cus_00000000000011", "cus_000000000001u", "cus_zzzzzzzzzzzzz"]
+        {
             assert!(text.parse::<CustomerId>().is_err(), "{text}");
         }
     }

@@ -45,6 +45,14 @@ fn utc() -> String {
     "UTC".to_owned()
 }
 
+impl Terms {
+    /// Terms without bands, holidays or default increments; dates begin in UTC.
+    pub fn new(currency: Currency, rounding: Rounding) -> Self {
+        let (holidays, bands) = (Vec::new(), Vec::new());
+        Self { currency, rounding, zone: utc(), increments: None, holidays, bands }
+    }
+}
+
 /// How seconds of talk become billed seconds: the first step whole, then in steps.
 ///
 /// ```
@@ -148,7 +156,8 @@ impl Tariff {
 }
 
 impl Rate {
-    fn in_force(&self, at: Timestamp) -> bool {
+    /// Whether it holds at an instant.
+    pub fn in_force(&self, at: Timestamp) -> bool {
         self.effective_from.is_none_or(|from| from <= at) && self.effective_to.is_none_or(|to| at < to)
     }
 

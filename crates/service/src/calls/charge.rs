@@ -4,18 +4,19 @@
 //! can slip between (`ARCHITECTURE.md`, "Charging meets issuing"). Records are stored straight away, and
 //! only when the database finds one that is there already is the batch sifted and stored again.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry;
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use calculation::call::Free;
 use calculation::cdr::{Flaw, Reason};
-use calculation::money::{Amount, Currency, Exact};
+use calculation::money::{Amount, Currency};
 use calculation::period::Period;
-use calculation::rating::{self, Caller};
+use calculation::rating::{self, Caller, Charge};
 use jiff::Timestamp;
 
 use super::resolve::{Bill, Fate, Record};
-use super::store::{self, CallRow, MonthKey, UseKey};
-use crate::db::Tx;
+use super::store::{self, Month};
+use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId};
@@ -28,7 +29,7 @@ pub struct Incoming {
     pub hash: Hash,
     /// Where it stands in the batch's text.
     pub content: std::ops::Range<usize>,
-    pub record: Result<Record, Flaw>,
+    pub record: std::result::Result<Record, Flaw>,
 }
 
 /// Records that are charged together.
@@ -42,57 +43,58 @@ pub struct Batch {
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
-    Charged { amount: Amount, currency: Currency },
+    Charged { customer: CustomerId, amount: Amount, currency: Currency },
     Free(Free),
     Duplicate,
     Suspended(Flaw),
 }
 
+/// A record's charge and the month it is invoiced with.
+#[derive(Debug)]
+pub struct Charged<'b> {
+    pub bill: &'b Bill,
+    pub charge: Charge<'b>,
+    pub period_start: Timestamp,
+    /// The month it belongs to, when that was invoiced already.
+    pub late_for: Option<Timestamp>,
+}
+
 /// What a charging run remembers from batch to batch.
 #[derive(Debug)]
 pub struct Charging {
-    source: String,
-    import: Option<ImportId>,
+    pub source: String,
+    pub import: Option<ImportId>,
     /// Hashes of this source's records in suspense: one that can be charged now is resolved.
     suspended: HashSet<Hash>,
     /// Months already computed, by zone.
     months: HashMap<usize, Vec<Period>>,
-    /// The batch before held records that were there already: look first.
+    /// The batch before held records that were there already: look for them first.
     look_first: bool,
 }
 
-/// The charge of one record, as it will be stored.
-#[derive(Debug)]
-pub struct Charged {
-    pub plan: PlanId,
-    pub tariff: (crate::id::TariffId, i64),
-    pub period_start: Timestamp,
-    pub late_for: Option<Timestamp>,
-    pub prefix: String,
-    pub destination: String,
-    pub band: Option<String>,
-    pub billed_seconds: u32,
-    pub taken: Vec<calculation::allowance::Taken>,
-    pub exact: Exact,
-    pub amount: Amount,
-    pub currency: Currency,
-}
+/// Which allowances: a customer's of a month, by plan.
+pub type UseKey = (CustomerId, Timestamp, PlanId);
+/// Seconds used of each allowance of a plan.
+pub type Uses = BTreeMap<UseKey, Vec<u64>>;
+/// The content of each record, by customer and record id.
+pub type Stored = HashMap<(CustomerId, String), Hash>;
 
 impl Charging {
     /// Begins a run over one source.
     pub async fn begin(tx: &mut Tx, source: &str, import: Option<ImportId>) -> Result<Self> {
         let suspended = store::suspended_hashes(tx, source).await?;
-        let (months, look_first) = (HashMap::new(), false);
-        Ok(Self { source: source.to_owned(), import, suspended, months, look_first })
+        Ok(Self { source: source.to_owned(), import, suspended, months: HashMap::new(), look_first: false })
     }
 
+    /// The month that a call belongs to.
     fn month(&mut self, bill: &Bill) -> Result<Period> {
         let known = self.months.entry(bill.account.zone_index).or_default();
         let at = bill.billable.answered_at;
         if let Some(month) = known.iter().find(|month| month.contains(at)) {
             return Ok(*month);
         }
-        let month = Period::holding(at, &bill.account.zone).map_err(|error| Error::Other(error.to_string()))?;
+        let month =
+            Period::holding(at, &bill.account.zone).map_err(|error| Error::Other(error.to_string()))?;
         known.push(month);
         Ok(month)
     }
@@ -100,62 +102,226 @@ impl Charging {
 
 /// Charges a batch; answers what became of each record, in its order.
 pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, now: Timestamp) -> Result<Vec<Outcome>> {
-    let mut fates = Fates::new(batch);
+    let months = hold_months(tx, run, batch).await?;
+    let mut stored = Stored::new();
     if run.look_first {
-        run.look_first = sift(tx, run, batch, &mut fates).await?;
+        stored = store::stored(tx, &run.source, batch).await?;
     }
-    let months = hold_months(tx, run, batch, &fates).await?;
     loop {
-        let mut used = months.used.clone();
-        let charges = rate(run, batch, &mut fates, &months, &mut used)?;
-        tx.script("savepoint calls").await?;
-        let rows = fates.rows(batch, &charges, run);
-        match store::insert_calls(tx, rows).await {
+        let pass = Pass::over(batch, run, &months, &stored)?;
+        tx.script("savepoint pass").await?;
+        match store::insert_calls(tx, run, &pass.rows()).await {
             Ok(()) => {
-                tx.script("release savepoint calls").await?;
-                store::insert_call_allowances(tx, &run.source, &allowance_rows(batch, &charges)).await?;
-                store::save_uses(tx, &months.used, &used).await?;
-                let outcomes = fates.outcomes(batch, &charges);
-                settle_suspense(tx, run, batch, &outcomes, now).await?;
-                return Ok(outcomes);
+                tx.script("release savepoint pass").await?;
+                run.look_first = !stored.is_empty();
+                store::insert_call_allowances(tx, &run.source, &pass.rows()).await?;
+                store::save_uses(tx, &pass.used).await?;
+                settle_suspense(tx, run, batch, &pass.outcomes, now).await?;
+                return Ok(pass.outcomes);
             }
             Err(Error::Database(error)) if error.is_unique_violation() => {
-                tx.script("rollback to savepoint calls").await?;
-                run.look_first = sift(tx, run, batch, &mut fates).await?;
-                if !run.look_first {
+                tx.script("rollback to savepoint pass").await?;
+                let found = store::stored(tx, &run.source, batch).await?;
+                if found.len() == stored.len() {
                     return Err(Error::Database(error));
                 }
+                stored = found;
             }
             Err(error) => return Err(error),
         }
     }
 }
 
-/// What is known so far of each record: still to be charged, or decided.
-struct Fates {
-    decided: Vec<Option<Outcome>>,
+/// The months of a batch, held until the transaction ends.
+struct Months {
+    /// By customer and the month's start: where its calls are invoiced, if not there.
+    moved: HashMap<(CustomerId, Timestamp), Timestamp>,
+    used: Uses,
 }
 
-impl Fates {
-    /// Decides what the batch alone decides: flawed records, and those that stand in it twice.
-    fn new(batch: &Batch) -> Self {
-        let mut seen: HashMap<(CustomerId, &str), &Hash> = HashMap::with_capacity(batch.incoming.len());
-        let decide = |incoming: &'_ Incoming, seen: &mut HashMap<_, _>| None::<Outcome>.or_else(|| {
-            let _: &mut HashMap<(CustomerId, &str), &Hash> = seen;
-            match &incoming.record {
-                Err(flaw) => Some(Outcome::Suspended(flaw.clone())),
-                Ok(_) => None,
-            }
-        });
-        let mut decided = Vec::with_capacity(batch.incoming.len());
-        for incoming in &batch.incoming {
-            let outcome = decide(incoming, &mut seen).or_else(|| {
-                let record = incoming.record.as_ref().ok()?;
-                let first = *seen.entry((record.customer, &record.record_id)).or_insert(&incoming.hash);
-                if std::ptr::eq(first, &raw const incoming.hash) { None } else { Some(again(first, &incoming.hash)) }
-            });
-            decided.push(outcome);
-        }
-        Self { decided }
+async fn hold_months(tx: &mut Tx, run: &mut Charging, batch: &Batch) -> Result<Months> {
+    let mut wanted: BTreeMap<Month, Option<&Bill>> = BTreeMap::new();
+    let mut exclusive: BTreeMap<Month, Option<&Bill>> = BTreeMap::new();
+    for bill in batch.incoming.iter().filter_map(Incoming::bill) {
+        let month = Month { customer: bill.account.id, period: run.month(bill)? };
+        // Allowances are counted: whoever takes from them must be alone.
+        let counted = !bill.plan.allowances.is_empty();
+        if counted { &mut exclusive } else { &mut wanted }.insert(month, Some(bill));
     }
+    wanted.retain(|month, _| !exclusive.contains_key(month));
+    let mut moved = HashMap::new();
+    for (months, hold) in [(&wanted, Hold::Shared), (&exclusive, Hold::Exclusive)] {
+        let keys: Vec<Month> = months.keys().copied().collect();
+        for closed in store::hold_months(tx, &keys, hold).await? {
+            let bill = months.get(&closed).copied().flatten();
+            let bill = bill.ok_or_else(|| Error::Inconsistent("a month that nobody asked for".to_owned()))?;
+            let open = first_open_month(tx, closed, bill, hold).await?;
+            moved.insert((closed.customer, closed.period.starts_at), open.starts_at);
+        }
+    }
+    let keys: Vec<Month> = exclusive.keys().copied().collect();
+    Ok(Months { moved, used: store::uses(tx, &keys).await? })
+}
+
+/// The first month after a closed one that is still open: late calls are invoiced with it.
+async fn first_open_month(tx: &mut Tx, closed: Month, bill: &Bill, hold: Hold) -> Result<Period> {
+    let mut month = closed;
+    loop {
+        let next = month.period.next(&bill.account.zone).map_err(|error| Error::Other(error.to_string()))?;
+        month = Month { period: next, ..month };
+        if store::hold_months(tx, &[month], hold).await?.is_empty() {
+            return Ok(next);
+        }
+    }
+}
+
+/// One pass over a batch: what becomes of each record if those in `stored` are there already.
+struct Pass<'b> {
+    batch: &'b Batch,
+    outcomes: Vec<Outcome>,
+    /// The charge of each record that has one.
+    charged: Vec<Option<Charged<'b>>>,
+    used: Uses,
+}
+
+/// A record to be stored, and its charge if it has one.
+pub struct CallRow<'p> {
+    pub hash: &'p Hash,
+    pub record: &'p Record,
+    pub outcome: &'static str,
+    pub charged: Option<&'p Charged<'p>>,
+}
+
+impl<'b> Pass<'b> {
+    fn over(batch: &'b Batch, run: &mut Charging, months: &Months, stored: &Stored) -> Result<Self> {
+        let length = batch.incoming.len();
+        let (outcomes, charged) = (Vec::with_capacity(length), Vec::with_capacity(length));
+        let mut pass = Self { batch, outcomes, charged, used: months.used.clone() };
+        let mut keys: HashMap<(CustomerId, &str), Hash> = HashMap::with_capacity(length);
+        keys.extend(stored.iter().map(|((customer, record), hash)| ((*customer, record.as_str()), *hash)));
+        for incoming in &batch.incoming {
+            let mut charged = None;
+            let outcome = match &incoming.record {
+                Err(flaw) => Outcome::Suspended(flaw.clone()),
+                Ok(record) => match keys.entry((record.customer, &record.record_id)) {
+                    Entry::Occupied(before) => again(*before.get(), incoming.hash),
+                    Entry::Vacant(key) => match &record.fate {
+                        Fate::Free(free) => {
+                            key.insert(incoming.hash);
+                            Outcome::Free(*free)
+                        }
+                        Fate::Bill(bill) => match pass.rate(run, months, record, bill)? {
+                            Ok(found) => {
+                                key.insert(incoming.hash);
+                                let (amount, currency) = (found.charge.amount, bill.plan.currency);
+                                charged = Some(found);
+                                Outcome::Charged { customer: record.customer, amount, currency }
+                            }
+                            Err(flaw) => Outcome::Suspended(flaw),
+                        },
+                    },
+                },
+            };
+            pass.outcomes.push(outcome);
+            pass.charged.push(charged);
+        }
+        Ok(pass)
+    }
+
+    fn rate(
+        &mut self,
+        run: &mut Charging,
+        months: &Months,
+        record: &Record,
+        bill: &'b Bill,
+    ) -> Result<std::result::Result<Charged<'b>, Flaw>> {
+        let natural = run.month(bill)?.starts_at;
+        let Some(dialled) = &record.dialled else {
+            return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
+        };
+        let allowances = &bill.plan.allowances;
+        let fresh = || vec![0; allowances.len()];
+        let mut nothing = Vec::new();
+        let used = if allowances.is_empty() {
+            &mut nothing
+        } else {
+            self.used.entry((record.customer, natural, bill.plan.id)).or_insert_with(fresh)
+        };
+        let caller = Caller { zone: &bill.account.zone, allowances, used };
+        let charge = match rating::rate(&bill.version.tariff, caller, dialled, bill.billable) {
+            Ok(charge) => charge,
+            Err(flaw) => return Ok(Err(flaw)),
+        };
+        for taken in &charge.taken {
+            if let Some(count) = used.get_mut(taken.allowance) {
+                *count += u64::from(taken.seconds);
+            }
+        }
+        let moved = months.moved.get(&(record.customer, natural)).copied();
+        let late_for = moved.map(|_| natural);
+        Ok(Ok(Charged { bill, charge, period_start: moved.unwrap_or(natural), late_for }))
+    }
+
+    /// What is to be stored, in the order of the key: neighbours in the index are written together.
+    fn rows(&self) -> Vec<CallRow<'_>> {
+        let decided = self.batch.incoming.iter().zip(&self.outcomes).zip(&self.charged);
+        let mut rows: Vec<_> = decided
+            .filter_map(|((incoming, outcome), charged)| {
+                let record = incoming.record.as_ref().ok()?;
+                let outcome = match outcome {
+                    Outcome::Charged { .. } => "charged",
+                    Outcome::Free(free) => free.code(),
+                    Outcome::Duplicate | Outcome::Suspended(_) => return None,
+                };
+                Some(CallRow { hash: &incoming.hash, record, outcome, charged: charged.as_ref() })
+            })
+            .collect();
+        rows.sort_unstable_by_key(|row| (row.record.customer, row.record.record_id.as_str()));
+        rows
+    }
+}
+
+impl Incoming {
+    fn bill(&self) -> Option<&Bill> {
+        match &self.record.as_ref().ok()?.fate {
+            Fate::Bill(bill) => Some(bill),
+            Fate::Free(_) => None,
+        }
+    }
+
+    /// The record's id, if it could be read.
+    pub fn record_id(&self) -> Option<&str> {
+        self.record.as_ref().ok().map(|record| record.record_id.as_str())
+    }
+}
+
+/// A record whose key was there: the same again, or another that claims to be it.
+fn again(before: Hash, now: Hash) -> Outcome {
+    if before == now {
+        return Outcome::Duplicate;
+    }
+    let message = "a record with this id and other content was charged before: if this one is right, send it \
+                   under an id of its own; what was charged stays as it is";
+    Outcome::Suspended(Flaw::new(Reason::Conflict, "record_id", message))
+}
+
+/// Puts flawed records into suspense, and takes out those that could be charged now.
+async fn settle_suspense(
+    tx: &mut Tx,
+    run: &Charging,
+    batch: &Batch,
+    outcomes: &[Outcome],
+    now: Timestamp,
+) -> Result<()> {
+    let mut suspended = Vec::new();
+    let mut resolved = Vec::new();
+    for (incoming, outcome) in batch.incoming.iter().zip(outcomes) {
+        match outcome {
+            Outcome::Suspended(flaw) => suspended.push((incoming, flaw)),
+            _ if run.suspended.contains(&incoming.hash) => resolved.push(incoming.hash),
+            _ => {}
+        }
+    }
+    store::suspend(tx, run, batch, &suspended, now).await?;
+    store::resolve_suspense(tx, &run.source, &resolved, now).await
 }

@@ -63,7 +63,8 @@ mod tests {
 
     #[test]
     fn a_line_ends_with_or_without_carriage_return() {
-        let expected = [(b"abc".to_vec(), false, false), (b"".to_vec(), false, false), (b"d".to_vec(), false, true)];
+        let expected =
+            [(b"abc".to_vec(), false, false), (b"".to_vec(), false, false), (b"d".to_vec(), false, true)];
         assert_eq!(lines(b"abc\r\n\nd"), expected);
         assert_eq!(lines(b""), []);
     }

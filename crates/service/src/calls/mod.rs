@@ -10,6 +10,7 @@ mod lines;
 mod quote;
 mod resolve;
 mod store;
+mod verify;
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,8 @@ pub use directory::Directory;
 pub use explain::{Recomputed, Why, explain, recompute};
 pub use import::{Import, Imported, Source, charge_records, import};
 pub use quote::{Quote, Quoted, quote};
-pub use store::{Cursor, ImportRow, StoredCall, UsageRow, usage};
+pub use store::{Cursor, ImportRow, StoredCall, usage};
+pub use verify::{Verified, verify};
 
 use crate::db::Tx;
 use crate::error::Result;
@@ -54,6 +56,17 @@ impl Control {
             Outcome::Free(_) => self.free += 1,
             Outcome::Duplicate => self.duplicate += 1,
             Outcome::Suspended(_) => self.suspended += 1,
+        }
+    }
+
+    /// The sum of two.
+    pub fn plus(&self, other: &Self) -> Self {
+        Self {
+            records: self.records + other.records,
+            charged: self.charged + other.charged,
+            free: self.free + other.free,
+            duplicate: self.duplicate + other.duplicate,
+            suspended: self.suspended + other.suspended,
         }
     }
 
@@ -151,7 +164,12 @@ pub async fn history(tx: &mut Tx, customer: CustomerId, query: &HistoryQuery) ->
 }
 
 /// One call, with all that is stored of its charge.
-pub async fn by_key(tx: &mut Tx, customer: CustomerId, source: &str, record: &str) -> Result<Option<StoredCall>> {
+pub async fn by_key(
+    tx: &mut Tx,
+    customer: CustomerId,
+    source: &str,
+    record: &str,
+) -> Result<Option<StoredCall>> {
     store::by_key(tx, customer, source, record).await
 }
 
@@ -215,12 +233,7 @@ pub enum Answer {
     /// It was there already, with the same content.
     Duplicate { record_id: String },
     /// It cannot be charged and waits in suspense.
-    Suspended {
-        record_id: Option<String>,
-        reason: &'static str,
-        field: &'static str,
-        message: String,
-    },
+    Suspended { record_id: Option<String>, reason: &'static str, field: &'static str, message: String },
 }
 
 /// An amount stored as millionths.

@@ -20,7 +20,9 @@ pub struct Record {
     pub call_id: String,
     pub caller: String,
     pub called: String,
+    /// What was dialled, if it was understood, and as text.
     pub dialled: Option<Dialled>,
+    pub number: Option<String>,
     pub disposition: Disposition,
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
@@ -88,6 +90,7 @@ pub fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
         caller: cdr.calling_number.clone().into_owned(),
         called: cdr.called_number.clone().into_owned(),
         dialled: called.ok(),
+        number: called.ok().map(|dialled| dialled.to_string()),
         disposition: cdr.disposition,
         started_at: cdr.start,
         answered_at: cdr.answer,
@@ -99,11 +102,13 @@ pub fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
 fn bill(billable: Billable, account: &Arc<Account>, directory: &Directory) -> Result<Bill, Flaw> {
     let at = billable.answered_at;
     let plan = account.plan(at).ok_or_else(|| {
-        let message = format!("the customer is on no plan at {at}: subscribe them and import the record again");
+        let message =
+            format!("the customer is on no plan at {at}: subscribe them and import the record again");
         Flaw::new(Reason::NoSubscription, "calling_number", message)
     })?;
     let version = directory.tariff(plan, at).ok_or_else(|| {
-        let message = format!("plan `{}` has no tariff in force at {at}: publish one from then on", plan.name);
+        let message =
+            format!("plan `{}` has no tariff in force at {at}: publish one from then on", plan.name);
         Flaw::new(Reason::NoRate, "called_number", message)
     })?;
     Ok(Bill { billable, account: account.clone(), plan: plan.clone(), version: version.clone() })

@@ -40,7 +40,8 @@ pub struct SubscriptionSpan {
     pub valid_to: Option<Timestamp>,
 }
 
-const CUSTOMER: &str = "select customer_id, reference, party, currency, zone, zone_step, created_at from customers";
+const CUSTOMER: &str =
+    "select customer_id, reference, party, currency, zone, zone_step, created_at from customers";
 
 pub(super) async fn insert(tx: &mut Tx, customer: &Customer) -> Result<bool> {
     let directory = "insert into customer_directory (reference, customer_id) values ($1, $2)
@@ -93,7 +94,8 @@ pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Customer>> {
 }
 
 pub(super) async fn id_of_reference(tx: &mut Tx, reference: &str) -> Result<Option<CustomerId>> {
-    let row = tx.row("select customer_id from customer_directory where reference = $1", &[&reference]).await?;
+    let row =
+        tx.row("select customer_id from customer_directory where reference = $1", &[&reference]).await?;
     Ok(row.map(|row| row.get("customer_id").map(CustomerId)).transpose()?)
 }
 
@@ -117,7 +119,8 @@ pub(super) async fn lock_number(tx: &mut Tx, number: E164) -> Result<()> {
 const SPANS: &str = "select e164, valid_from, valid_to, customer_id from number_directory";
 
 pub(super) async fn spans_of_number(tx: &mut Tx, number: E164) -> Result<Vec<LineSpan>> {
-    let rows = tx.rows(&format!("{SPANS} where e164 = $1 order by valid_from"), &[&number.to_string()]).await?;
+    let rows =
+        tx.rows(&format!("{SPANS} where e164 = $1 order by valid_from"), &[&number.to_string()]).await?;
     Ok(rows.iter().map(line_span).collect::<db::Result<_>>()?)
 }
 
@@ -137,7 +140,8 @@ fn line_span(row: &Row) -> db::Result<LineSpan> {
 
 pub(super) async fn insert_line(tx: &mut Tx, customer: CustomerId, line: &Line) -> Result<()> {
     let (number, from, to) = (line.number.to_string(), Ts(line.valid_from), line.valid_to.map(Ts));
-    let sql = "insert into lines (customer_id, line_id, e164, valid_from, valid_to) values ($1, $2, $3, $4, $5)";
+    let sql =
+        "insert into lines (customer_id, line_id, e164, valid_from, valid_to) values ($1, $2, $3, $4, $5)";
     tx.execute(sql, &[&customer.0, &line.id.0, &number, &from, &to]).await?;
     let sql = "insert into number_directory (e164, valid_from, valid_to, customer_id, line_id)
                values ($1, $2, $3, $4, $5)";
@@ -223,8 +227,13 @@ pub(super) async fn subscription_spans(tx: &mut Tx) -> Result<Vec<SubscriptionSp
 
 fn customer(row: &Row) -> db::Result<Customer> {
     let step: String = row.get("zone_step")?;
-    let steps =
-        [ZoneStep::Set, ZoneStep::Region, ZoneStep::AreaCode, ZoneStep::CountryDefault, ZoneStep::OperatorDefault];
+    let steps = [
+        ZoneStep::Set,
+        ZoneStep::Region,
+        ZoneStep::AreaCode,
+        ZoneStep::CountryDefault,
+        ZoneStep::OperatorDefault,
+    ];
     Ok(Customer {
         id: CustomerId(row.get("customer_id")?),
         reference: row.get("reference")?,

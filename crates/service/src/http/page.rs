@@ -42,7 +42,8 @@ impl PageQuery {
 
     /// The cursor, parsed.
     pub fn after<T: std::str::FromStr>(&self) -> Result<Option<T>, Problem> {
-        let parse = |text: &String| text.parse().map_err(|_| Problem::malformed("the cursor is none of ours"));
+        let parse =
+            |text: &String| text.parse().map_err(|_| Problem::malformed("the cursor is none of ours"));
         self.cursor.as_ref().map(parse).transpose()
     }
 }

@@ -61,12 +61,18 @@ impl Problem {
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let errors = vec![FieldError { pointer: pointer.into(), detail: detail.clone() }];
-        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "A field is wrong", detail) }
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "A field is wrong", detail)
+        }
     }
 
     /// 422: several things are wrong.
     pub fn invalid_many(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
-        Self { errors, ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "A field is wrong", detail) }
+        Self {
+            errors,
+            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "A field is wrong", detail)
+        }
     }
 
     /// Another status, which explains itself.
@@ -86,7 +92,10 @@ impl From<Error> for Problem {
     /// A fault is logged here, once, and shows the client nothing of the inside.
     fn from(error: Error) -> Self {
         tracing::error!(%error, "request failed");
-        Self::of_status(StatusCode::INTERNAL_SERVER_ERROR, "the server could not do this; the fault was logged")
+        Self::of_status(
+            StatusCode::INTERNAL_SERVER_ERROR,
+            "the server could not do this; the fault was logged",
+        )
     }
 }
 

@@ -51,7 +51,8 @@ impl Write {
             let detail = "this Idempotency-Key was used for another request: choose a new one";
             return Err(Problem::of_status(StatusCode::UNPROCESSABLE_ENTITY, detail));
         }
-        let status = u16::try_from(row.get::<i64>("status")?).ok().and_then(|code| StatusCode::from_u16(code).ok());
+        let status =
+            u16::try_from(row.get::<i64>("status")?).ok().and_then(|code| StatusCode::from_u16(code).ok());
         let mut response = json_text(status.unwrap_or(StatusCode::OK), row.get("body")?);
         response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
         Ok(Begun::Done(response))

@@ -1,3 +1,68 @@
-//! What is an invoice to the outside: a document, a file, a mail?
+//! What does a customer owe for a month? Invoices: composed, issued once, numbered without gaps, drawn.
 
+mod bill;
+pub mod cli;
+mod compose;
 pub mod document;
+pub mod http;
+mod issue;
+mod number;
+mod store;
+mod tax;
+mod verify;
+
+use calculation::invoice::Invoice;
+use calculation::money::Money;
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub use bill::{Billed, Run, bill, invoices_of_month};
+pub use compose::{Composed, compose};
+pub use issue::{Issued, issue};
+pub use number::number_all;
+pub use tax::{NewTaxRate, SetTaxRate, TaxRateEntry, set_tax_rate, tax_rates};
+pub use verify::{Verified, verify};
+
+use crate::calls::MoneySchema;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{CustomerId, InvoiceId};
+
+/// An issued invoice.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct StoredInvoice {
+    #[schema(value_type = String, example = "inv_01h2x3y4z5a6b")]
+    pub id: InvoiceId,
+    #[schema(value_type = String, example = "cus_01h2x3y4z5a6b")]
+    pub customer_id: CustomerId,
+    /// The legal number; absent for the moment between issuing and numbering.
+    #[schema(example = "INV-2026-000001")]
+    pub number: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub issued_at: Timestamp,
+    /// What is to be paid.
+    #[schema(value_type = MoneySchema)]
+    pub gross: Money,
+    /// All that the document shows.
+    #[schema(value_type = serde_json::Value)]
+    pub invoice: Invoice,
+}
+
+/// An invoice by its id.
+pub async fn by_id(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<Option<StoredInvoice>> {
+    store::by_id(tx, customer, id).await
+}
+
+/// A customer's invoices, newest month first.
+pub async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec<StoredInvoice>> {
+    store::of_customer(tx, customer).await
+}
+
+/// An invoice by its legal number.
+pub async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<StoredInvoice>> {
+    match store::id_of_number(tx, number).await? {
+        Some((customer, id)) => store::by_id(tx, customer, id).await,
+        None => Ok(None),
+    }
+}

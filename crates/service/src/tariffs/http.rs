@@ -64,7 +64,12 @@ struct Publication {
 #[utoipa::path(post, path = "/v1/tariffs", tag = "tariffs", params(IdempotencyKey), request_body = TariffImport,
     responses((status = 201, body = Tariff), (status = 200, description = "The newest version already", body = Tariff),
         (status = "4XX", body = Problem)))]
-async fn import(State(app): State<App>, uri: Uri, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+async fn import(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let new: TariffImport = json(&body)?;
     check_name("/name", &new.name, 200)?;
     let columns = Columns { named: new.columns.into_iter().collect(), ignored: new.ignored_columns };

@@ -55,8 +55,8 @@ pub async fn import(tx: &mut Tx, new: NewTariff<'_>, fresh_id: TariffId, now: Ti
         }
     };
     let last = store::last_version(tx, id).await?;
-    if let Some((version, _)) = last.filter(|(_, hash)| *hash == content_hash) {
-        return Ok(Imported::Same { id, version });
+    if let Some((version, _)) = last.as_ref().filter(|(_, hash)| *hash == content_hash) {
+        return Ok(Imported::Same { id, version: *version });
     }
     let version = last.map_or(0, |(version, _)| version) + 1;
     store::insert_version(tx, id, version, &tariff, &content_hash, now).await?;

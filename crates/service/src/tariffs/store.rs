@@ -43,24 +43,26 @@ pub(super) async fn insert_version(
     let sql = "insert into tariff_versions (tariff_id, version, terms, rate_count, content_hash, imported_at)
                values ($1, $2, $3, $4, $5, $6)";
     tx.execute(sql, &[&id.0, &version, &terms, &count, &content_hash.to_vec(), &Ts(now)]).await?;
-    let texts: Vec<_> = tariff.rates().iter().map(|rate| (steps_text(&rate.steps), rate.increments.to_string())).collect();
-    let rows = tariff.rates().iter().zip(&texts).zip(0_i64..).map(|((rate, (steps, increments)), position)| {
-        [
-            Cell::Int(id.0),
-            Cell::Int(version),
-            Cell::Int(position),
-            Cell::Text(rate.prefix.as_str()),
-            Cell::Text(&rate.destination),
-            Cell::Int(rate.connection_fee.nanos()),
-            Cell::Text(steps),
-            Cell::Text(increments),
-            Cell::Int(rate.minimum_charge.micros()),
-            Cell::Bool(rate.blocked),
-            Cell::from(rate.band.as_deref()),
-            Cell::from(rate.effective_from),
-            Cell::from(rate.effective_to),
-        ]
-    });
+    let texts: Vec<_> =
+        tariff.rates().iter().map(|rate| (steps_text(&rate.steps), rate.increments.to_string())).collect();
+    let rows =
+        tariff.rates().iter().zip(&texts).zip(0_i64..).map(|((rate, (steps, increments)), position)| {
+            [
+                Cell::Int(id.0),
+                Cell::Int(version),
+                Cell::Int(position),
+                Cell::Text(rate.prefix.as_str()),
+                Cell::Text(&rate.destination),
+                Cell::Int(rate.connection_fee.nanos()),
+                Cell::Text(steps),
+                Cell::Text(increments),
+                Cell::Int(rate.minimum_charge.micros()),
+                Cell::Bool(rate.blocked),
+                Cell::from(rate.band.as_deref()),
+                Cell::from(rate.effective_from),
+                Cell::from(rate.effective_to),
+            ]
+        });
     let columns = [
         "tariff_id",
         "version",
@@ -76,7 +78,7 @@ pub(super) async fn insert_version(
         "effective_from",
         "effective_to",
     ];
-    Ok(tx.insert_rows("rates", &columns, rows).await?)
+    Ok(tx.insert_rows("rates", &columns, &rows.collect::<Vec<_>>()).await?)
 }
 
 pub(super) async fn publish(tx: &mut Tx, id: TariffId, version: i64, valid_from: Timestamp) -> Result<()> {
@@ -90,7 +92,8 @@ const TARIFFS: &str = "select t.tariff_id, t.name, t.currency, t.created_at,
    from tariffs t join tariff_versions v on v.tariff_id = t.tariff_id";
 
 pub(super) async fn by_id(tx: &mut Tx, id: TariffId) -> Result<Option<Tariff>> {
-    let rows = tx.rows(&format!("{TARIFFS} where t.tariff_id = $1 order by v.version desc"), &[&id.0]).await?;
+    let rows =
+        tx.rows(&format!("{TARIFFS} where t.tariff_id = $1 order by v.version desc"), &[&id.0]).await?;
     Ok(tariffs(&rows)?.into_iter().next())
 }
 
@@ -167,7 +170,8 @@ fn steps_text(steps: &[Step]) -> String {
 }
 
 fn steps(text: &str) -> db::Result<Box<[Step]>> {
-    let fault = || db::Error::Column { column: "steps".to_owned(), message: format!("`{text}` are no steps") };
+    let fault =
+        || db::Error::Column { column: "steps".to_owned(), message: format!("`{text}` are no steps") };
     let step = |part: &str| {
         let (from, price) = part.split_once(':')?;
         Some(Step { from_seconds: from.parse().ok()?, price: price.parse().ok()? })

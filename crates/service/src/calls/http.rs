@@ -1,0 +1,338 @@
+//! The calls' API.
+
+use std::io::Cursor as Bytestream;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse, Response};
+use calculation::cdr::Format;
+use calculation::phone_number::{E164, Region};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{
+    Answer, Call, Control, Cursor, HistoryQuery, Import, ImportRow, Imported, Outcome, Quote, Quoted, Source,
+    Suspended, Why,
+};
+use crate::app::App;
+use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_name};
+use crate::id::CustomerId;
+
+/// So many records are charged in one request.
+const LARGEST_BATCH: usize = 10_000;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(post_one))
+        .routes(routes!(post_many))
+        .routes(routes!(upload, imports))
+        .routes(routes!(history))
+        .routes(routes!(read))
+        .routes(routes!(suspense))
+        .routes(routes!(quote))
+}
+
+/// Which switch or feed records come from.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct SourceQuery {
+    /// The switch or feed: with the record's id the key that prevents charging twice.
+    #[param(example = "switch-a")]
+    source: String,
+}
+
+/// Charge one call
+///
+/// The body is one canonical record (docs/cdr-formats.md). Sent again it is a duplicate and costs nothing.
+#[utoipa::path(post, path = "/v1/calls", tag = "calls", params(SourceQuery, IdempotencyKey),
+    request_body(content = serde_json::Value, content_type = "application/json"),
+    responses((status = 201, description = "Charged, or kept as free", body = Answer),
+        (status = 200, description = "A duplicate", body = Answer),
+        (status = 202, description = "Waits in suspense", body = Answer), (status = "4XX", body = Problem)))]
+async fn post_one(
+    State(app): State<App>,
+    Params(query): Params<SourceQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    check_name("/source", &query.source, 100)?;
+    if serde_json::from_slice::<serde_json::Map<_, _>>(&body).is_err() {
+        return Err(Problem::malformed("the body is no JSON object: send one canonical record"));
+    }
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &[&body]).await?;
+    let answer = outcomes.into_iter().next().map(answer);
+    let answer = answer.ok_or_else(|| Problem::malformed("the body holds no record"))?;
+    let status = match &answer {
+        Answer::Charged { .. } | Answer::Free { .. } => StatusCode::CREATED,
+        Answer::Duplicate { .. } => StatusCode::OK,
+        Answer::Suspended { .. } => StatusCode::ACCEPTED,
+    };
+    write.finish(status, &answer).await
+}
+
+/// What became of a batch.
+#[derive(Debug, Serialize, ToSchema)]
+struct BatchAnswer {
+    control: Control,
+    /// One for each record, in their order.
+    records: Vec<Answer>,
+}
+
+/// Charge many calls
+///
+/// The body is NDJSON: one canonical record a line, up to 10,000. Each gets an answer of its own.
+#[utoipa::path(post, path = "/v1/calls:batch", tag = "calls", params(SourceQuery, IdempotencyKey),
+    request_body(content = String, content_type = "application/x-ndjson"),
+    responses((status = 200, body = BatchAnswer), (status = "4XX", body = Problem)))]
+async fn post_many(
+    State(app): State<App>,
+    Params(query): Params<SourceQuery>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    check_name("/source", &query.source, 100)?;
+    let lines = body.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
+    let records: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    if records.is_empty() || records.len() > LARGEST_BATCH {
+        return Err(Problem::malformed(format!("a batch holds 1 to {LARGEST_BATCH} records, one a line")));
+    }
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &records).await?;
+    let mut control = Control::default();
+    outcomes.iter().for_each(|(_, outcome)| control.count(outcome));
+    let records = outcomes.into_iter().map(answer).collect();
+    write.finish(StatusCode::OK, &BatchAnswer { control, records }).await
+}
+
+fn answer((record_id, outcome): (Option<String>, Outcome)) -> Answer {
+    let known = record_id.clone().unwrap_or_default();
+    match outcome {
+        Outcome::Charged { customer, amount, currency } => Answer::Charged {
+            record_id: known,
+            customer_id: customer,
+            amount: calculation::money::Money { amount, currency },
+        },
+        Outcome::Free(free) => Answer::Free { record_id: known, reason: free.code() },
+        Outcome::Duplicate => Answer::Duplicate { record_id: known },
+        Outcome::Suspended(flaw) => Answer::Suspended {
+            record_id,
+            reason: flaw.reason.code(),
+            field: flaw.field,
+            message: flaw.message,
+        },
+    }
+}
+
+/// How an uploaded file is written.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct UploadQuery {
+    /// The switch or feed: with the record's id the key that prevents charging twice.
+    #[param(example = "switch-a")]
+    source: String,
+    /// The file's name, to find it again.
+    file_name: Option<String>,
+    /// `csv`, `ndjson`, `asterisk` or `asterisk-table`; told from the first line when absent.
+    format: Option<String>,
+    /// The IANA zone of times without an offset; UTC when absent.
+    #[param(example = "Europe/Berlin")]
+    zone: Option<String>,
+    /// The region (ISO 3166-1) of calling numbers without a country code.
+    #[param(example = "DE")]
+    region: Option<String>,
+    /// Channel names of Asterisk's trunks, with commas between.
+    #[param(example = "PJSIP/carrier")]
+    trunks: Option<String>,
+}
+
+/// What became of an upload.
+#[derive(Debug, Serialize, ToSchema)]
+struct UploadAnswer {
+    import: ImportRow,
+    /// How many records are suspended for each reason.
+    suspended: std::collections::BTreeMap<&'static str, u64>,
+}
+
+/// Upload a file of call records
+///
+/// Importing the same file again charges nothing.
+#[utoipa::path(post, path = "/v1/imports", tag = "calls", params(UploadQuery),
+    request_body(content = String, content_type = "application/octet-stream"),
+    responses((status = 201, body = UploadAnswer), (status = "4XX", body = Problem)))]
+async fn upload(
+    State(app): State<App>,
+    Params(query): Params<UploadQuery>,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let source = source(&query)?;
+    let file_name = query.file_name.unwrap_or_else(|| "upload".to_owned());
+    check_name("/file_name", &file_name, 300)?;
+    let import = Import { source, file_name, input: Bytestream::new(body) };
+    match super::import(&app, import, &|_, _| ()).await? {
+        Imported::Done { import, reasons } => {
+            let answer = UploadAnswer { import, suspended: reasons };
+            Ok((StatusCode::CREATED, Json(answer)).into_response())
+        }
+        Imported::Unreadable(flaw) => Err(Problem::invalid("/line 1", flaw.to_string())),
+    }
+}
+
+fn source(query: &UploadQuery) -> Result<Source, Problem> {
+    check_name("/source", &query.source, 100)?;
+    let mut source = Source::new(&query.source);
+    if let Some(format) = &query.format {
+        let format: Format = format.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
+        source.format = Some(format);
+    }
+    if let Some(zone) = &query.zone {
+        source.zone = TimeZone::get(zone).map_err(|_| Problem::malformed("zone is no IANA time zone"))?;
+    }
+    if let Some(region) = &query.region {
+        let region: Region = region.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
+        source.region = Some(region);
+    }
+    source.trunks.extend(query.trunks.iter().flat_map(|trunks| trunks.split(',').map(str::to_owned)));
+    Ok(source)
+}
+
+/// List imports, newest first
+#[utoipa::path(get, path = "/v1/imports", tag = "calls", responses((status = 200, body = Vec<ImportRow>)))]
+async fn imports(State(app): State<App>) -> Result<Json<Vec<ImportRow>>, Problem> {
+    let mut tx = app.db.read().await?;
+    Ok(Json(super::imports(&mut tx, 500).await?))
+}
+
+/// Which calls are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct Between {
+    /// Started at or after this instant.
+    #[param(value_type = Option<String>, format = DateTime)]
+    from: Option<Timestamp>,
+    /// Started before this instant.
+    #[param(value_type = Option<String>, format = DateTime)]
+    to: Option<Timestamp>,
+}
+
+/// Read a customer's call history, newest first
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/calls", tag = "calls",
+    params(("customer_id" = String, Path), Between, PageQuery),
+    responses((status = 200, body = Page<Call>), (status = "4XX", body = Problem)))]
+async fn history(
+    State(app): State<App>,
+    Key(customer): Key<CustomerId>,
+    Params(between): Params<Between>,
+    Params(page): Params<PageQuery>,
+) -> Result<Json<Page<Call>>, Problem> {
+    let limit = page.limit()?;
+    let before = page.after::<Cursor>()?;
+    let mut tx = app.db.read().await?;
+    if crate::customers::by_id(&mut tx, customer).await?.is_none() {
+        return Err(Problem::not_found(format!("there is no customer {customer}")));
+    }
+    let query = HistoryQuery { from: between.from, to: between.to, before, limit: limit + 1 };
+    let calls = super::history(&mut tx, customer, &query).await?;
+    Ok(Json(Page::new(calls, limit, |call| Cursor::after(call).to_string())))
+}
+
+/// A call and why it costs what it costs.
+#[derive(Debug, Serialize, ToSchema)]
+struct Explained {
+    #[serde(flatten)]
+    call: Call,
+    /// Absent for a call that was not charged.
+    why: Option<Why>,
+}
+
+/// Read one call, and why it costs what it costs
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/calls/{source}/{record_id}", tag = "calls",
+    params(("customer_id" = String, Path), ("source" = String, Path), ("record_id" = String, Path)),
+    responses((status = 200, body = Explained), (status = 404, body = Problem)))]
+async fn read(
+    State(app): State<App>,
+    Key((customer, source, record)): Key<(CustomerId, String, String)>,
+) -> Result<Json<Explained>, Problem> {
+    let unknown = || Problem::not_found("there is no such call");
+    if source.contains('\0') || record.contains('\0') {
+        return Err(unknown());
+    }
+    let mut tx = app.db.read().await?;
+    let stored = super::by_key(&mut tx, customer, &source, &record).await?.ok_or_else(unknown)?;
+    let why = super::explain(&mut tx, &app, &stored).await?;
+    Ok(Json(Explained { call: stored.call, why }))
+}
+
+/// Which records in suspense are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+struct SuspenseQuery {
+    /// Only those of this source.
+    source: Option<String>,
+}
+
+/// List records in suspense, newest first
+#[utoipa::path(get, path = "/v1/suspense", tag = "calls", params(SuspenseQuery),
+    responses((status = 200, description = "Up to 500", body = Vec<Suspended>), (status = "4XX", body = Problem)))]
+async fn suspense(
+    State(app): State<App>,
+    Params(query): Params<SuspenseQuery>,
+) -> Result<Json<Vec<Suspended>>, Problem> {
+    if let Some(source) = &query.source {
+        check_name("/source", source, 100)?;
+    }
+    let mut tx = app.db.read().await?;
+    Ok(Json(super::suspense(&mut tx, query.source.as_deref(), 500).await?))
+}
+
+/// Which call is to be quoted.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct QuoteQuery {
+    /// The calling line, E.164; write `+` as `%2B`.
+    #[param(value_type = String, example = "+493023125001")]
+    from: E164,
+    /// What is dialled.
+    #[param(example = "+442079460123")]
+    to: String,
+    /// Seconds of talk; 60 when absent.
+    seconds: Option<u32>,
+    /// When it is answered; now when absent.
+    #[param(value_type = Option<String>, format = DateTime)]
+    at: Option<Timestamp>,
+}
+
+/// Quote a call before it is made
+#[utoipa::path(get, path = "/v1/quote", tag = "calls", params(QuoteQuery),
+    responses((status = 200, body = Quote), (status = "4XX", body = Problem)))]
+async fn quote(State(app): State<App>, Params(query): Params<QuoteQuery>) -> Result<Json<Quote>, Problem> {
+    let at = query.at.unwrap_or_else(|| app.clock.now());
+    let mut tx = app.db.read().await?;
+    let seconds = query.seconds.unwrap_or(60);
+    match super::quote(&mut tx, &app, query.from, &query.to, seconds, at).await? {
+        Quoted::Quote(quote) => Ok(Json(quote)),
+        Quoted::Emergency => Err(Problem::invalid("/to", "an emergency number: always free, never quoted")),
+        Quoted::UnknownLine => {
+            Err(Problem::invalid("/from", "nobody holds this number on a plan at that time"))
+        }
+        Quoted::NotANumber(reason) => Err(Problem::invalid("/to", reason)),
+        Quoted::Refused(flaw) => Err(Problem::invalid("/to", flaw.message)),
+    }
+}

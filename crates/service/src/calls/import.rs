@@ -1,0 +1,328 @@
+//! Takes records in: a file of any length, or a few from the API.
+//!
+//! A thread reads, parses and resolves ahead while the database stores: memory holds a few batches,
+//! whatever the file's length. Each batch is a transaction of its own; a crash between two leaves whole
+//! batches, and importing the file again goes on where it stopped, for what is there is a duplicate.
+
+use std::io::{BufReader, Read};
+
+use calculation::call::Limits;
+use calculation::cdr::{self, Cdr, Feed, FirstLine, Flaw, Format, Reader, Reason};
+use calculation::phone_number::{Dialled, Region, dialled};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use tokio::sync::mpsc;
+
+use super::charge::{self, Batch, Charging, Incoming, Outcome};
+use super::directory::Directory;
+use super::lines::{LONGEST_LINE, LineEnd, next_line};
+use super::resolve::{Bench, resolve};
+use super::{Control, ImportRow, Reasons, count_reason, store};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::hash;
+use crate::id::ImportId;
+
+/// So many records are stored in one transaction.
+const BATCH_RECORDS: usize = 20_000;
+/// Or fewer, when they are long.
+const BATCH_BYTES: usize = 8 * 1024 * 1024;
+/// Batches read ahead of the database.
+const BATCHES_AHEAD: usize = 2;
+/// A batch that met another writer is tried again so often.
+const TRIES: usize = 5;
+
+/// Where records come from and how they are written.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// The switch or feed: with the record's id the key that prevents charging twice.
+    pub name: String,
+    /// How records are written; told from the first line when absent.
+    pub format: Option<Format>,
+    /// The zone of times without an offset.
+    pub zone: TimeZone,
+    /// The region of calling numbers without a country code.
+    pub region: Option<Region>,
+    /// Channel names of trunks, for Asterisk.
+    pub trunks: Vec<String>,
+    /// Our column name and the header's.
+    pub columns: Vec<(String, String)>,
+}
+
+impl Source {
+    /// A source of that name, in UTC, of no region.
+    pub fn new(name: &str) -> Self {
+        let (trunks, columns) = (Vec::new(), Vec::new());
+        Self { name: name.to_owned(), format: None, zone: TimeZone::UTC, region: None, trunks, columns }
+    }
+
+    fn feed(&self, format: Format) -> Feed {
+        let (trunks, columns) = (self.trunks.clone(), self.columns.clone());
+        Feed { zone: self.zone.clone(), trunks, columns, ..Feed::new(format) }
+    }
+}
+
+/// An input to be imported.
+pub struct Import<R> {
+    pub source: Source,
+    pub file_name: String,
+    pub input: R,
+}
+
+/// What became of an import.
+#[derive(Debug)]
+pub enum Imported {
+    /// It went through; the control total says what became of its records.
+    Done { import: ImportRow, reasons: Reasons },
+    /// Not even the first line could be understood.
+    Unreadable(Flaw),
+}
+
+/// Imports records. `progress` is told the bytes read and the control total after each batch.
+pub async fn import<R: Read + Send + 'static>(
+    app: &App,
+    import: Import<R>,
+    progress: &(dyn Fn(u64, &Control) + Send + Sync),
+) -> Result<Imported> {
+    let Import { source, file_name, input } = import;
+    let mut tx = app.db.read().await?;
+    let everybody = crate::customers::everybody(&mut tx).await?;
+    let directory = Directory::load(&mut tx, &app.tariffs, everybody).await?;
+    drop(tx);
+    let mut input = BufReader::with_capacity(256 * 1024, input);
+    let mut first = Vec::new();
+    let opened = tokio::task::block_in_place(|| open(&source, &mut input, &mut first))?;
+    let (reader, first_line) = match opened {
+        Ok(opened) => opened,
+        Err(flaw) => return Ok(Imported::Unreadable(flaw)),
+    };
+    let mut row = ImportRow {
+        id: ImportId(app.clock.id()),
+        source: source.name.clone(),
+        file_name,
+        format: reader.format.to_string(),
+        started_at: app.clock.now(),
+        finished_at: None,
+        control: Control::default(),
+    };
+    let mut tx = app.db.begin().await?;
+    store::insert_import(&mut tx, &row).await?;
+    let mut run = Charging::begin(&mut tx, &source.name, Some(row.id)).await?;
+    tx.commit().await?;
+    let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
+    let judge = Judge { directory, region: source.region, limits: app.config.limits(), now: app.clock.now() };
+    let thread = std::thread::spawn(move || read_batches(&reader, &judge, input, first, first_line, &sender));
+    let mut reasons = Reasons::new();
+    while let Some(read) = batches.recv().await {
+        let (batch, bytes): (Batch, u64) = read.map_err(Error::file(row.file_name.clone()))?;
+        let (outcomes, control) = store_batch(app, &mut run, &batch, row.control).await?;
+        row.control = control;
+        for outcome in &outcomes {
+            if let Outcome::Suspended(flaw) = outcome {
+                count_reason(&mut reasons, flaw);
+            }
+        }
+        progress(bytes, &row.control);
+    }
+    thread.join().map_err(|_| Error::Other("the reading thread ended early".to_owned()))?;
+    row.finished_at = Some(app.clock.now());
+    let mut tx = app.db.begin().await?;
+    store::save_control(&mut tx, row.id, &row.control, row.finished_at).await?;
+    tx.commit().await?;
+    Ok(Imported::Done { import: row, reasons })
+}
+
+/// Charges one batch in a transaction of its own; tries again when it met another writer.
+async fn store_batch(
+    app: &App,
+    run: &mut Charging,
+    batch: &Batch,
+    before: Control,
+) -> Result<(Vec<Outcome>, Control)> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        let mut tx = app.db.begin().await?;
+        match charge::charge(&mut tx, run, batch, app.clock.now()).await {
+            Ok(outcomes) => {
+                let mut control = before;
+                outcomes.iter().for_each(|outcome| control.count(outcome));
+                if let Some(import) = run.import {
+                    store::save_control(&mut tx, import, &control, None).await?;
+                }
+                tx.commit().await?;
+                return Ok((outcomes, control));
+            }
+            Err(Error::Database(error))
+                if tries < TRIES && (error.is_transient() || error.is_unique_violation()) =>
+            {
+                tracing::info!(%error, tries, "a batch met another writer and is tried again");
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+/// A reader and the format it reads.
+struct Opened {
+    reader: Reader,
+    format: Format,
+}
+
+/// Reads the first line and makes a reader for what follows.
+#[expect(clippy::type_complexity, reason = "a fault, a flaw, or both halves of an opened input")]
+fn open(
+    source: &Source,
+    input: &mut BufReader<impl Read>,
+    first: &mut Vec<u8>,
+) -> Result<std::result::Result<(Opened, Option<LineEnd>), Flaw>> {
+    let end = next_line(input, first).map_err(Error::file("the input"))?;
+    if end.is_none() {
+        let message = "the input is empty: is it the right file?";
+        return Ok(Err(Flaw::new(Reason::MalformedLine, "line", message)));
+    }
+    let Some(format) = source.format.or_else(|| cdr::detect(first)) else {
+        let message = "the first line tells no format: name it (csv, ndjson, asterisk, asterisk-table)";
+        return Ok(Err(Flaw::new(Reason::MalformedLine, "line", message)));
+    };
+    Ok(match Reader::new(source.feed(format), first) {
+        Ok((reader, FirstLine::Header)) => Ok((Opened { reader, format }, None)),
+        Ok((reader, FirstLine::Record)) => Ok((Opened { reader, format }, end)),
+        Err(flaw) => Err(flaw),
+    })
+}
+
+/// Who judges records while they are read.
+struct Judge {
+    directory: Directory,
+    region: Option<Region>,
+    limits: Limits,
+    now: Timestamp,
+}
+
+impl Judge {
+    fn bench(&self) -> Bench<'_> {
+        Bench { directory: &self.directory, region: self.region, limits: self.limits, now: self.now }
+    }
+}
+
+/// Reads the input to its end and hands it over in batches. A batch nobody wants ends the reading.
+fn read_batches(
+    opened: &Opened,
+    judge: &Judge,
+    mut input: BufReader<impl Read>,
+    first: Vec<u8>,
+    first_line: Option<LineEnd>,
+    batches: &mpsc::Sender<std::io::Result<(Batch, u64)>>,
+) {
+    let mut line = first;
+    let mut number = 1;
+    let mut bytes = line.len() as u64;
+    let mut batch = Batch::default();
+    let mut end = first_line;
+    loop {
+        if let Some(end) = end.filter(|_| !line.is_empty()) {
+            push(&mut batch, opened, judge, number, &line, end);
+        }
+        if batch.incoming.len() >= BATCH_RECORDS || batch.text.len() >= BATCH_BYTES {
+            if batches.blocking_send(Ok((std::mem::take(&mut batch), bytes))).is_err() {
+                return;
+            }
+        }
+        match next_line(&mut input, &mut line) {
+            Ok(Some(next)) => {
+                end = Some(next);
+                number += 1;
+                bytes += next.bytes;
+            }
+            Ok(None) => break,
+            Err(error) => {
+                let _ = batches.blocking_send(Err(error));
+                return;
+            }
+        }
+    }
+    // The last batch is sent even when it is empty, so that the control total is always shown.
+    let _ = batches.blocking_send(Ok((batch, bytes)));
+}
+
+fn push(batch: &mut Batch, opened: &Opened, judge: &Judge, line: u64, content: &[u8], end: LineEnd) {
+    let start = batch.text.len();
+    batch.text.extend_from_slice(content);
+    let record = check_end(opened.format, content, end)
+        .and_then(|()| opened.reader.read(content))
+        .and_then(|cdr| resolve(&cdr, judge.bench()));
+    let content_range = start..batch.text.len();
+    batch.incoming.push(Incoming { line, hash: hash::of(content), content: content_range, record });
+}
+
+/// Refuses lines that were cut, and a last line of which the end may be missing unseen: `125` may have
+/// been `1250`. A closing quote, brace or the word of a disposition shows that it is whole.
+fn check_end(format: Format, content: &[u8], end: LineEnd) -> std::result::Result<(), Flaw> {
+    if end.cut {
+        let message = format!("a line of more than {LONGEST_LINE} bytes: no record is that long");
+        return Err(Flaw::new(Reason::MalformedLine, "line", message));
+    }
+    let last_field = content.rsplit(|byte| *byte == b',').next().unwrap_or_default();
+    let whole = last_field.ends_with(b"\"") || last_field.iter().any(u8::is_ascii_alphabetic);
+    if end.unended && !whole && format != Format::CanonicalNdjson {
+        let message = "the last line has no line end and may be cut: if it is whole, end it and import again";
+        return Err(Flaw::new(Reason::MalformedLine, "line", message));
+    }
+    Ok(())
+}
+
+/// Charges a few records, each a JSON object as in NDJSON, in a transaction that is open already.
+pub async fn charge_records(
+    tx: &mut Tx,
+    app: &App,
+    source: &str,
+    records: &[&[u8]],
+) -> Result<Vec<(Option<String>, Outcome)>> {
+    let feed = Source::new(source).feed(Format::CanonicalNdjson);
+    let reader = match Reader::new(feed, b"{}") {
+        Ok((reader, _)) => reader,
+        Err(flaw) => return Err(Error::Other(flaw.to_string())),
+    };
+    let read: Vec<_> = records.iter().map(|record| reader.read(record)).collect();
+    let (numbers, references) = parties(&read);
+    let everybody = crate::customers::some(tx, &numbers, &references).await?;
+    let directory = Directory::load(tx, &app.tariffs, everybody).await?;
+    let now = app.clock.now();
+    let bench = Bench { directory: &directory, region: None, limits: app.config.limits(), now };
+    let mut batch = Batch::default();
+    for ((line, content), cdr) in (1..).zip(records).zip(read) {
+        let start = batch.text.len();
+        batch.text.extend_from_slice(content);
+        let record = cdr.and_then(|cdr| resolve(&cdr, bench));
+        let range = start..batch.text.len();
+        batch.incoming.push(Incoming { line, hash: hash::of(content), content: range, record });
+    }
+    let mut run = Charging::begin(tx, source, None).await?;
+    let outcomes = charge::charge(tx, &mut run, &batch, now).await?;
+    let ids = batch.incoming.iter().map(|incoming| incoming.record_id().map(str::to_owned));
+    Ok(ids.zip(outcomes).collect())
+}
+
+/// The numbers and references in records: who might pay for them.
+fn parties(
+    read: &[std::result::Result<Cdr<'_>, Flaw>],
+) -> (Vec<calculation::phone_number::E164>, Vec<String>) {
+    let (mut numbers, mut references) = (Vec::new(), Vec::new());
+    for cdr in read.iter().flatten() {
+        let texts = [Some(&cdr.calling_number), Some(&cdr.called_number), cdr.redirecting_number.as_ref()];
+        for text in texts.into_iter().flatten() {
+            if let Ok(Dialled::Number(number)) = dialled(text, None) {
+                numbers.push(number);
+            }
+        }
+        let sound = cdr.account_ref.as_ref().filter(|reference| !reference.contains('\0'));
+        references.extend(sound.map(|reference| reference.clone().into_owned()));
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    references.sort_unstable();
+    references.dedup();
+    (numbers, references)
+}

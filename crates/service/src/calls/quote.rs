@@ -1,0 +1,90 @@
+//! What would a call cost? Asked of the same function that charges it.
+
+use calculation::call::Billable;
+use calculation::cdr::Flaw;
+use calculation::money::Money;
+use calculation::phone_number::{Dialled, E164, dialled, region_of};
+use calculation::rating::{self, Caller};
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::MoneySchema;
+use super::directory::Directory;
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::Result;
+
+/// What a call would cost a line, before any included minutes.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Quote {
+    /// E.164, or the short code.
+    #[schema(example = "+442079460123")]
+    pub number: String,
+    #[schema(example = "United Kingdom")]
+    pub destination: String,
+    #[schema(example = "44")]
+    pub prefix: String,
+    pub band: Option<String>,
+    #[schema(example = "60/60")]
+    pub increments: String,
+    pub talk_seconds: u32,
+    pub billed_seconds: u32,
+    /// Before rounding.
+    #[schema(example = "0.04")]
+    pub exact: String,
+    #[schema(value_type = MoneySchema)]
+    pub amount: Money,
+}
+
+/// What became of asking.
+#[derive(Debug)]
+pub enum Quoted {
+    Quote(Quote),
+    /// An emergency call: always free.
+    Emergency,
+    /// Nobody holds the calling number at that time, or they are on no plan.
+    UnknownLine,
+    NotANumber(String),
+    Refused(Flaw),
+}
+
+/// Quotes a call from a line to what would be dialled.
+pub async fn quote(
+    tx: &mut Tx,
+    app: &App,
+    from: E164,
+    to: &str,
+    talk_seconds: u32,
+    at: Timestamp,
+) -> Result<Quoted> {
+    let everybody = crate::customers::some(tx, &[from], &[]).await?;
+    let directory = Directory::load(tx, &app.tariffs, everybody).await?;
+    let account = directory.holder(from, at).and_then(|id| directory.account(id));
+    let Some((account, plan)) = account.and_then(|account| Some((account, account.plan(at)?))) else {
+        return Ok(Quoted::UnknownLine);
+    };
+    let number = match dialled(to, region_of(from).or(account.region)) {
+        Ok(Dialled::Emergency(_)) => return Ok(Quoted::Emergency),
+        Ok(number) => number,
+        Err(reason) => return Ok(Quoted::NotANumber(reason.to_string())),
+    };
+    let Some(version) = directory.tariff(plan, at) else { return Ok(Quoted::UnknownLine) };
+    let caller = Caller { zone: &account.zone, allowances: &[], used: &[] };
+    let charge =
+        match rating::rate(&version.tariff, caller, &number, Billable { answered_at: at, talk_seconds }) {
+            Ok(charge) => charge,
+            Err(flaw) => return Ok(Quoted::Refused(flaw)),
+        };
+    Ok(Quoted::Quote(Quote {
+        number: number.to_string(),
+        destination: charge.rate.destination.to_string(),
+        prefix: charge.rate.prefix.to_string(),
+        band: charge.rate.band.as_deref().map(str::to_owned),
+        increments: charge.rate.increments.to_string(),
+        talk_seconds,
+        billed_seconds: charge.billed_seconds,
+        exact: charge.exact.to_string(),
+        amount: Money { amount: charge.amount, currency: plan.currency },
+    }))
+}

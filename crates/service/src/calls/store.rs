@@ -1,0 +1,649 @@
+//! The calls in the database.
+
+use std::collections::{BTreeMap, HashSet};
+
+use calculation::cdr::{Disposition, Flaw};
+use calculation::invoice::Usage;
+use calculation::money::{Currency, Exact, Money};
+use calculation::period::Period;
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::charge::{Batch, CallRow, Charging, Incoming, Stored, Uses};
+use super::{Call, Control, HistoryQuery, Suspended, amount};
+use crate::db::{self, Cell, Hold, Param, Row, Ts, Tx};
+use crate::error::Result;
+use crate::hash::Hash;
+use crate::id::{CustomerId, ImportId, PlanId, TariffId};
+
+/// A customer's month.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Month {
+    pub(super) customer: CustomerId,
+    pub(super) period: Period,
+}
+
+const MONTHS: &str = "customer_id bigint, starts_at timestamptz, ends_at timestamptz";
+const MONTH_COLUMNS: [&str; 3] = ["customer_id", "starts_at", "ends_at"];
+
+fn month_cells(month: &Month) -> [Cell<'static>; 3] {
+    let Period { starts_at, ends_at, .. } = month.period;
+    [Cell::Int(month.customer.0), Cell::Time(starts_at), Cell::Time(ends_at)]
+}
+
+/// Holds months, opening those that nobody used yet; answers those that are closed.
+pub(super) async fn hold_months(tx: &mut Tx, months: &[Month], hold: Hold) -> Result<Vec<Month>> {
+    if months.is_empty() {
+        return Ok(Vec::new());
+    }
+    let open = "insert into periods (customer_id, starts_at, ends_at)
+                select g.customer_id, g.starts_at, g.ends_at from given g
+                where not exists (select 1 from periods p
+                                  where p.customer_id = g.customer_id and p.starts_at = g.starts_at)
+                on conflict do nothing";
+    let held = format!(
+        "select p.customer_id, p.starts_at, p.closed_at from given g
+         join periods p on p.customer_id = g.customer_id and p.starts_at = g.starts_at
+         order by p.customer_id, p.starts_at {}",
+        tx.hold(hold, "p")
+    );
+    let given: Vec<_> = months.iter().map(month_cells).collect();
+    let rows = tx.over_rows(MONTHS, &MONTH_COLUMNS, &given, &[open, &held]).await?;
+    let mut closed = HashSet::new();
+    for row in &rows {
+        if row.optional_time("closed_at")?.is_some() {
+            closed.insert((CustomerId(row.get("customer_id")?), row.time("starts_at")?));
+        }
+    }
+    Ok(months
+        .iter()
+        .filter(|month| closed.contains(&(month.customer, month.period.starts_at)))
+        .copied()
+        .collect())
+}
+
+/// How much of each allowance was used in some months.
+pub(super) async fn uses(tx: &mut Tx, months: &[Month]) -> Result<Uses> {
+    let mut uses = Uses::new();
+    if months.is_empty() {
+        return Ok(uses);
+    }
+    let select = "select u.customer_id, u.period_start, u.plan_id, u.allowance, u.used_seconds from given g
+                  join allowance_uses u on u.customer_id = g.customer_id and u.period_start = g.starts_at
+                  order by u.customer_id, u.period_start, u.plan_id, u.allowance";
+    let given: Vec<_> = months.iter().map(month_cells).collect();
+    for row in tx.over_rows(MONTHS, &MONTH_COLUMNS, &given, &[select]).await? {
+        let customer = CustomerId(row.get("customer_id")?);
+        let key = (customer, row.time("period_start")?, PlanId(row.get("plan_id")?));
+        let seconds: i64 = row.get("used_seconds")?;
+        uses.entry(key).or_default().push(seconds.try_into().unwrap_or_default());
+    }
+    Ok(uses)
+}
+
+pub(super) async fn save_uses(tx: &mut Tx, uses: &Uses) -> Result<()> {
+    if uses.is_empty() {
+        return Ok(());
+    }
+    let columns = ["customer_id", "period_start", "plan_id", "allowance", "used_seconds"];
+    let rows = uses.iter().flat_map(|((customer, start, plan), used)| {
+        used.iter().zip(0_i64..).map(|(seconds, allowance)| {
+            let seconds = i64::try_from(*seconds).unwrap_or(i64::MAX);
+            [
+                Cell::Int(customer.0),
+                Cell::Time(*start),
+                Cell::Int(plan.0),
+                Cell::Int(allowance),
+                Cell::Int(seconds),
+            ]
+        })
+    });
+    let definition = "customer_id bigint, period_start timestamptz, plan_id bigint, allowance bigint,
+                      used_seconds bigint";
+    let upsert = "insert into allowance_uses (customer_id, period_start, plan_id, allowance, used_seconds)
+                  select customer_id, period_start, plan_id, allowance, used_seconds from given where true
+                  on conflict (customer_id, period_start, plan_id, allowance)
+                  do update set used_seconds = excluded.used_seconds";
+    tx.over_rows(definition, &columns, &rows.collect::<Vec<_>>(), &[upsert]).await?;
+    Ok(())
+}
+
+/// Which records of a batch are there already, and with what content.
+pub(super) async fn stored(tx: &mut Tx, source: &str, batch: &Batch) -> Result<Stored> {
+    let records = batch.incoming.iter().filter_map(|incoming| incoming.record.as_ref().ok());
+    let rows = records
+        .map(|record| [Cell::Int(record.customer.0), Cell::Text(source), Cell::Text(&record.record_id)]);
+    let select = "select distinct c.customer_id, c.record_id, c.content_hash from given g
+                  join calls c on c.customer_id = g.customer_id and c.source = g.source
+                              and c.record_id = g.record_id";
+    let definition = "customer_id bigint, source text, record_id text";
+    let mut stored = Stored::new();
+    let rows: Vec<_> = rows.collect();
+    for row in tx.over_rows(definition, &["customer_id", "source", "record_id"], &rows, &[select]).await? {
+        let key = (CustomerId(row.get("customer_id")?), row.get("record_id")?);
+        stored.insert(key, hash(&row.get::<Vec<u8>>("content_hash")?));
+    }
+    Ok(stored)
+}
+
+fn hash(bytes: &[u8]) -> Hash {
+    bytes.try_into().unwrap_or_default()
+}
+
+const CALL_COLUMNS: [&str; 28] = [
+    "customer_id",
+    "source",
+    "record_id",
+    "call_id",
+    "content_hash",
+    "import_id",
+    "caller",
+    "called",
+    "dialled",
+    "disposition",
+    "started_at",
+    "answered_at",
+    "ended_at",
+    "talk_seconds",
+    "outcome",
+    "period_start",
+    "late_for",
+    "plan_id",
+    "tariff_id",
+    "tariff_version",
+    "prefix",
+    "destination",
+    "band",
+    "billed_seconds",
+    "included_seconds",
+    "exact",
+    "amount",
+    "currency",
+];
+
+pub(super) async fn insert_calls(tx: &mut Tx, run: &Charging, rows: &[CallRow<'_>]) -> Result<()> {
+    let import = run.import.map(|import| import.0);
+    let cells: Vec<_> = rows.iter().map(|row| call_cells(row, &run.source, import)).collect();
+    Ok(tx.insert_rows("calls", &CALL_COLUMNS, &cells).await?)
+}
+
+fn call_cells<'r>(row: &'r CallRow<'_>, source: &'r str, import: Option<i64>) -> [Cell<'r>; 28] {
+    let CallRow { hash, record, outcome, charged } = row;
+    let charge = charged.map(|charged| &charged.charge);
+    let int = |number: i64| Cell::Int(number);
+    let version = charged.map(|charged| &charged.bill.version);
+    let talk = charged.map_or(0, |charged| charged.bill.billable.talk_seconds.into());
+    [
+        Cell::Int(record.customer.0),
+        Cell::Text(source),
+        Cell::Text(&record.record_id),
+        Cell::Text(&record.call_id),
+        Cell::Bytes(*hash),
+        import.into(),
+        Cell::Text(&record.caller),
+        Cell::Text(&record.called),
+        record.number.as_deref().into(),
+        Cell::Text(disposition_text(record.disposition)),
+        Cell::Time(record.started_at),
+        record.answered_at.into(),
+        Cell::Time(record.ended_at),
+        Cell::Int(talk),
+        Cell::Text(outcome),
+        charged.map(|charged| charged.period_start).into(),
+        charged.and_then(|charged| charged.late_for).into(),
+        charged.map_or(Cell::Null, |charged| int(charged.bill.plan.id.0)),
+        version.map_or(Cell::Null, |version| int(version.tariff_id.0)),
+        version.map_or(Cell::Null, |version| int(version.version)),
+        charge.map(|charge| charge.rate.prefix.as_str()).into(),
+        charge.map(|charge| &*charge.rate.destination).into(),
+        charge.and_then(|charge| charge.rate.band.as_deref()).into(),
+        charge.map_or(Cell::Null, |charge| int(charge.billed_seconds.into())),
+        charge.map_or(Cell::Null, |charge| int(charge.included_seconds().into())),
+        charge.map_or(Cell::Null, |charge| int(i64::try_from(charge.exact.units()).unwrap_or(i64::MAX))),
+        charge.map_or(Cell::Null, |charge| int(charge.amount.micros())),
+        charged.map(|charged| charged.bill.plan.currency.code()).into(),
+    ]
+}
+
+fn disposition_text(disposition: Disposition) -> &'static str {
+    match disposition {
+        Disposition::Answered => "answered",
+        Disposition::NoAnswer => "no_answer",
+        Disposition::Busy => "busy",
+        Disposition::Failed => "failed",
+        Disposition::Cancelled => "cancelled",
+        Disposition::Congestion => "congestion",
+    }
+}
+
+pub(super) async fn insert_call_allowances(tx: &mut Tx, source: &str, rows: &[CallRow<'_>]) -> Result<()> {
+    let taken = rows.iter().flat_map(|row| {
+        let parts = row.charged.map(|charged| charged.charge.taken.as_slice()).unwrap_or_default();
+        parts.iter().map(|part| {
+            let allowance = i64::try_from(part.allowance).unwrap_or(i64::MAX);
+            [
+                Cell::Int(row.record.customer.0),
+                Cell::Text(source),
+                Cell::Text(&row.record.record_id),
+                Cell::Int(allowance),
+                Cell::Int(part.seconds.into()),
+            ]
+        })
+    });
+    let taken: Vec<_> = taken.collect();
+    if taken.is_empty() {
+        return Ok(());
+    }
+    let columns = ["customer_id", "source", "record_id", "allowance", "seconds"];
+    Ok(tx.insert_rows("call_allowances", &columns, &taken).await?)
+}
+
+/// Of a record in suspense so much is kept; it is cut only when it is longer.
+const LONGEST_CONTENT: usize = 8 * 1024;
+
+pub(super) async fn suspend(
+    tx: &mut Tx,
+    run: &Charging,
+    batch: &Batch,
+    suspended: &[(&Incoming, &Flaw)],
+    now: Timestamp,
+) -> Result<()> {
+    if suspended.is_empty() {
+        return Ok(());
+    }
+    let contents: Vec<String> = suspended.iter().map(|(incoming, _)| shown(batch, incoming)).collect();
+    let rows = suspended.iter().zip(&contents).map(|((incoming, flaw), content)| {
+        [
+            Cell::Text(&run.source),
+            Cell::Bytes(&incoming.hash),
+            Cell::Int(i64::try_from(incoming.line).unwrap_or(i64::MAX)),
+            run.import.map(|import| import.0).into(),
+            incoming.record_id().into(),
+            Cell::Text(flaw.reason.code()),
+            Cell::Text(flaw.field),
+            Cell::Text(&flaw.message),
+            Cell::Text(content),
+            Cell::Time(now),
+        ]
+    });
+    let columns = [
+        "source",
+        "content_hash",
+        "line",
+        "import_id",
+        "record_id",
+        "reason",
+        "field",
+        "message",
+        "content",
+        "seen_at",
+    ];
+    let definition = "source text, content_hash bytea, line bigint, import_id bigint, record_id text,
+                      reason text, field text, message text, content text, seen_at timestamptz";
+    let upsert = "insert into suspense (source, content_hash, line, import_id, record_id, reason, field,
+                                        message, content, seen_at)
+                  select source, content_hash, line, import_id, record_id, reason, field, message, content,
+                         seen_at
+                  from given where true
+                  on conflict (source, content_hash, line) do update set
+                    import_id = excluded.import_id, record_id = excluded.record_id, reason = excluded.reason,
+                    field = excluded.field, message = excluded.message, seen_at = excluded.seen_at,
+                    resolved_at = null";
+    tx.over_rows(definition, &columns, &rows.collect::<Vec<_>>(), &[upsert]).await?;
+    Ok(())
+}
+
+/// A record as a person can read it: no database keeps a NUL in text.
+fn shown(batch: &Batch, incoming: &Incoming) -> String {
+    let content = batch.text.get(incoming.content.clone()).unwrap_or_default();
+    let cut = content.len() > LONGEST_CONTENT;
+    let start = content.get(..LONGEST_CONTENT).unwrap_or(content);
+    let mut text = String::from_utf8_lossy(start).replace('\0', "␀");
+    if cut {
+        text.push('…');
+    }
+    text
+}
+
+pub(super) async fn resolve_suspense(
+    tx: &mut Tx,
+    source: &str,
+    hashes: &[Hash],
+    now: Timestamp,
+) -> Result<()> {
+    for hash in hashes {
+        let sql = "update suspense set resolved_at = $3 where source = $1 and content_hash = $2";
+        tx.execute(sql, &[&source, &hash.to_vec(), &Ts(now)]).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn suspended_hashes(tx: &mut Tx, source: &str) -> Result<HashSet<Hash>> {
+    let sql = "select distinct content_hash from suspense where source = $1 and resolved_at is null";
+    let rows = tx.rows(sql, &[&source]).await?;
+    Ok(rows.iter().map(|row| Ok(hash(&row.get::<Vec<u8>>("content_hash")?))).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn suspense(tx: &mut Tx, source: Option<&str>, limit: usize) -> Result<Vec<Suspended>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "select source, line, import_id, record_id, reason, field, message, content, seen_at
+               from suspense where resolved_at is null and source = coalesce(cast($1 as text), source)
+               order by seen_at desc, source, line limit $2";
+    let suspended = |row: &Row| {
+        Ok(Suspended {
+            source: row.get("source")?,
+            line: row.get("line")?,
+            import_id: row.get::<Option<i64>>("import_id")?.map(ImportId),
+            record_id: row.get("record_id")?,
+            reason: row.get("reason")?,
+            field: row.get("field")?,
+            message: row.get("message")?,
+            content: row.get("content")?,
+            seen_at: row.time("seen_at")?,
+        })
+    };
+    Ok(tx.rows(sql, &[&source, &limit]).await?.iter().map(suspended).collect::<db::Result<_>>()?)
+}
+
+/// One run of an import, as stored.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct ImportRow {
+    #[schema(value_type = String, example = "imp_01h2x3y4z5a6b")]
+    pub id: ImportId,
+    pub source: String,
+    pub file_name: String,
+    pub format: String,
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    /// Absent while it runs, or when it was interrupted: import the file again.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub finished_at: Option<Timestamp>,
+    pub control: Control,
+}
+
+pub(super) async fn insert_import(tx: &mut Tx, import: &ImportRow) -> Result<()> {
+    let sql = "insert into imports (import_id, source, file_name, format, started_at, records, charged, free,
+                                    duplicate, suspended)
+               values ($1, $2, $3, $4, $5, 0, 0, 0, 0, 0)";
+    let ImportRow { id, source, file_name, format, started_at, .. } = import;
+    tx.execute(sql, &[&id.0, source, file_name, format, &Ts(*started_at)]).await?;
+    Ok(())
+}
+
+/// Stores the control total so far; `finished_at` when the import is over.
+pub(super) async fn save_control(
+    tx: &mut Tx,
+    id: ImportId,
+    control: &Control,
+    finished_at: Option<Timestamp>,
+) -> Result<()> {
+    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
+    let sql = "update imports set records = $2, charged = $3, free = $4, duplicate = $5, suspended = $6,
+                                  finished_at = $7
+               where import_id = $1";
+    let Control { records, charged, free, duplicate, suspended } = *control;
+    let params: [&dyn Param; 7] = [
+        &id.0,
+        &count(records),
+        &count(charged),
+        &count(free),
+        &count(duplicate),
+        &count(suspended),
+        &finished_at.map(Ts),
+    ];
+    tx.execute(sql, &params).await?;
+    Ok(())
+}
+
+pub(super) async fn imports(tx: &mut Tx, limit: usize) -> Result<Vec<ImportRow>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let import = |row: &Row| {
+        let count = |column| Ok::<_, db::Error>(u64::try_from(row.get::<i64>(column)?).unwrap_or_default());
+        Ok(ImportRow {
+            id: ImportId(row.get("import_id")?),
+            source: row.get("source")?,
+            file_name: row.get("file_name")?,
+            format: row.get("format")?,
+            started_at: row.time("started_at")?,
+            finished_at: row.optional_time("finished_at")?,
+            control: Control {
+                records: count("records")?,
+                charged: count("charged")?,
+                free: count("free")?,
+                duplicate: count("duplicate")?,
+                suspended: count("suspended")?,
+            },
+        })
+    };
+    let rows = tx.rows("select * from imports order by import_id desc limit $1", &[&limit]).await?;
+    Ok(rows.iter().map(import).collect::<db::Result<_>>()?)
+}
+
+/// A call with all that is stored of its charge.
+#[derive(Debug, Clone)]
+pub struct StoredCall {
+    pub customer: CustomerId,
+    pub call: Call,
+    pub charge: Option<StoredCharge>,
+}
+
+/// What is stored of a charge.
+#[derive(Debug, Clone)]
+pub struct StoredCharge {
+    pub plan_id: PlanId,
+    pub tariff_id: TariffId,
+    pub tariff_version: i64,
+    pub prefix: String,
+    pub band: Option<String>,
+    pub exact: Exact,
+}
+
+/// Where a page of the history begins: right after this call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    pub started_at: Timestamp,
+    pub source: String,
+    pub record_id: String,
+}
+
+impl std::fmt::Display for Cursor {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let text = format!("{}\n{}\n{}", self.started_at.as_microsecond(), self.source, self.record_id);
+        text.bytes().try_for_each(|byte| write!(out, "{byte:02x}"))
+    }
+}
+
+impl std::str::FromStr for Cursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
+        let bytes =
+            pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect::<Option<Vec<u8>>>().ok_or(())?;
+        let text = String::from_utf8(bytes).map_err(|_| ())?;
+        let mut parts = text.splitn(3, '\n');
+        let micros = parts.next().and_then(|micros| micros.parse().ok()).ok_or(())?;
+        let started_at = Timestamp::from_microsecond(micros).map_err(|_| ())?;
+        let (Some(source), Some(record_id)) = (parts.next(), parts.next()) else { return Err(()) };
+        if text.contains('\0') {
+            return Err(());
+        }
+        Ok(Self { started_at, source: source.to_owned(), record_id: record_id.to_owned() })
+    }
+}
+
+impl Cursor {
+    /// The cursor that goes on after a call.
+    pub fn after(call: &Call) -> Self {
+        Self { started_at: call.started_at, source: call.source.clone(), record_id: call.record_id.clone() }
+    }
+}
+
+pub(super) async fn history(
+    tx: &mut Tx,
+    customer: CustomerId,
+    query: &HistoryQuery,
+) -> Result<Vec<StoredCall>> {
+    let from = Ts(query.from.unwrap_or(Timestamp::MIN.max(earliest())));
+    let to = Ts(query.to.unwrap_or_else(latest));
+    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let rows = match &query.before {
+        None => {
+            let sql = "select * from calls where customer_id = $1 and started_at >= $2 and started_at < $3
+                       order by started_at desc, source desc, record_id desc limit $4";
+            tx.rows(sql, &[&customer.0, &from, &to, &limit]).await?
+        }
+        Some(cursor) => {
+            let sql = "select * from calls where customer_id = $1 and started_at >= $2 and started_at < $3
+                         and started_at <= $5 and (started_at, source, record_id) < ($5, $6, $7)
+                       order by started_at desc, source desc, record_id desc limit $4";
+            let (at, source, record) = (Ts(cursor.started_at), &cursor.source, &cursor.record_id);
+            tx.rows(sql, &[&customer.0, &from, &to, &limit, &at, source, record]).await?
+        }
+    };
+    Ok(rows.iter().map(call).collect::<db::Result<_>>()?)
+}
+
+/// The instants between which any call lies; both engines hold them.
+fn earliest() -> Timestamp {
+    Timestamp::UNIX_EPOCH
+}
+
+fn latest() -> Timestamp {
+    Timestamp::from_second(32_503_680_000).unwrap_or(Timestamp::MAX)
+}
+
+pub(super) async fn by_key(
+    tx: &mut Tx,
+    customer: CustomerId,
+    source: &str,
+    record_id: &str,
+) -> Result<Option<StoredCall>> {
+    let sql = "select * from calls where customer_id = $1 and source = $2 and record_id = $3";
+    let row = tx.row(sql, &[&customer.0, &source, &record_id]).await?;
+    Ok(row.as_ref().map(call).transpose()?)
+}
+
+fn call(row: &Row) -> db::Result<StoredCall> {
+    let currency: Option<String> = row.get("currency")?;
+    let money =
+        currency.and_then(|code| code.parse::<Currency>().ok()).zip(row.get::<Option<i64>>("amount")?);
+    let charge = match row.get::<Option<i64>>("plan_id")? {
+        None => None,
+        Some(plan) => Some(StoredCharge {
+            plan_id: PlanId(plan),
+            tariff_id: TariffId(row.get("tariff_id")?),
+            tariff_version: row.get("tariff_version")?,
+            prefix: row.get("prefix")?,
+            band: row.get("band")?,
+            exact: Exact::from_units(row.get::<i64>("exact")?.into()),
+        }),
+    };
+    let call = Call {
+        source: row.get("source")?,
+        record_id: row.get("record_id")?,
+        call_id: row.get("call_id")?,
+        caller: row.get("caller")?,
+        called: row.get("called")?,
+        number: row.get("dialled")?,
+        started_at: row.time("started_at")?,
+        answered_at: row.optional_time("answered_at")?,
+        ended_at: row.time("ended_at")?,
+        talk_seconds: row.get("talk_seconds")?,
+        outcome: row.get("outcome")?,
+        destination: row.get("destination")?,
+        billed_seconds: row.get("billed_seconds")?,
+        included_seconds: row.get("included_seconds")?,
+        amount: money.map(|(currency, micros)| Money { amount: amount(micros), currency }),
+        period_start: row.optional_time("period_start")?,
+        late_for: row.optional_time("late_for")?,
+    };
+    Ok(StoredCall { customer: CustomerId(row.get("customer_id")?), call, charge })
+}
+
+/// The seconds that one call took from each allowance of its plan.
+pub(super) async fn taken(tx: &mut Tx, customer: CustomerId, call: &Call) -> Result<BTreeMap<i64, i64>> {
+    let sql = "select allowance, seconds from call_allowances
+               where customer_id = $1 and source = $2 and record_id = $3";
+    let rows = tx.rows(sql, &[&customer.0, &call.source, &call.record_id]).await?;
+    Ok(rows.iter().map(|row| Ok((row.get("allowance")?, row.get("seconds")?))).collect::<db::Result<_>>()?)
+}
+
+/// A call that is answered in a month may have begun to ring before it, by no more than this.
+const LONGEST_RING_SECONDS: i64 = 86_400;
+
+/// The charges of a customer's month, added up by destination, late ones apart.
+pub async fn usage(tx: &mut Tx, customer: CustomerId, period: &Period) -> Result<Vec<Usage>> {
+    let ring_from = period.starts_at.as_second() - LONGEST_RING_SECONDS;
+    let ring_from = Ts(Timestamp::from_second(ring_from).unwrap_or(period.starts_at));
+    let sums = "destination, count(*) as calls, cast(sum(billed_seconds) as bigint) as seconds,
+                cast(sum(included_seconds) as bigint) as included, cast(sum(amount) as bigint) as amount";
+    let on_time = format!(
+        "select {sums} from calls where customer_id = $1 and started_at >= $2 and started_at < $3
+           and period_start = $4 and late_for is null group by destination order by destination"
+    );
+    let (start, end) = (Ts(period.starts_at), Ts(period.ends_at));
+    let rows = tx.rows(&on_time, &[&customer.0, &ring_from, &end, &start]).await?;
+    let late = format!(
+        "select {sums} from calls where customer_id = $1 and period_start = $2 and late_for is not null
+         group by destination order by destination"
+    );
+    let late_rows = tx.rows(&late, &[&customer.0, &start]).await?;
+    let usage = |row: &Row, late: bool| {
+        let count = |column| Ok::<_, db::Error>(u64::try_from(row.get::<i64>(column)?).unwrap_or_default());
+        Ok::<_, db::Error>(Usage {
+            destination: row.get("destination")?,
+            late,
+            calls: count("calls")?,
+            seconds: count("seconds")?,
+            included_seconds: count("included")?,
+            amount: amount(row.get("amount")?),
+        })
+    };
+    let mut all = rows.iter().map(|row| usage(row, false)).collect::<db::Result<Vec<_>>>()?;
+    for row in &late_rows {
+        all.push(usage(row, true)?);
+    }
+    Ok(all)
+}
+
+/// Calls whose charge is to be computed again, by key, after a cursor.
+pub(super) async fn charged_after(
+    tx: &mut Tx,
+    after: &(i64, String, String),
+    limit: i64,
+) -> Result<Vec<StoredCall>> {
+    let sql =
+        "select * from calls where (customer_id, source, record_id) > ($1, $2, $3) and outcome = 'charged'
+               order by customer_id, source, record_id limit $4";
+    let (customer, source, record) = after;
+    let rows = tx.rows(sql, &[customer, source, record, &limit]).await?;
+    Ok(rows.iter().map(call).collect::<db::Result<_>>()?)
+}
+
+/// How many calls an import stored.
+pub(super) async fn stored_of_import(tx: &mut Tx, id: ImportId) -> Result<u64> {
+    let row = tx.row("select count(*) as calls from calls where import_id = $1", &[&id.0]).await?;
+    let count: i64 = row.map_or(Ok(0), |row| row.get("calls"))?;
+    Ok(count.try_into().unwrap_or_default())
+}
+
+/// How many allowance counters there are, and the customers whose counters are wrong.
+pub(super) async fn allowance_counters(tx: &mut Tx) -> Result<(u64, Vec<CustomerId>)> {
+    let sql = "select u.customer_id, u.used_seconds,
+                 (select coalesce(cast(sum(a.seconds) as bigint), 0) from call_allowances a
+                  join calls c on c.customer_id = a.customer_id and c.source = a.source
+                              and c.record_id = a.record_id
+                  where a.customer_id = u.customer_id and a.allowance = u.allowance
+                    and coalesce(c.late_for, c.period_start) = u.period_start and c.plan_id = u.plan_id) as taken
+               from allowance_uses u";
+    let rows = tx.rows(sql, &[]).await?;
+    let mut wrong = Vec::new();
+    for row in &rows {
+        if row.get::<i64>("used_seconds")? != row.get::<i64>("taken")? {
+            wrong.push(CustomerId(row.get("customer_id")?));
+        }
+    }
+    Ok((rows.len() as u64, wrong))
+}

@@ -1,0 +1,55 @@
+//! Do the charges add up? Each is computed again, and each counter compared with what it counts.
+
+use super::{recompute, store};
+use crate::app::App;
+use crate::db::Tx;
+use crate::error::Result;
+
+/// What was checked and what is wrong.
+#[derive(Debug, Default)]
+pub struct Verified {
+    pub imports: u64,
+    pub charges: u64,
+    pub allowances: u64,
+    pub faults: Vec<String>,
+}
+
+const PAGE: i64 = 1_000;
+
+/// Verifies every import's control total, every charge and every allowance counter.
+pub async fn verify(tx: &mut Tx, app: &App) -> Result<Verified> {
+    let mut verified = Verified::default();
+    for import in store::imports(tx, usize::MAX).await? {
+        verified.imports += 1;
+        if !import.control.balances() {
+            verified.faults.push(format!("import {} does not balance: {}", import.id, import.control));
+        }
+        let stored = store::stored_of_import(tx, import.id).await?;
+        if stored != import.control.charged + import.control.free {
+            let (id, control) = (import.id, import.control);
+            verified.faults.push(format!("import {id} says {control}, but {stored} of its calls are stored"));
+        }
+    }
+    let mut after = (i64::MIN, String::new(), String::new());
+    loop {
+        let page = store::charged_after(tx, &after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = (last.customer.0, last.call.source.clone(), last.call.record_id.clone());
+        for stored in &page {
+            verified.charges += 1;
+            let again = recompute(tx, app, stored).await?;
+            if again.is_none_or(|again| !again.same) {
+                let call = &stored.call;
+                verified.faults.push(format!("call {}/{} is not what it costs", call.source, call.record_id));
+            }
+        }
+    }
+    let (counters, wrong) = store::allowance_counters(tx).await?;
+    verified.allowances = counters;
+    verified.faults.extend(
+        wrong
+            .into_iter()
+            .map(|customer| format!("an allowance of {customer} counts other seconds than its calls took")),
+    );
+    Ok(verified)
+}

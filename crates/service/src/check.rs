@@ -1,0 +1,48 @@
+//! Does everything add up? `tollbook check` proves it from what is stored, and says what it checked.
+
+use serde::Serialize;
+
+use crate::app::App;
+use crate::cli::Output;
+use crate::error::Result;
+use crate::{calls, invoices};
+
+/// What was checked and what is wrong.
+#[derive(Debug, Serialize)]
+struct Report {
+    imports: u64,
+    charges: u64,
+    allowances: u64,
+    invoices: u64,
+    invoice_numbers: u64,
+    faults: Vec<String>,
+}
+
+/// Checks everything; answers whether it adds up.
+pub async fn run(app: &App, output: Output) -> Result<bool> {
+    let mut tx = app.db.read().await?;
+    let calls = calls::verify(&mut tx, app).await?;
+    let invoices = invoices::verify(&mut tx).await?;
+    let faults = [calls.faults, invoices.faults].concat();
+    let report = Report {
+        imports: calls.imports,
+        charges: calls.charges,
+        allowances: calls.allowances,
+        invoices: invoices.invoices,
+        invoice_numbers: invoices.numbers,
+        faults,
+    };
+    let mut words = format!(
+        "{} imports: every control total balances\n{} charges: computed again from their tariff versions\n\
+         {} allowances: used as much as their calls took\n{} invoices: each equals its fees and calls\n\
+         {} invoice numbers: without a gap",
+        report.imports, report.charges, report.allowances, report.invoices, report.invoice_numbers
+    );
+    if report.faults.is_empty() {
+        words += "\nall adds up";
+    } else {
+        words = format!("checked {words}\n{} faults:\n{}", report.faults.len(), report.faults.join("\n"));
+    }
+    output.answer(&report, words)?;
+    Ok(report.faults.is_empty())
+}

@@ -1,0 +1,201 @@
+//! What can be said on the command line? The commands, and how they answer.
+
+use std::io::IsTerminal;
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::error::{Error, Result};
+use crate::{calls, check, demo, http, invoices, tariffs};
+
+/// Phone billing: call records in, charged calls and invoices out.
+///
+/// Begin with `tollbook demo`, which needs nothing and shows the whole job.
+#[derive(Debug, Parser)]
+#[command(name = "tollbook", version, arg_required_else_help = true)]
+pub struct Cli {
+    /// The database: sqlite://FILE or postgres://USER@HOST/NAME
+    #[arg(long, global = true, env = "TOLLBOOK_DATABASE_URL", default_value = "sqlite://tollbook.db")]
+    #[arg(hide_env_values = true)]
+    database_url: String,
+    /// Settings in TOML; they override the defaults (`tollbook settings` shows those)
+    #[arg(long, global = true, env = "TOLLBOOK_CONFIG", value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Answer in JSON, for programs
+    #[arg(long, global = true)]
+    json: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Show the whole job on a sample operator: import, charge, invoice, serve
+    Demo(demo::Args),
+    /// Serve the API, with its documentation at /docs
+    Serve(Serve),
+    /// Create the database's tables or bring them up to date
+    Migrate,
+    /// Import rate decks and put them into force
+    #[command(subcommand)]
+    Tariff(tariffs::cli::Command),
+    /// Import call records from a file and charge them
+    Import(calls::cli::ImportArgs),
+    /// Show records that could not be charged, and why
+    Suspense(calls::cli::SuspenseArgs),
+    /// Tell what a call would cost
+    Quote(calls::cli::QuoteArgs),
+    /// Show a customer's calls, newest first
+    History(calls::cli::HistoryArgs),
+    /// Issue every customer's invoice of a month, once
+    Bill(invoices::cli::BillArgs),
+    /// Show an invoice or write it as a PDF
+    Invoice(invoices::cli::InvoiceArgs),
+    /// Prove that charges, invoices and control totals add up
+    Check,
+    /// Print the API's description (OpenAPI 3.1)
+    Openapi,
+    /// Print every setting with its default
+    Settings,
+}
+
+#[derive(Debug, clap::Args)]
+struct Serve {
+    /// Where to listen, instead of the setting http.listen
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    listen: Option<std::net::SocketAddr>,
+    /// Listen to the network although nobody has to authenticate
+    #[arg(long)]
+    without_authentication: bool,
+}
+
+/// How a command answers: in words or in JSON.
+#[derive(Debug, Clone, Copy)]
+pub struct Output {
+    json: bool,
+}
+
+impl Output {
+    /// Prints an answer to standard output.
+    #[expect(clippy::print_stdout, reason = "the answer of a command")]
+    pub fn answer(self, value: &impl Serialize, words: impl std::fmt::Display) -> Result<()> {
+        if self.json {
+            let text =
+                serde_json::to_string_pretty(value).map_err(|error| Error::Other(error.to_string()))?;
+            println!("{text}");
+        } else {
+            println!("{words}");
+        }
+        Ok(())
+    }
+
+    /// A progress bar on a terminal, nothing elsewhere.
+    pub fn bar(self, length: Option<u64>, template: &str) -> ProgressBar {
+        if self.json || !std::io::stderr().is_terminal() {
+            return ProgressBar::hidden();
+        }
+        let bar = length.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style.progress_chars("━━ "));
+        }
+        bar
+    }
+
+    /// A line to standard error, where no bar is shown.
+    #[expect(clippy::print_stderr, reason = "progress of a command, apart from its answer")]
+    pub fn note(self, line: impl std::fmt::Display) {
+        if !self.json {
+            eprintln!("{line}");
+        }
+    }
+}
+
+/// Runs a command; answers whether it did what was asked.
+pub async fn run(cli: Cli) -> Result<bool> {
+    let output = Output { json: cli.json };
+    match &cli.command {
+        Command::Openapi => {
+            let document = http::openapi();
+            let text = document.to_pretty_json().map_err(|error| Error::Other(error.to_string()))?;
+            Output { json: false }.answer(&(), text)?;
+            return Ok(true);
+        }
+        Command::Settings => {
+            output.answer(&crate::config::DEFAULT, crate::config::DEFAULT.trim_end())?;
+            return Ok(true);
+        }
+        Command::Demo(args) => return demo::run(args, output).await,
+        _ => {}
+    }
+    let config = Config::load(cli.config.as_deref())?;
+    if let Command::Migrate = cli.command {
+        return migrate(&cli.database_url, output).await;
+    }
+    let app = App::open(&cli.database_url, Clock::system(), config).await?;
+    match cli.command {
+        Command::Serve(args) => serve(app, &args, output).await,
+        Command::Tariff(command) => tariffs::cli::run(&app, command, output).await,
+        Command::Import(args) => calls::cli::import(&app, args, output).await,
+        Command::Suspense(args) => calls::cli::suspense(&app, args, output).await,
+        Command::Quote(args) => calls::cli::quote(&app, args, output).await,
+        Command::History(args) => calls::cli::history(&app, args, output).await,
+        Command::Bill(args) => invoices::cli::bill(&app, args, output).await,
+        Command::Invoice(args) => invoices::cli::invoice(&app, args, output).await,
+        Command::Check => check::run(&app, output).await,
+        Command::Openapi | Command::Settings | Command::Demo(_) | Command::Migrate => Ok(true),
+    }
+}
+
+async fn migrate(url: &str, output: Output) -> Result<bool> {
+    let ran = crate::db::Db::open(url).await?.migrate(Clock::system().now()).await?;
+    let words = match ran.as_slice() {
+        [] => "the database is up to date".to_owned(),
+        names => format!("ran {}", names.join(", ")),
+    };
+    output.answer(&ran, words)?;
+    Ok(true)
+}
+
+async fn serve(app: App, args: &Serve, output: Output) -> Result<bool> {
+    let address = args.listen.unwrap_or(app.config.http.listen);
+    if !address.ip().is_loopback() && !args.without_authentication {
+        let message = format!(
+            "{address} is open to the network and nobody has to authenticate: listen to 127.0.0.1 behind a \
+             proxy that does, or say --without-authentication"
+        );
+        return Err(Error::Other(message));
+    }
+    listen(app, address, output).await?;
+    Ok(true)
+}
+
+/// Serves the API until it is told to stop; what was begun is finished.
+pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> Result<()> {
+    let listener = tokio::net::TcpListener::bind(address)
+        .await
+        .map_err(Error::file(format!("listening to {address}")))?;
+    output.note(format_args!(
+        "serving http://{address}, documentation at http://{address}/docs (Ctrl-C stops)"
+    ));
+    let served = axum::serve(listener, http::router(app)).with_graceful_shutdown(stop());
+    served.await.map_err(Error::file("serving"))
+}
+
+async fn stop() {
+    let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
+        Ok(terminate) => terminate,
+        Err(error) => {
+            tracing::error!(%error, "no signal handler");
+            return std::future::pending().await;
+        }
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
+}

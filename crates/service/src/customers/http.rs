@@ -1,0 +1,234 @@
+//! The customers' API.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use calculation::invoice::Party;
+use jiff::Timestamp;
+use serde::Deserialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{
+    Assigned, Created, Customer, Ended, Line, NewCustomer, NewLine, NewSubscription, Subscribed, Subscription,
+};
+use crate::app::App;
+use crate::http::{
+    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_name, check_text, json,
+};
+use crate::id::{CustomerId, LineId};
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(create, list))
+        .routes(routes!(read))
+        .routes(routes!(assign_line, lines))
+        .routes(routes!(end_line))
+        .routes(routes!(subscribe, subscriptions))
+}
+
+/// Create a customer
+///
+/// Lines and a plan may be given at once. Without a zone it is found from the first line's number.
+#[utoipa::path(post, path = "/v1/customers", tag = "customers", params(IdempotencyKey), request_body = NewCustomer,
+    responses((status = 201, body = Customer), (status = "4XX", body = Problem)))]
+async fn create(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let new: NewCustomer = json(&body)?;
+    check_name("/reference", &new.reference, 100)?;
+    check_party(&new.party)?;
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::create(&mut write.tx, new, &app.config.customers.zone, &app.clock).await? {
+        Created::Customer(customer) => write.finish(StatusCode::CREATED, &customer).await,
+        Created::UnknownZone => Err(Problem::invalid("/zone", "is no IANA time zone, such as Europe/Berlin")),
+        Created::ReferenceTaken => Err(Problem::conflict("a customer with this reference exists")),
+        Created::Line(position, refusal) => Err(refused_line(&format!("/lines/{position}"), &refusal)),
+        Created::Subscription(refusal) => Err(refused_subscription("/subscription", &refusal)),
+    }
+}
+
+fn check_party(party: &Party) -> Result<(), Problem> {
+    check_name("/party/name", &party.name, 200)?;
+    let Party { street, postcode, city, country, .. } = party;
+    for (pointer, text) in [("/party/street", street), ("/party/postcode", postcode), ("/party/city", city)] {
+        check_text(pointer, text, 200)?;
+    }
+    let optional = [
+        ("/party/vat_id", &party.vat_id),
+        ("/party/email", &party.email),
+        ("/party/phone", &party.phone),
+        ("/party/iban", &party.iban),
+    ];
+    for (pointer, text) in optional {
+        check_text(pointer, text.as_deref().unwrap_or_default(), 200)?;
+    }
+    if country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()) {
+        return Ok(());
+    }
+    Err(Problem::invalid("/party/country", "is no country of ISO 3166-1, such as DE"))
+}
+
+fn refused_line(pointer: &str, refusal: &Assigned) -> Problem {
+    match refusal {
+        Assigned::Line(_) | Assigned::UnknownCustomer => Problem::not_found("there is no such customer"),
+        Assigned::EndsBeforeItBegins => {
+            Problem::invalid(format!("{pointer}/valid_to"), "is not after valid_from")
+        }
+        Assigned::Taken => Problem::conflict("somebody holds this number in that span: end that line first"),
+    }
+}
+
+fn refused_subscription(pointer: &str, refusal: &Subscribed) -> Problem {
+    match refusal {
+        Subscribed::Subscription(_) | Subscribed::UnknownCustomer => {
+            Problem::not_found("there is no such customer")
+        }
+        Subscribed::UnknownPlan => Problem::invalid(format!("{pointer}/plan"), "no plan has this name"),
+        Subscribed::OtherCurrency(currency) => Problem::invalid(
+            format!("{pointer}/plan"),
+            format!("the plan is in {currency}, unlike the customer"),
+        ),
+        Subscribed::NotAfterTheLast(last) => Problem::invalid(
+            format!("{pointer}/valid_from"),
+            format!("is not after {last}, when the last subscription begins"),
+        ),
+    }
+}
+
+/// List customers
+#[utoipa::path(get, path = "/v1/customers", tag = "customers", params(PageQuery),
+    responses((status = 200, body = Page<Customer>), (status = "4XX", body = Problem)))]
+async fn list(
+    State(app): State<App>,
+    Params(page): Params<PageQuery>,
+) -> Result<Json<Page<Customer>>, Problem> {
+    let (limit, after) = (page.limit()?, page.after()?);
+    let mut tx = app.db.read().await?;
+    let customers = super::page(&mut tx, after, limit + 1).await?;
+    Ok(Json(Page::new(customers, limit, |customer| customer.id.to_string())))
+}
+
+/// Read a customer
+#[utoipa::path(get, path = "/v1/customers/{customer_id}", tag = "customers",
+    params(("customer_id" = String, Path)),
+    responses((status = 200, body = Customer), (status = 404, body = Problem)))]
+async fn read(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Customer>, Problem> {
+    let mut tx = app.db.read().await?;
+    super::by_id(&mut tx, id).await?.map(Json).ok_or_else(|| unknown(id))
+}
+
+fn unknown(id: CustomerId) -> Problem {
+    Problem::not_found(format!("there is no customer {id}"))
+}
+
+/// Give a customer a line
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/lines", tag = "customers",
+    params(("customer_id" = String, Path), IdempotencyKey), request_body = NewLine,
+    responses((status = 201, body = Line), (status = "4XX", body = Problem)))]
+async fn assign_line(
+    State(app): State<App>,
+    Key(id): Key<CustomerId>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let new: NewLine = json(&body)?;
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::assign_line(&mut write.tx, id, new, &app.clock).await? {
+        Assigned::Line(line) => write.finish(StatusCode::CREATED, &line).await,
+        refusal => Err(refused_line("", &refusal)),
+    }
+}
+
+/// List a customer's lines, oldest first
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/lines", tag = "customers",
+    params(("customer_id" = String, Path)),
+    responses((status = 200, body = Vec<Line>), (status = 404, body = Problem)))]
+async fn lines(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Vec<Line>>, Problem> {
+    let mut tx = app.db.read().await?;
+    super::by_id(&mut tx, id).await?.ok_or_else(|| unknown(id))?;
+    Ok(Json(super::lines(&mut tx, id).await?))
+}
+
+/// When something ends.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct End {
+    /// The first instant at which it no longer holds.
+    #[schema(value_type = String, format = DateTime)]
+    valid_to: Timestamp,
+}
+
+/// End a line, so that its number may go to another customer
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/lines/{line_id}/end", tag = "customers",
+    params(("customer_id" = String, Path), ("line_id" = String, Path), IdempotencyKey), request_body = End,
+    responses((status = 200, body = Line), (status = "4XX", body = Problem)))]
+async fn end_line(
+    State(app): State<App>,
+    Key((id, line)): Key<(CustomerId, LineId)>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let end: End = json(&body)?;
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::end_line(&mut write.tx, id, line, end.valid_to).await? {
+        Ended::Line(line) => write.finish(StatusCode::OK, &line).await,
+        Ended::Unknown => Err(Problem::not_found(format!("customer {id} has no line {line}"))),
+        Ended::BeforeItBegins => Err(Problem::invalid("/valid_to", "is not after the line's valid_from")),
+        Ended::Already(at) => Err(Problem::conflict(format!("the line ended at {at} already"))),
+    }
+}
+
+/// Put a customer on a plan
+///
+/// The subscription before ends where this one begins.
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/subscriptions", tag = "customers",
+    params(("customer_id" = String, Path), IdempotencyKey), request_body = NewSubscription,
+    responses((status = 201, body = Subscription), (status = "4XX", body = Problem)))]
+async fn subscribe(
+    State(app): State<App>,
+    Key(id): Key<CustomerId>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let new: NewSubscription = json(&body)?;
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::subscribe(&mut write.tx, id, new, &app.clock).await? {
+        Subscribed::Subscription(subscription) => write.finish(StatusCode::CREATED, &subscription).await,
+        refusal => Err(refused_subscription("", &refusal)),
+    }
+}
+
+/// List a customer's subscriptions, oldest first
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/subscriptions", tag = "customers",
+    params(("customer_id" = String, Path)),
+    responses((status = 200, body = Vec<Subscription>), (status = 404, body = Problem)))]
+async fn subscriptions(
+    State(app): State<App>,
+    Key(id): Key<CustomerId>,
+) -> Result<Json<Vec<Subscription>>, Problem> {
+    let mut tx = app.db.read().await?;
+    super::by_id(&mut tx, id).await?.ok_or_else(|| unknown(id))?;
+    Ok(Json(super::subscriptions(&mut tx, id).await?))
+}

@@ -1,0 +1,257 @@
+//! What does the whole job look like? A sample operator's month, from records to invoices, in one command.
+
+use std::path::{Path, PathBuf};
+
+use calculation::invoice::Party;
+use calculation::money::Currency;
+use calculation::phone_number::{E164, Region};
+use calculation::tariff::deck::Columns;
+use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+
+use crate::app::App;
+use crate::calls::{self, Control, Import, Imported, Source};
+use crate::cli::{Output, listen};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::customers::{self, NewCustomer, NewLine, NewSubscription};
+use crate::error::{Error, Result};
+use crate::id::{PlanId, TariffId};
+use crate::invoices::cli::write_pdfs;
+use crate::invoices::{self, NewTaxRate};
+use crate::plans::{self, NewPlan};
+use crate::tariffs::{self, NewTariff};
+
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Where the demo's database and invoices go; its own files there are replaced
+    #[arg(long, default_value = "demo", value_name = "DIR")]
+    dir: PathBuf,
+    /// Stop before serving
+    #[arg(long)]
+    no_serve: bool,
+}
+
+/// The month the samples are of.
+pub const MONTH: &str = "2026-10";
+
+const OPERATOR: &str = include_str!("../../../samples/operator.toml");
+const TAX_RATES: &str = include_str!("../../../samples/tax_rates.toml");
+const PLANS: &str = include_str!("../../../samples/plans.toml");
+const CUSTOMERS: &str = include_str!("../../../samples/customers.toml");
+
+macro_rules! tariffs {
+    ($($name:literal),+) => {
+        [$(($name,
+            include_str!(concat!("../../../samples/tariffs/", $name, ".toml")),
+            include_str!(concat!("../../../samples/tariffs/", $name, ".csv")))),+]
+    };
+}
+const TARIFFS: [(&str, &str, &str); 5] =
+    tariffs!["standard-eur", "flat-eur", "travel-usd", "bharat-inr", "pacific-aud"];
+
+/// The sample's files of call records, each from a switch of its own.
+pub const RECORDS: [(&str, &[u8]); 3] = [
+    ("switch-a.csv", include_bytes!("../../../samples/cdrs/switch-a.csv")),
+    ("switch-b.ndjson", include_bytes!("../../../samples/cdrs/switch-b.ndjson")),
+    ("pbx.csv", include_bytes!("../../../samples/cdrs/pbx.csv")),
+];
+
+#[derive(Deserialize)]
+struct TaxRates {
+    tax_rate: Vec<NewTaxRate>,
+}
+
+#[derive(Deserialize)]
+struct Plans {
+    plan: Vec<NewPlan>,
+}
+
+#[derive(Deserialize)]
+struct Customers {
+    customer: Vec<SampleCustomer>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SampleCustomer {
+    reference: String,
+    name: String,
+    street: String,
+    postcode: String,
+    city: String,
+    country: String,
+    email: Option<String>,
+    vat_id: Option<String>,
+    currency: Currency,
+    zone: Option<String>,
+    plan: String,
+    from: String,
+    #[serde(default)]
+    line: Vec<SampleLine>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SampleLine {
+    number: E164,
+    from: String,
+    to: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct Operator {
+    operator: OperatorSettings,
+}
+
+#[derive(Deserialize)]
+struct OperatorSettings {
+    zone: String,
+    payment_days: u16,
+    #[serde(flatten)]
+    party: Party,
+}
+
+/// The settings of the sample operator.
+pub fn config() -> Result<Config> {
+    let operator: Operator = read(OPERATOR)?;
+    let mut config = Config::from_toml("")?;
+    config.operator = operator.operator.party;
+    config.customers.zone = operator.operator.zone;
+    config.invoices.payment_days = operator.operator.payment_days;
+    Ok(config)
+}
+
+fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {
+    toml::from_str(text).map_err(|error| Error::Other(format!("samples: {error}")))
+}
+
+/// Loads the sample operator: tax rates, tariffs, plans and customers.
+pub async fn load(app: &App) -> Result<()> {
+    let now = app.clock.now();
+    let mut tx = app.db.begin().await?;
+    for rate in read::<TaxRates>(TAX_RATES)?.tax_rate {
+        invoices::set_tax_rate(&mut tx, rate, now).await?;
+    }
+    for (name, terms, deck) in TARIFFS {
+        let terms =
+            tariffs::cli::terms_of_toml(terms).map_err(|error| Error::Other(format!("{name}: {error}")))?;
+        let (columns, valid_from) = (Columns::default(), Some(Timestamp::UNIX_EPOCH));
+        let new = NewTariff { name, terms, deck: deck.as_bytes(), columns: &columns, valid_from };
+        let imported = tariffs::import(&mut tx, new, TariffId(app.clock.id()), now).await?;
+        expect(matches!(imported, tariffs::Imported::New { .. }), &imported)?;
+    }
+    for plan in read::<Plans>(PLANS)?.plan {
+        let created = plans::create(&mut tx, plan, PlanId(app.clock.id()), now).await?;
+        expect(matches!(created, plans::Created::Plan(_)), &created)?;
+    }
+    for sample in read::<Customers>(CUSTOMERS)?.customer {
+        let customer = new_customer(sample)?;
+        let created = customers::create(&mut tx, customer, &app.config.customers.zone, &app.clock).await?;
+        expect(matches!(created, customers::Created::Customer(_)), &created)?;
+    }
+    Ok(tx.commit().await?)
+}
+
+fn expect(met: bool, what: &impl std::fmt::Debug) -> Result<()> {
+    if met { Ok(()) } else { Err(Error::Other(format!("samples: {what:?}"))) }
+}
+
+fn new_customer(sample: SampleCustomer) -> Result<NewCustomer> {
+    let SampleCustomer { reference, name, street, postcode, city, country, email, vat_id, currency, .. } =
+        sample;
+    let party = Party { name, street, postcode, city, country, email, vat_id, ..Party::default() };
+    let zone = TimeZone::get(sample.zone.as_deref().unwrap_or("UTC")).unwrap_or(TimeZone::UTC);
+    let lines = sample.line.into_iter().map(|line| {
+        let valid_to = line.to.as_deref().map(|to| instant(to, &zone)).transpose()?;
+        Ok(NewLine { number: line.number, valid_from: instant(&line.from, &zone)?, valid_to })
+    });
+    let lines = lines.collect::<Result<_>>()?;
+    let subscription = Some(NewSubscription { plan: sample.plan, valid_from: instant(&sample.from, &zone)? });
+    Ok(NewCustomer { reference, party, currency, zone: sample.zone, lines, subscription })
+}
+
+/// An instant, or a day that begins at midnight in a zone.
+fn instant(text: &str, zone: &TimeZone) -> Result<Timestamp> {
+    let wrong = || Error::Other(format!("samples: `{text}` is no date"));
+    if let Ok(instant) = text.parse() {
+        return Ok(instant);
+    }
+    let day: Date = text.parse().map_err(|_| wrong())?;
+    calculation::period::first_instant(day, zone).map_err(|_| wrong())
+}
+
+/// The sources of the sample's records.
+pub fn source(file: &str) -> Result<Source> {
+    let mut source = Source::new(file.split('.').next().unwrap_or(file));
+    source.region = "DE".parse::<Region>().ok();
+    if file == "pbx.csv" {
+        source.zone = TimeZone::get("Europe/Berlin").map_err(|error| Error::Other(error.to_string()))?;
+        source.trunks = vec!["PJSIP/trunk".to_owned()];
+    }
+    Ok(source)
+}
+
+/// Runs the demo.
+pub async fn run(args: &Args, output: Output) -> Result<bool> {
+    let dir = &args.dir;
+    let shown = dir.display();
+    clear(dir)?;
+    let url = format!("sqlite://{}", dir.join("tollbook.db").display());
+    let app = App::open(&url, Clock::system(), config()?).await?;
+    load(&app).await?;
+    output.note(format_args!("Harbour Telecom, an invented operator, in October 2026"));
+    let mut total = Control::default();
+    for (file, content) in RECORDS {
+        let import = Import { source: source(file)?, file_name: file.to_owned(), input: content };
+        let imported = calls::import(&app, import, &|_, _| ()).await?;
+        let Imported::Done { import, .. } = imported else {
+            return Err(Error::Other(format!("samples: {imported:?}")));
+        };
+        output.note(format_args!("  {file}: {}", import.control));
+        total = total.plus(&import.control);
+    }
+    let billed = match invoices::bill(&app, MONTH, &|| ()).await? {
+        invoices::Run::Billed(billed) => billed,
+        invoices::Run::NotAMonth(error) => return Err(Error::Other(error.to_string())),
+    };
+    let all = invoices::invoices_of_month(&app, MONTH).await?;
+    let folder = dir.join("invoices");
+    write_pdfs(&all, &folder)?;
+    let words = summary(total, &billed, &folder, &shown.to_string());
+    output.answer(&serde_json::json!({"control": total, "billed": billed, "dir": dir}), words)?;
+    if args.no_serve {
+        return Ok(true);
+    }
+    let address = app.config.http.listen;
+    listen(app, address, output).await?;
+    Ok(true)
+}
+
+fn summary(total: Control, billed: &invoices::Billed, folder: &Path, dir: &str) -> String {
+    let shown = folder.display();
+    format!(
+        "control total: {total}\n\
+         {}: {} invoices issued, {} customer prepaid; as PDF in {shown}\n\
+         look around:\n  \
+           tollbook --database-url sqlite://{dir}/tollbook.db history C-1001\n  \
+           tollbook --database-url sqlite://{dir}/tollbook.db suspense\n  \
+           tollbook --database-url sqlite://{dir}/tollbook.db invoice INV-2026-000001\n  \
+           tollbook --database-url sqlite://{dir}/tollbook.db check",
+        billed.month, billed.issued, billed.prepaid
+    )
+}
+
+/// Removes what an earlier demo left, and nothing else.
+fn clear(dir: &Path) -> Result<()> {
+    std::fs::create_dir_all(dir).map_err(Error::file(dir.display().to_string()))?;
+    for name in ["tollbook.db", "tollbook.db-wal", "tollbook.db-shm"] {
+        let path = dir.join(name);
+        if path.exists() {
+            std::fs::remove_file(&path).map_err(Error::file(path.display().to_string()))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,116 @@
+//! The invoices' commands.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::bill::{Run, invoices_of_month};
+use super::document::{self, Brand};
+use super::{StoredInvoice, bill as bill_month, by_number};
+use crate::app::App;
+use crate::cli::Output;
+use crate::error::{Error, Result};
+
+#[derive(Debug, Args)]
+pub struct BillArgs {
+    /// The month, such as 2026-10: each customer's own, in the customer's zone
+    #[arg(long)]
+    month: String,
+    /// Also write the month's invoices as PDF files into this folder
+    #[arg(long, value_name = "DIR")]
+    pdf: Option<PathBuf>,
+}
+
+pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
+    let bar = output.bar(None, "{spinner} {pos} customers {elapsed}");
+    let run = bill_month(app, &args.month, &|| bar.inc(1)).await?;
+    bar.finish_and_clear();
+    let billed = match run {
+        Run::Billed(billed) => billed,
+        Run::NotAMonth(error) => return Err(Error::Other(format!("--month: {error}"))),
+    };
+    let mut words = format!(
+        "{}: {} invoices issued, {} issued before, {} customers with nothing to invoice, {} prepaid",
+        billed.month, billed.issued, billed.already, billed.nothing, billed.prepaid
+    );
+    for refused in &billed.refused {
+        words += &format!("\n  {} got none: {}", refused.reference, refused.reason);
+    }
+    if let Some(folder) = &args.pdf {
+        let written = write_pdfs(&invoices_of_month(app, &args.month).await?, folder)?;
+        words += &format!("\n{} PDF files in {}", written.len(), folder.display());
+    }
+    output.answer(&billed, words)?;
+    Ok(billed.refused.is_empty())
+}
+
+/// Draws invoices into a folder, one file each, named by its number.
+pub fn write_pdfs(invoices: &[StoredInvoice], folder: &Path) -> Result<Vec<PathBuf>> {
+    std::fs::create_dir_all(folder).map_err(Error::file(folder.display().to_string()))?;
+    let mut written = Vec::new();
+    for stored in invoices {
+        let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
+        let path = folder.join(format!("{name}.pdf"));
+        write_pdf(stored, &path)?;
+        written.push(path);
+    }
+    Ok(written)
+}
+
+fn write_pdf(stored: &StoredInvoice, path: &Path) -> Result<()> {
+    let drawn = document::pdf(&stored.invoice, &Brand::default());
+    let bytes = drawn.map_err(|error| Error::Document(error.to_string()))?;
+    std::fs::write(path, bytes).map_err(Error::file(path.display().to_string()))
+}
+
+#[derive(Debug, Args)]
+pub struct InvoiceArgs {
+    /// The invoice's number, such as INV-2026-000001
+    number: String,
+    /// Write it as a PDF to this file
+    #[arg(long, value_name = "FILE")]
+    pdf: Option<PathBuf>,
+}
+
+pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<bool> {
+    let mut tx = app.db.read().await?;
+    let stored = by_number(&mut tx, &args.number).await?;
+    let stored = stored.ok_or_else(|| Error::Other(format!("no invoice has the number {}", args.number)))?;
+    if let Some(path) = &args.pdf {
+        write_pdf(&stored, path)?;
+        let words = format!("{} is in {}", args.number, path.display());
+        output.answer(&json!({"number": args.number, "pdf": path}), words)?;
+        return Ok(true);
+    }
+    output.answer(&stored, words(&stored))?;
+    Ok(true)
+}
+
+fn words(stored: &StoredInvoice) -> String {
+    let invoice = &stored.invoice;
+    let digits = invoice.currency.minor_digits();
+    let amount = |amount: calculation::money::Amount| amount.to_text(digits);
+    let mut lines = vec![
+        format!(
+            "{}  {}  {}",
+            stored.number.as_deref().unwrap_or("no number yet"),
+            invoice.issued_on,
+            invoice.buyer.name
+        ),
+        format!("{} to {} ({})", invoice.period.first_day, invoice.period.last_day, invoice.period.zone),
+    ];
+    for line in &invoice.lines {
+        let calls = if line.calls == 0 { String::new() } else { format!("{} calls", line.calls) };
+        lines.push(format!("  {:<44} {calls:>12} {:>12}", line.description, amount(line.net)));
+    }
+    for tax in &invoice.taxes {
+        lines.push(format!(
+            "  {:<57} {:>12}",
+            format!("tax {} % on {}", tax.rate, amount(tax.taxable)),
+            amount(tax.tax)
+        ));
+    }
+    lines.push(format!("  {:<57} {:>12} {}", "to pay", amount(invoice.gross), invoice.currency));
+    lines.join("\n")
+}

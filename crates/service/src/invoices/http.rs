@@ -1,0 +1,212 @@
+//! The invoices' API.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use calculation::invoice::Invoice;
+use calculation::period::Period;
+use jiff::tz::TimeZone;
+use serde::Deserialize;
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::document::{self, Brand};
+use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, number};
+use crate::app::App;
+use crate::error::Error;
+use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Write, json};
+use crate::id::{CustomerId, InvoiceId};
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(issue, list))
+        .routes(routes!(draft))
+        .routes(routes!(read))
+        .routes(routes!(pdf))
+        .routes(routes!(set_tax_rate, tax_rates))
+}
+
+/// Which month is to be invoiced.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Issue {
+    /// A month that is over in the customer's zone.
+    #[schema(example = "2026-10")]
+    month: String,
+}
+
+/// Issue a customer's invoice for a month
+///
+/// Issued once: asking again answers the same invoice.
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices", tag = "invoices",
+    params(("customer_id" = String, Path), IdempotencyKey), request_body = Issue,
+    responses((status = 201, body = StoredInvoice), (status = 200, description = "Issued before", body = StoredInvoice),
+        (status = "4XX", body = Problem)))]
+async fn issue(
+    State(app): State<App>,
+    Key(customer): Key<CustomerId>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let wanted: Issue = json(&body)?;
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::issue(&mut write.tx, &app.config, customer, &wanted.month, &app.clock).await? {
+        Issued::New(invoice) => {
+            // Nothing leaves the house unnumbered.
+            while number::number_block(&mut write.tx, &app.config.invoices.series).await? > 0 {}
+            let numbered = super::by_id(&mut write.tx, customer, invoice.id).await?;
+            write.finish(StatusCode::CREATED, &numbered).await
+        }
+        Issued::Already(invoice) => write.finish(StatusCode::OK, &invoice).await,
+        Issued::UnknownCustomer => Err(unknown_customer(customer)),
+        Issued::NotAMonth(reason) => Err(Problem::invalid("/month", reason)),
+        Issued::NotOver(end) => {
+            Err(Problem::conflict(format!("the month ends only at {end}: see the draft")))
+        }
+        Issued::Nothing => {
+            Err(Problem::conflict("no fee and no calls in that month: there is nothing to invoice"))
+        }
+        Issued::Prepaid => {
+            Err(Problem::conflict("the customer is on a prepaid plan and gets no monthly invoice"))
+        }
+        Issued::NoTaxRate { country, day } => Err(no_tax_rate(&country, day)),
+    }
+}
+
+fn unknown_customer(id: CustomerId) -> Problem {
+    Problem::not_found(format!("there is no customer {id}"))
+}
+
+fn no_tax_rate(country: &str, day: jiff::civil::Date) -> Problem {
+    Problem::conflict(format!("no tax rate is known for {country} on {day}: set one at /v1/tax-rates"))
+}
+
+/// Which month is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct MonthQuery {
+    /// A month; the running one when absent.
+    #[param(example = "2026-10")]
+    month: Option<String>,
+}
+
+/// Preview a month's invoice
+///
+/// What the invoice would show if the month ended now; nothing is issued.
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/draft", tag = "invoices",
+    params(("customer_id" = String, Path), MonthQuery),
+    responses((status = 200, body = serde_json::Value), (status = "4XX", body = Problem)))]
+async fn draft(
+    State(app): State<App>,
+    Key(customer): Key<CustomerId>,
+    Params(query): Params<MonthQuery>,
+) -> Result<Json<Invoice>, Problem> {
+    let mut tx = app.db.read().await?;
+    let found =
+        crate::customers::by_id(&mut tx, customer).await?.ok_or_else(|| unknown_customer(customer))?;
+    let zone = TimeZone::get(&found.zone).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    let now = app.clock.now();
+    let period = match &query.month {
+        Some(month) => Period::of_month(month, &zone),
+        None => Period::holding(now, &zone),
+    };
+    let period = period.map_err(|error| Problem::malformed(error.to_string()))?;
+    match super::compose(&mut tx, &app.config, &found, &period, now).await? {
+        Composed::Invoice(invoice) => Ok(Json(*invoice)),
+        Composed::Nothing => Err(Problem::not_found("no fee and no calls in that month")),
+        Composed::Prepaid => Err(Problem::not_found("the customer is on a prepaid plan")),
+        Composed::NoTaxRate { country, day } => Err(no_tax_rate(&country, day)),
+    }
+}
+
+/// List a customer's invoices, newest month first
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices", tag = "invoices",
+    params(("customer_id" = String, Path)),
+    responses((status = 200, body = Vec<StoredInvoice>), (status = 404, body = Problem)))]
+async fn list(
+    State(app): State<App>,
+    Key(customer): Key<CustomerId>,
+) -> Result<Json<Vec<StoredInvoice>>, Problem> {
+    let mut tx = app.db.read().await?;
+    crate::customers::by_id(&mut tx, customer).await?.ok_or_else(|| unknown_customer(customer))?;
+    Ok(Json(super::of_customer(&mut tx, customer).await?))
+}
+
+async fn find(app: &App, customer: CustomerId, id: InvoiceId) -> Result<StoredInvoice, Problem> {
+    let mut tx = app.db.read().await?;
+    let found = super::by_id(&mut tx, customer, id).await?;
+    found.ok_or_else(|| Problem::not_found(format!("customer {customer} has no invoice {id}")))
+}
+
+/// Read an invoice
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}", tag = "invoices",
+    params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
+    responses((status = 200, body = StoredInvoice), (status = 404, body = Problem)))]
+async fn read(
+    State(app): State<App>,
+    Key((customer, id)): Key<(CustomerId, InvoiceId)>,
+) -> Result<Json<StoredInvoice>, Problem> {
+    Ok(Json(find(&app, customer, id).await?))
+}
+
+/// Read an invoice as a PDF
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf", tag = "invoices",
+    params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem)))]
+async fn pdf(
+    State(app): State<App>,
+    Key((customer, id)): Key<(CustomerId, InvoiceId)>,
+) -> Result<Response, Problem> {
+    let stored = find(&app, customer, id).await?;
+    let drawn = tokio::task::block_in_place(|| document::pdf(&stored.invoice, &Brand::default()));
+    let bytes = drawn.map_err(|error| Error::Document(error.to_string()))?;
+    let name = stored.number.unwrap_or_else(|| id.to_string());
+    let shown = HeaderValue::from_str(&format!("inline; filename=\"{name}.pdf\""));
+    let mut response = ([(header::CONTENT_TYPE, "application/pdf")], bytes).into_response();
+    if let Ok(shown) = shown {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, shown);
+    }
+    Ok(response)
+}
+
+/// Set the tax rate of a country from a day on
+#[utoipa::path(post, path = "/v1/tax-rates", tag = "invoices", params(IdempotencyKey), request_body = NewTaxRate,
+    responses((status = 201, body = TaxRateEntry), (status = "4XX", body = Problem)))]
+async fn set_tax_rate(
+    State(app): State<App>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let new: NewTaxRate = json(&body)?;
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::set_tax_rate(&mut write.tx, new, app.clock.now()).await? {
+        SetTaxRate::Set(entry) => write.finish(StatusCode::CREATED, &entry).await,
+        SetTaxRate::NotACountry => {
+            Err(Problem::invalid("/country", "is no country of ISO 3166-1, such as DE"))
+        }
+        SetTaxRate::OutOfRange => Err(Problem::invalid("/rate", "must be 0 to 100 percent")),
+        SetTaxRate::Taken(rate) => Err(Problem::conflict(format!(
+            "from that day on {rate} percent is set: set another from a later day"
+        ))),
+    }
+}
+
+/// List all tax rates
+#[utoipa::path(get, path = "/v1/tax-rates", tag = "invoices",
+    responses((status = 200, body = Vec<TaxRateEntry>)))]
+async fn tax_rates(State(app): State<App>) -> Result<Json<Vec<TaxRateEntry>>, Problem> {
+    let mut tx = app.db.read().await?;
+    Ok(Json(super::tax_rates(&mut tx).await?))
+}
