@@ -308,19 +308,13 @@ impl Db {
 
     /// Brings the schema up to date; answers the names of the migrations that ran.
     pub async fn migrate(&self, now: Timestamp) -> Result<Vec<&'static str>> {
+        self.create_migrations_table().await?;
         let mut tx = self.begin().await?;
-        let (migrations, lock, time) = match &tx {
-            Tx::Sqlite(_) => (SQLITE_MIGRATIONS, "", "integer"),
+        let (migrations, lock) = match &tx {
+            Tx::Sqlite(_) => (SQLITE_MIGRATIONS, ""),
             // Two programs that start at once must not both migrate.
-            Tx::Postgres(_) => {
-                (POSTGRES_MIGRATIONS, "lock table migrations in exclusive mode", "timestamptz")
-            }
+            Tx::Postgres(_) => (POSTGRES_MIGRATIONS, "lock table migrations in exclusive mode"),
         };
-        let table = format!(
-            "create table if not exists migrations
-               (name text not null primary key, content_hash text not null, ran_at {time} not null)"
-        );
-        tx.script(&table).await?;
         tx.script(lock).await?;
         let mut ran = Vec::new();
         let done = tx.rows("select name, content_hash from migrations order by name", &[]).await?;
@@ -340,6 +334,22 @@ impl Db {
         }
         tx.commit().await?;
         Ok(ran)
+    }
+
+    async fn create_migrations_table(&self) -> Result<()> {
+        let mut tx = self.begin().await?;
+        let time = if matches!(tx, Tx::Sqlite(_)) { "integer" } else { "timestamptz" };
+        let table = format!(
+            "create table if not exists migrations
+               (name text not null primary key, content_hash text not null, ran_at {time} not null)"
+        );
+        // When two create it at once, the later fails on PostgreSQL, `if not exists` or not; then it is there.
+        if tx.script(&table).await.is_err() {
+            drop(tx);
+            tx = self.begin().await?;
+            tx.script(&table).await?;
+        }
+        tx.commit().await
     }
 }
 
@@ -575,7 +585,9 @@ impl Tx {
                 tx.open = false;
             }
             Self::Postgres(tx) => {
-                tx.client()?.batch_execute("commit").await?;
+                // After a failed statement PostgreSQL makes of a commit a rollback and calls that a success;
+                // any other statement fails then.
+                tx.client()?.batch_execute("select 1; commit").await?;
                 tx.client = None;
             }
         }

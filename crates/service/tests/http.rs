@@ -1,0 +1,80 @@
+//! Does the API keep the promises that hold on every path?
+
+use axum::body::Body;
+use axum::http::{Method, Request, StatusCode};
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestApp, on_both_databases};
+
+fn deck(rate: &str) -> Value {
+    let deck = format!("prefix,destination,rate_per_min,increments\n49,Germany,{rate},60/60\n");
+    let terms = json!({"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"}});
+    json!({"name": "standard-eur", "terms": terms, "deck": deck})
+}
+
+fn assert_problem(answer: &Answer, status: StatusCode) {
+    assert_eq!(answer.status, status, "{answer:?}");
+    assert_eq!(answer.headers["content-type"], "application/problem+json", "{answer:?}");
+    assert_eq!(answer.body["status"], status.as_u16(), "{answer:?}");
+    for part in ["type", "title", "detail"] {
+        assert!(answer.body[part].as_str().is_some_and(|text| !text.is_empty()), "{answer:?}");
+    }
+}
+
+async fn versions(db: &TestApp) -> usize {
+    let tariffs = db.get("/v1/tariffs").await;
+    assert_eq!(tariffs.status, StatusCode::OK);
+    tariffs.body.as_array().unwrap().iter().map(|tariff| tariff["versions"].as_array().unwrap().len()).sum()
+}
+
+on_both_databases! {
+    async fn a_write_sent_again_gets_the_first_answer(db: TestApp) {
+        let first = db.post_json_once("/v1/tariffs", "key-1", &deck("0.02")).await;
+        assert_eq!(first.status, StatusCode::CREATED, "{first:?}");
+        // Whatever happens meanwhile.
+        assert_eq!(db.post_json("/v1/tariffs", &deck("0.03")).await.status, StatusCode::CREATED);
+        let again = db.post_json_once("/v1/tariffs", "key-1", &deck("0.02")).await;
+        assert_eq!((again.status, &again.body), (first.status, &first.body));
+        assert_eq!(again.headers["idempotency-replayed"], "true");
+        assert_eq!(versions(&db).await, 2);
+    }
+
+    async fn a_write_sent_twice_at_once_is_done_once(db: TestApp) {
+        let body = deck("0.02");
+        let (one, two) =
+            tokio::join!(db.post_json_once("/v1/tariffs", "key-1", &body), db.post_json_once("/v1/tariffs", "key-1", &body));
+        assert_eq!((one.status, two.status), (StatusCode::CREATED, StatusCode::CREATED), "{one:?} {two:?}");
+        assert_eq!(one.body, two.body);
+        assert_eq!(versions(&db).await, 1);
+    }
+
+    async fn a_key_that_was_used_for_another_request_is_refused(db: TestApp) {
+        db.post_json_once("/v1/tariffs", "key-1", &deck("0.02")).await;
+        let other = db.post_json_once("/v1/tariffs", "key-1", &deck("0.03")).await;
+        assert_problem(&other, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(versions(&db).await, 1);
+        assert_problem(&db.post_json_once("/v1/tariffs", "", &deck("0.03")).await, StatusCode::BAD_REQUEST);
+    }
+
+    async fn a_refused_write_leaves_nothing_and_frees_its_key(db: TestApp) {
+        let refused = db.post_json_once("/v1/tariffs", "key-1", &deck("two cents")).await;
+        assert_problem(&refused, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(refused.body["errors"][0]["pointer"], "/deck line 2 rate_per_min");
+        assert_eq!(versions(&db).await, 0);
+        assert_eq!(db.post_json_once("/v1/tariffs", "key-1", &deck("0.02")).await.status, StatusCode::CREATED);
+    }
+
+    async fn whatever_is_refused_is_a_problem(db: TestApp) {
+        assert_problem(&db.get("/v1/nothing").await, StatusCode::NOT_FOUND);
+        assert_problem(&db.get("/v1/tariffs/tar_0000000000011").await, StatusCode::NOT_FOUND);
+        assert_problem(&db.get("/v1/tariffs/cus_0000000000011").await, StatusCode::NOT_FOUND);
+        let post = |body: &'static str| Request::post("/v1/tariffs").body(Body::from(body)).unwrap();
+        assert_problem(&db.send(post("{")).await, StatusCode::BAD_REQUEST);
+        assert_problem(&db.send(post("")).await, StatusCode::BAD_REQUEST);
+        let unknown = db.send(post(r#"{"nme": "standard-eur"}"#)).await;
+        assert_problem(&unknown, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(unknown.body["errors"][0]["pointer"], "/nme", "{unknown:?}");
+        let delete = Request::builder().method(Method::DELETE).uri("/v1/tariffs").body(Body::empty()).unwrap();
+        assert_problem(&db.send(delete).await, StatusCode::METHOD_NOT_ALLOWED);
+    }
+}
