@@ -6,4 +6,5 @@ mod support;
 mod db;
 mod http;
 mod migrations;
+mod story;
 mod tidy;
