@@ -19,7 +19,7 @@ struct Report {
 }
 
 /// Checks everything; answers whether it adds up.
-pub async fn run(app: &App, output: Output) -> Result<bool> {
+pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
     let calls = calls::verify(&mut tx, app).await?;
     let invoices = invoices::verify(&mut tx).await?;

@@ -3,10 +3,10 @@
 use sha2::{Digest, Sha256};
 
 /// The first 128 bits of SHA-256: two contents with the same hash are taken for the same.
-pub type Hash = [u8; 16];
+pub(crate) type Hash = [u8; 16];
 
 /// The hash of a content.
-pub fn of(content: &[u8]) -> Hash {
+pub(crate) fn of(content: &[u8]) -> Hash {
     let digest = Sha256::digest(content);
     let mut hash = Hash::default();
     hash.copy_from_slice(&digest[..16]);
@@ -14,6 +14,6 @@ pub fn of(content: &[u8]) -> Hash {
 }
 
 /// A hash as text.
-pub fn hex(hash: &Hash) -> String {
+pub(crate) fn hex(hash: &Hash) -> String {
     hash.iter().map(|byte| format!("{byte:02x}")).collect()
 }

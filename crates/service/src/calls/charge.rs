@@ -51,7 +51,7 @@ pub enum Outcome {
 
 /// A record's charge and the month it is invoiced with.
 #[derive(Debug)]
-pub struct Charged<'b> {
+pub(super) struct Charged<'b> {
     pub bill: &'b Bill,
     pub charge: Charge<'b>,
     pub period_start: Timestamp,
@@ -73,11 +73,11 @@ pub struct Charging {
 }
 
 /// Which allowances: a customer's of a month, by plan.
-pub type UseKey = (CustomerId, Timestamp, PlanId);
+pub(super) type UseKey = (CustomerId, Timestamp, PlanId);
 /// Seconds used of each allowance of a plan.
-pub type Uses = BTreeMap<UseKey, Vec<u64>>;
+pub(super) type Uses = BTreeMap<UseKey, Vec<u64>>;
 /// The content of each record, by customer and record id.
-pub type Stored = HashMap<(CustomerId, String), Hash>;
+pub(super) type Stored = HashMap<(CustomerId, String), Hash>;
 
 impl Charging {
     /// Begins a run over one source.
@@ -185,7 +185,7 @@ struct Pass<'b> {
 }
 
 /// A record to be stored, and its charge if it has one.
-pub struct CallRow<'p> {
+pub(super) struct CallRow<'p> {
     pub hash: &'p Hash,
     pub record: &'p Record,
     pub outcome: &'static str,

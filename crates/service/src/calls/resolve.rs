@@ -48,7 +48,7 @@ pub struct Bill {
 
 /// Where records are judged: by whom they were made, who exists, and when it is.
 #[derive(Debug, Clone, Copy)]
-pub struct Bench<'a> {
+pub(super) struct Bench<'a> {
     pub directory: &'a Directory,
     /// The region in which the source writes calling numbers without a country code.
     pub region: Option<Region>,
@@ -58,7 +58,7 @@ pub struct Bench<'a> {
 
 /// Resolves a record. What is asked first is refused first: the times, then who pays, then what was
 /// dialled, then the plan, then the price list.
-pub fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
+pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
     check_text(cdr)?;
     let verdict = judge(cdr, bench.now, bench.limits)?;
     let at = cdr.answer.unwrap_or(cdr.start);

@@ -143,7 +143,6 @@ pub struct PartySchema {
 /// What decided a customer's zone.
 #[derive(ToSchema)]
 #[schema(as = ZoneStep, rename_all = "snake_case")]
-#[expect(dead_code, reason = "describes calculation's type, which knows no HTTP")]
 pub enum ZoneStepSchema {
     /// It was set by hand.
     Set,

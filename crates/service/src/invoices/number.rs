@@ -25,7 +25,7 @@ pub async fn number_all(app: &App) -> Result<u64> {
 }
 
 /// Numbers a block of invoices, the first issued first.
-pub async fn number_block(tx: &mut Tx, series: &str) -> Result<u64> {
+pub(super) async fn number_block(tx: &mut Tx, series: &str) -> Result<u64> {
     // The counter is held first: two that number at once would see the same invoices.
     let mut last = store::hold_series(tx, series).await?;
     let waiting = store::unnumbered(tx, BLOCK).await?;
