@@ -151,7 +151,7 @@ struct UploadQuery {
     file_name: Option<String>,
     /// `csv`, `ndjson`, `asterisk` or `asterisk-table`; told from the first line when absent.
     format: Option<String>,
-    /// The IANA zone of times without an offset; UTC when absent.
+    /// The IANA zone of times without an offset; without it they are refused.
     #[param(example = "Europe/Berlin")]
     zone: Option<String>,
     /// The region (ISO 3166-1) of calling numbers without a country code.

@@ -40,7 +40,7 @@ pub struct Source {
     pub name: String,
     /// How records are written; told from the first line when absent.
     pub format: Option<Format>,
-    /// The zone of times without an offset.
+    /// The zone of times without an offset, which are refused when it is unknown.
     pub zone: TimeZone,
     /// The region of calling numbers without a country code.
     pub region: Option<Region>,
@@ -51,10 +51,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source of that name, in UTC, of no region.
+    /// A source of that name; times without an offset and numbers without a country are refused.
     pub fn new(name: &str) -> Self {
         let (trunks, columns) = (Vec::new(), Vec::new());
-        Self { name: name.to_owned(), format: None, zone: TimeZone::UTC, region: None, trunks, columns }
+        Self { name: name.to_owned(), format: None, zone: TimeZone::unknown(), region: None, trunks, columns }
     }
 
     fn feed(&self, format: Format) -> Feed {
