@@ -1,6 +1,6 @@
 //! Do the tables in `cases/` hold? One line, one case, readable by somebody who knows telephony.
 
-use calculation::cdr::{Cdr, ChargedParty, Feed, Flaw, Format, Reader, Service, Seventeenth};
+use calculation::cdr::{Cdr, ChargedParty, Feed, Flaw, Reader, Service, Seventeenth};
 use calculation::phone_number::{BareDigits, Dialled, NotANumber, Region, dialled_on};
 use calculation::zone::zone_of;
 use jiff::tz::TimeZone;

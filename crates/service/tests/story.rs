@@ -139,7 +139,7 @@ on_both_databases! {
             let shown = serde_json::to_value(&stored.invoice).unwrap();
             let reference = text(&shown["customer_reference"]);
             compare(&reference, &shown, &expected_invoices["invoices"][&reference]);
-            let pdf = invoices::document::pdf(&stored.invoice, &Default::default()).unwrap();
+            let pdf = invoices::document::pdf(&stored.invoice, &invoices::document::Brand::default()).unwrap();
             assert!(pdf.starts_with(b"%PDF-"), "{reference}");
         }
         assert_adds_up(&db).await;
@@ -213,7 +213,7 @@ fn compare(reference: &str, shown: &Value, expected: &Value) {
     }
     let line = |line: &Value| {
         let counts =
-            [&line["calls"], &line["seconds"], &line["included_seconds"]].map(|count| count.as_u64());
+            [&line["calls"], &line["seconds"], &line["included_seconds"]].map(Value::as_u64);
         (text(&line["kind"]), text(&line["description"]), counts, amount(&line["net"]))
     };
     let lines = |invoice: &Value| invoice["lines"].as_array().unwrap().iter().map(line).collect::<Vec<_>>();

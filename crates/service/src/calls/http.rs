@@ -115,7 +115,9 @@ async fn post_many(
     };
     let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &records).await?;
     let mut control = Control::default();
-    outcomes.iter().for_each(|(_, outcome)| control.count(outcome));
+    for (_, outcome) in &outcomes {
+        control.count(outcome);
+    }
     let records = outcomes.into_iter().map(answer).collect();
     write.finish(StatusCode::OK, &BatchAnswer { control, records }).await
 }

@@ -147,7 +147,9 @@ async fn store_batch(
         match charge::charge(&mut tx, run, batch, app.clock.now()).await {
             Ok(outcomes) => {
                 let mut control = before;
-                outcomes.iter().for_each(|outcome| control.count(outcome));
+                for outcome in &outcomes {
+                    control.count(outcome);
+                }
                 if let Some(import) = run.import {
                     store::save_control(&mut tx, import, &control, None).await?;
                 }
@@ -171,7 +173,6 @@ struct Opened {
 }
 
 /// Reads the first line and makes a reader for what follows.
-#[expect(clippy::type_complexity, reason = "a fault, a flaw, or both halves of an opened input")]
 fn open(
     source: &Source,
     input: &mut BufReader<impl Read>,
@@ -225,10 +226,9 @@ fn read_batches(
         if let Some(end) = end.filter(|_| !line.is_empty()) {
             push(&mut batch, opened, judge, number, &line, end);
         }
-        if batch.incoming.len() >= BATCH_RECORDS || batch.text.len() >= BATCH_BYTES {
-            if batches.blocking_send(Ok((std::mem::take(&mut batch), bytes))).is_err() {
-                return;
-            }
+        let full = batch.incoming.len() >= BATCH_RECORDS || batch.text.len() >= BATCH_BYTES;
+        if full && batches.blocking_send(Ok((std::mem::take(&mut batch), bytes))).is_err() {
+            return;
         }
         match next_line(&mut input, &mut line) {
             Ok(Some(next)) => {

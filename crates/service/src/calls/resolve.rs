@@ -14,6 +14,7 @@ use crate::tariffs::Version;
 
 /// A sound record, ready to be charged.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "`record_id` is the field\'s standard name")]
 pub struct Record {
     pub customer: CustomerId,
     pub record_id: String,
