@@ -212,8 +212,7 @@ fn compare(reference: &str, shown: &Value, expected: &Value) {
         assert_eq!(amount(&shown[key]), amount(&expected[key]), "{reference} {key}");
     }
     let line = |line: &Value| {
-        let counts =
-            [&line["calls"], &line["seconds"], &line["included_seconds"]].map(Value::as_u64);
+        let counts = [&line["calls"], &line["seconds"], &line["included_seconds"]].map(Value::as_u64);
         (text(&line["kind"]), text(&line["description"]), counts, amount(&line["net"]))
     };
     let lines = |invoice: &Value| invoice["lines"].as_array().unwrap().iter().map(line).collect::<Vec<_>>();
