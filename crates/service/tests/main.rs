@@ -3,8 +3,10 @@
 
 mod support;
 
+mod calls;
 mod db;
 mod http;
 mod migrations;
+mod real_input;
 mod story;
 mod tidy;

@@ -62,10 +62,7 @@ fn sources() -> Vec<Source> {
             }
         }
     }
-    assert!(
-        found.iter().any(|source| source.path == "service/tests/tidy.rs"),
-        "the sources are not where they were"
-    );
+    assert!(found.iter().any(|source| source.path == "service/tests/tidy.rs"), "the sources are elsewhere");
     found
 }
 
@@ -135,6 +132,12 @@ fn every_file_says_what_it_answers_and_is_not_long() {
     for Source { path, text } in sources() {
         if !text.starts_with("//! ") {
             found.push(format!("{path} does not begin with the question it answers: `//! …`"));
+        }
+        let test =
+            path.strip_prefix("service/tests/").filter(|test| !test.contains('/') && *test != "main.rs");
+        let test = test.and_then(|test| test.strip_suffix(".rs")).unwrap_or("support");
+        if !include_str!("main.rs").contains(&format!("\nmod {test};")) {
+            found.push(format!("{path} is not run: name it in tests/main.rs"));
         }
         let most = LONG.iter().find(|(long, _)| *long == path).map_or(MOST_LINES, |(_, lines)| *lines);
         let lines = text.lines().count();
