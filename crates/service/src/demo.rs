@@ -32,6 +32,9 @@ pub struct Args {
     /// Stop before serving
     #[arg(long)]
     no_serve: bool,
+    /// Where to serve
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: std::net::SocketAddr,
 }
 
 /// The month the samples are of.
@@ -207,8 +210,7 @@ pub async fn run(args: &Args, output: Output) -> Result<bool> {
     if args.no_serve {
         return Ok(true);
     }
-    let address = app.config.http.listen;
-    listen(app, address, output).await?;
+    listen(app, args.listen, output).await?;
     Ok(true)
 }
 

@@ -4,7 +4,6 @@
 //! can slip between (`ARCHITECTURE.md`, "Charging meets issuing"). Records are stored straight away, and
 //! only when the database finds one that is there already is the batch sifted and stored again.
 
-use std::collections::hash_map::Entry;
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use calculation::call::Free;
@@ -30,6 +29,8 @@ pub struct Incoming {
     /// Where it stands in the batch's text.
     pub content: std::ops::Range<usize>,
     pub record: std::result::Result<Record, Flaw>,
+    /// The id of a record that could be read and yet is flawed.
+    pub(crate) flawed_id: Option<String>,
 }
 
 /// Records that are charged together.
@@ -76,8 +77,8 @@ pub struct Charging {
 pub(super) type UseKey = (CustomerId, Timestamp, PlanId);
 /// Seconds used of each allowance of a plan.
 pub(super) type Uses = BTreeMap<UseKey, Vec<u64>>;
-/// The content of each record, by customer and record id.
-pub(super) type Stored = HashMap<(CustomerId, String), Hash>;
+/// The content of each record, by its id.
+pub(super) type Stored = HashMap<String, Hash>;
 
 impl Charging {
     /// Begins a run over one source.
@@ -205,31 +206,28 @@ impl<'b> Pass<'b> {
         let length = batch.incoming.len();
         let (outcomes, charged) = (Vec::with_capacity(length), Vec::with_capacity(length));
         let mut pass = Self { batch, outcomes, charged, used: months.used.clone() };
-        let mut keys: HashMap<(CustomerId, &str), Hash> = HashMap::with_capacity(length);
-        keys.extend(stored.iter().map(|((customer, record), hash)| ((*customer, record.as_str()), *hash)));
+        let mut keys: HashMap<&str, Hash> = HashMap::with_capacity(length);
+        keys.extend(stored.iter().map(|(id, hash)| (id.as_str(), *hash)));
         for incoming in &batch.incoming {
             let mut charged = None;
-            let outcome = match &incoming.record {
-                Err(flaw) => Outcome::Suspended(flaw.clone()),
-                Ok(record) => match keys.entry((record.customer, &record.record_id)) {
-                    Entry::Occupied(before) => again(*before.get(), incoming.hash),
-                    Entry::Vacant(key) => match &record.fate {
-                        Fate::Free(free) => {
-                            key.insert(incoming.hash);
-                            Outcome::Free(*free)
-                        }
-                        Fate::Suspend(flaw) => Outcome::Suspended(flaw.clone()),
-                        Fate::Bill(bill) => match pass.rate(run, months, record, bill)? {
-                            Ok(found) => {
-                                key.insert(incoming.hash);
-                                let (amount, currency) = (found.charge.amount, bill.plan.currency);
-                                charged = Some(found);
-                                Outcome::Charged { customer: record.customer, amount, currency }
-                            }
-                            Err(flaw) => Outcome::Suspended(flaw),
-                        },
-                    },
-                },
+            let before = incoming.record_id().and_then(|id| keys.get(id));
+            let outcome = match (before, &incoming.record) {
+                (Some(before), _) => again(*before, incoming.hash),
+                (None, Err(flaw)) => Outcome::Suspended(flaw.clone()),
+                (None, Ok(record)) => {
+                    let decided = match &record.fate {
+                        Fate::Free(free) => Ok(Outcome::Free(*free)),
+                        Fate::Bill(bill) => pass.rate(run, months, record, bill)?.map(|found| {
+                            let (amount, currency) = (found.charge.amount, bill.plan.currency);
+                            charged = Some(found);
+                            Outcome::Charged { customer: record.customer, amount, currency }
+                        }),
+                    };
+                    if decided.is_ok() {
+                        keys.insert(&record.record_id, incoming.hash);
+                    }
+                    decided.unwrap_or_else(Outcome::Suspended)
+                }
             };
             pass.outcomes.push(outcome);
             pass.charged.push(charged);
@@ -237,11 +235,11 @@ impl<'b> Pass<'b> {
         Ok(pass)
     }
 
-    /// Whether a sound record of a known customer would be suspended.
+    /// Whether a record would be suspended whose id may be that of a call.
     fn is_doubtful(&self) -> bool {
         let decided = self.batch.incoming.iter().zip(&self.outcomes);
-        let mut sound = decided.filter(|(incoming, _)| incoming.record.is_ok());
-        sound.any(|(_, outcome)| matches!(outcome, Outcome::Suspended(_)))
+        let mut known = decided.filter(|(incoming, _)| incoming.record_id().is_some());
+        known.any(|(_, outcome)| matches!(outcome, Outcome::Suspended(_)))
     }
 
     fn rate(
@@ -292,7 +290,7 @@ impl<'b> Pass<'b> {
                 Some(CallRow { hash: &incoming.hash, record, outcome, charged: charged.as_ref() })
             })
             .collect();
-        rows.sort_unstable_by_key(|row| (row.record.customer, row.record.record_id.as_str()));
+        rows.sort_unstable_by_key(|row| row.record.record_id.as_str());
         rows
     }
 }
@@ -301,13 +299,13 @@ impl Incoming {
     fn bill(&self) -> Option<&Bill> {
         match &self.record.as_ref().ok()?.fate {
             Fate::Bill(bill) => Some(bill),
-            Fate::Free(_) | Fate::Suspend(_) => None,
+            Fate::Free(_) => None,
         }
     }
 
     /// The record's id, if it could be read.
-    pub fn record_id(&self) -> Option<&str> {
-        self.record.as_ref().ok().map(|record| record.record_id.as_str())
+    pub(crate) fn record_id(&self) -> Option<&str> {
+        self.record.as_ref().map_or(self.flawed_id.as_deref(), |record| Some(&record.record_id))
     }
 }
 
@@ -316,7 +314,7 @@ fn again(before: Hash, now: Hash) -> Outcome {
     if before == now {
         return Outcome::Duplicate;
     }
-    let message = "a record with this id and other content was charged before: if this one is right, send it \
+    let message = "a record with this id and other content is there already: if this one is right, send it \
                    under an id of its own; what was charged stays as it is";
     Outcome::Suspended(Flaw::new(Reason::Conflict, "record_id", message))
 }

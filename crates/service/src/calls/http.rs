@@ -21,7 +21,9 @@ use super::{
     Suspended, Why,
 };
 use crate::app::App;
-use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_name};
+use crate::http::{
+    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_instant, check_name,
+};
 use crate::id::CustomerId;
 
 /// So many records are charged in one request.
@@ -245,6 +247,9 @@ async fn history(
 ) -> Result<Json<Page<Call>>, Problem> {
     let limit = page.limit()?;
     let before = page.after::<Cursor>()?;
+    for at in [between.from, between.to].into_iter().flatten() {
+        check_instant("from, to", at)?;
+    }
     let mut tx = app.db.read().await?;
     if crate::customers::by_id(&mut tx, customer).await?.is_none() {
         return Err(Problem::not_found(format!("there is no customer {customer}")));
@@ -326,6 +331,7 @@ struct QuoteQuery {
     responses((status = 200, body = Quote), (status = "4XX", body = Problem)))]
 async fn quote(State(app): State<App>, Params(query): Params<QuoteQuery>) -> Result<Json<Quote>, Problem> {
     let at = query.at.unwrap_or_else(|| app.clock.now());
+    check_instant("at", at)?;
     let mut tx = app.db.read().await?;
     let seconds = query.seconds.unwrap_or(60);
     match super::quote(&mut tx, &app, query.from, &query.to, seconds, at).await? {

@@ -28,6 +28,7 @@ pub struct Record {
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Timestamp,
+    pub(crate) talk_seconds: u32,
     pub fate: Fate,
 }
 
@@ -36,8 +37,6 @@ pub struct Record {
 pub enum Fate {
     Free(Free),
     Bill(Bill),
-    /// It cannot be charged, unless it was before.
-    Suspend(Flaw),
 }
 
 /// All that rating a call needs.
@@ -76,15 +75,14 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
     };
     let called = dialled(&cdr.called_number, region);
     let fate = match verdict {
-        Verdict::Free(free) => Fate::Free(free),
+        Verdict::Free(free, _) => Fate::Free(free),
         Verdict::Billable(_) if matches!(called, Ok(Dialled::Emergency(_))) => Fate::Free(Free::Emergency),
         Verdict::Billable(billable) => {
             let account = account.ok_or_else(|| unknown_customer(cdr))?;
-            let billed = match called {
-                Ok(_) => bill(billable, account, bench.directory),
-                Err(reason) => Err(Flaw::new(Reason::NotANumber, "called_number", reason.to_string())),
-            };
-            billed.map_or_else(Fate::Suspend, Fate::Bill)
+            if let Err(reason) = called {
+                return Err(Flaw::new(Reason::NotANumber, "called_number", reason.to_string()));
+            }
+            Fate::Bill(bill(billable, account, bench.directory)?)
         }
     };
     Ok(Record {
@@ -99,6 +97,10 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
         started_at: cdr.start,
         answered_at: cdr.answer,
         ended_at: cdr.end,
+        talk_seconds: match verdict {
+            Verdict::Free(_, talk_seconds) => talk_seconds,
+            Verdict::Billable(billable) => billable.talk_seconds,
+        },
         fate,
     })
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use calculation::call::LONGEST_RING_SECONDS;
 use calculation::cdr::{Disposition, Flaw};
 use calculation::invoice::Usage;
 use calculation::money::{Currency, Exact, Money};
@@ -111,18 +112,14 @@ pub(super) async fn save_uses(tx: &mut Tx, uses: &Uses) -> Result<()> {
 
 /// Which records of a batch are there already, and with what content.
 pub(super) async fn stored(tx: &mut Tx, source: &str, batch: &Batch) -> Result<Stored> {
-    let records = batch.incoming.iter().filter_map(|incoming| incoming.record.as_ref().ok());
-    let rows = records
-        .map(|record| [Cell::Int(record.customer.0), Cell::Text(source), Cell::Text(&record.record_id)]);
-    let select = "select distinct c.customer_id, c.record_id, c.content_hash from given g
-                  join calls c on c.customer_id = g.customer_id and c.source = g.source
-                              and c.record_id = g.record_id";
-    let definition = "customer_id bigint, source text, record_id text";
+    let ids = batch.incoming.iter().filter_map(Incoming::record_id);
+    let rows: Vec<_> = ids.map(|id| [Cell::Text(source), Cell::Text(id)]).collect();
+    let select = "select distinct c.record_id, c.content_hash from given g
+                  join calls c on c.source = g.source and c.record_id = g.record_id";
     let mut stored = Stored::new();
-    let rows: Vec<_> = rows.collect();
-    for row in tx.over_rows(definition, &["customer_id", "source", "record_id"], &rows, &[select]).await? {
-        let key = (CustomerId(row.get("customer_id")?), row.get("record_id")?);
-        stored.insert(key, hash(&row.get::<Vec<u8>>("content_hash")?));
+    for row in tx.over_rows("source text, record_id text", &["source", "record_id"], &rows, &[select]).await?
+    {
+        stored.insert(row.get("record_id")?, hash(&row.get::<Vec<u8>>("content_hash")?));
     }
     Ok(stored)
 }
@@ -173,7 +170,6 @@ fn call_cells<'r>(row: &'r CallRow<'_>, source: &'r str, import: Option<i64>) ->
     let charge = charged.map(|charged| &charged.charge);
     let int = |number: i64| Cell::Int(number);
     let version = charged.map(|charged| &charged.bill.version);
-    let talk = charged.map_or(0, |charged| charged.bill.billable.talk_seconds.into());
     [
         Cell::Int(record.customer.0),
         Cell::Text(source),
@@ -188,7 +184,7 @@ fn call_cells<'r>(row: &'r CallRow<'_>, source: &'r str, import: Option<i64>) ->
         Cell::Time(record.started_at),
         record.answered_at.into(),
         Cell::Time(record.ended_at),
-        Cell::Int(talk),
+        Cell::Int(record.talk_seconds.into()),
         Cell::Text(outcome),
         charged.map(|charged| charged.period_start).into(),
         charged.and_then(|charged| charged.late_for).into(),
@@ -466,7 +462,7 @@ impl std::str::FromStr for Cursor {
         let micros = parts.next().and_then(|micros| micros.parse().ok()).ok_or(())?;
         let started_at = Timestamp::from_microsecond(micros).map_err(|_| ())?;
         let (Some(source), Some(record_id)) = (parts.next(), parts.next()) else { return Err(()) };
-        if text.contains('\0') {
+        if text.contains('\0') || !(earliest()..latest()).contains(&started_at) {
             return Err(());
         }
         Ok(Self { started_at, source: source.to_owned(), record_id: record_id.to_owned() })
@@ -485,7 +481,7 @@ pub(super) async fn history(
     customer: CustomerId,
     query: &HistoryQuery,
 ) -> Result<Vec<StoredCall>> {
-    let from = Ts(query.from.unwrap_or(Timestamp::MIN.max(earliest())));
+    let from = Ts(query.from.unwrap_or_else(earliest));
     let to = Ts(query.to.unwrap_or_else(latest));
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
     let rows = match &query.before {
@@ -570,10 +566,10 @@ pub(super) async fn taken(tx: &mut Tx, customer: CustomerId, call: &Call) -> Res
     Ok(rows.iter().map(|row| Ok((row.get("allowance")?, row.get("seconds")?))).collect::<db::Result<_>>()?)
 }
 
-/// A call that is answered in a month may have begun to ring before it, by no more than this.
-const LONGEST_RING_SECONDS: i64 = 86_400;
+/// Calls on a prepaid plan are paid already.
+const POSTPAID: &str = "plan_id in (select plan_id from plans where payment = 'postpaid')";
 
-/// The charges of a customer's month, added up by destination, late ones apart.
+/// The charges of a customer's month that are to be invoiced, added up by destination, late ones apart.
 pub async fn usage(tx: &mut Tx, customer: CustomerId, period: &Period) -> Result<Vec<Usage>> {
     let ring_from = period.starts_at.as_second() - LONGEST_RING_SECONDS;
     let ring_from = Ts(Timestamp::from_second(ring_from).unwrap_or(period.starts_at));
@@ -581,13 +577,13 @@ pub async fn usage(tx: &mut Tx, customer: CustomerId, period: &Period) -> Result
                 cast(sum(included_seconds) as bigint) as included, cast(sum(amount) as bigint) as amount";
     let on_time = format!(
         "select {sums} from calls where customer_id = $1 and started_at >= $2 and started_at < $3
-           and period_start = $4 and late_for is null group by destination order by destination"
+           and period_start = $4 and late_for is null and {POSTPAID} group by destination order by destination"
     );
     let (start, end) = (Ts(period.starts_at), Ts(period.ends_at));
     let rows = tx.rows(&on_time, &[&customer.0, &ring_from, &end, &start]).await?;
     let late = format!(
         "select {sums} from calls where customer_id = $1 and period_start = $2 and late_for is not null
-         group by destination order by destination"
+           and {POSTPAID} group by destination order by destination"
     );
     let late_rows = tx.rows(&late, &[&customer.0, &start]).await?;
     let usage = |row: &Row, late: bool| {
