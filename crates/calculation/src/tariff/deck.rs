@@ -11,7 +11,6 @@ use std::collections::BTreeMap;
 pub use cell::instant;
 use cell::{parse_amount, parse_blocked, parse_prefixes, parse_price, parse_seconds};
 use csv::StringRecord;
-use jiff::Timestamp;
 
 use super::{Increments, Prefix, Rate, Step, Tariff, Terms, check, check_terms};
 use crate::money::Price;
