@@ -9,7 +9,7 @@ use crate::support::{TestApp, on_both_databases};
 
 async fn suspended(db: &TestApp) -> Vec<(i64, String, String)> {
     let mut tx = db.app.db.read().await.unwrap();
-    let mut records: Vec<_> = calls::suspense(&mut tx, None, 1_000)
+    let mut records: Vec<_> = tollbook::suspense::list(&mut tx, None, 1_000)
         .await
         .unwrap()
         .into_iter()
@@ -319,6 +319,16 @@ on_both_databases! {
         let invoice = db.post_json(&format!("{}/invoices", first_customer(&db).await), &issue).await;
         assert_eq!((invoice.status.as_u16(), &invoice.body["invoice"]["net"]), (201, &json!("0.04")), "{invoice:?}");
         assert_adds_up(&db).await;
+    }
+
+    async fn a_mended_record_takes_the_broken_one_out_of_suspense(db: TestApp) {
+        operator(&db).await;
+        let broken = Record { to: "*98", ..Record::new("r1") };
+        let conflict = Record { seconds: 9, ..Record::new("r2") };
+        let text = Record::file(&[broken, Record::new("r2"), conflict]);
+        assert_eq!(import_text(&db, "switch", &text).await, control(3, 1, 0, 0, 2));
+        assert_eq!(import_text(&db, "switch", &Record::file(&[Record::new("r1")])).await.charged, 1);
+        assert_eq!(suspended(&db).await, [(4, "conflict".to_owned(), "record_id".to_owned())]);
     }
 
     async fn an_endless_ring_is_suspended_and_so_never_missing_from_an_invoice(db: TestApp) {

@@ -4,7 +4,7 @@
 //! can slip between (`ARCHITECTURE.md`, "Charging meets issuing"). Records are stored straight away, and
 //! only when the database finds one that is there already is the batch sifted and stored again.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use calculation::call::Free;
 use calculation::cdr::{Flaw, Reason};
@@ -19,6 +19,7 @@ use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId};
+use crate::suspense::{self, Flawed, Waiting};
 
 /// One record of a batch, read and resolved, or what was wrong with it.
 #[derive(Debug)]
@@ -65,8 +66,8 @@ pub(super) struct Charged<'b> {
 pub struct Charging {
     pub source: String,
     pub import: Option<ImportId>,
-    /// Hashes of this source's records in suspense: one that can be charged now is resolved.
-    suspended: HashSet<Hash>,
+    /// This source's records in suspense: one that can be charged now is resolved.
+    waiting: Waiting,
     /// Months already computed, by zone.
     months: HashMap<usize, Vec<Period>>,
     /// The batch before held records that were there already: look for them first.
@@ -83,8 +84,8 @@ pub(super) type Stored = HashMap<String, Hash>;
 impl Charging {
     /// Begins a run over one source.
     pub async fn begin(tx: &mut Tx, source: &str, import: Option<ImportId>) -> Result<Self> {
-        let suspended = store::suspended_hashes(tx, source).await?;
-        Ok(Self { source: source.to_owned(), import, suspended, months: HashMap::new(), look_first: false })
+        let waiting = suspense::waiting(tx, source).await?;
+        Ok(Self { source: source.to_owned(), import, waiting, months: HashMap::new(), look_first: false })
     }
 
     /// The month that a call belongs to.
@@ -328,14 +329,24 @@ async fn settle_suspense(
     now: Timestamp,
 ) -> Result<()> {
     let mut suspended = Vec::new();
-    let mut resolved = Vec::new();
+    let (mut same, mut mended) = (Vec::new(), Vec::new());
     for (incoming, outcome) in batch.incoming.iter().zip(outcomes) {
         match outcome {
-            Outcome::Suspended(flaw) => suspended.push((incoming, flaw)),
-            _ if run.suspended.contains(&incoming.hash) => resolved.push(incoming.hash),
-            _ => {}
+            Outcome::Suspended(flaw) => suspended.push(Flawed {
+                line: incoming.line,
+                hash: incoming.hash,
+                record_id: incoming.record_id(),
+                content: batch.text.get(incoming.content.clone()).unwrap_or_default(),
+                flaw,
+            }),
+            _ if run.waiting.hashes.contains(&incoming.hash) => same.push(incoming.hash),
+            // Charged with other content: the record was mended.
+            Outcome::Charged { .. } | Outcome::Free(_) => {
+                mended.extend(incoming.record_id().filter(|id| run.waiting.ids.contains(*id)));
+            }
+            Outcome::Duplicate => {}
         }
     }
-    store::suspend(tx, run, batch, &suspended, now).await?;
-    store::resolve_suspense(tx, &run.source, &resolved, now).await
+    suspense::put(tx, &run.source, run.import, &suspended, now).await?;
+    suspense::resolve(tx, &run.source, &same, &mended, now).await
 }

@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use super::{
     Answer, Call, Control, Cursor, HistoryQuery, Import, ImportRow, Imported, Outcome, Quote, Quoted, Source,
-    Suspended, Why,
+    Why,
 };
 use crate::app::App;
 use crate::http::{
@@ -36,7 +36,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(upload, imports))
         .routes(routes!(history))
         .routes(routes!(read))
-        .routes(routes!(suspense))
         .routes(routes!(quote))
 }
 
@@ -284,28 +283,6 @@ async fn read(
     let stored = super::by_key(&mut tx, customer, &source, &record).await?.ok_or_else(unknown)?;
     let why = super::explain(&mut tx, &app, &stored).await?;
     Ok(Json(Explained { call: stored.call, why }))
-}
-
-/// Which records in suspense are asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct SuspenseQuery {
-    /// Only those of this source.
-    source: Option<String>,
-}
-
-/// List records in suspense, newest first
-#[utoipa::path(get, path = "/v1/suspense", tag = "calls", params(SuspenseQuery),
-    responses((status = 200, description = "Up to 500", body = Vec<Suspended>), (status = "4XX", body = Problem)))]
-async fn suspense(
-    State(app): State<App>,
-    Params(query): Params<SuspenseQuery>,
-) -> Result<Json<Vec<Suspended>>, Problem> {
-    if let Some(source) = &query.source {
-        check_name("/source", source, 100)?;
-    }
-    let mut tx = app.db.read().await?;
-    Ok(Json(super::suspense(&mut tx, query.source.as_deref(), 500).await?))
 }
 
 /// Which call is to be quoted.

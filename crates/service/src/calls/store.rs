@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use calculation::call::LONGEST_RING_SECONDS;
-use calculation::cdr::{Disposition, Flaw};
+use calculation::cdr::Disposition;
 use calculation::invoice::Usage;
 use calculation::money::{Currency, Exact, Money};
 use calculation::period::Period;
@@ -12,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::charge::{Batch, CallRow, Charging, Incoming, Stored, Uses};
-use super::{Call, Control, HistoryQuery, Suspended, amount};
+use super::{Call, Control, HistoryQuery, amount};
 use crate::db::{self, Cell, Hold, Param, Row, Ts, Tx};
 use crate::error::Result;
 use crate::hash::Hash;
@@ -233,113 +233,6 @@ pub(super) async fn insert_call_allowances(tx: &mut Tx, source: &str, rows: &[Ca
     }
     let columns = ["customer_id", "source", "record_id", "allowance", "seconds"];
     Ok(tx.insert_rows("call_allowances", &columns, &taken).await?)
-}
-
-/// Of a record in suspense so much is kept; it is cut only when it is longer.
-const LONGEST_CONTENT: usize = 8 * 1024;
-
-pub(super) async fn suspend(
-    tx: &mut Tx,
-    run: &Charging,
-    batch: &Batch,
-    suspended: &[(&Incoming, &Flaw)],
-    now: Timestamp,
-) -> Result<()> {
-    if suspended.is_empty() {
-        return Ok(());
-    }
-    let contents: Vec<String> = suspended.iter().map(|(incoming, _)| shown(batch, incoming)).collect();
-    let rows = suspended.iter().zip(&contents).map(|((incoming, flaw), content)| {
-        [
-            Cell::Text(&run.source),
-            Cell::Bytes(&incoming.hash),
-            Cell::Int(i64::try_from(incoming.line).unwrap_or(i64::MAX)),
-            run.import.map(|import| import.0).into(),
-            incoming.record_id().into(),
-            Cell::Text(flaw.reason.code()),
-            Cell::Text(flaw.field),
-            Cell::Text(&flaw.message),
-            Cell::Text(content),
-            Cell::Time(now),
-        ]
-    });
-    let columns = [
-        "source",
-        "content_hash",
-        "line",
-        "import_id",
-        "record_id",
-        "reason",
-        "field",
-        "message",
-        "content",
-        "seen_at",
-    ];
-    let definition = "source text, content_hash bytea, line bigint, import_id bigint, record_id text,
-                      reason text, field text, message text, content text, seen_at timestamptz";
-    let upsert = "insert into suspense (source, content_hash, line, import_id, record_id, reason, field,
-                                        message, content, seen_at)
-                  select source, content_hash, line, import_id, record_id, reason, field, message, content,
-                         seen_at
-                  from given where true
-                  on conflict (source, content_hash, line) do update set
-                    import_id = excluded.import_id, record_id = excluded.record_id, reason = excluded.reason,
-                    field = excluded.field, message = excluded.message, seen_at = excluded.seen_at,
-                    resolved_at = null";
-    tx.over_rows(definition, &columns, &rows.collect::<Vec<_>>(), &[upsert]).await?;
-    Ok(())
-}
-
-/// A record as a person can read it: no database keeps a NUL in text.
-fn shown(batch: &Batch, incoming: &Incoming) -> String {
-    let content = batch.text.get(incoming.content.clone()).unwrap_or_default();
-    let cut = content.len() > LONGEST_CONTENT;
-    let start = content.get(..LONGEST_CONTENT).unwrap_or(content);
-    let mut text = String::from_utf8_lossy(start).replace('\0', "␀");
-    if cut {
-        text.push('…');
-    }
-    text
-}
-
-pub(super) async fn resolve_suspense(
-    tx: &mut Tx,
-    source: &str,
-    hashes: &[Hash],
-    now: Timestamp,
-) -> Result<()> {
-    for hash in hashes {
-        let sql = "update suspense set resolved_at = $3 where source = $1 and content_hash = $2";
-        tx.execute(sql, &[&source, &hash.to_vec(), &Ts(now)]).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn suspended_hashes(tx: &mut Tx, source: &str) -> Result<HashSet<Hash>> {
-    let sql = "select distinct content_hash from suspense where source = $1 and resolved_at is null";
-    let rows = tx.rows(sql, &[&source]).await?;
-    Ok(rows.iter().map(|row| Ok(hash(&row.get::<Vec<u8>>("content_hash")?))).collect::<db::Result<_>>()?)
-}
-
-pub(super) async fn suspense(tx: &mut Tx, source: Option<&str>, limit: usize) -> Result<Vec<Suspended>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let sql = "select source, line, import_id, record_id, reason, field, message, content, seen_at
-               from suspense where resolved_at is null and source = coalesce(cast($1 as text), source)
-               order by seen_at desc, source, line limit $2";
-    let suspended = |row: &Row| {
-        Ok(Suspended {
-            source: row.get("source")?,
-            line: row.get("line")?,
-            import_id: row.get::<Option<i64>>("import_id")?.map(ImportId),
-            record_id: row.get("record_id")?,
-            reason: row.get("reason")?,
-            field: row.get("field")?,
-            message: row.get("message")?,
-            content: row.get("content")?,
-            seen_at: row.time("seen_at")?,
-        })
-    };
-    Ok(tx.rows(sql, &[&source, &limit]).await?.iter().map(suspended).collect::<db::Result<_>>()?)
 }
 
 /// One run of an import, as stored.

@@ -74,6 +74,7 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::plans::http::routes())
         .merge(crate::tariffs::http::routes())
         .merge(crate::calls::http::routes())
+        .merge(crate::suspense::http::routes())
         .merge(crate::invoices::http::routes())
         .split_for_parts()
 }
