@@ -72,7 +72,8 @@ async fn post_one(
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &[&body]).await?;
+    let record = compact(&body);
+    let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &[&record]).await?;
     let answer = outcomes.into_iter().next().map(answer);
     let answer = answer.ok_or_else(|| Problem::malformed("the body holds no record"))?;
     let status = match &answer {
@@ -81,6 +82,22 @@ async fn post_one(
         Answer::Suspended { .. } => StatusCode::ACCEPTED,
     };
     write.finish(status, &answer).await
+}
+
+/// A JSON text without the space between its parts: however it is laid out, it is the same record.
+fn compact(json: &[u8]) -> Vec<u8> {
+    let (mut in_text, mut escaped) = (false, false);
+    let keeps = |byte: &u8| {
+        let kept = in_text || !byte.is_ascii_whitespace();
+        if in_text && *byte == b'\\' {
+            escaped = !escaped;
+        } else {
+            in_text ^= *byte == b'"' && !escaped;
+            escaped = false;
+        }
+        kept
+    };
+    json.iter().copied().filter(keeps).collect()
 }
 
 /// What became of a batch.
@@ -105,8 +122,9 @@ async fn post_many(
     body: Bytes,
 ) -> Result<Response, Problem> {
     check_name("/source", &query.source, 100)?;
-    let lines = body.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let records: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    let lines = body.split(|byte| *byte == b'\n').map(compact).filter(|line| !line.is_empty());
+    let compacted: Vec<Vec<u8>> = lines.take(LARGEST_BATCH + 1).collect();
+    let records: Vec<&[u8]> = compacted.iter().map(Vec::as_slice).collect();
     if records.is_empty() || records.len() > LARGEST_BATCH {
         return Err(Problem::malformed(format!("a batch holds 1 to {LARGEST_BATCH} records, one a line")));
     }
@@ -163,6 +181,9 @@ struct UploadQuery {
     /// Channel names of Asterisk's trunks, with commas between.
     #[param(example = "PJSIP/carrier")]
     trunks: Option<String>,
+    /// Our column name for a name in the header: ours=theirs, with commas between.
+    #[param(example = "calling_number=ani,called_number=dnis")]
+    columns: Option<String>,
 }
 
 /// What became of an upload.
@@ -210,6 +231,10 @@ fn source(query: &UploadQuery) -> Result<Source, Problem> {
     if let Some(region) = &query.region {
         let region: Region = region.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
         source.region = Some(region);
+    }
+    for column in query.columns.iter().flat_map(|columns| columns.split(',')) {
+        let pair = crate::tariffs::cli::pair(column);
+        source.columns.push(pair.map_err(|error| Problem::malformed(format!("columns: {error}")))?);
     }
     source.trunks.extend(query.trunks.iter().flat_map(|trunks| trunks.split(',').map(str::to_owned)));
     Ok(source)

@@ -49,6 +49,7 @@ async fn create(
         check_line(&format!("/lines/{position}"), line)?;
     }
     if let Some(subscription) = &new.subscription {
+        check_text("/subscription/plan", &subscription.plan, 200)?;
         check_instant("/subscription/valid_from", subscription.valid_from)?;
     }
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
@@ -224,6 +225,7 @@ async fn subscribe(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let new: NewSubscription = json(&body)?;
+    check_text("/plan", &new.plan, 200)?;
     check_instant("/valid_from", new.valid_from)?;
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
         Begun::New(write) => write,

@@ -161,6 +161,12 @@ pub async fn by_id(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
     store::by_id(tx, id).await
 }
 
+/// The customer, whose row nobody else may hold until the transaction ends: their month is closed, their plan
+/// changed or their allowance counted by one at a time.
+pub async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
+    store::hold(tx, id).await
+}
+
 /// The customer with a reference.
 pub async fn by_reference(tx: &mut Tx, reference: &str) -> Result<Option<Customer>> {
     match store::id_of_reference(tx, reference).await? {

@@ -174,7 +174,7 @@ pub(super) async fn lines(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Line>
 /// Gives a customer the zone of a number, as long as no month of theirs has begun to be charged.
 pub(super) async fn settle_zone(tx: &mut Tx, customer: CustomerId, zone: FoundZone) -> Result<()> {
     let sql = "update customers set zone = $2, zone_step = $3 where customer_id = $1
-               and not exists (select 1 from periods where periods.customer_id = $1)";
+               and not exists (select 1 from calls where calls.customer_id = $1 and period_start is not null)";
     tx.execute(sql, &[&customer.0, &zone.zone, &zone.step.code()]).await?;
     Ok(())
 }

@@ -64,7 +64,12 @@ async fn issue(
             let numbered = super::by_id(&mut write.tx, customer, invoice.id).await?;
             write.finish(StatusCode::CREATED, &numbered).await
         }
-        Issued::Already(invoice) => write.finish(StatusCode::OK, &invoice).await,
+        Issued::Already(invoice) => {
+            while number::number_block(&mut write.tx, &app.config.invoices.series).await? > 0 {}
+            let numbered = super::by_id(&mut write.tx, customer, invoice.id).await?;
+            write.finish(StatusCode::OK, &numbered).await
+        }
+        Issued::TooLarge => Err(too_large()),
         Issued::UnknownCustomer => Err(unknown_customer(customer)),
         Issued::NotAMonth(reason) => Err(Problem::invalid("/month", reason)),
         Issued::NotOver(end) => {
@@ -83,6 +88,10 @@ async fn issue(
 
 fn unknown_customer(id: CustomerId) -> Problem {
     Problem::not_found(format!("there is no customer {id}"))
+}
+
+fn too_large() -> Problem {
+    Problem::conflict("the sum does not fit an amount: check the plan's fee and the rates")
 }
 
 fn no_tax_rate(country: &str, day: jiff::civil::Date) -> Problem {
@@ -124,6 +133,7 @@ async fn draft(
         Composed::Invoice(invoice) => Ok(Json(*invoice)),
         Composed::Nothing => Err(Problem::not_found("no fee and no calls in that month")),
         Composed::Prepaid => Err(Problem::not_found("the customer is on a prepaid plan")),
+        Composed::TooLarge => Err(too_large()),
         Composed::NoTaxRate { country, day } => Err(no_tax_rate(&country, day)),
     }
 }
@@ -167,9 +177,11 @@ async fn pdf(
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
 ) -> Result<Response, Problem> {
     let stored = find(&app, customer, id).await?;
+    let Some(name) = stored.number.clone() else {
+        return Err(Problem::conflict("the invoice has no number yet: ask again in a moment"));
+    };
     let drawn = tokio::task::block_in_place(|| document::pdf(&stored.invoice, &Brand::default()));
     let bytes = drawn.map_err(|error| Error::Document(error.to_string()))?;
-    let name = stored.number.unwrap_or_else(|| id.to_string());
     let shown = HeaderValue::from_str(&format!("inline; filename=\"{name}.pdf\""));
     let mut response = ([(header::CONTENT_TYPE, "application/pdf")], bytes).into_response();
     if let Ok(shown) = shown {

@@ -33,13 +33,6 @@ pub(super) async fn close_period(
     Ok(tx.execute(close, &[&customer.0, &start, &Ts(now)]).await? == 1)
 }
 
-/// Opens a month again that turned out to have no invoice.
-pub(super) async fn open_period(tx: &mut Tx, customer: CustomerId, period: &Period) -> Result<()> {
-    let sql = "update periods set closed_at = null where customer_id = $1 and starts_at = $2";
-    tx.execute(sql, &[&customer.0, &Ts(period.starts_at)]).await?;
-    Ok(())
-}
-
 pub(super) async fn insert(
     tx: &mut Tx,
     id: InvoiceId,

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::{Created, NewPlan, Plan};
 use crate::app::App;
-use crate::http::{Begun, IdempotencyKey, Key, Problem, Write, check_name, json};
+use crate::http::{Begun, IdempotencyKey, Key, Problem, Write, check_name, check_text, json};
 use crate::id::PlanId;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -28,6 +28,7 @@ async fn create(
 ) -> Result<Response, Problem> {
     let new: NewPlan = json(&body)?;
     check_name("/name", &new.name, 200)?;
+    check_text("/tariff", &new.tariff, 200)?;
     for (position, allowance) in new.allowances.iter().enumerate() {
         check_name(&format!("/allowances/{position}/name"), &allowance.name, 200)?;
     }
