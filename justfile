@@ -26,4 +26,4 @@ bench *arguments:
 
 # Write docs/openapi.json anew.
 openapi:
-    cargo run -- openapi > docs/openapi.json
+    cargo run --quiet -- openapi > docs/openapi.json

@@ -217,7 +217,7 @@ class Tariff:
 
 class Operator:
     def __init__(self):
-        self.country = load("operator.toml")["operator"]["country"]
+        self.country = load("tollbook.toml")["operator"]["country"]
         self.taxes = load("tax_rates.toml")["tax_rate"]
         self.plans = {plan["name"]: plan for plan in load("plans.toml")["plan"]}
         self.tariffs = {plan["tariff"]: Tariff(plan["tariff"]) for plan in self.plans.values()}

@@ -96,7 +96,8 @@ fn a_real_master_csv_of_21_columns_is_read_whole() {
     let first_line = lines(&content).next().unwrap();
     assert_eq!(detect(first_line), Some(Format::AsteriskMaster));
     // The clock of this switch shows the epoch in its ids: it runs on UTC, as a new feed does.
-    let feed = Feed { trunks: vec!["SIP/211553".into()], ..Feed::new(Format::AsteriskMaster) };
+    let feed =
+        Feed { zone: TimeZone::UTC, trunks: vec!["SIP/211553".into()], ..Feed::new(Format::AsteriskMaster) };
     let (reader, first) = Reader::new(feed, first_line).unwrap();
     assert_eq!(first, FirstLine::Record);
     let cdrs: Vec<Cdr> = lines(&content).map(|line| reader.read(line).unwrap()).collect();
@@ -196,7 +197,7 @@ fn ids_and_numbers_longer_than_any_real_one_are_refused() {
 #[test]
 fn asterisk_ids_and_numbers_longer_than_any_real_one_are_refused() {
     let (reader, _) = Reader::new(
-        Feed::new(Format::AsteriskTable),
+        Feed { zone: TimeZone::UTC, ..Feed::new(Format::AsteriskTable) },
         b"calldate,accountcode,src,dst,duration,billsec,disposition,uniqueid,sequence",
     )
     .unwrap();
@@ -210,7 +211,7 @@ fn asterisk_ids_and_numbers_longer_than_any_real_one_are_refused() {
     assert_eq!(flawed("", "1", &long, "3.4", "5"), "dst");
     assert_eq!(flawed("", "1", "2", "3.4", &long), "record_id");
     let (reader, _) = Reader::new(
-        Feed::new(Format::AsteriskTable),
+        Feed { zone: TimeZone::UTC, ..Feed::new(Format::AsteriskTable) },
         b"calldate,src,dst,duration,billsec,disposition,linkedid,uniqueid",
     )
     .unwrap();
@@ -321,7 +322,9 @@ fn check(line: &[u8]) {
     for format in [Format::Canonical, Format::CanonicalNdjson, Format::AsteriskMaster, Format::AsteriskTable]
     {
         for seventeenth in [Seventeenth::UniqueId, Seventeenth::UserField] {
-            if let Ok((reader, _)) = Reader::new(Feed { seventeenth, ..Feed::new(format) }, line) {
+            if let Ok((reader, _)) =
+                Reader::new(Feed { seventeenth, zone: TimeZone::UTC, ..Feed::new(format) }, line)
+            {
                 let _read = reader.read(line);
             }
         }

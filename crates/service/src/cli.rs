@@ -19,7 +19,7 @@ use crate::{calls, check, demo, http, invoices, tariffs};
 #[derive(Debug, Parser)]
 #[command(name = "tollbook", version, arg_required_else_help = true)]
 pub struct Cli {
-    /// The database: sqlite://FILE or postgres://USER@HOST/NAME
+    /// The database: `sqlite://FILE` or `postgres://USER@HOST/NAME`
     #[arg(long, global = true, env = "TOLLBOOK_DATABASE_URL", default_value = "sqlite://tollbook.db")]
     #[arg(hide_env_values = true)]
     database_url: String,

@@ -474,7 +474,7 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => {
                 let mut statement = tx.connection.prepare_cached(&numbered(sql))?;
-                let names: Arc<[String]> = statement.column_names().into_iter().map(str::to_owned).collect();
+                let names: Arc<[String]> = statement.column_names().map(str::to_owned).collect();
                 let params = rusqlite::params_from_iter(params.iter().map(|param| param.sqlite()));
                 let rows = statement.query_map(params, |row| {
                     let values = (0..names.len())

@@ -37,7 +37,7 @@ pub struct Args {
 /// The month the samples are of.
 pub const MONTH: &str = "2026-10";
 
-const OPERATOR: &str = include_str!("../../../samples/operator.toml");
+const SETTINGS: &str = include_str!("../../../samples/tollbook.toml");
 const TAX_RATES: &str = include_str!("../../../samples/tax_rates.toml");
 const PLANS: &str = include_str!("../../../samples/plans.toml");
 const CUSTOMERS: &str = include_str!("../../../samples/customers.toml");
@@ -101,27 +101,9 @@ struct SampleLine {
     to: Option<String>,
 }
 
-#[derive(Deserialize)]
-struct Operator {
-    operator: OperatorSettings,
-}
-
-#[derive(Deserialize)]
-struct OperatorSettings {
-    zone: String,
-    payment_days: u16,
-    #[serde(flatten)]
-    party: Party,
-}
-
 /// The settings of the sample operator.
 pub fn config() -> Result<Config> {
-    let operator: Operator = read(OPERATOR)?;
-    let mut config = Config::from_toml("")?;
-    config.operator = operator.operator.party;
-    config.customers.zone = operator.operator.zone;
-    config.invoices.payment_days = operator.operator.payment_days;
-    Ok(config)
+    Config::from_toml(SETTINGS)
 }
 
 fn read<T: serde::de::DeserializeOwned>(text: &str) -> Result<T> {

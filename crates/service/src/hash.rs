@@ -15,5 +15,5 @@ pub(crate) fn of(content: &[u8]) -> Hash {
 
 /// A hash as text.
 pub(crate) fn hex(hash: &Hash) -> String {
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

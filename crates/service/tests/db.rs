@@ -118,10 +118,10 @@ on_both_databases! {
             [Cell::Int(2), Cell::Int(i64::MAX), Cell::Text(""), Cell::Bytes(&[]), Cell::Bool(false), Cell::Null],
             [Cell::Int(3), Cell::Null, Cell::Null, Cell::Null, Cell::Null, Cell::Null],
         ];
-        tx.insert_rows("sample", &COLUMNS, rows.into_iter()).await.unwrap();
+        tx.insert_rows("sample", &COLUMNS, &rows).await.unwrap();
         let at = instants();
-        let rows = (10..).zip(&at).map(|(id, at)| [Cell::Int(id), Cell::Time(*at)]);
-        tx.insert_rows("sample", &["id", "happened_at"], rows).await.unwrap();
+        let rows: Vec<_> = (10..).zip(&at).map(|(id, at)| [Cell::Int(id), Cell::Time(*at)]).collect();
+        tx.insert_rows("sample", &["id", "happened_at"], &rows).await.unwrap();
         let rows = tx.rows("select * from sample order by id", &[]).await.unwrap();
         assert_eq!(rows[0].get::<i64>("number").unwrap(), i64::MIN);
         assert_eq!(rows[0].get::<String>("words").unwrap(), long);
@@ -144,7 +144,7 @@ on_both_databases! {
         tx.commit().await.unwrap();
         let mut tx = db.app.db.begin().await.unwrap();
         let rows = [2, 1].map(|id| [Cell::Int(id)]);
-        let error = tx.insert_rows("sample", &["id"], rows.into_iter()).await.unwrap_err();
+        let error = tx.insert_rows("sample", &["id"], &rows).await.unwrap_err();
         assert!(error.is_unique_violation() && !error.is_transient(), "{error}");
         drop(tx);
         let mut tx = db.app.db.begin().await.unwrap();
@@ -224,7 +224,7 @@ async fn nul_in_a_text_is_an_error_on_postgresql() {
     drop(tx);
     let mut tx = db.app.db.begin().await.unwrap();
     let row = [Cell::Int(1), Cell::Text("a\0b")];
-    assert!(tx.insert_rows("sample", &["id", "words"], std::iter::once(row)).await.is_err());
+    assert!(tx.insert_rows("sample", &["id", "words"], &[row]).await.is_err());
     drop(tx);
     assert_eq!(ids(&db.app.db).await, [0; 0]);
 }

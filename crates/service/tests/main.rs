@@ -3,7 +3,13 @@
 
 mod support;
 
+mod calls;
+mod cli;
+mod customers;
 mod db;
 mod http;
+mod invoices;
 mod migrations;
+mod real_input;
+mod story;
 mod tidy;

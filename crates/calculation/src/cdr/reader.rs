@@ -50,7 +50,7 @@ pub enum Seventeenth {
 pub struct Feed {
     /// The shape of its files.
     pub format: Format,
-    /// Whose clock showed the times that have no offset.
+    /// Whose clock showed the times that have no offset; while it is unknown, they are refused.
     pub zone: TimeZone,
     /// Asterisk's names of the channels to the network, such as `PJSIP/VIOrig`; they tell outbound from inbound.
     pub trunks: Vec<String>,
@@ -102,11 +102,11 @@ enum Layout {
 }
 
 impl Feed {
-    /// A feed of this format, with times in UTC, no trunks and no map of columns.
+    /// A feed of this format, of no known zone, without trunks and map of columns.
     pub fn new(format: Format) -> Self {
         Self {
             format,
-            zone: TimeZone::UTC,
+            zone: TimeZone::unknown(),
             trunks: Vec::new(),
             columns: Vec::new(),
             seventeenth: Seventeenth::default(),

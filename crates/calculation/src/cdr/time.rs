@@ -37,6 +37,11 @@ pub(super) fn moments(field: &'static str, text: &str, zone: &TimeZone) -> Resul
 }
 
 fn in_zone(field: &'static str, text: &str, local: DateTime, zone: &TimeZone) -> Result<Moments, Flaw> {
+    if zone.is_unknown() {
+        let message =
+            format!("`{}` has no offset, and the zone of its feed is not named: name it", shown(text));
+        return Err(Flaw::new(Reason::InvalidField, field, message));
+    }
     let at = |offset: Offset| offset.to_timestamp(local).map_err(|_| no_time(field, text));
     match zone.to_ambiguous_timestamp(local).offset() {
         AmbiguousOffset::Unambiguous { offset } => Ok(Moments { earlier: at(offset)?, later: None }),
@@ -213,6 +218,12 @@ mod tests {
             let general = text.parse::<Timestamp>().ok().map(|instant| instant.to_string());
             assert_eq!(berlin(text).ok(), general, "{text}");
         }
+    }
+
+    #[test]
+    fn a_time_without_offset_is_refused_while_the_zone_is_unknown() {
+        let flaw = moments("start_time", "2026-03-01 12:00:00", &TimeZone::unknown()).unwrap_err();
+        assert!(flaw.message.contains("zone of its feed"), "{flaw}");
     }
 
     #[test]

@@ -42,6 +42,7 @@ mod end_of_band {
     use jiff::civil::Time;
     use serde::{Deserialize, Deserializer, Serializer};
 
+    #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde gives a reference")]
     pub(super) fn serialize<S: Serializer>(to: &Time, out: S) -> Result<S::Ok, S::Error> {
         if *to == Time::midnight() { out.serialize_str("24:00") } else { out.collect_str(to) }
     }

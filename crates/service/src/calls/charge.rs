@@ -104,11 +104,18 @@ impl Charging {
 pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, now: Timestamp) -> Result<Vec<Outcome>> {
     let months = hold_months(tx, run, batch).await?;
     let mut stored = Stored::new();
-    if run.look_first {
+    let mut looked = run.look_first;
+    if looked {
         stored = store::stored(tx, &run.source, batch).await?;
     }
     loop {
         let pass = Pass::over(batch, run, &months, &stored)?;
+        // What cannot be charged now may have been before, when the tariff or the plan was another.
+        if pass.is_doubtful() && !looked {
+            looked = true;
+            stored = store::stored(tx, &run.source, batch).await?;
+            continue;
+        }
         tx.script("savepoint pass").await?;
         match store::insert_calls(tx, run, &pass.rows()).await {
             Ok(()) => {
@@ -121,6 +128,7 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, now: Timesta
             }
             Err(Error::Database(error)) if error.is_unique_violation() => {
                 tx.script("rollback to savepoint pass").await?;
+                looked = true;
                 let found = store::stored(tx, &run.source, batch).await?;
                 if found.len() == stored.len() {
                     return Err(Error::Database(error));
@@ -210,6 +218,7 @@ impl<'b> Pass<'b> {
                             key.insert(incoming.hash);
                             Outcome::Free(*free)
                         }
+                        Fate::Suspend(flaw) => Outcome::Suspended(flaw.clone()),
                         Fate::Bill(bill) => match pass.rate(run, months, record, bill)? {
                             Ok(found) => {
                                 key.insert(incoming.hash);
@@ -226,6 +235,13 @@ impl<'b> Pass<'b> {
             pass.charged.push(charged);
         }
         Ok(pass)
+    }
+
+    /// Whether a sound record of a known customer would be suspended.
+    fn is_doubtful(&self) -> bool {
+        let decided = self.batch.incoming.iter().zip(&self.outcomes);
+        let mut sound = decided.filter(|(incoming, _)| incoming.record.is_ok());
+        sound.any(|(_, outcome)| matches!(outcome, Outcome::Suspended(_)))
     }
 
     fn rate(
@@ -285,7 +301,7 @@ impl Incoming {
     fn bill(&self) -> Option<&Bill> {
         match &self.record.as_ref().ok()?.fate {
             Fate::Bill(bill) => Some(bill),
-            Fate::Free(_) => None,
+            Fate::Free(_) | Fate::Suspend(_) => None,
         }
     }
 

@@ -28,9 +28,9 @@ pub struct ImportArgs {
     /// csv, ndjson, asterisk or asterisk-table; told from the first line when absent
     #[arg(long)]
     format: Option<Format>,
-    /// The IANA zone of times without an offset
-    #[arg(long, default_value = "UTC", value_parser = zone)]
-    zone: TimeZone,
+    /// The IANA zone of times without an offset; without it they are refused
+    #[arg(long, value_parser = zone)]
+    zone: Option<TimeZone>,
     /// The region (ISO 3166-1) of calling numbers without a country code
     #[arg(long)]
     region: Option<Region>,
@@ -49,6 +49,7 @@ fn zone(name: &str) -> std::result::Result<TimeZone, String> {
 pub async fn import(app: &App, args: ImportArgs, output: Output) -> Result<bool> {
     let ImportArgs { file, source, format, zone, region, trunks, columns } = args;
     let name = file.display().to_string();
+    let zone = zone.unwrap_or_else(TimeZone::unknown);
     let source = Source { name: source, format, zone, region, trunks, columns };
     let (input, size): (Box<dyn std::io::Read + Send>, _) = if name == "-" {
         (Box::new(std::io::stdin()), None)

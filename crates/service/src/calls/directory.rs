@@ -1,6 +1,7 @@
 //! Who pays for a number at a time, on which plan, by which price list? Held in memory while charging.
 
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
 use calculation::phone_number::{E164, Region, region_of};
@@ -53,19 +54,21 @@ impl Directory {
     /// Loads what some customers need to be charged.
     pub async fn load(tx: &mut Tx, book: &TariffBook, everybody: Everybody) -> Result<Self> {
         let mut directory = Self::default();
-        let mut plans = HashMap::new();
+        let mut plans: HashMap<_, Arc<Plan>> = HashMap::new();
         let mut subscriptions: HashMap<CustomerId, Vec<Span<Arc<Plan>>>> = HashMap::new();
         for span in everybody.subscriptions {
-            if !plans.contains_key(&span.plan_id) {
-                let plan = crate::plans::by_id(tx, span.plan_id).await?;
-                let plan = plan.ok_or_else(|| Error::Inconsistent(format!("no plan {}", span.plan_id)))?;
-                if !directory.tariffs.contains_key(&plan.tariff_id) {
-                    let versions = book.published(tx, plan.tariff_id).await?;
-                    directory.tariffs.insert(plan.tariff_id, versions);
+            let plan = match plans.entry(span.plan_id) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => {
+                    let plan = crate::plans::by_id(tx, span.plan_id).await?;
+                    let plan =
+                        plan.ok_or_else(|| Error::Inconsistent(format!("no plan {}", span.plan_id)))?;
+                    if let Entry::Vacant(tariff) = directory.tariffs.entry(plan.tariff_id) {
+                        tariff.insert(book.published(tx, plan.tariff_id).await?);
+                    }
+                    new.insert(Arc::new(plan)).clone()
                 }
-                plans.insert(span.plan_id, Arc::new(plan));
-            }
-            let Some(plan) = plans.get(&span.plan_id).cloned() else { continue };
+            };
             let held = Span { from: span.valid_from, to: span.valid_to, what: plan };
             subscriptions.entry(span.customer_id).or_default().push(held);
         }

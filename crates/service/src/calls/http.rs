@@ -115,7 +115,9 @@ async fn post_many(
     };
     let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &records).await?;
     let mut control = Control::default();
-    outcomes.iter().for_each(|(_, outcome)| control.count(outcome));
+    for (_, outcome) in &outcomes {
+        control.count(outcome);
+    }
     let records = outcomes.into_iter().map(answer).collect();
     write.finish(StatusCode::OK, &BatchAnswer { control, records }).await
 }
@@ -151,7 +153,7 @@ struct UploadQuery {
     file_name: Option<String>,
     /// `csv`, `ndjson`, `asterisk` or `asterisk-table`; told from the first line when absent.
     format: Option<String>,
-    /// The IANA zone of times without an offset; UTC when absent.
+    /// The IANA zone of times without an offset; without it they are refused.
     #[param(example = "Europe/Berlin")]
     zone: Option<String>,
     /// The region (ISO 3166-1) of calling numbers without a country code.

@@ -40,7 +40,7 @@ pub struct Source {
     pub name: String,
     /// How records are written; told from the first line when absent.
     pub format: Option<Format>,
-    /// The zone of times without an offset.
+    /// The zone of times without an offset, which are refused when it is unknown.
     pub zone: TimeZone,
     /// The region of calling numbers without a country code.
     pub region: Option<Region>,
@@ -51,10 +51,10 @@ pub struct Source {
 }
 
 impl Source {
-    /// A source of that name, in UTC, of no region.
+    /// A source of that name; times without an offset and numbers without a country are refused.
     pub fn new(name: &str) -> Self {
         let (trunks, columns) = (Vec::new(), Vec::new());
-        Self { name: name.to_owned(), format: None, zone: TimeZone::UTC, region: None, trunks, columns }
+        Self { name: name.to_owned(), format: None, zone: TimeZone::unknown(), region: None, trunks, columns }
     }
 
     fn feed(&self, format: Format) -> Feed {
@@ -147,7 +147,9 @@ async fn store_batch(
         match charge::charge(&mut tx, run, batch, app.clock.now()).await {
             Ok(outcomes) => {
                 let mut control = before;
-                outcomes.iter().for_each(|outcome| control.count(outcome));
+                for outcome in &outcomes {
+                    control.count(outcome);
+                }
                 if let Some(import) = run.import {
                     store::save_control(&mut tx, import, &control, None).await?;
                 }
@@ -171,7 +173,6 @@ struct Opened {
 }
 
 /// Reads the first line and makes a reader for what follows.
-#[expect(clippy::type_complexity, reason = "a fault, a flaw, or both halves of an opened input")]
 fn open(
     source: &Source,
     input: &mut BufReader<impl Read>,
@@ -225,10 +226,9 @@ fn read_batches(
         if let Some(end) = end.filter(|_| !line.is_empty()) {
             push(&mut batch, opened, judge, number, &line, end);
         }
-        if batch.incoming.len() >= BATCH_RECORDS || batch.text.len() >= BATCH_BYTES {
-            if batches.blocking_send(Ok((std::mem::take(&mut batch), bytes))).is_err() {
-                return;
-            }
+        let full = batch.incoming.len() >= BATCH_RECORDS || batch.text.len() >= BATCH_BYTES;
+        if full && batches.blocking_send(Ok((std::mem::take(&mut batch), bytes))).is_err() {
+            return;
         }
         match next_line(&mut input, &mut line) {
             Ok(Some(next)) => {

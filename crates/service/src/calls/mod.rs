@@ -60,6 +60,7 @@ impl Control {
     }
 
     /// The sum of two.
+    #[must_use]
     pub fn plus(&self, other: &Self) -> Self {
         Self {
             records: self.records + other.records,

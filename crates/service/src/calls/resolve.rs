@@ -14,6 +14,7 @@ use crate::tariffs::Version;
 
 /// A sound record, ready to be charged.
 #[derive(Debug)]
+#[expect(clippy::struct_field_names, reason = "`record_id` is the field\'s standard name")]
 pub struct Record {
     pub customer: CustomerId,
     pub record_id: String,
@@ -35,6 +36,8 @@ pub struct Record {
 pub enum Fate {
     Free(Free),
     Bill(Bill),
+    /// It cannot be charged, unless it was before.
+    Suspend(Flaw),
 }
 
 /// All that rating a call needs.
@@ -77,10 +80,11 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
         Verdict::Billable(_) if matches!(called, Ok(Dialled::Emergency(_))) => Fate::Free(Free::Emergency),
         Verdict::Billable(billable) => {
             let account = account.ok_or_else(|| unknown_customer(cdr))?;
-            if let Err(reason) = called {
-                return Err(Flaw::new(Reason::NotANumber, "called_number", reason.to_string()));
-            }
-            Fate::Bill(bill(billable, account, bench.directory)?)
+            let billed = match called {
+                Ok(_) => bill(billable, account, bench.directory),
+                Err(reason) => Err(Flaw::new(Reason::NotANumber, "called_number", reason.to_string())),
+            };
+            billed.map_or_else(Fate::Suspend, Fate::Bill)
         }
     };
     Ok(Record {

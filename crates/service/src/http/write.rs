@@ -94,7 +94,8 @@ fn json_text(status: StatusCode, body: String) -> Response {
 pub fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let pointer: String = error.path().iter().map(|segment| format!("/{segment}")).collect();
+        let path = error.path().iter();
+        let pointer = path.fold(String::new(), |pointer, segment| pointer + &format!("/{segment}"));
         let detail = error.inner().to_string();
         match error.inner().classify() {
             serde_json::error::Category::Data => Problem::invalid(pointer, detail),

@@ -17,8 +17,10 @@ use crate::id::TariffId;
 /// Price lists in memory, shared by all doors.
 #[derive(Debug, Clone, Default)]
 pub struct TariffBook {
-    loaded: Arc<Mutex<HashMap<(TariffId, i64), Arc<Tariff>>>>,
+    loaded: Arc<Mutex<Loaded>>,
 }
+
+type Loaded = HashMap<(TariffId, i64), Arc<Tariff>>;
 
 /// One published version of a tariff.
 #[derive(Debug, Clone)]
@@ -54,7 +56,7 @@ impl TariffBook {
         Ok(loaded)
     }
 
-    fn loaded(&self) -> std::sync::MutexGuard<'_, HashMap<(TariffId, i64), Arc<Tariff>>> {
+    fn loaded(&self) -> std::sync::MutexGuard<'_, Loaded> {
         self.loaded.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

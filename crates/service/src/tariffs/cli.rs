@@ -85,8 +85,9 @@ async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool
     terms.increments = args.increments.or(terms.increments);
     let columns = Columns { named: args.columns, ignored: args.ignored };
     let now = app.clock.now();
-    let valid_from = Some(args.valid_from.unwrap_or(now));
-    let new = NewTariff { name: &args.name, terms, deck: &deck, columns: &columns, valid_from };
+    let valid_from = args.valid_from.unwrap_or(now);
+    let new =
+        NewTariff { name: &args.name, terms, deck: &deck, columns: &columns, valid_from: Some(valid_from) };
     let mut tx = app.db.begin().await?;
     let imported = import(&mut tx, new, TariffId(app.clock.id()), now).await?;
     match imported {
@@ -94,10 +95,9 @@ async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool
             tx.commit().await?;
             let value =
                 json!({"tariff_id": id, "version": version, "rates": rates, "valid_from": valid_from});
-            let since = valid_from.unwrap_or(now);
             output.answer(
                 &value,
-                format!("{}: version {version} with {rates} rates, in force from {since}", args.name),
+                format!("{}: version {version} with {rates} rates, in force from {valid_from}", args.name),
             )?;
             Ok(true)
         }

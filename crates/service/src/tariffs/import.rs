@@ -47,13 +47,10 @@ pub async fn import(tx: &mut Tx, new: NewTariff<'_>, fresh_id: TariffId, now: Ti
     if let Some(known) = known.as_ref().filter(|known| known.currency != currency) {
         return Ok(Imported::OtherCurrency(known.currency));
     }
-    let id = match &known {
-        Some(known) => known.id,
-        None => {
-            store::insert_tariff(tx, fresh_id, new.name, currency, now).await?;
-            fresh_id
-        }
-    };
+    let id = known.as_ref().map_or(fresh_id, |known| known.id);
+    if known.is_none() {
+        store::insert_tariff(tx, id, new.name, currency, now).await?;
+    }
     let last = store::last_version(tx, id).await?;
     if let Some((version, _)) = last.as_ref().filter(|(_, hash)| *hash == content_hash) {
         return Ok(Imported::Same { id, version: *version });

@@ -1,0 +1,297 @@
+//! Is every record charged once, and is what cannot be charged kept with its reason?
+
+use serde_json::{Value, json};
+use tollbook::calls::{self, Control, Import, Imported, Source};
+use tollbook::invoices;
+
+use crate::support::operator::{Record, create, import_text, operator};
+use crate::support::{TestApp, on_both_databases};
+
+async fn suspended(db: &TestApp) -> Vec<(i64, String, String)> {
+    let mut tx = db.app.db.read().await.unwrap();
+    let mut records: Vec<_> = calls::suspense(&mut tx, None, 1_000)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|record| (record.line, record.reason, record.field))
+        .collect();
+    records.sort();
+    records
+}
+
+async fn assert_adds_up(db: &TestApp) {
+    let mut tx = db.app.db.read().await.unwrap();
+    let calls = calls::verify(&mut tx, &db.app).await.unwrap();
+    let invoices = invoices::verify(&mut tx).await.unwrap();
+    assert!(calls.faults.is_empty() && invoices.faults.is_empty(), "{calls:?} {invoices:?}");
+}
+
+/// The amounts of a customer's charged calls, oldest first.
+async fn amounts(db: &TestApp, reference: &str) -> Vec<String> {
+    let mut tx = db.app.db.read().await.unwrap();
+    let customer = tollbook::customers::by_reference(&mut tx, reference).await.unwrap().unwrap();
+    let query = calls::HistoryQuery { limit: 100_000, ..Default::default() };
+    let mut calls = calls::history(&mut tx, customer.id, &query).await.unwrap();
+    calls.reverse();
+    calls.iter().filter_map(|call| call.amount).map(|amount| amount.amount.to_string()).collect()
+}
+
+fn control(records: u64, charged: u64, free: u64, duplicate: u64, suspended: u64) -> Control {
+    Control { records, charged, free, duplicate, suspended }
+}
+
+on_both_databases! {
+    async fn importing_twice_charges_once(db: TestApp) {
+        operator(&db).await;
+        let text = Record::file(&[Record::new("r1"), Record::new("r2"), Record::new("r1")]);
+        assert_eq!(import_text(&db, "switch", &text).await, control(3, 2, 0, 1, 0));
+        assert_eq!(import_text(&db, "switch", &text).await, control(3, 0, 0, 3, 0));
+        // Another switch has record ids of its own.
+        assert_eq!(import_text(&db, "other", &text).await, control(3, 2, 0, 1, 0));
+        assert_eq!(amounts(&db, "C-1").await, ["0.04"; 4]);
+        assert_adds_up(&db).await;
+    }
+
+    async fn the_same_key_with_other_content_is_suspended_and_never_charged_twice(db: TestApp) {
+        operator(&db).await;
+        import_text(&db, "switch", &Record::file(&[Record::new("r1")])).await;
+        let longer = Record { seconds: 600, ..Record::new("r1") };
+        assert_eq!(import_text(&db, "switch", &Record::file(&[longer])).await, control(1, 0, 0, 0, 1));
+        assert_eq!(suspended(&db).await, [(2, "conflict".to_owned(), "record_id".to_owned())]);
+        assert_eq!(amounts(&db, "C-1").await, ["0.04"]);
+    }
+
+    async fn two_imports_of_one_file_at_once_charge_once(db: TestApp) {
+        operator(&db).await;
+        let records: Vec<_> = (0..3_000).map(|count| Record::new(&format!("r{count}"))).collect();
+        let text = Record::file(&records);
+        let (one, two) = tokio::join!(import_text(&db, "switch", &text), import_text(&db, "switch", &text));
+        assert_eq!(one.charged + two.charged, 3_000, "{one} / {two}");
+        assert_eq!(one.duplicate + two.duplicate, 3_000, "{one} / {two}");
+        assert_eq!(amounts(&db, "C-1").await.len(), 3_000);
+        assert_adds_up(&db).await;
+    }
+
+    async fn every_record_that_cannot_be_charged_waits_with_line_field_and_reason(db: TestApp) {
+        operator(&db).await;
+        let good = Record::new("r").line();
+        let of = |record: Record| record.line();
+        let lines = [
+            (of(Record { to: "+5511999990000", ..Record::new("a") }), "no_rate", "called_number"),
+            (of(Record { to: "+881612345678", ..Record::new("b") }), "blocked_destination", "called_number"),
+            (of(Record { from: "+493099999999", ..Record::new("c") }), "unknown_number", "calling_number"),
+            (of(Record { to: "*98", ..Record::new("d") }), "not_a_number", "called_number"),
+            (of(Record { start: "2026-12-24T10:00:00Z", ..Record::new("e") }), "in_future", "start_time"),
+            (of(Record { seconds: -5, ..Record::new("f") }), "impossible_times", "end_time"),
+            (of(Record { seconds: 90_000, ..Record::new("g") }), "impossible_duration", "billsec"),
+            (of(Record { start: "2025-06-01T10:00:00Z", ..Record::new("h") }), "no_subscription", "calling_number"),
+            (good.replace("outbound", "sideways"), "invalid_field", "direction"),
+            (good.replacen("r,", ",", 1), "missing_field", "record_id"),
+            ("half,a,line".to_owned(), "malformed_line", "line"),
+            (good.replace("ANSWERED", "\"ANSWERED"), "malformed_line", "line"),
+            (good.replace("+4930", "+49\0"), "malformed_line", "line"),
+        ];
+        let text = lines.iter().fold(format!("\u{feff}{}\r\n", Record::HEADER), |text, (line, ..)| text + line + "\r\n");
+        let mut bytes = text.into_bytes();
+        bytes.extend_from_slice(&good.clone().into_bytes().into_iter().chain(*b"\xff\xfe\n").collect::<Vec<_>>());
+        bytes.extend_from_slice(format!("{}{}\n", good.replace("r,", "long,"), "x".repeat(10_000_000)).as_bytes());
+        bytes.extend_from_slice(&good.as_bytes()[..60]);
+        let import = Import { source: Source::new("switch"), file_name: "bad.csv".into(), input: std::io::Cursor::new(bytes) };
+        let Imported::Done { import, reasons } = calls::import(&db.app, import, &|_, _| ()).await.unwrap() else {
+            panic!("the header is right");
+        };
+        assert_eq!(import.control, control(16, 0, 0, 0, 16));
+        assert_eq!(reasons.values().sum::<u64>(), 16);
+        let expected: Vec<_> = lines
+            .iter()
+            .map(|(_, reason, field)| (*reason, *field))
+            .chain([("malformed_line", "line"); 3])
+            .zip(2..)
+            .map(|((reason, field), line)| (line, reason.to_owned(), field.to_owned()))
+            .collect();
+        assert_eq!(suspended(&db).await, expected);
+    }
+
+    async fn a_record_in_suspense_is_charged_when_its_cause_is_gone(db: TestApp) {
+        operator(&db).await;
+        let text = Record::file(&[Record { to: "+5511999990000", ..Record::new("r1") }, Record::new("r2")]);
+        assert_eq!(import_text(&db, "switch", &text).await, control(2, 1, 0, 0, 1));
+        assert_eq!(import_text(&db, "switch", &text).await, control(2, 0, 0, 1, 1));
+        assert_eq!(suspended(&db).await.len(), 1);
+        let deck = "prefix,destination,rate_per_min,increments\n49,Germany,0.01,60/60\n55,Brazil,0.10,60/60\n";
+        create(&db, "/v1/tariffs", json!({
+            "name": "standard", "deck": deck, "valid_from": "2026-10-01T00:00:00Z",
+            "terms": {"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"}},
+        })).await;
+        assert_eq!(import_text(&db, "switch", &text).await, control(2, 1, 0, 1, 0));
+        assert_eq!(suspended(&db).await, []);
+        assert_eq!(amounts(&db, "C-1").await, ["0.20", "0.04"]);
+        assert_adds_up(&db).await;
+    }
+
+    async fn an_allowance_is_split_inside_a_call_and_counted_over_batches(db: TestApp) {
+        operator(&db).await;
+        // 6,000 seconds are included. 59 calls of 100 s leave 100 s; the call of 130 s pays for 30 s.
+        let mut records: Vec<_> = (0..59)
+            .map(|count| Record { from: "+493023125002", to: "+49301234567", seconds: 100, ..Record::new(&format!("r{count}")) })
+            .collect();
+        for half in records.chunks(30) {
+            let text = Record::file(half);
+            assert_eq!(import_text(&db, "switch", &text).await.charged, half.len() as u64);
+        }
+        records.push(Record { from: "+493023125002", to: "+49301234567", seconds: 130, ..Record::new("last") });
+        let again = import_text(&db, "switch", &Record::file(&records)).await;
+        assert_eq!(again, control(60, 1, 0, 59, 0));
+        let amounts = amounts(&db, "C-2").await;
+        assert_eq!(amounts.iter().filter(|amount| *amount == "0.00").count(), 59);
+        // Per second at 0.03 a minute: 30 s cost 0.015.
+        assert!(amounts.contains(&"0.015".to_owned()), "{amounts:?}");
+        assert_adds_up(&db).await;
+    }
+
+    async fn a_number_that_moves_is_charged_to_whoever_held_it_when_the_call_was_answered(db: TestApp) {
+        operator(&db).await;
+        let line = db.get("/v1/customers").await.body["items"][0]["id"].as_str().unwrap().to_owned();
+        let lines = db.get(&format!("/v1/customers/{line}/lines")).await.body;
+        let path = format!("/v1/customers/{line}/lines/{}/end", lines[0]["id"].as_str().unwrap());
+        let ended = db.post_json(&path, &json!({"valid_to": "2026-10-10T00:00:00Z"})).await;
+        assert_eq!(ended.status, 200, "{ended:?}");
+        let other = db.get("/v1/customers").await.body["items"][2]["id"].as_str().unwrap().to_owned();
+        let number = json!({"number": "+493023125001", "valid_from": "2026-10-10T00:00:00Z"});
+        create(&db, &format!("/v1/customers/{other}/lines"), number).await;
+        let at = |id: &str, start: &'static str| Record { start, ..Record::new(id) };
+        let text = Record::file(&[at("before", "2026-10-09T23:59:55Z"), at("after", "2026-10-10T00:00:00Z")]);
+        assert_eq!(import_text(&db, "switch", &text).await.charged, 2);
+        assert_eq!((amounts(&db, "C-1").await.len(), amounts(&db, "C-3").await.len()), (1, 1));
+    }
+
+    async fn a_call_that_comes_after_its_month_was_invoiced_goes_to_the_open_month(db: TestApp) {
+        operator(&db).await;
+        import_text(&db, "switch", &Record::file(&[Record::new("r1")])).await;
+        let bill = || async {
+            match invoices::bill(&db.app, "2026-10", &|| ()).await.unwrap() {
+                invoices::Run::Billed(billed) => billed.issued,
+                invoices::Run::NotAMonth(error) => panic!("{error}"),
+            }
+        };
+        assert_eq!(bill().await, 2);
+        assert_eq!(import_text(&db, "switch", &Record::file(&[Record::new("late")])).await.charged, 1);
+        assert_eq!(bill().await, 0);
+        let mut tx = db.app.db.read().await.unwrap();
+        let customer = tollbook::customers::by_reference(&mut tx, "C-1").await.unwrap().unwrap();
+        drop(tx);
+        let call = db.get(&format!("/v1/customers/{}/calls/switch/late", customer.id)).await.body;
+        assert_eq!(call["late_for"], "2026-09-30T22:00:00Z", "{call}");
+        assert_eq!(call["period_start"], "2026-10-31T23:00:00Z", "{call}");
+        db.app.clock.set("2026-12-02T00:00:00Z".parse().unwrap());
+        let path = format!("/v1/customers/{}/invoices", customer.id);
+        let invoice = db.post_json(&path, &json!({"month": "2026-11"})).await;
+        assert_eq!(invoice.status, 201, "{invoice:?}");
+        let line = &invoice.body["invoice"]["lines"][0];
+        assert_eq!((&line["kind"], &line["net"]), (&json!("late_usage"), &json!("0.04")), "{line}");
+        assert_adds_up(&db).await;
+    }
+
+    async fn no_call_slips_between_charging_and_issuing(db: TestApp) {
+        operator(&db).await;
+        let importing = async {
+            for part in 0..20 {
+                let records: Vec<_> = (0..50).map(|count| Record::new(&format!("r{part}-{count}"))).collect();
+                assert_eq!(import_text(&db, "switch", &Record::file(&records)).await.charged, 50);
+            }
+        };
+        let billing = async {
+            for _ in 0..20 {
+                invoices::bill(&db.app, "2026-10", &|| ()).await.unwrap();
+            }
+        };
+        tokio::join!(importing, billing);
+        let mut tx = db.app.db.read().await.unwrap();
+        let customer = tollbook::customers::by_reference(&mut tx, "C-1").await.unwrap().unwrap();
+        let query = calls::HistoryQuery { limit: 10_000, ..Default::default() };
+        let calls = calls::history(&mut tx, customer.id, &query).await.unwrap();
+        assert_eq!(calls.len(), 1_000);
+        let on_time = calls.iter().filter(|call| call.late_for.is_none()).count() as u64;
+        let issued = invoices::of_customer(&mut tx, customer.id).await.unwrap();
+        let invoiced = issued.first().map_or(0, |stored| stored.invoice.lines.iter().map(|line| line.calls).sum());
+        // Whatever was charged before the month was closed is on its invoice, the rest is late.
+        assert!(issued.is_empty() || on_time == invoiced, "{on_time} {invoiced}");
+        drop(tx);
+        assert_adds_up(&db).await;
+    }
+
+    async fn calls_are_posted_one_by_one_and_in_batches(db: TestApp) {
+        operator(&db).await;
+        let record = |id: &str| Record::new(id).json();
+        let charged = db.post_json("/v1/calls?source=switch", &record("r1")).await;
+        assert_eq!((charged.status.as_u16(), &charged.body["outcome"]), (201, &json!("charged")), "{charged:?}");
+        assert_eq!(charged.body["amount"], json!({"amount": "0.04", "currency": "EUR"}));
+        let again = db.post_json("/v1/calls?source=switch", &record("r1")).await;
+        assert_eq!((again.status.as_u16(), &again.body["outcome"]), (200, &json!("duplicate")), "{again:?}");
+        let mut unknown = record("r2");
+        unknown["calling_number"] = json!("+493099999999");
+        let waits = db.post_json("/v1/calls?source=switch", &unknown).await;
+        assert_eq!((waits.status.as_u16(), &waits.body["reason"]), (202, &json!("unknown_number")), "{waits:?}");
+        let lines = [record("r3"), unknown, record("r1"), json!([])].map(|line: Value| line.to_string());
+        let request = axum::http::Request::post("/v1/calls:batch?source=switch").body(lines.join("\n").into()).unwrap();
+        let batch = db.send(request).await;
+        assert_eq!(batch.status, 200, "{batch:?}");
+        let control = json!({"records": 4, "charged": 1, "free": 0, "duplicate": 1, "suspended": 2});
+        assert_eq!(batch.body["control"], control);
+        let outcomes: Vec<_> = batch.body["records"].as_array().unwrap().iter().map(|record| &record["outcome"]).collect();
+        assert_eq!(outcomes, ["charged", "suspended", "duplicate", "suspended"]);
+        assert_adds_up(&db).await;
+    }
+
+    async fn a_file_is_uploaded(db: TestApp) {
+        operator(&db).await;
+        let upload = |query: &str, body: String| {
+            axum::http::Request::post(format!("/v1/imports?{query}")).body(body.into()).unwrap()
+        };
+        let text = Record::file(&[Record::new("r1"), Record { to: "*98", ..Record::new("r2") }]);
+        let done = db.send(upload("source=switch&file_name=october.csv", text)).await;
+        assert_eq!(done.status, 201, "{done:?}");
+        assert_eq!(done.body["suspended"], json!({"not_a_number": 1}));
+        assert_eq!(db.get("/v1/imports").await.body[0]["file_name"], "october.csv");
+        assert_eq!(db.get("/v1/suspense").await.body[0]["record_id"], "r2");
+        for (query, body) in [
+            ("source=switch", ""),
+            ("source=switch", "what,is,this\n1,2,3\n"),
+            ("source=switch&format=xml", "x"),
+            ("source=switch&zone=Berlin", "x"),
+            ("source=switch&region=ZZ", "x"),
+            ("file_name=x", "x"),
+        ] {
+            let refused = db.send(upload(query, body.to_owned())).await;
+            assert!(refused.status.is_client_error(), "{query}: {refused:?}");
+            assert_eq!(refused.headers["content-type"], "application/problem+json");
+        }
+    }
+
+    async fn a_call_explains_itself_and_a_quote_agrees(db: TestApp) {
+        operator(&db).await;
+        let stepped = Record { to: "+390612345678", seconds: 400, ..Record::new("r1") };
+        import_text(&db, "switch", &Record::file(&[stepped])).await;
+        let id = db.get("/v1/customers").await.body["items"][0]["id"].as_str().unwrap().to_owned();
+        let call = db.get(&format!("/v1/customers/{id}/calls/switch/r1")).await.body;
+        // 400 s, 60/1: 300 s at 0.10 and 100 s at 0.05, and 0.07 for the connection.
+        assert_eq!(call["why"]["exact"], "0.65333333333…", "{call}");
+        assert_eq!(call["why"]["amount"], json!({"amount": "0.6533", "currency": "EUR"}));
+        let sentence = call["why"]["sentence"].as_str().unwrap();
+        assert_eq!(sentence, "400 s to Italy are billed as 400 s (60/1), 400 s at 0.10, 0.05 from second 300 a \
+            minute, plus 0.07 for the connection: 0.65333333333…, rounded half-up to 4 digits: 0.6533 EUR.");
+        let query = "from=%2B493023125001&to=0039%2006%2012345678&seconds=400&at=2026-10-05T10:00:00Z";
+        let quote = db.get(&format!("/v1/quote?{query}")).await;
+        assert_eq!(quote.body["amount"], call["why"]["amount"], "{quote:?}");
+        for query in [
+            "from=%2B493023125001&to=112",
+            "from=%2B493023125001&to=abc",
+            "from=%2B493023125001&to=%2B5511999990000",
+            "from=%2B493023125099&to=%2B390612345678",
+            "from=x&to=1",
+        ] {
+            let refused = db.get(&format!("/v1/quote?{query}&at=2026-10-05T10:00:00Z")).await;
+            assert!(refused.status.is_client_error(), "{query}: {refused:?}");
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Does the command line do what it says, and say what it did?
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+use serde_json::Value;
+
+struct Shell {
+    folder: tempfile::TempDir,
+}
+
+impl Shell {
+    fn new() -> Self {
+        Self { folder: tempfile::tempdir().expect("a temporary folder") }
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn write(&self, name: &str, content: &str) {
+        std::fs::write(self.path(name), content).expect("the file is written");
+    }
+
+    fn run(&self, arguments: &str) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_tollbook"));
+        command.current_dir(self.folder.path()).args(arguments.split_whitespace());
+        command.output().expect("the program runs")
+    }
+
+    /// Standard output of a command that must succeed.
+    fn ok(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).expect("the answer is text")
+    }
+
+    fn json(&self, arguments: &str) -> Value {
+        serde_json::from_str(&self.ok(&format!("{arguments} --json"))).expect("the answer is JSON")
+    }
+
+    /// What a command that must fail says.
+    fn fails(&self, arguments: &str) -> String {
+        let output = self.run(arguments);
+        assert!(!output.status.success(), "{arguments} succeeded");
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+    }
+}
+
+#[test]
+fn the_demo_shows_the_whole_job_in_a_dozen_lines() {
+    let shell = Shell::new();
+    let output = shell.run("demo --no-serve --dir shown");
+    assert!(output.status.success(), "{output:?}");
+    let lines = [output.stdout, output.stderr].concat().iter().filter(|byte| **byte == b'\n').count();
+    assert!((8..=14).contains(&lines), "{lines} lines");
+    let shown = shell.ok("demo --no-serve --dir shown"); // again replaces its own files
+    assert!(shown.contains("556 records = 388 charged + 112 free + 6 duplicate + 50 suspended"), "{shown}");
+    let pdfs = std::fs::read_dir(shell.path("shown/invoices")).unwrap().count();
+    assert_eq!(pdfs, 13);
+    let database = "--database-url sqlite://shown/tollbook.db";
+    assert_eq!(shell.json(&format!("{database} history C-1001 --limit 3")).as_array().unwrap().len(), 3);
+    let more = shell.ok(&format!("{database} history C-1001 --limit 3"));
+    let cursor = more.lines().last().unwrap().rsplit(' ').next().unwrap();
+    assert_eq!(
+        shell.ok(&format!("{database} history C-1001 --limit 3 --cursor {cursor}")).lines().count(),
+        4
+    );
+    assert!(shell.ok(&format!("{database} suspense --limit 500")).contains("blocked_destination"));
+    assert!(shell.ok(&format!("{database} invoice INV-2026-000001")).contains("to pay"));
+    shell.ok(&format!("{database} invoice INV-2026-000001 --pdf one.pdf"));
+    assert!(std::fs::read(shell.path("one.pdf")).unwrap().starts_with(b"%PDF"));
+    assert!(shell.ok(&format!("{database} check")).ends_with("all adds up\n"));
+    assert_eq!(shell.json(&format!("{database} bill --month 2026-10"))["already"], 13);
+    assert_eq!(shell.json(&format!("{database} tariff list")).as_array().unwrap().len(), 5);
+    let quote = shell.json(&format!("{database} quote --from +493023125001 --to +442079460123 --seconds 61"));
+    assert_eq!(quote["talk_seconds"], 61);
+}
+
+#[test]
+fn a_deck_is_imported_or_refused_with_every_fault() {
+    let shell = Shell::new();
+    shell.write("good.csv", "Code,Destination,Price,Kommentar\n49,Germany,0.01,x\n");
+    let import = "tariff import good.csv --name t --currency EUR --rounding 4/half-up --increments 60/60";
+    assert!(shell.fails(import).contains("Kommentar"));
+    let imported = shell.json(&format!("{import} --ignore Kommentar"));
+    assert_eq!((&imported["version"], &imported["rates"]), (&1.into(), &1.into()));
+    assert!(shell.ok(&format!("{import} --ignore Kommentar")).contains("this very deck already"));
+    shell.write("bad.csv", "prefix,destination,rate\n4.95E+12,Germany,0.01\n44,UK,\"0,02\"\n");
+    let refused = shell.fails("tariff import bad.csv --name u --increments 60/60");
+    assert!(refused.contains("line 2, prefix") && refused.contains("line 3, rate_per_min"), "{refused}");
+    assert!(refused.contains("2 faults, nothing was stored"), "{refused}");
+    assert!(shell.fails("tariff import nowhere.csv --name t").contains("nowhere.csv"));
+    assert!(shell.fails("tariff import good.csv --name t --rounding 7/up").contains("0 to 6"));
+    assert!(shell.fails(&format!("{import} --ignore Kommentar --currency USD")).contains("another name"));
+}
+
+#[test]
+fn records_are_imported_with_their_control_total() {
+    let shell = Shell::new();
+    shell.write("bad.csv", "record_id,call_id,direction,calling_number,called_number,start_time,answer_time,end_time,billsec,disposition\n\
+        r1,r1,outbound,+493012345,+44207,2026-10-05T10:00:00Z,2026-10-05T10:00:00Z,2026-10-05T10:01:00Z,60,ANSWERED\n");
+    let imported = shell.json("import bad.csv --source s");
+    assert_eq!(imported["import"]["control"]["suspended"], 1);
+    assert_eq!(imported["suspended"]["unknown_number"], 1);
+    assert!(shell.ok("suspense --source s").contains("no customer holds the charged number"));
+    assert_eq!(shell.ok("suspense --source other"), "nothing waits in suspense\n");
+    assert!(shell.fails("import nowhere.csv --source s").contains("nowhere.csv"));
+    shell.write("empty.csv", "");
+    assert!(shell.fails("import empty.csv --source s").contains("empty"));
+    assert!(shell.fails("import bad.csv").contains("--source"));
+    assert!(shell.fails("import bad.csv --source s --zone Berlin").contains("Europe/Berlin"));
+    assert!(shell.fails("import bad.csv --source s --format xml").contains("xml"));
+}
+
+#[test]
+fn what_cannot_be_done_says_why() {
+    let shell = Shell::new();
+    assert_eq!(shell.ok("migrate"), "ran 0001_start\n");
+    assert_eq!(shell.ok("migrate"), "the database is up to date\n");
+    assert!(shell.fails("history nobody").contains("nobody"));
+    assert!(shell.fails("invoice INV-1").contains("INV-1"));
+    assert!(shell.fails("bill --month October").contains("2026-10"));
+    assert!(shell.fails("quote --from +493012345678 --to 112").contains("nobody holds"));
+    assert!(shell.fails("check --database-url mysql://x").contains("neither sqlite:// nor postgres://"));
+    assert!(shell.fails("check --database-url postgres://nobody@127.0.0.1:1/x").contains("no connection"));
+    shell.write("settings.toml", "[operator]\nnmae = \"x\"\n");
+    assert!(shell.fails("check --config settings.toml").contains("nmae"));
+    assert!(shell.fails("serve --listen 0.0.0.0:0").contains("--without-authentication"));
+    assert!(shell.ok("settings").contains("[invoices]"));
+    for command in
+        ["", "demo", "serve", "tariff import", "import", "quote", "history", "bill", "invoice", "check"]
+    {
+        assert!(shell.ok(&format!("{command} --help")).contains("Usage: tollbook"), "{command}");
+    }
+}
+
+#[test]
+fn the_description_of_the_api_is_checked_in() {
+    let shell = Shell::new();
+    let checked_in = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/openapi.json");
+    let generated = shell.ok("openapi");
+    let known = std::fs::read_to_string(&checked_in).unwrap_or_default();
+    assert!(known == generated, "docs/openapi.json is not what the code says: run `just openapi`");
+    let document: Value = serde_json::from_str(&generated).unwrap();
+    assert_eq!(document["openapi"], "3.1.0");
+}
