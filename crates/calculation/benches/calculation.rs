@@ -93,6 +93,9 @@ mod rating {
         concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/ratedecks/astpp_outbound_routes_2015.csv");
     /// So many calls that neither the numbers nor the way through the index stay in the nearest cache.
     const CALLS: usize = 1 << 16;
+    /// A sample is one round of all calls, so that the caches are as they are in a long run.
+    const CALLS_A_SAMPLE: u32 = 1 << 16;
+    const SAMPLES: u32 = 40;
     const TERMS: &str = r#"{"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"},
         "increments": "6/6", "holidays": ["2026-12-25", "2026-12-26"], "bands": []}"#;
     const BANDED_TERMS: &str = r#"{"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"},
@@ -162,7 +165,7 @@ mod rating {
     }
 
     /// The target: at most 400 ns a call.
-    #[divan::bench(args = decks())]
+    #[divan::bench(args = decks(), sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
     fn rate_a_call_lookup_included(bencher: Bencher, deck: &Deck) {
         let tariff = deck.tariff(TERMS);
         let caller = Caller { zone: &TimeZone::UTC, allowances: &[], used: &[] };
@@ -170,7 +173,7 @@ mod rating {
     }
 
     /// The part of it that searches the prefix.
-    #[divan::bench(args = decks())]
+    #[divan::bench(args = decks(), sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
     fn look_up_a_rate(bencher: Bencher, deck: &Deck) {
         let tariff = deck.tariff(TERMS);
         let zone = &TimeZone::UTC;
@@ -180,7 +183,7 @@ mod rating {
     }
 
     /// Each instant is put on the customer's wall clock to find its band.
-    #[divan::bench]
+    #[divan::bench(sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
     fn rate_a_call_in_time_bands_of_a_zone(bencher: Bencher) {
         let text = crate::deck::deck(&prefixes(), true);
         let tariff = Deck { name: "", text, columns: Columns::default() }.tariff(BANDED_TERMS);
@@ -202,7 +205,7 @@ mod rating {
         ]
     }
 
-    #[divan::bench]
+    #[divan::bench(sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
     fn take_from_allowances(bencher: Bencher) {
         let tariff = decks()[0].tariff(TERMS);
         let allowances = allowances();
@@ -211,7 +214,7 @@ mod rating {
         });
     }
 
-    #[divan::bench]
+    #[divan::bench(sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
     fn rate_a_call_with_allowances(bencher: Bencher) {
         let tariff = decks()[0].tariff(TERMS);
         let allowances = allowances();

@@ -247,6 +247,17 @@ pub enum Cell<'a> {
     Time(Timestamp),
 }
 
+/// A row that is stored in bulk: it makes its cells when its turn comes, so that they never pile up.
+pub trait Cells<const WIDTH: usize>: Sync {
+    fn cells(&self) -> [Cell<'_>; WIDTH];
+}
+
+impl<const WIDTH: usize> Cells<WIDTH> for [Cell<'_>; WIDTH] {
+    fn cells(&self) -> [Cell<'_>; WIDTH] {
+        *self
+    }
+}
+
 impl From<Option<Timestamp>> for Cell<'_> {
     fn from(at: Option<Timestamp>) -> Self {
         at.map_or(Self::Null, Self::Time)
@@ -512,7 +523,7 @@ impl Tx {
         &mut self,
         table: &str,
         columns: &[&str; WIDTH],
-        rows: &[[Cell<'_>; WIDTH]],
+        rows: &[impl Cells<WIDTH>],
     ) -> Result<()> {
         let names = columns.join(", ");
         match self {
@@ -521,7 +532,7 @@ impl Tx {
                 let sql = format!("insert into {table} ({names}) values ({})", places.join(", "));
                 let mut statement = tx.connection.prepare_cached(&sql)?;
                 for row in rows {
-                    for (position, cell) in row.iter().enumerate() {
+                    for (position, cell) in row.cells().iter().enumerate() {
                         statement.raw_bind_parameter(position + 1, cell)?;
                     }
                     statement.raw_execute()?;
@@ -535,7 +546,7 @@ impl Tx {
                 let mut buffer = BytesMut::with_capacity(COPY_PIECE_BYTES + 4096);
                 buffer.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
                 for row in rows {
-                    copy_row(row, &mut buffer);
+                    copy_row(&row.cells(), &mut buffer);
                     if buffer.len() >= COPY_PIECE_BYTES {
                         sink.send(buffer.split().freeze()).await?;
                     }

@@ -117,11 +117,12 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, now: Timesta
             continue;
         }
         tx.script("savepoint pass").await?;
-        match store::insert_calls(tx, run, &pass.rows()).await {
+        let rows = pass.rows(run);
+        match store::insert_calls(tx, &rows).await {
             Ok(()) => {
                 tx.script("release savepoint pass").await?;
+                store::insert_call_allowances(tx, &rows).await?;
                 run.look_first = !stored.is_empty();
-                store::insert_call_allowances(tx, &run.source, &pass.rows()).await?;
                 store::save_uses(tx, &pass.used).await?;
                 settle_suspense(tx, run, batch, &pass.outcomes, now).await?;
                 return Ok(pass.outcomes);
@@ -153,7 +154,7 @@ async fn hold_months(tx: &mut Tx, run: &mut Charging, batch: &Batch) -> Result<M
     for bill in batch.incoming.iter().filter_map(Incoming::bill) {
         let month = Month { customer: bill.account.id, period: run.month(bill)? };
         // Allowances are counted: whoever takes from them must be alone.
-        let counted = !bill.plan.allowances.is_empty();
+        let counted = !bill.plan().allowances.is_empty();
         if counted { &mut exclusive } else { &mut wanted }.insert(month, Some(bill));
     }
     wanted.retain(|month, _| !exclusive.contains_key(month));
@@ -194,6 +195,8 @@ struct Pass<'b> {
 
 /// A record to be stored, and its charge if it has one.
 pub(super) struct CallRow<'p> {
+    pub source: &'p str,
+    pub import: Option<ImportId>,
     pub hash: &'p Hash,
     pub record: &'p Record,
     pub outcome: &'static str,
@@ -211,7 +214,7 @@ impl<'b> Pass<'b> {
             let mut charged = None;
             let outcome = match &incoming.record {
                 Err(flaw) => Outcome::Suspended(flaw.clone()),
-                Ok(record) => match keys.entry((record.customer, &record.record_id)) {
+                Ok(record) => match keys.entry((record.customer, record.record_id())) {
                     Entry::Occupied(before) => again(*before.get(), incoming.hash),
                     Entry::Vacant(key) => match &record.fate {
                         Fate::Free(free) => {
@@ -222,7 +225,7 @@ impl<'b> Pass<'b> {
                         Fate::Bill(bill) => match pass.rate(run, months, record, bill)? {
                             Ok(found) => {
                                 key.insert(incoming.hash);
-                                let (amount, currency) = (found.charge.amount, bill.plan.currency);
+                                let (amount, currency) = (found.charge.amount, bill.plan().currency);
                                 charged = Some(found);
                                 Outcome::Charged { customer: record.customer, amount, currency }
                             }
@@ -252,34 +255,43 @@ impl<'b> Pass<'b> {
         bill: &'b Bill,
     ) -> Result<std::result::Result<Charged<'b>, Flaw>> {
         let natural = run.month(bill)?.starts_at;
-        let Some(dialled) = &record.dialled else {
-            return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
+        let charge = match bill.charge() {
+            Some(charge) => charge,
+            None => match self.rate_and_count(record, bill, natural)? {
+                Ok(charge) => charge,
+                Err(flaw) => return Ok(Err(flaw)),
+            },
         };
-        let allowances = &bill.plan.allowances;
-        let fresh = || vec![0; allowances.len()];
-        let mut nothing = Vec::new();
-        let used = if allowances.is_empty() {
-            &mut nothing
-        } else {
-            self.used.entry((record.customer, natural, bill.plan.id)).or_insert_with(fresh)
-        };
-        let caller = Caller { zone: &bill.account.zone, allowances, used };
-        let charge = match rating::rate(&bill.version.tariff, caller, dialled, bill.billable) {
-            Ok(charge) => charge,
-            Err(flaw) => return Ok(Err(flaw)),
-        };
-        for taken in &charge.taken {
-            if let Some(count) = used.get_mut(taken.allowance) {
-                *count += u64::from(taken.seconds);
-            }
-        }
         let moved = months.moved.get(&(record.customer, natural)).copied();
         let late_for = moved.map(|_| natural);
         Ok(Ok(Charged { bill, charge, period_start: moved.unwrap_or(natural), late_for }))
     }
 
+    /// Charges a call of a plan with allowances, and counts what it takes from them.
+    fn rate_and_count(
+        &mut self,
+        record: &Record,
+        bill: &'b Bill,
+        month: Timestamp,
+    ) -> Result<std::result::Result<Charge<'b>, Flaw>> {
+        let Some(dialled) = &record.dialled else {
+            return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
+        };
+        let allowances = &bill.plan().allowances;
+        let fresh = || vec![0; allowances.len()];
+        let used = self.used.entry((record.customer, month, bill.plan().id)).or_insert_with(fresh);
+        let caller = Caller { zone: &bill.account.zone, allowances, used };
+        let charge = rating::rate(&bill.version().tariff, caller, dialled, bill.billable);
+        for taken in charge.iter().flat_map(|charge| &charge.taken) {
+            if let Some(count) = used.get_mut(taken.allowance) {
+                *count += u64::from(taken.seconds);
+            }
+        }
+        Ok(charge)
+    }
+
     /// What is to be stored, in the order of the key: neighbours in the index are written together.
-    fn rows(&self) -> Vec<CallRow<'_>> {
+    fn rows<'p>(&'p self, run: &'p Charging) -> Vec<CallRow<'p>> {
         let decided = self.batch.incoming.iter().zip(&self.outcomes).zip(&self.charged);
         let mut rows: Vec<_> = decided
             .filter_map(|((incoming, outcome), charged)| {
@@ -289,10 +301,11 @@ impl<'b> Pass<'b> {
                     Outcome::Free(free) => free.code(),
                     Outcome::Duplicate | Outcome::Suspended(_) => return None,
                 };
-                Some(CallRow { hash: &incoming.hash, record, outcome, charged: charged.as_ref() })
+                let (source, import, hash) = (run.source.as_str(), run.import, &incoming.hash);
+                Some(CallRow { source, import, hash, record, outcome, charged: charged.as_ref() })
             })
             .collect();
-        rows.sort_unstable_by_key(|row| (row.record.customer, row.record.record_id.as_str()));
+        rows.sort_unstable_by_key(|row| (row.record.customer, row.record.record_id()));
         rows
     }
 }
@@ -307,7 +320,7 @@ impl Incoming {
 
     /// The record's id, if it could be read.
     pub fn record_id(&self) -> Option<&str> {
-        self.record.as_ref().ok().map(|record| record.record_id.as_str())
+        self.record.as_ref().ok().map(Record::record_id)
     }
 }
 

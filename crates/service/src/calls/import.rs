@@ -29,7 +29,7 @@ const BATCH_RECORDS: usize = 20_000;
 /// Or fewer, when they are long.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Batches read ahead of the database.
-const BATCHES_AHEAD: usize = 2;
+const BATCHES_AHEAD: usize = 1;
 /// A batch that met another writer is tried again so often.
 const TRIES: usize = 5;
 
