@@ -12,9 +12,12 @@ use crate::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Reason, Servic
 pub enum Verdict {
     /// It is to be charged.
     Billable(Billable),
-    /// It costs nothing, and why.
-    Free(Free),
+    /// It costs nothing, and why; the talk there was is kept for the history.
+    Free(Free, TalkSeconds),
 }
+
+/// Seconds of talk, a started second counted whole.
+pub type TalkSeconds = u32;
 
 /// The part of a call that is charged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +25,7 @@ pub struct Billable {
     /// When it was answered: this instant chooses tariff, rate, time band and month.
     pub answered_at: Timestamp,
     /// Seconds of talk, a started second counted whole.
-    pub talk_seconds: u32,
+    pub talk_seconds: TalkSeconds,
 }
 
 /// Why a call costs nothing.
@@ -70,6 +73,8 @@ impl Default for Limits {
 }
 
 const MILLISECONDS: i64 = 1_000;
+/// No telephone rings longer than a day. A call that is answered in a month began at most so long before it.
+pub const LONGEST_RING_SECONDS: i64 = 86_400;
 
 /// Judges a record: is it sound, and if so, is it to be charged?
 ///
@@ -89,20 +94,18 @@ pub fn judge(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<Verdict, F
     }
     let answered = cdr.answer.filter(|_| cdr.disposition == Disposition::Answered);
     let Some(answered_at) = answered else {
-        return Ok(Verdict::Free(Free::NotAnswered));
+        return Ok(Verdict::Free(Free::NotAnswered, 0));
     };
-    match cdr.direction {
-        Direction::Internal => return Ok(Verdict::Free(Free::Internal)),
+    let started = talk_ms.saturating_add(MILLISECONDS.saturating_sub(1)).checked_div(MILLISECONDS);
+    let talk_seconds = started.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or_default();
+    Ok(match cdr.direction {
+        Direction::Internal => Verdict::Free(Free::Internal, talk_seconds),
         Direction::Inbound if cdr.charged_party != ChargedParty::Called => {
-            return Ok(Verdict::Free(Free::Inbound));
+            Verdict::Free(Free::Inbound, talk_seconds)
         }
-        Direction::Inbound | Direction::Outbound => {}
-    }
-    let talk_seconds = talk_ms.saturating_add(MILLISECONDS.saturating_sub(1)).checked_div(MILLISECONDS);
-    match talk_seconds.and_then(|seconds| u32::try_from(seconds).ok()) {
-        Some(0) | None => Ok(Verdict::Free(Free::ZeroSeconds)),
-        Some(talk_seconds) => Ok(Verdict::Billable(Billable { answered_at, talk_seconds })),
-    }
+        Direction::Inbound | Direction::Outbound if talk_seconds == 0 => Verdict::Free(Free::ZeroSeconds, 0),
+        Direction::Inbound | Direction::Outbound => Verdict::Billable(Billable { answered_at, talk_seconds }),
+    })
 }
 
 fn check_times(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<(), Flaw> {
@@ -117,6 +120,16 @@ fn check_times(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<(), Flaw
         if answer < cdr.start {
             return impossible("answer_time", format!("answered {answer}, before the start {}", cdr.start));
         }
+    }
+    let ring = cdr.answer.unwrap_or(cdr.end).as_second().saturating_sub(cdr.start.as_second());
+    if ring > LONGEST_RING_SECONDS {
+        return impossible("start_time", format!("it rang for {ring} s before it was answered or given up"));
+    }
+    if cdr.start < Timestamp::UNIX_EPOCH {
+        return impossible(
+            "start_time",
+            format!("the call starts {}, before there were such records", cdr.start),
+        );
     }
     let latest = now.saturating_add(i64::from(limits.clock_skew_seconds).seconds());
     if latest.is_ok_and(|latest| cdr.start > latest) {
@@ -221,16 +234,16 @@ mod tests {
 
     #[test]
     fn what_nobody_answered_or_nobody_paid_for_is_free() {
-        let free = |free| Ok(Verdict::Free(free));
-        assert_eq!(verdict(|cdr| cdr.disposition = Disposition::NoAnswer), free(Free::NotAnswered));
+        let free = |free, talk| Ok(Verdict::Free(free, talk));
+        assert_eq!(verdict(|cdr| cdr.disposition = Disposition::NoAnswer), free(Free::NotAnswered, 0));
         let never_answered = verdict(|cdr| {
             cdr.answer = None;
             cdr.billsec_ms = None;
         });
-        assert_eq!(never_answered, free(Free::NotAnswered));
-        assert_eq!(verdict(|cdr| cdr.billsec_ms = Some(0)), free(Free::ZeroSeconds));
-        assert_eq!(verdict(|cdr| cdr.direction = Direction::Inbound), free(Free::Inbound));
-        assert_eq!(verdict(|cdr| cdr.direction = Direction::Internal), free(Free::Internal));
+        assert_eq!(never_answered, free(Free::NotAnswered, 0));
+        assert_eq!(verdict(|cdr| cdr.billsec_ms = Some(0)), free(Free::ZeroSeconds, 0));
+        assert_eq!(verdict(|cdr| cdr.direction = Direction::Inbound), free(Free::Inbound, 60));
+        assert_eq!(verdict(|cdr| cdr.direction = Direction::Internal), free(Free::Internal, 60));
         let toll_free = talk(|cdr| {
             cdr.direction = Direction::Inbound;
             cdr.charged_party = ChargedParty::Called;
@@ -255,6 +268,14 @@ mod tests {
             cdr.billsec_ms = None;
         });
         assert_eq!(too_long, Err((ImpossibleDuration, "billsec")));
+        let endless_ring = verdict(|cdr| cdr.start = "2026-10-04T09:00:00Z".parse().unwrap());
+        assert_eq!(endless_ring, Err((ImpossibleTimes, "start_time")));
+        let before_time = verdict(|cdr| {
+            cdr.start = "1969-12-31T23:59:59Z".parse().unwrap();
+            cdr.answer = None;
+            cdr.end = cdr.start;
+        });
+        assert_eq!(before_time, Err((ImpossibleTimes, "start_time")));
         let future = verdict(|cdr| {
             cdr.start = "2026-11-01T00:05:01Z".parse().unwrap();
             cdr.answer = None;

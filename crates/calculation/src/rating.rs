@@ -102,14 +102,15 @@ pub fn price(
         let seconds = end.min(billed_seconds).saturating_sub(from);
         exact = exact.checked_add(step.price.for_seconds(seconds))?;
     }
+    // A charge is stored with its exact sum in 64 bits.
+    i64::try_from(exact.units()).ok()?;
     let rounded = exact.round(tariff.terms().rounding)?;
     Some((exact, rounded.max(rate.minimum_charge)))
 }
 
 #[cold]
 fn no_rate(dialled: &Dialled) -> Flaw {
-    let message =
-        format!("the tariff has no rate for {dialled} at that time: add one and import the record again");
+    let message = format!("the tariff has no rate for {dialled} at that time: add one");
     Flaw::new(Reason::NoRate, "called_number", message)
 }
 

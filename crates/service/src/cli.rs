@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::{calls, check, demo, http, invoices, tariffs};
+use crate::{calls, check, demo, http, invoices, suspense, tariffs};
 
 /// Phone billing: call records in, charged calls and invoices out.
 ///
@@ -47,7 +47,7 @@ enum Command {
     /// Import call records from a file and charge them
     Import(calls::cli::ImportArgs),
     /// Show records that could not be charged, and why
-    Suspense(calls::cli::SuspenseArgs),
+    Suspense(suspense::cli::SuspenseArgs),
     /// Tell what a call would cost
     Quote(calls::cli::QuoteArgs),
     /// Show a customer's calls, newest first
@@ -141,7 +141,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Serve(args) => serve(app, &args, output).await,
         Command::Tariff(command) => tariffs::cli::run(&app, command, output).await,
         Command::Import(args) => calls::cli::import(&app, args, output).await,
-        Command::Suspense(args) => calls::cli::suspense(&app, args, output).await,
+        Command::Suspense(args) => suspense::cli::suspense(&app, args, output).await,
         Command::Quote(args) => calls::cli::quote(&app, args, output).await,
         Command::History(args) => calls::cli::history(&app, args, output).await,
         Command::Bill(args) => invoices::cli::bill(&app, args, output).await,

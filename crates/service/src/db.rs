@@ -287,8 +287,9 @@ impl Db {
             drop(pool.get().await?);
             return Ok(Self::Postgres(pool));
         }
-        let shown = url.split_once("://").map_or("", |(scheme, _)| scheme);
-        Err(Error::Url(format!("`{shown}://…` is neither sqlite:// nor postgres://")))
+        // A whole address may hold a password: only its scheme is shown.
+        let scheme = url.split_once("://").map_or("it", |(scheme, _)| scheme);
+        Err(Error::Url(format!("{scheme} is neither sqlite://FILE nor postgres://USER@HOST/NAME")))
     }
 
     /// Begins a transaction that writes.

@@ -32,6 +32,9 @@ pub struct Args {
     /// Stop before serving
     #[arg(long)]
     no_serve: bool,
+    /// Where to serve
+    #[arg(long, value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    listen: std::net::SocketAddr,
 }
 
 /// The month the samples are of.
@@ -207,21 +210,19 @@ pub async fn run(args: &Args, output: Output) -> Result<bool> {
     if args.no_serve {
         return Ok(true);
     }
-    let address = app.config.http.listen;
-    listen(app, address, output).await?;
+    listen(app, args.listen, output).await?;
     Ok(true)
 }
 
 fn summary(total: Control, billed: &invoices::Billed, folder: &Path, dir: &str) -> String {
+    let program = std::env::args().next().unwrap_or_else(|| "tollbook".to_owned());
+    let tollbook = format!("{program} --database-url sqlite://{dir}/tollbook.db");
     let shown = folder.display();
     format!(
         "control total: {total}\n\
          {}: {} invoices issued, {} customer prepaid; as PDF in {shown}\n\
-         look around:\n  \
-           tollbook --database-url sqlite://{dir}/tollbook.db history C-1001\n  \
-           tollbook --database-url sqlite://{dir}/tollbook.db suspense\n  \
-           tollbook --database-url sqlite://{dir}/tollbook.db invoice INV-2026-000001\n  \
-           tollbook --database-url sqlite://{dir}/tollbook.db check",
+         look around:\n  {tollbook} history C-1001\n  {tollbook} suspense\n  \
+         {tollbook} invoice INV-2026-000001\n  {tollbook} check",
         billed.month, billed.issued, billed.prepaid
     )
 }

@@ -17,4 +17,5 @@ pub mod http;
 pub mod id;
 pub mod invoices;
 pub mod plans;
+pub mod suspense;
 pub mod tariffs;

@@ -9,7 +9,7 @@ use crate::support::{TestApp, on_both_databases};
 
 async fn suspended(db: &TestApp) -> Vec<(i64, String, String)> {
     let mut tx = db.app.db.read().await.unwrap();
-    let mut records: Vec<_> = calls::suspense(&mut tx, None, 1_000)
+    let mut records: Vec<_> = tollbook::suspense::list(&mut tx, None, 1_000)
         .await
         .unwrap()
         .into_iter()
@@ -294,4 +294,68 @@ on_both_databases! {
             assert!(refused.status.is_client_error(), "{query}: {refused:?}");
         }
     }
+
+    async fn a_record_that_was_charged_is_a_duplicate_whoever_would_pay_for_it_now(db: TestApp) {
+        operator(&db).await;
+        let text = Record::file(&[Record::new("r1"), Record { from: "+493077777777", seconds: 0, ..Record::new("r2") }]);
+        let named = text.replacen("call_id,", "call_id,account_ref,", 1).replace("r1,r1,", "r1,r1,NEW,").replace("r2,r2,", "r2,r2,,");
+        assert_eq!(import_text(&db, "switch", &named).await, control(2, 1, 1, 0, 0));
+        let party = json!({"name": "New", "country": "DE"});
+        let lines = json!([{"number": "+493077777777", "valid_from": "2026-01-01T00:00:00Z"}]);
+        let subscription = json!({"plan": "Per call", "valid_from": "2026-01-01T00:00:00Z"});
+        create(&db, "/v1/customers", json!({"reference": "NEW", "currency": "EUR", "zone": "Europe/Berlin",
+            "party": party, "lines": lines, "subscription": subscription})).await;
+        assert_eq!(import_text(&db, "switch", &named).await, control(2, 0, 0, 2, 0));
+        assert_eq!((amounts(&db, "C-1").await.len(), amounts(&db, "NEW").await.len()), (1, 0));
+    }
+
+    async fn calls_of_a_postpaid_and_a_prepaid_part_of_a_month_are_told_apart(db: TestApp) {
+        operator(&db).await;
+        let path = format!("{}/subscriptions", first_customer(&db).await);
+        create(&db, &path, json!({"plan": "Prepaid", "valid_from": "2026-10-20T00:00:00Z"})).await;
+        let late = Record { start: "2026-10-25T10:00:00Z", seconds: 600, ..Record::new("r2") };
+        assert_eq!(import_text(&db, "switch", &Record::file(&[Record::new("r1"), late])).await.charged, 2);
+        let issue = json!({"month": "2026-10"});
+        let invoice = db.post_json(&format!("{}/invoices", first_customer(&db).await), &issue).await;
+        assert_eq!((invoice.status.as_u16(), &invoice.body["invoice"]["net"]), (201, &json!("0.04")), "{invoice:?}");
+        assert_adds_up(&db).await;
+    }
+
+    async fn a_mended_record_takes_the_broken_one_out_of_suspense(db: TestApp) {
+        operator(&db).await;
+        let broken = Record { to: "*98", ..Record::new("r1") };
+        let conflict = Record { seconds: 9, ..Record::new("r2") };
+        let text = Record::file(&[broken, Record::new("r2"), conflict]);
+        assert_eq!(import_text(&db, "switch", &text).await, control(3, 1, 0, 0, 2));
+        assert_eq!(import_text(&db, "switch", &Record::file(&[Record::new("r1")])).await.charged, 1);
+        assert_eq!(suspended(&db).await, [(4, "conflict".to_owned(), "record_id".to_owned())]);
+    }
+
+    async fn an_endless_ring_is_suspended_and_so_never_missing_from_an_invoice(db: TestApp) {
+        operator(&db).await;
+        let line = Record::new("r1").line().replacen("2026-10-05T10:00:00Z", "2026-10-03T10:00:00Z", 1);
+        let text = format!("{}\n{line}\n", Record::HEADER);
+        assert_eq!(import_text(&db, "switch", &text).await, control(1, 0, 0, 0, 1));
+        assert_eq!(suspended(&db).await, [(2, "impossible_times".to_owned(), "start_time".to_owned())]);
+    }
+
+    async fn a_last_line_that_may_be_cut_is_not_charged_by_guess(db: TestApp) {
+        operator(&db).await;
+        let last_is_a_number = |line: &str| {
+            let mut fields: Vec<&str> = line.split(',').collect();
+            fields.swap(8, 9);
+            fields.join(",")
+        };
+        let (header, line) = (last_is_a_number(Record::HEADER), last_is_a_number(&Record::new("r1").line()));
+        assert_eq!(import_text(&db, "switch", &format!("{header}\n{line}")).await, control(1, 0, 0, 0, 1));
+        assert_eq!(import_text(&db, "switch", &format!("{header}\n{line}\n")).await, control(1, 1, 0, 0, 0));
+        assert_eq!(suspended(&db).await, []);
+        let word = format!("{}\n{}", Record::HEADER, Record::new("r2").line());
+        assert_eq!(import_text(&db, "switch", &word).await, control(1, 1, 0, 0, 0));
+    }
+}
+
+async fn first_customer(db: &TestApp) -> String {
+    let page = db.get("/v1/customers?limit=1").await.body;
+    format!("/v1/customers/{}", page["items"][0]["id"].as_str().unwrap())
 }

@@ -92,7 +92,11 @@ fn a_deck_is_imported_or_refused_with_every_fault() {
     assert!(refused.contains("2 faults, nothing was stored"), "{refused}");
     assert!(shell.fails("tariff import nowhere.csv --name t").contains("nowhere.csv"));
     assert!(shell.fails("tariff import good.csv --name t --rounding 7/up").contains("0 to 6"));
-    assert!(shell.fails(&format!("{import} --ignore Kommentar --currency USD")).contains("another name"));
+    let other = import.replace("EUR", "USD");
+    assert!(shell.fails(&format!("{other} --ignore Kommentar")).contains("another name"));
+    assert!(
+        shell.fails(&format!("{import} --valid-from 1/10/2026 --ignore Kommentar")).contains("2026-10-31")
+    );
 }
 
 #[test]
@@ -122,7 +126,7 @@ fn what_cannot_be_done_says_why() {
     assert!(shell.fails("invoice INV-1").contains("INV-1"));
     assert!(shell.fails("bill --month October").contains("2026-10"));
     assert!(shell.fails("quote --from +493012345678 --to 112").contains("nobody holds"));
-    assert!(shell.fails("check --database-url mysql://x").contains("neither sqlite:// nor postgres://"));
+    assert!(shell.fails("check --database-url mysql://x").contains("neither sqlite://FILE nor postgres://"));
     assert!(shell.fails("check --database-url postgres://nobody@127.0.0.1:1/x").contains("no connection"));
     shell.write("settings.toml", "[operator]\nnmae = \"x\"\n");
     assert!(shell.fails("check --config settings.toml").contains("nmae"));

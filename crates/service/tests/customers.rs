@@ -66,6 +66,8 @@ on_both_databases! {
         let line = |number: &str, from: &str| json!([{"number": number, "valid_from": from}]);
         assert_eq!(post(&|body| body["lines"] = line("030123", "2026-01-01T00:00:00Z")).await.1, "/lines/0/number");
         assert_eq!(post(&|body| body["lines"] = line("+4930123456", "soon")).await.1, "/lines/0/valid_from");
+        let far = (422, "/lines/0/valid_from".into());
+        assert_eq!(post(&|body| body["lines"] = line("+4930123456", "-009998-01-01T00:00:00Z")).await, far);
         assert_eq!(post(&|body| body["lines"] = line("+493023125001", "2026-01-01T00:00:00Z")).await.0, 409);
         let plan = |name: &str| json!({"plan": name, "valid_from": "2026-01-01T00:00:00Z"});
         assert_eq!(post(&|body| body["subscription"] = plan("None")).await, (422, "/subscription/plan".into()));
@@ -172,9 +174,18 @@ on_both_databases! {
         assert_eq!((&created["versions"][0]["version"], &created["versions"][0]["valid_from"]), (&json!(2), &Value::Null));
         assert_eq!(db.post_json("/v1/tariffs", &tariff(good, "EUR")).await.status, 200); // the same again
         let path = format!("/v1/tariffs/{}", created["id"].as_str().unwrap());
+        // The same deck from another instant, or read by another map, is another price list.
+        let dated = |from: &str| {
+            let mut body = tariff(good, "EUR");
+            body["valid_from"] = json!(from);
+            body
+        };
+        assert_eq!(create(&db, "/v1/tariffs", dated("2026-12-01T00:00:00Z")).await["versions"][0]["version"], 3);
+        assert_eq!(db.post_json("/v1/tariffs", &dated("2026-12-01T00:00:00Z")).await.status, 200);
+        assert_eq!(refused(&db, "/v1/tariffs", &dated("-009998-01-01T00:00:00Z")).await, (422, "/valid_from".into()));
         let from = json!({"valid_from": "2026-10-01T00:00:00Z"});
         let published = db.post_json(&format!("{path}/versions/2/publish"), &from).await;
-        assert_eq!(published.body["versions"][0]["valid_from"], "2026-10-01T00:00:00Z", "{published:?}");
+        assert_eq!(published.body["versions"][1]["valid_from"], "2026-10-01T00:00:00Z", "{published:?}");
         assert_eq!(refused(&db, &format!("{path}/versions/2/publish"), &from).await.0, 409);
         assert_eq!(refused(&db, &format!("{path}/versions/9/publish"), &from).await.0, 404);
         assert_eq!(refused(&db, "/v1/tariffs/tar_0000000000011/versions/1/publish", &from).await.0, 404);

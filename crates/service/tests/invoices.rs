@@ -75,6 +75,18 @@ on_both_databases! {
         assert_eq!((status, &issued["invoice"]["lines"][0]["kind"]), (201, &json!("usage")), "{issued}");
     }
 
+    async fn without_the_operators_name_no_invoice_is_issued(db: TestApp) {
+        operator(&db).await;
+        let mut unnamed = db.app.clone();
+        unnamed.config = std::sync::Arc::new(tollbook::config::Config::from_toml("").unwrap());
+        let invoices::Run::Billed(billed) = invoices::bill(&unnamed, "2026-10", &|| ()).await.unwrap() else {
+            panic!("a month");
+        };
+        assert_eq!((billed.issued, billed.refused.len()), (0, 1));
+        assert!(billed.refused[0].reason.contains("[operator]"), "{billed:?}");
+        assert_eq!(bill(&db, "2026-10").await.issued, 1);
+    }
+
     async fn without_a_tax_rate_no_invoice_is_guessed(db: TestApp) {
         operator(&db).await;
         let party = json!({"name": "Sofía", "country": "ES"});

@@ -157,6 +157,9 @@ on_both_databases! {
             };
             let unique: Vec<_> = indexes.iter().filter(|index| index.table == *table && index.unique).collect();
             assert!(unique.iter().any(|index| index.primary), "{table} has no primary key");
+            // The one exception: a record must be found whoever it was charged to. A sharded database will
+            // need a directory of records instead.
+            let unique = unique.into_iter().filter(|_| table != "calls");
             for index in unique {
                 let first = index.columns.first().map(String::as_str);
                 assert!(key.is_none() || first == key, "{table} is placed by {placement}, but has {:?}", index.columns);

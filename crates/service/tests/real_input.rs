@@ -104,7 +104,7 @@ on_both_databases! {
         assert_eq!(control, Control { records: 400, charged: 60, free: 338, duplicate: 0, suspended: 2 });
 
         let mut tx = db.app.db.read().await.unwrap();
-        for record in calls::suspense(&mut tx, Some("pbx"), 10).await.unwrap() {
+        for record in tollbook::suspense::list(&mut tx, Some("pbx"), 10).await.unwrap() {
             assert_eq!((record.reason.as_str(), record.field.as_str()), ("not_a_number", "called_number"));
         }
         let mut charged = BTreeSet::new();

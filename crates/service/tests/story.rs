@@ -41,7 +41,7 @@ async fn bill(db: &TestApp) -> (u64, u64) {
 /// Every suspended record as `file line reason field`.
 async fn suspended(db: &TestApp) -> Vec<String> {
     let mut tx = db.app.db.read().await.unwrap();
-    let records = calls::suspense(&mut tx, None, 1_000).await.unwrap();
+    let records = tollbook::suspense::list(&mut tx, None, 1_000).await.unwrap();
     let mut lines: Vec<_> = records
         .iter()
         .map(|record| format!("{} {} {} {}", record.source, record.line, record.reason, record.field))

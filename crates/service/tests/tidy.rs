@@ -15,11 +15,10 @@ const TRANSACTIONS: [&str; 5] =
 const ENGINES: [&str; 5] = ["Sqlite", "Postgres", "rusqlite", "tokio_postgres", "deadpool_postgres"];
 const MOST_LINES: usize = 450;
 /// Longer ones, of one idea each. They may shrink, never grow.
-const LONG: [(&str, usize); 5] = [
+const LONG: [(&str, usize); 4] = [
     ("calculation/src/phone_number.rs", 530),
-    ("service/src/calls/store.rs", 650),
+    ("service/src/calls/store.rs", 540),
     ("service/src/db.rs", 650),
-    ("calculation/src/tariff/deck.rs", 620),
     ("calculation/src/money.rs", 500),
 ];
 

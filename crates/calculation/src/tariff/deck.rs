@@ -4,16 +4,16 @@
 //! column nobody named is refused, for it might hold a price. A deck with any fault is refused whole,
 //! with every fault listed by line: half a price list charges wrongly.
 
+mod cell;
+
 use std::collections::BTreeMap;
 
+pub use cell::instant;
+use cell::{parse_amount, parse_blocked, parse_prefixes, parse_price, parse_seconds};
 use csv::StringRecord;
-use jiff::Timestamp;
-use jiff::civil::{Date, DateTime};
-use jiff::tz::TimeZone;
 
 use super::{Increments, Prefix, Rate, Step, Tariff, Terms, check, check_terms};
-use crate::money::{Amount, Price};
-use crate::period;
+use crate::money::Price;
 
 /// Which column is which, where the header's names are not understood.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -61,10 +61,6 @@ const COLUMNS: [(&str, &[&str]); 16] = [
     ("status", &[]),
     ("currency", &[]),
 ];
-
-/// No deck spells out longer prefixes; what is longer was damaged on its way.
-const LONGEST_PREFIX: usize = 12;
-const PREFIXES_A_RANGE: u64 = 1_000;
 
 /// Reads a deck under the terms of its tariff, or lists all that is wrong with it.
 ///
@@ -193,8 +189,8 @@ impl Layout {
                 minimum_charge: cells.optional("min_charge", parse_amount).unwrap_or_default(),
                 blocked: cells.optional("status", parse_blocked).unwrap_or_default(),
                 band: cells.optional("time_band", |text| Ok(text.into())),
-                effective_from: cells.optional("effective_from", |text| parse_instant(text, &terms.zone)),
-                effective_to: cells.optional("effective_to", |text| parse_instant(text, &terms.zone)),
+                effective_from: cells.optional("effective_from", |text| instant(text, &terms.zone)),
+                effective_to: cells.optional("effective_to", |text| instant(text, &terms.zone)),
             },
         };
         cells.currency(terms);
@@ -392,228 +388,5 @@ fn our_columns() -> String {
     COLUMNS.map(|(name, _)| name).join(", ")
 }
 
-fn parse_prefixes(text: &str) -> Result<Vec<Prefix>, String> {
-    let plain = text.strip_prefix('+').unwrap_or(text);
-    let scientific = plain.bytes().all(|byte| byte.is_ascii_digit() || b".+-eE".contains(&byte))
-        && plain.contains(['e', 'E', '.']);
-    if scientific {
-        return Err(format!("`{text}` was damaged by a spreadsheet: export the column as text"));
-    }
-    if let Some((from, to)) = plain.split_once('-') {
-        return parse_range(text, from.trim(), to.trim());
-    }
-    let damaged = plain.len() > LONGEST_PREFIX || (plain.len() > 9 && plain.ends_with("000000"));
-    if damaged && plain.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(format!("`{text}` is too long for a prefix: a spreadsheet may have damaged it"));
-    }
-    plain.parse().map(|prefix| vec![prefix])
-}
-
-fn parse_range(text: &str, from: &str, to: &str) -> Result<Vec<Prefix>, String> {
-    let refusal =
-        || format!("`{text}` is no range of prefixes: write both ends in full, such as 49172-49174");
-    let number = |end: &str| {
-        let digits = end.bytes().all(|byte| byte.is_ascii_digit()) && !end.starts_with('0');
-        if digits { end.parse::<u64>().ok() } else { None }
-    };
-    let (Some(first), Some(last)) = (number(from), number(to)) else { return Err(refusal()) };
-    let sound = from.len() == to.len() && from.len() <= LONGEST_PREFIX && first <= last;
-    if !sound || last.saturating_sub(first) >= PREFIXES_A_RANGE {
-        return Err(refusal());
-    }
-    (first..=last).map(|prefix| prefix.to_string().parse()).collect()
-}
-
-fn parse_price(text: &str) -> Result<Price, String> {
-    let price: Price = text.parse().map_err(|error: crate::money::MoneyError| error.to_string())?;
-    if price < Price::default() { Err(format!("`{text}` is below zero")) } else { Ok(price) }
-}
-
-fn parse_amount(text: &str) -> Result<Amount, String> {
-    let amount: Amount = text.parse().map_err(|error: crate::money::MoneyError| error.to_string())?;
-    if amount < Amount::ZERO { Err(format!("`{text}` is below zero")) } else { Ok(amount) }
-}
-
-fn parse_seconds(text: &str) -> Result<u32, String> {
-    let sound = text.parse().ok().filter(|seconds| *seconds <= 86_400);
-    sound.ok_or_else(|| format!("`{text}` is no whole number of seconds up to 86400"))
-}
-
-fn parse_blocked(text: &str) -> Result<bool, String> {
-    match text.to_ascii_lowercase().as_str() {
-        "blocked" | "forbidden" | "closed" => Ok(true),
-        "new" | "change" | "changed" | "current" | "active" | "open" => Ok(false),
-        _ => Err(format!("`{text}` is no status: leave it empty, or write blocked; leave removed rows out")),
-    }
-}
-
-fn parse_instant(text: &str, zone: &str) -> Result<Timestamp, String> {
-    let refusal = || format!("`{text}` is no date: write 2026-10-31, or a time with its offset from UTC");
-    if let Ok(instant) = text.parse::<Timestamp>() {
-        return Ok(instant);
-    }
-    let zone = TimeZone::get(zone).map_err(|_| refusal())?;
-    if let Ok(day) = text.parse::<Date>().map_err(|_| refusal())
-        && text.len() == "2026-10-31".len()
-    {
-        return period::first_instant(day, &zone).map_err(|error| error.to_string());
-    }
-    let local: DateTime = text.parse().map_err(|_| refusal())?;
-    zone.to_timestamp(local).map_err(|_| refusal())
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn terms() -> Terms {
-        serde_json::from_str(
-            r#"{"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"}, "increments": "60/60",
-                "zone": "Europe/Berlin",
-                "bands": [{"name": "peak", "days": ["mon"], "from": "08:00", "to": "18:00"}]}"#,
-        )
-        .unwrap()
-    }
-
-    fn faults(deck: &str) -> Vec<(u64, &'static str, String)> {
-        let faults = read(terms(), deck.as_bytes(), &Columns::default()).unwrap_err();
-        faults.into_iter().map(|fault| (fault.line, fault.field, fault.message)).collect()
-    }
-
-    fn only_fault(row: &str) -> (&'static str, String) {
-        let header = "prefix,destination,rate_per_min,connection_charge,initial_increment,increment,min_charge,\
-                      step_from,step_to,time_band,effective_from,effective_to,status,currency";
-        let commas = 13_usize.saturating_sub(row.matches(',').count());
-        let found = faults(&format!("{header}\n{row}{}\n", ",".repeat(commas)));
-        let [(line, field, message)] = found.as_slice() else { panic!("{found:?}") };
-        assert_eq!(*line, 2);
-        (field, message.clone())
-    }
-
-    fn rates(deck: &str) -> Vec<Rate> {
-        read(terms(), deck.as_bytes(), &Columns::default()).unwrap().rates().to_vec()
-    }
-
-    #[test]
-    fn headers_of_common_decks_are_understood() {
-        for header in [
-            "prefix,destination,rate_per_min",
-            "\u{feff}Code,Destination,Rate",
-            "Destination Prefixes,Description,Price / min",
-            "dialprefix;destination;rateinitial",
-        ] {
-            let row = if header.contains(';') { "44;UK;0.01" } else { "44,UK,0.01" };
-            assert_eq!(rates(&format!("{header}\r\n{row}\r\n")).len(), 1, "{header}");
-        }
-    }
-
-    #[test]
-    fn a_cell_may_list_prefixes_and_ranges() {
-        let found = rates("prefix,destination,rate_per_min\n\"49152, 49172-49174; +521\",Mobile,0.10\n");
-        let prefixes: Vec<_> = found.iter().map(|rate| rate.prefix.as_str()).collect();
-        assert_eq!(prefixes, ["49152", "49172", "49173", "49174", "521"]);
-    }
-
-    #[test]
-    fn first_and_next_prices_become_steps() {
-        let deck = "prefix,description,price 1,price n,interval 1,interval n\n44,UK,0.10,0.05,60,1\n";
-        let steps = &rates(deck)[0].steps;
-        assert_eq!(steps.len(), 2);
-        assert_eq!((steps[1].from_seconds, steps[1].price), (60, "0.05".parse().unwrap()));
-    }
-
-    #[test]
-    fn every_fault_of_a_deck_is_listed_with_its_line() {
-        let deck = "prefix,destination,rate_per_min\n4.95E+12,Germany,0.01\n44,UK,\"0,01\"\n44,UK,0.01\n44,UK,0.02\n";
-        let found = faults(deck);
-        let places: Vec<_> = found.iter().map(|(line, field, _)| (*line, *field)).collect();
-        assert_eq!(places, [(2, "prefix"), (3, "rate_per_min"), (5, "prefix")]);
-        assert!(found[2].2.contains("first on line 4"), "{}", found[2].2);
-    }
-
-    #[test]
-    fn damaged_cells_are_refused_with_a_remedy() {
-        for (row, field, part) in [
-            ("4950000000000,X,0.01", "prefix", "spreadsheet"),
-            ("373000000000,X,0.01", "prefix", "spreadsheet"),
-            ("0044,X,0.01", "prefix", "no prefix"),
-            ("336 07,X,0.01", "prefix", "no prefix"),
-            (",X,0.01", "prefix", "no prefix"),
-            ("93-70,X,0.01", "prefix", "range"),
-            ("44-4,X,0.01", "prefix", "range"),
-            ("44,,0.01", "destination", "empty"),
-            ("44,X,", "rate_per_min", "empty"),
-            ("44,X,-0.01", "rate_per_min", "below zero"),
-            ("44,X,1e3", "rate_per_min", "decimal"),
-            ("44,X,0.01,0.1,60", "increment", "next one"),
-            ("44,X,0.01,0.1,60,0", "increment", "1 to 86400"),
-            ("44,X,0.01,0.1,,1.5", "increment", "whole number"),
-            ("44,X,0.01,0,60,60,-1", "min_charge", "below zero"),
-            ("44,X,0.01,0,60,60,0,60", "step_from", "gap"),
-            ("44,X,0.01,0,60,60,0,0,60", "step_to", "gap"),
-            ("44,X,0.01,0,60,60,0,0,,peak", "prefix", "time bands only"),
-            ("44,X,0.01,0,60,60,0,0,,,31/10/2026", "effective_from", "no date"),
-            ("44,X,0.01,0,60,60,0,0,,,2026-10-02,2026-10-01", "prefix", "not after"),
-            ("44,X,0.01,0,60,60,0,0,,,,,deleted", "status", "no status"),
-            ("44,X,0.01,0,60,60,0,0,,,,,,USD", "currency", "EUR"),
-        ] {
-            let (found, message) = only_fault(row);
-            assert_eq!(found, field, "{row}: {message}");
-            assert!(message.contains(part), "{row}: {message}");
-        }
-    }
-
-    #[test]
-    fn a_time_band_must_be_one_of_the_terms() {
-        let found = faults("prefix,destination,rate,time band\n44,UK,0.01,\n44,UK,0.02,night\n");
-        assert_eq!((found.len(), found[0].0), (1, 3));
-        assert!(found[0].2.contains("not defined"), "{}", found[0].2);
-    }
-
-    #[test]
-    fn steps_must_join_without_gap_or_contradiction() {
-        let header = "prefix,destination,rate_per_min,step_from,step_to\n";
-        assert_eq!(rates(&format!("{header}44,UK,0.10,0,60\n44,UK,0.05,60,\n"))[0].steps.len(), 2);
-        assert_eq!(faults(&format!("{header}44,UK,0.10,0,60\n44,UK,0.05,90,\n"))[0].1, "step_from");
-        assert_eq!(faults(&format!("{header}44,UK,0.10,0,\n44,France,0.05,60,\n"))[0].1, "prefix");
-        let two_prices =
-            "prefix,destination,price 1,price n,step_from,increments\n44,UK,1,1,0,6/6\n44,UK,1,1,60,6/6\n";
-        assert_eq!(faults(two_prices)[0].1, "step_from");
-    }
-
-    #[test]
-    fn a_header_that_is_not_understood_is_refused() {
-        let of = |deck: &str, columns: &Columns| {
-            read(terms(), deck.as_bytes(), columns)
-                .unwrap_err()
-                .into_iter()
-                .map(|fault| fault.message)
-                .collect::<Vec<_>>()
-        };
-        let none = Columns::default();
-        assert!(of("44,UK,0.01\n", &none).iter().any(|message| message.contains("not understood")));
-        assert!(of("", &none).iter().any(|message| message.contains("no column is prefix")));
-        assert!(of("code,prefix,name,rate\n", &none).iter().any(|message| message.contains("two columns")));
-        assert!(of("prefix,destination,rate\n", &none).iter().any(|message| message.contains("no rates")));
-        let wrong = Columns { named: vec![("price".into(), "nope".into())], ignored: vec![] };
-        let found = of("prefix,destination,rate\n44,UK,1\n", &wrong);
-        assert!(
-            found[0].contains("none of our columns") && found[1].contains("not in the header"),
-            "{found:?}"
-        );
-        assert!(of("prefix,destination,rate\n44,UK\n", &none)[0].contains("2 columns"));
-        let latin1 = read(terms(), b"prefix,destination,rate\n44,K\xf6ln,1\n", &none).unwrap_err();
-        assert_eq!((latin1[0].line, latin1[0].field), (2, "line"));
-    }
-
-    #[test]
-    fn a_column_map_names_and_ignores_columns() {
-        let columns = Columns {
-            named: vec![("rate_per_min".into(), "EK".into()), ("destination".into(), "Ziel".into())],
-            ignored: vec!["rate".into()],
-        };
-        let deck = "prefix,Ziel,EK,rate\n44,UK,0.01,9\n";
-        let tariff = read(terms(), deck.as_bytes(), &columns).unwrap();
-        assert_eq!(tariff.rates()[0].steps[0].price, "0.01".parse().unwrap());
-    }
-}
+mod tests;

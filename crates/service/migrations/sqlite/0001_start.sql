@@ -140,6 +140,8 @@ create table allowance_uses (
   primary key (customer_id, period_start, plan_id, allowance)
 ) strict;
 
+-- The key holds over all customers: a record that is sent again after its number went to another customer
+-- must find the call that was charged.
 -- placement: customer
 create table calls (
   customer_id integer not null,
@@ -170,7 +172,7 @@ create table calls (
   exact integer,
   amount integer,
   currency text,
-  primary key (customer_id, source, record_id)
+  primary key (source, record_id)
 ) strict;
 create index calls_history on calls (customer_id, started_at);
 create index calls_late on calls (customer_id, period_start) where late_for is not null;

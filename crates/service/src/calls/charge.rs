@@ -4,8 +4,7 @@
 //! can slip between (`ARCHITECTURE.md`, "Charging meets issuing"). Records are stored straight away, and
 //! only when the database finds one that is there already is the batch sifted and stored again.
 
-use std::collections::hash_map::Entry;
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap};
 
 use calculation::call::Free;
 use calculation::cdr::{Flaw, Reason};
@@ -20,6 +19,7 @@ use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId};
+use crate::suspense::{self, Flawed, Waiting};
 
 /// One record of a batch, read and resolved, or what was wrong with it.
 #[derive(Debug)]
@@ -30,6 +30,8 @@ pub struct Incoming {
     /// Where it stands in the batch's text.
     pub content: std::ops::Range<usize>,
     pub record: std::result::Result<Record, Flaw>,
+    /// The id of a record that could be read and yet is flawed.
+    pub(crate) flawed_id: Option<String>,
 }
 
 /// Records that are charged together.
@@ -64,8 +66,8 @@ pub(super) struct Charged<'b> {
 pub struct Charging {
     pub source: String,
     pub import: Option<ImportId>,
-    /// Hashes of this source's records in suspense: one that can be charged now is resolved.
-    suspended: HashSet<Hash>,
+    /// This source's records in suspense: one that can be charged now is resolved.
+    waiting: Waiting,
     /// Months already computed, by zone.
     months: HashMap<usize, Vec<Period>>,
     /// The batch before held records that were there already: look for them first.
@@ -76,14 +78,14 @@ pub struct Charging {
 pub(super) type UseKey = (CustomerId, Timestamp, PlanId);
 /// Seconds used of each allowance of a plan.
 pub(super) type Uses = BTreeMap<UseKey, Vec<u64>>;
-/// The content of each record, by customer and record id.
-pub(super) type Stored = HashMap<(CustomerId, String), Hash>;
+/// The content of each record, by its id.
+pub(super) type Stored = HashMap<String, Hash>;
 
 impl Charging {
     /// Begins a run over one source.
     pub async fn begin(tx: &mut Tx, source: &str, import: Option<ImportId>) -> Result<Self> {
-        let suspended = store::suspended_hashes(tx, source).await?;
-        Ok(Self { source: source.to_owned(), import, suspended, months: HashMap::new(), look_first: false })
+        let waiting = suspense::waiting(tx, source).await?;
+        Ok(Self { source: source.to_owned(), import, waiting, months: HashMap::new(), look_first: false })
     }
 
     /// The month that a call belongs to.
@@ -208,31 +210,28 @@ impl<'b> Pass<'b> {
         let length = batch.incoming.len();
         let (outcomes, charged) = (Vec::with_capacity(length), Vec::with_capacity(length));
         let mut pass = Self { batch, outcomes, charged, used: months.used.clone() };
-        let mut keys: HashMap<(CustomerId, &str), Hash> = HashMap::with_capacity(length);
-        keys.extend(stored.iter().map(|((customer, record), hash)| ((*customer, record.as_str()), *hash)));
+        let mut keys: HashMap<&str, Hash> = HashMap::with_capacity(length);
+        keys.extend(stored.iter().map(|(id, hash)| (id.as_str(), *hash)));
         for incoming in &batch.incoming {
             let mut charged = None;
-            let outcome = match &incoming.record {
-                Err(flaw) => Outcome::Suspended(flaw.clone()),
-                Ok(record) => match keys.entry((record.customer, record.record_id())) {
-                    Entry::Occupied(before) => again(*before.get(), incoming.hash),
-                    Entry::Vacant(key) => match &record.fate {
-                        Fate::Free(free) => {
-                            key.insert(incoming.hash);
-                            Outcome::Free(*free)
-                        }
-                        Fate::Suspend(flaw) => Outcome::Suspended(flaw.clone()),
-                        Fate::Bill(bill) => match pass.rate(run, months, record, bill)? {
-                            Ok(found) => {
-                                key.insert(incoming.hash);
-                                let (amount, currency) = (found.charge.amount, bill.plan().currency);
-                                charged = Some(found);
-                                Outcome::Charged { customer: record.customer, amount, currency }
-                            }
-                            Err(flaw) => Outcome::Suspended(flaw),
-                        },
-                    },
-                },
+            let before = incoming.record_id().and_then(|id| keys.get(id));
+            let outcome = match (before, &incoming.record) {
+                (Some(before), _) => again(*before, incoming.hash),
+                (None, Err(flaw)) => Outcome::Suspended(flaw.clone()),
+                (None, Ok(record)) => {
+                    let decided = match &record.fate {
+                        Fate::Free(free) => Ok(Outcome::Free(*free)),
+                        Fate::Bill(bill) => pass.rate(run, months, record, bill)?.map(|found| {
+                            let (amount, currency) = (found.charge.amount, bill.plan().currency);
+                            charged = Some(found);
+                            Outcome::Charged { customer: record.customer, amount, currency }
+                        }),
+                    };
+                    if decided.is_ok() {
+                        keys.insert(record.record_id(), incoming.hash);
+                    }
+                    decided.unwrap_or_else(Outcome::Suspended)
+                }
             };
             pass.outcomes.push(outcome);
             pass.charged.push(charged);
@@ -240,11 +239,11 @@ impl<'b> Pass<'b> {
         Ok(pass)
     }
 
-    /// Whether a sound record of a known customer would be suspended.
+    /// Whether a record would be suspended whose id may be that of a call.
     fn is_doubtful(&self) -> bool {
         let decided = self.batch.incoming.iter().zip(&self.outcomes);
-        let mut sound = decided.filter(|(incoming, _)| incoming.record.is_ok());
-        sound.any(|(_, outcome)| matches!(outcome, Outcome::Suspended(_)))
+        let mut known = decided.filter(|(incoming, _)| incoming.record_id().is_some());
+        known.any(|(_, outcome)| matches!(outcome, Outcome::Suspended(_)))
     }
 
     fn rate(
@@ -305,7 +304,7 @@ impl<'b> Pass<'b> {
                 Some(CallRow { source, import, hash, record, outcome, charged: charged.as_ref() })
             })
             .collect();
-        rows.sort_unstable_by_key(|row| (row.record.customer, row.record.record_id()));
+        rows.sort_unstable_by_key(|row| row.record.record_id());
         rows
     }
 }
@@ -314,13 +313,13 @@ impl Incoming {
     fn bill(&self) -> Option<&Bill> {
         match &self.record.as_ref().ok()?.fate {
             Fate::Bill(bill) => Some(bill),
-            Fate::Free(_) | Fate::Suspend(_) => None,
+            Fate::Free(_) => None,
         }
     }
 
     /// The record's id, if it could be read.
-    pub fn record_id(&self) -> Option<&str> {
-        self.record.as_ref().ok().map(Record::record_id)
+    pub(crate) fn record_id(&self) -> Option<&str> {
+        self.record.as_ref().map_or(self.flawed_id.as_deref(), |record| Some(record.record_id()))
     }
 }
 
@@ -329,7 +328,7 @@ fn again(before: Hash, now: Hash) -> Outcome {
     if before == now {
         return Outcome::Duplicate;
     }
-    let message = "a record with this id and other content was charged before: if this one is right, send it \
+    let message = "a record with this id and other content is there already: if this one is right, send it \
                    under an id of its own; what was charged stays as it is";
     Outcome::Suspended(Flaw::new(Reason::Conflict, "record_id", message))
 }
@@ -343,14 +342,24 @@ async fn settle_suspense(
     now: Timestamp,
 ) -> Result<()> {
     let mut suspended = Vec::new();
-    let mut resolved = Vec::new();
+    let (mut same, mut mended) = (Vec::new(), Vec::new());
     for (incoming, outcome) in batch.incoming.iter().zip(outcomes) {
         match outcome {
-            Outcome::Suspended(flaw) => suspended.push((incoming, flaw)),
-            _ if run.suspended.contains(&incoming.hash) => resolved.push(incoming.hash),
-            _ => {}
+            Outcome::Suspended(flaw) => suspended.push(Flawed {
+                line: incoming.line,
+                hash: incoming.hash,
+                record_id: incoming.record_id(),
+                content: batch.text.get(incoming.content.clone()).unwrap_or_default(),
+                flaw,
+            }),
+            _ if run.waiting.hashes.contains(&incoming.hash) => same.push(incoming.hash),
+            // Charged with other content: the record was mended.
+            Outcome::Charged { .. } | Outcome::Free(_) => {
+                mended.extend(incoming.record_id().filter(|id| run.waiting.ids.contains(*id)));
+            }
+            Outcome::Duplicate => {}
         }
     }
-    store::suspend(tx, run, batch, &suspended, now).await?;
-    store::resolve_suspense(tx, &run.source, &resolved, now).await
+    suspense::put(tx, &run.source, run.import, &suspended, now).await?;
+    suspense::resolve(tx, &run.source, &same, &mended, now).await
 }

@@ -18,10 +18,12 @@ use utoipa_axum::routes;
 
 use super::{
     Answer, Call, Control, Cursor, HistoryQuery, Import, ImportRow, Imported, Outcome, Quote, Quoted, Source,
-    Suspended, Why,
+    Why,
 };
 use crate::app::App;
-use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_name};
+use crate::http::{
+    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_instant, check_name,
+};
 use crate::id::CustomerId;
 
 /// So many records are charged in one request.
@@ -34,7 +36,6 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(upload, imports))
         .routes(routes!(history))
         .routes(routes!(read))
-        .routes(routes!(suspense))
         .routes(routes!(quote))
 }
 
@@ -245,6 +246,9 @@ async fn history(
 ) -> Result<Json<Page<Call>>, Problem> {
     let limit = page.limit()?;
     let before = page.after::<Cursor>()?;
+    for at in [between.from, between.to].into_iter().flatten() {
+        check_instant("from, to", at)?;
+    }
     let mut tx = app.db.read().await?;
     if crate::customers::by_id(&mut tx, customer).await?.is_none() {
         return Err(Problem::not_found(format!("there is no customer {customer}")));
@@ -281,28 +285,6 @@ async fn read(
     Ok(Json(Explained { call: stored.call, why }))
 }
 
-/// Which records in suspense are asked for.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-struct SuspenseQuery {
-    /// Only those of this source.
-    source: Option<String>,
-}
-
-/// List records in suspense, newest first
-#[utoipa::path(get, path = "/v1/suspense", tag = "calls", params(SuspenseQuery),
-    responses((status = 200, description = "Up to 500", body = Vec<Suspended>), (status = "4XX", body = Problem)))]
-async fn suspense(
-    State(app): State<App>,
-    Params(query): Params<SuspenseQuery>,
-) -> Result<Json<Vec<Suspended>>, Problem> {
-    if let Some(source) = &query.source {
-        check_name("/source", source, 100)?;
-    }
-    let mut tx = app.db.read().await?;
-    Ok(Json(super::suspense(&mut tx, query.source.as_deref(), 500).await?))
-}
-
 /// Which call is to be quoted.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -326,6 +308,7 @@ struct QuoteQuery {
     responses((status = 200, body = Quote), (status = "4XX", body = Problem)))]
 async fn quote(State(app): State<App>, Params(query): Params<QuoteQuery>) -> Result<Json<Quote>, Problem> {
     let at = query.at.unwrap_or_else(|| app.clock.now());
+    check_instant("at", at)?;
     let mut tx = app.db.read().await?;
     let seconds = query.seconds.unwrap_or(60);
     match super::quote(&mut tx, &app, query.from, &query.to, seconds, at).await? {

@@ -5,6 +5,7 @@
 //! batches, and importing the file again goes on where it stopped, for what is there is a duplicate.
 
 use std::io::{BufReader, Read};
+use std::ops::Range;
 
 use calculation::call::Limits;
 use calculation::cdr::{self, Cdr, Feed, FirstLine, Flaw, Format, Reader, Reason};
@@ -250,11 +251,27 @@ fn read_batches(
 fn push(batch: &mut Batch, opened: &Opened, judge: &Judge, line: u64, content: &[u8], end: LineEnd) {
     let start = batch.text.len();
     batch.text.extend_from_slice(content);
-    let record = check_end(opened.format, content, end)
-        .and_then(|()| opened.reader.read(content))
-        .and_then(|cdr| resolve(&cdr, judge.bench()));
-    let content_range = start..batch.text.len();
-    batch.incoming.push(Incoming { line, hash: hash::of(content), content: content_range, record });
+    let range = start..batch.text.len();
+    let cdr = check_end(opened.format, content, end).and_then(|()| opened.reader.read(content));
+    batch.incoming.push(judged(line, content, range, cdr, judge.bench()));
+}
+
+fn judged(
+    line: u64,
+    text: &[u8],
+    content: Range<usize>,
+    cdr: std::result::Result<Cdr<'_>, Flaw>,
+    bench: Bench<'_>,
+) -> Incoming {
+    let hash = hash::of(text);
+    let (record, flawed_id) = match cdr {
+        Err(flaw) => (Err(flaw), None),
+        Ok(cdr) => match resolve(&cdr, bench) {
+            Ok(record) => (Ok(record), None),
+            Err(flaw) => (Err(flaw), Some(cdr.record_id.into_owned()).filter(|id| !id.contains('\0'))),
+        },
+    };
+    Incoming { line, hash, content, record, flawed_id }
 }
 
 /// Refuses lines that were cut, and a last line of which the end may be missing unseen: `125` may have
@@ -295,9 +312,8 @@ pub async fn charge_records(
     for ((line, content), cdr) in (1..).zip(records).zip(read) {
         let start = batch.text.len();
         batch.text.extend_from_slice(content);
-        let record = cdr.and_then(|cdr| resolve(&cdr, bench));
         let range = start..batch.text.len();
-        batch.incoming.push(Incoming { line, hash: hash::of(content), content: range, record });
+        batch.incoming.push(judged(line, content, range, cdr, bench));
     }
     let mut run = Charging::begin(tx, source, None).await?;
     let outcomes = charge::charge(tx, &mut run, &batch, now).await?;

@@ -30,7 +30,7 @@ pub use verify::{Verified, verify};
 
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::{CustomerId, ImportId};
+use crate::id::CustomerId;
 
 /// The control total of an import: what came in must equal what became of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -172,33 +172,6 @@ pub async fn by_key(
     record: &str,
 ) -> Result<Option<StoredCall>> {
     store::by_key(tx, customer, source, record).await
-}
-
-/// A record in suspense: kept as it came, with what is wrong with it.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Suspended {
-    pub source: String,
-    /// The line of the file, from 1.
-    pub line: i64,
-    #[schema(value_type = Option<String>, example = "imp_01h2x3y4z5a6b")]
-    pub import_id: Option<ImportId>,
-    pub record_id: Option<String>,
-    /// The kind of trouble.
-    #[schema(example = "no_rate")]
-    pub reason: String,
-    #[schema(example = "called_number")]
-    pub field: String,
-    /// What is wrong and what to do about it.
-    pub message: String,
-    /// The record as it came; long ones are cut, bytes that are no text replaced.
-    pub content: String,
-    #[schema(value_type = String, format = DateTime)]
-    pub seen_at: Timestamp,
-}
-
-/// The records that wait in suspense, newest first.
-pub async fn suspense(tx: &mut Tx, source: Option<&str>, limit: usize) -> Result<Vec<Suspended>> {
-    store::suspense(tx, source, limit).await
 }
 
 /// All imports, newest first.

@@ -29,6 +29,7 @@ pub struct Record {
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Timestamp,
+    pub(crate) talk_seconds: u32,
     pub fate: Fate,
 }
 
@@ -44,8 +45,6 @@ struct Texts {
 pub enum Fate {
     Free(Free),
     Bill(Bill),
-    /// It cannot be charged, unless it was before.
-    Suspend(Flaw),
 }
 
 /// All that rating a call needs.
@@ -96,15 +95,16 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
     };
     let called = dialled(&cdr.called_number, region);
     let fate = match verdict {
-        Verdict::Free(free) => Fate::Free(free),
+        Verdict::Free(free, _) => Fate::Free(free),
         Verdict::Billable(_) if matches!(called, Ok(Dialled::Emergency(_))) => Fate::Free(Free::Emergency),
         Verdict::Billable(billable) => {
             let account = account.ok_or_else(|| unknown_customer(cdr))?;
-            let billed = match called {
-                Ok(dialled) => bill(billable, account, &dialled),
-                Err(reason) => Err(Flaw::new(Reason::NotANumber, "called_number", reason.to_string())),
-            };
-            billed.map_or_else(Fate::Suspend, Fate::Bill)
+            match called {
+                Ok(dialled) => Fate::Bill(bill(billable, account, &dialled)?),
+                Err(reason) => {
+                    return Err(Flaw::new(Reason::NotANumber, "called_number", reason.to_string()));
+                }
+            }
         }
     };
     Ok(Record {
@@ -115,6 +115,10 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
         started_at: cdr.start,
         answered_at: cdr.answer,
         ended_at: cdr.end,
+        talk_seconds: match verdict {
+            Verdict::Free(_, talk_seconds) => talk_seconds,
+            Verdict::Billable(billable) => billable.talk_seconds,
+        },
         fate,
     })
 }

@@ -2,7 +2,8 @@
 
 use std::collections::{BTreeMap, HashSet};
 
-use calculation::cdr::{Disposition, Flaw};
+use calculation::call::LONGEST_RING_SECONDS;
+use calculation::cdr::Disposition;
 use calculation::invoice::Usage;
 use calculation::money::{Currency, Exact, Money};
 use calculation::period::Period;
@@ -10,8 +11,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::charge::{Batch, CallRow, Charging, Incoming, Stored, Uses};
-use super::{Call, Control, HistoryQuery, Suspended, amount};
+use super::charge::{Batch, CallRow, Incoming, Stored, Uses};
+use super::{Call, Control, HistoryQuery, amount};
 use crate::db::{self, Cell, Cells, Hold, Param, Row, Ts, Tx};
 use crate::error::Result;
 use crate::hash::Hash;
@@ -111,18 +112,14 @@ pub(super) async fn save_uses(tx: &mut Tx, uses: &Uses) -> Result<()> {
 
 /// Which records of a batch are there already, and with what content.
 pub(super) async fn stored(tx: &mut Tx, source: &str, batch: &Batch) -> Result<Stored> {
-    let records = batch.incoming.iter().filter_map(|incoming| incoming.record.as_ref().ok());
-    let rows = records
-        .map(|record| [Cell::Int(record.customer.0), Cell::Text(source), Cell::Text(record.record_id())]);
-    let select = "select distinct c.customer_id, c.record_id, c.content_hash from given g
-                  join calls c on c.customer_id = g.customer_id and c.source = g.source
-                              and c.record_id = g.record_id";
-    let definition = "customer_id bigint, source text, record_id text";
+    let ids = batch.incoming.iter().filter_map(Incoming::record_id);
+    let rows: Vec<_> = ids.map(|id| [Cell::Text(source), Cell::Text(id)]).collect();
+    let select = "select distinct c.record_id, c.content_hash from given g
+                  join calls c on c.source = g.source and c.record_id = g.record_id";
     let mut stored = Stored::new();
-    let rows: Vec<_> = rows.collect();
-    for row in tx.over_rows(definition, &["customer_id", "source", "record_id"], &rows, &[select]).await? {
-        let key = (CustomerId(row.get("customer_id")?), row.get("record_id")?);
-        stored.insert(key, hash(&row.get::<Vec<u8>>("content_hash")?));
+    for row in tx.over_rows("source text, record_id text", &["source", "record_id"], &rows, &[select]).await?
+    {
+        stored.insert(row.get("record_id")?, hash(&row.get::<Vec<u8>>("content_hash")?));
     }
     Ok(stored)
 }
@@ -177,7 +174,6 @@ fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 28] {
     let charge = charged.map(|charged| &charged.charge);
     let int = |number: i64| Cell::Int(number);
     let version = charged.map(|charged| charged.bill.version());
-    let talk = charged.map_or(0, |charged| charged.bill.billable.talk_seconds.into());
     [
         Cell::Int(record.customer.0),
         Cell::Text(source),
@@ -192,7 +188,7 @@ fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 28] {
         Cell::Time(record.started_at),
         record.answered_at.into(),
         Cell::Time(record.ended_at),
-        Cell::Int(talk),
+        Cell::Int(record.talk_seconds.into()),
         Cell::Text(outcome),
         charged.map(|charged| charged.period_start).into(),
         charged.and_then(|charged| charged.late_for).into(),
@@ -241,113 +237,6 @@ pub(super) async fn insert_call_allowances(tx: &mut Tx, rows: &[CallRow<'_>]) ->
     }
     let columns = ["customer_id", "source", "record_id", "allowance", "seconds"];
     Ok(tx.insert_rows("call_allowances", &columns, &taken).await?)
-}
-
-/// Of a record in suspense so much is kept; it is cut only when it is longer.
-const LONGEST_CONTENT: usize = 8 * 1024;
-
-pub(super) async fn suspend(
-    tx: &mut Tx,
-    run: &Charging,
-    batch: &Batch,
-    suspended: &[(&Incoming, &Flaw)],
-    now: Timestamp,
-) -> Result<()> {
-    if suspended.is_empty() {
-        return Ok(());
-    }
-    let contents: Vec<String> = suspended.iter().map(|(incoming, _)| shown(batch, incoming)).collect();
-    let rows = suspended.iter().zip(&contents).map(|((incoming, flaw), content)| {
-        [
-            Cell::Text(&run.source),
-            Cell::Bytes(&incoming.hash),
-            Cell::Int(i64::try_from(incoming.line).unwrap_or(i64::MAX)),
-            run.import.map(|import| import.0).into(),
-            incoming.record_id().into(),
-            Cell::Text(flaw.reason.code()),
-            Cell::Text(flaw.field),
-            Cell::Text(&flaw.message),
-            Cell::Text(content),
-            Cell::Time(now),
-        ]
-    });
-    let columns = [
-        "source",
-        "content_hash",
-        "line",
-        "import_id",
-        "record_id",
-        "reason",
-        "field",
-        "message",
-        "content",
-        "seen_at",
-    ];
-    let definition = "source text, content_hash bytea, line bigint, import_id bigint, record_id text,
-                      reason text, field text, message text, content text, seen_at timestamptz";
-    let upsert = "insert into suspense (source, content_hash, line, import_id, record_id, reason, field,
-                                        message, content, seen_at)
-                  select source, content_hash, line, import_id, record_id, reason, field, message, content,
-                         seen_at
-                  from given where true
-                  on conflict (source, content_hash, line) do update set
-                    import_id = excluded.import_id, record_id = excluded.record_id, reason = excluded.reason,
-                    field = excluded.field, message = excluded.message, seen_at = excluded.seen_at,
-                    resolved_at = null";
-    tx.over_rows(definition, &columns, &rows.collect::<Vec<_>>(), &[upsert]).await?;
-    Ok(())
-}
-
-/// A record as a person can read it: no database keeps a NUL in text.
-fn shown(batch: &Batch, incoming: &Incoming) -> String {
-    let content = batch.text.get(incoming.content.clone()).unwrap_or_default();
-    let cut = content.len() > LONGEST_CONTENT;
-    let start = content.get(..LONGEST_CONTENT).unwrap_or(content);
-    let mut text = String::from_utf8_lossy(start).replace('\0', "␀");
-    if cut {
-        text.push('…');
-    }
-    text
-}
-
-pub(super) async fn resolve_suspense(
-    tx: &mut Tx,
-    source: &str,
-    hashes: &[Hash],
-    now: Timestamp,
-) -> Result<()> {
-    for hash in hashes {
-        let sql = "update suspense set resolved_at = $3 where source = $1 and content_hash = $2";
-        tx.execute(sql, &[&source, &hash.to_vec(), &Ts(now)]).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn suspended_hashes(tx: &mut Tx, source: &str) -> Result<HashSet<Hash>> {
-    let sql = "select distinct content_hash from suspense where source = $1 and resolved_at is null";
-    let rows = tx.rows(sql, &[&source]).await?;
-    Ok(rows.iter().map(|row| Ok(hash(&row.get::<Vec<u8>>("content_hash")?))).collect::<db::Result<_>>()?)
-}
-
-pub(super) async fn suspense(tx: &mut Tx, source: Option<&str>, limit: usize) -> Result<Vec<Suspended>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let sql = "select source, line, import_id, record_id, reason, field, message, content, seen_at
-               from suspense where resolved_at is null and source = coalesce(cast($1 as text), source)
-               order by seen_at desc, source, line limit $2";
-    let suspended = |row: &Row| {
-        Ok(Suspended {
-            source: row.get("source")?,
-            line: row.get("line")?,
-            import_id: row.get::<Option<i64>>("import_id")?.map(ImportId),
-            record_id: row.get("record_id")?,
-            reason: row.get("reason")?,
-            field: row.get("field")?,
-            message: row.get("message")?,
-            content: row.get("content")?,
-            seen_at: row.time("seen_at")?,
-        })
-    };
-    Ok(tx.rows(sql, &[&source, &limit]).await?.iter().map(suspended).collect::<db::Result<_>>()?)
 }
 
 /// One run of an import, as stored.
@@ -470,7 +359,7 @@ impl std::str::FromStr for Cursor {
         let micros = parts.next().and_then(|micros| micros.parse().ok()).ok_or(())?;
         let started_at = Timestamp::from_microsecond(micros).map_err(|_| ())?;
         let (Some(source), Some(record_id)) = (parts.next(), parts.next()) else { return Err(()) };
-        if text.contains('\0') {
+        if text.contains('\0') || !(earliest()..latest()).contains(&started_at) {
             return Err(());
         }
         Ok(Self { started_at, source: source.to_owned(), record_id: record_id.to_owned() })
@@ -489,7 +378,7 @@ pub(super) async fn history(
     customer: CustomerId,
     query: &HistoryQuery,
 ) -> Result<Vec<StoredCall>> {
-    let from = Ts(query.from.unwrap_or(Timestamp::MIN.max(earliest())));
+    let from = Ts(query.from.unwrap_or_else(earliest));
     let to = Ts(query.to.unwrap_or_else(latest));
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
     let rows = match &query.before {
@@ -574,10 +463,10 @@ pub(super) async fn taken(tx: &mut Tx, customer: CustomerId, call: &Call) -> Res
     Ok(rows.iter().map(|row| Ok((row.get("allowance")?, row.get("seconds")?))).collect::<db::Result<_>>()?)
 }
 
-/// A call that is answered in a month may have begun to ring before it, by no more than this.
-const LONGEST_RING_SECONDS: i64 = 86_400;
+/// Calls on a prepaid plan are paid already.
+const POSTPAID: &str = "plan_id in (select plan_id from plans where payment = 'postpaid')";
 
-/// The charges of a customer's month, added up by destination, late ones apart.
+/// The charges of a customer's month that are to be invoiced, added up by destination, late ones apart.
 pub async fn usage(tx: &mut Tx, customer: CustomerId, period: &Period) -> Result<Vec<Usage>> {
     let ring_from = period.starts_at.as_second() - LONGEST_RING_SECONDS;
     let ring_from = Ts(Timestamp::from_second(ring_from).unwrap_or(period.starts_at));
@@ -585,13 +474,13 @@ pub async fn usage(tx: &mut Tx, customer: CustomerId, period: &Period) -> Result
                 cast(sum(included_seconds) as bigint) as included, cast(sum(amount) as bigint) as amount";
     let on_time = format!(
         "select {sums} from calls where customer_id = $1 and started_at >= $2 and started_at < $3
-           and period_start = $4 and late_for is null group by destination order by destination"
+           and period_start = $4 and late_for is null and {POSTPAID} group by destination order by destination"
     );
     let (start, end) = (Ts(period.starts_at), Ts(period.ends_at));
     let rows = tx.rows(&on_time, &[&customer.0, &ring_from, &end, &start]).await?;
     let late = format!(
         "select {sums} from calls where customer_id = $1 and period_start = $2 and late_for is not null
-         group by destination order by destination"
+           and {POSTPAID} group by destination order by destination"
     );
     let late_rows = tx.rows(&late, &[&customer.0, &start]).await?;
     let usage = |row: &Row, late: bool| {

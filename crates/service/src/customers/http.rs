@@ -17,7 +17,8 @@ use super::{
 };
 use crate::app::App;
 use crate::http::{
-    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_name, check_text, json,
+    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_instant, check_name,
+    check_text, json,
 };
 use crate::id::{CustomerId, LineId};
 
@@ -44,6 +45,12 @@ async fn create(
     let new: NewCustomer = json(&body)?;
     check_name("/reference", &new.reference, 100)?;
     check_party(&new.party)?;
+    for (position, line) in new.lines.iter().enumerate() {
+        check_line(&format!("/lines/{position}"), line)?;
+    }
+    if let Some(subscription) = &new.subscription {
+        check_instant("/subscription/valid_from", subscription.valid_from)?;
+    }
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
@@ -55,6 +62,11 @@ async fn create(
         Created::Line(position, refusal) => Err(refused_line(&format!("/lines/{position}"), &refusal)),
         Created::Subscription(refusal) => Err(refused_subscription("/subscription", &refusal)),
     }
+}
+
+fn check_line(pointer: &str, line: &NewLine) -> Result<(), Problem> {
+    check_instant(&format!("{pointer}/valid_from"), line.valid_from)?;
+    line.valid_to.map_or(Ok(()), |end| check_instant(&format!("{pointer}/valid_to"), end))
 }
 
 fn check_party(party: &Party) -> Result<(), Problem> {
@@ -143,6 +155,7 @@ async fn assign_line(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let new: NewLine = json(&body)?;
+    check_line("", &new)?;
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
@@ -184,6 +197,7 @@ async fn end_line(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let end: End = json(&body)?;
+    check_instant("/valid_to", end.valid_to)?;
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
@@ -210,6 +224,7 @@ async fn subscribe(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let new: NewSubscription = json(&body)?;
+    check_instant("/valid_from", new.valid_from)?;
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),

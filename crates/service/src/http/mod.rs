@@ -16,7 +16,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 pub use page::{Key, Page, PageQuery, Params};
 pub use problem::{FieldError, Problem};
-pub use write::{Begun, Write, check_name, check_text, json};
+pub use write::{Begun, Write, check_instant, check_name, check_text, json};
 
 use crate::app::App;
 
@@ -56,6 +56,7 @@ pub fn router(app: App) -> Router {
     router
         .with_state(app)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }))
         .fallback(|| async { Problem::not_found("there is nothing at this path: see /docs") })
         .layer(DefaultBodyLimit::max(body_limit))
         .layer(CatchPanicLayer::new())
@@ -73,6 +74,7 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::plans::http::routes())
         .merge(crate::tariffs::http::routes())
         .merge(crate::calls::http::routes())
+        .merge(crate::suspense::http::routes())
         .merge(crate::invoices::http::routes())
         .split_for_parts()
 }

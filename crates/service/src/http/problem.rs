@@ -91,6 +91,13 @@ impl Problem {
 impl From<Error> for Problem {
     /// A fault is logged here, once, and shows the client nothing of the inside.
     fn from(error: Error) -> Self {
+        if let Error::Database(fault) = &error
+            && fault.is_transient()
+        {
+            tracing::info!(%error, "a request met another writer");
+            let detail = "another request was at the same rows: send this one again";
+            return Self::of_status(StatusCode::SERVICE_UNAVAILABLE, detail);
+        }
         tracing::error!(%error, "request failed");
         Self::of_status(
             StatusCode::INTERNAL_SERVER_ERROR,

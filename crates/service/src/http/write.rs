@@ -6,8 +6,11 @@
 use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
 
 use super::problem::Problem;
 use crate::app::App;
@@ -94,9 +97,13 @@ fn json_text(status: StatusCode, body: String) -> Response {
 pub fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
-        let path = error.path().iter();
-        let pointer = path.fold(String::new(), |pointer, segment| pointer + &format!("/{segment}"));
-        let detail = error.inner().to_string();
+        let pointer = error.path().iter().fold(String::new(), |pointer, segment| match segment {
+            Segment::Seq { index } => pointer + &format!("/{index}"),
+            named => pointer + &format!("/{named}"),
+        });
+        let text = error.inner().to_string();
+        // The pointer says where; the line and column of a one-line body say nothing.
+        let detail = text.rsplit_once(" at line ").map_or(text.clone(), |(detail, _)| detail.to_owned());
         match error.inner().classify() {
             serde_json::error::Category::Data => Problem::invalid(pointer, detail),
             _ => Problem::malformed(format!("the body is no JSON: {detail}")),
@@ -123,4 +130,12 @@ pub fn check_name(pointer: &str, text: &str, longest: usize) -> Result<(), Probl
         return Err(Problem::invalid(pointer, "is empty"));
     }
     check_text(pointer, text, longest)
+}
+
+/// Refuses an instant that no call, line or tariff can have; databases differ in how far they reach.
+pub fn check_instant(pointer: &str, at: Timestamp) -> Result<(), Problem> {
+    if (1970..3000).contains(&TimeZone::UTC.to_datetime(at).year()) {
+        return Ok(());
+    }
+    Err(Problem::invalid(pointer, "lies outside the years 1970 to 2999"))
 }

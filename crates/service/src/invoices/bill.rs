@@ -16,6 +16,8 @@ use crate::id::CustomerId;
 /// So many customers are billed at once; SQLite lets them write in turn.
 const WORKERS: usize = 8;
 const PAGE: usize = 1_000;
+pub(super) const NO_OPERATOR: &str =
+    "the settings do not say who sells: name the [operator] and give the file by --config";
 
 /// What a billing run came to.
 #[derive(Debug, Default, Serialize)]
@@ -119,6 +121,7 @@ fn count(billed: &mut Billed, customer: Customer, issued: Issued) {
         Issued::Prepaid => return billed.prepaid += 1,
         Issued::UnknownCustomer => "the customer is gone".to_owned(),
         Issued::NotAMonth(reason) => reason,
+        Issued::NoOperator => NO_OPERATOR.to_owned(),
         Issued::NotOver(end) => format!("the month ends at {end} in {}", customer.zone),
         Issued::NoTaxRate { country, day } => {
             format!("no tax rate is known for {country} on {day}: set one")

@@ -101,7 +101,11 @@ fn words(stored: &StoredInvoice) -> String {
         format!("{} to {} ({})", invoice.period.first_day, invoice.period.last_day, invoice.period.zone),
     ];
     for line in &invoice.lines {
-        let calls = if line.calls == 0 { String::new() } else { format!("{} calls", line.calls) };
+        let calls = match line.calls {
+            0 => String::new(),
+            1 => "1 call".to_owned(),
+            calls => format!("{calls} calls"),
+        };
         lines.push(format!("  {:<44} {calls:>12} {:>12}", line.description, amount(line.net)));
     }
     for tax in &invoice.taxes {

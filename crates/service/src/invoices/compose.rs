@@ -38,17 +38,15 @@ pub async fn compose(
     now: Timestamp,
 ) -> Result<Composed> {
     let plan = plan_at_end(tx, customer, period).await?;
-    if plan.as_ref().is_some_and(|plan| plan.payment == Payment::Prepaid) {
-        return Ok(Composed::Prepaid);
-    }
+    let prepaid = plan.as_ref().is_some_and(|plan| plan.payment == Payment::Prepaid);
     let usage = calls::usage(tx, customer.id, period).await?;
     let fees: Vec<(String, Amount)> = plan
-        .filter(|plan| plan.monthly_fee > Amount::ZERO)
+        .filter(|plan| plan.payment == Payment::Postpaid && plan.monthly_fee > Amount::ZERO)
         .map(|plan| (format!("{}, monthly fee", plan.name), plan.monthly_fee))
         .into_iter()
         .collect();
     if usage.is_empty() && fees.is_empty() {
-        return Ok(Composed::Nothing);
+        return Ok(if prepaid { Composed::Prepaid } else { Composed::Nothing });
     }
     let (country, day) = (&customer.party.country, period.last_day());
     let Some(tax_rate) = tax::rate_on(tx, country, day).await? else {

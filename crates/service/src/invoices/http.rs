@@ -73,6 +73,7 @@ async fn issue(
         Issued::Nothing => {
             Err(Problem::conflict("no fee and no calls in that month: there is nothing to invoice"))
         }
+        Issued::NoOperator => Err(Problem::conflict(super::bill::NO_OPERATOR)),
         Issued::Prepaid => {
             Err(Problem::conflict("the customer is on a prepaid plan and gets no monthly invoice"))
         }

@@ -24,6 +24,8 @@ pub enum Issued {
     NotOver(Timestamp),
     Nothing,
     Prepaid,
+    /// The settings do not say who sells.
+    NoOperator,
     NoTaxRate {
         country: String,
         day: jiff::civil::Date,
@@ -56,13 +58,14 @@ pub async fn issue(
         return Ok(Issued::Already(Box::new(known.ok_or_else(lost)?)));
     }
     let invoice = match compose(tx, config, &customer, &period, now).await? {
-        Composed::Invoice(invoice) => *invoice,
+        Composed::Invoice(invoice) if !config.operator.name.trim().is_empty() => *invoice,
         refusal => {
             store::open_period(tx, customer.id, &period).await?;
             return Ok(match refusal {
+                Composed::Invoice(_) => Issued::NoOperator,
+                Composed::Nothing => Issued::Nothing,
                 Composed::Prepaid => Issued::Prepaid,
                 Composed::NoTaxRate { country, day } => Issued::NoTaxRate { country, day },
-                Composed::Nothing | Composed::Invoice(_) => Issued::Nothing,
             });
         }
     };

@@ -6,12 +6,13 @@ use calculation::invoice::Invoice;
 use calculation::money::{Amount, Money};
 use calculation::period::Period;
 use calculation::tax::TaxRate;
-use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{StoredInvoice, TaxRateEntry};
 use crate::db::{self, Cell, Param, Row, Ts, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId};
 
 const INVOICES: &str = "select customer_id, invoice_id, issued_at, gross, number, content from invoices";
@@ -87,7 +88,14 @@ pub(super) async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec
 
 /// The invoices of a month in every zone, by number.
 pub(super) async fn of_month(tx: &mut Tx, month: &str) -> Result<Vec<StoredInvoice>> {
-    let rows = tx.rows(&format!("{INVOICES} order by number"), &[]).await?;
+    let utc = Period::of_month(month, &TimeZone::UTC).map_err(|error| Error::Other(error.to_string()))?;
+    // Elsewhere the month begins up to 14 hours earlier or 12 later.
+    let day = SignedDuration::from_hours(24);
+    let around =
+        |edge: std::result::Result<Timestamp, jiff::Error>| edge.map(Ts).unwrap_or(Ts(utc.starts_at));
+    let (from, to) = (around(utc.starts_at.checked_sub(day)), around(utc.starts_at.checked_add(day)));
+    let sql = format!("{INVOICES} where period_start > $1 and period_start < $2 order by number");
+    let rows = tx.rows(&sql, &[&from, &to]).await?;
     let all = rows.iter().map(invoice).collect::<db::Result<Vec<_>>>()?;
     let of_month =
         |stored: &StoredInvoice| stored.invoice.period.first_day.strftime("%Y-%m").to_string() == month;

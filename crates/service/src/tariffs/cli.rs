@@ -3,10 +3,9 @@
 use std::path::PathBuf;
 
 use calculation::money::{Currency, Rounding, RoundingMode};
-use calculation::tariff::deck::Columns;
+use calculation::tariff::deck::{self, Columns};
 use calculation::tariff::{Increments, Terms};
 use clap::{Args, Subcommand};
-use jiff::Timestamp;
 use serde_json::json;
 
 use super::{Imported, NewTariff, import};
@@ -34,10 +33,10 @@ pub struct ImportArgs {
     #[arg(long, value_name = "FILE")]
     terms: Option<PathBuf>,
     /// The currency, when there is no terms file
-    #[arg(long, default_value = "EUR")]
+    #[arg(long, default_value = "EUR", conflicts_with = "terms")]
     currency: Currency,
     /// How charges are rounded, when there is no terms file: digits/mode
-    #[arg(long, default_value = "4/half-up", value_parser = rounding)]
+    #[arg(long, default_value = "4/half-up", value_parser = rounding, conflicts_with = "terms")]
     rounding: Rounding,
     /// Initial and next seconds for rates that name none
     #[arg(long, value_name = "60/1")]
@@ -48,9 +47,9 @@ pub struct ImportArgs {
     /// Leaves a column out (may be repeated)
     #[arg(long = "ignore", value_name = "COLUMN")]
     ignored: Vec<String>,
-    /// In force from this instant; at once when absent
-    #[arg(long, value_name = "2026-10-01T00:00:00Z")]
-    valid_from: Option<Timestamp>,
+    /// In force from this instant, or from a day in the terms' zone; at once when absent
+    #[arg(long, value_name = "2026-10-01")]
+    valid_from: Option<String>,
 }
 
 fn rounding(text: &str) -> std::result::Result<Rounding, String> {
@@ -85,13 +84,17 @@ async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool
     terms.increments = args.increments.or(terms.increments);
     let columns = Columns { named: args.columns, ignored: args.ignored };
     let now = app.clock.now();
-    let valid_from = args.valid_from.unwrap_or(now);
-    let new =
-        NewTariff { name: &args.name, terms, deck: &deck, columns: &columns, valid_from: Some(valid_from) };
+    let given = args.valid_from.as_deref().map(|text| deck::instant(text, &terms.zone));
+    let given = given.transpose().map_err(|error| Error::Other(format!("--valid-from: {error}")))?;
+    let new = NewTariff { name: &args.name, terms, deck: &deck, columns: &columns, valid_from: given };
     let mut tx = app.db.begin().await?;
     let imported = import(&mut tx, new, TariffId(app.clock.id()), now).await?;
     match imported {
         Imported::New { id, version, rates } => {
+            let valid_from = given.unwrap_or(now);
+            if given.is_none() {
+                super::publish(&mut tx, id, version, now).await?;
+            }
             tx.commit().await?;
             let value =
                 json!({"tariff_id": id, "version": version, "rates": rates, "valid_from": valid_from});

@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::{Imported, NewTariff, Published, Tariff, TermsSchema};
 use crate::app::App;
-use crate::http::{Begun, FieldError, IdempotencyKey, Key, Problem, Write, check_name, json};
+use crate::http::{Begun, FieldError, IdempotencyKey, Key, Problem, Write, check_instant, check_name, json};
 use crate::id::TariffId;
 
 /// No more faults than this are listed in one answer.
@@ -72,6 +72,7 @@ async fn import(
 ) -> Result<Response, Problem> {
     let new: TariffImport = json(&body)?;
     check_name("/name", &new.name, 200)?;
+    new.valid_from.map_or(Ok(()), |from| check_instant("/valid_from", from))?;
     let columns = Columns { named: new.columns.into_iter().collect(), ignored: new.ignored_columns };
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
         Begun::New(write) => write,
@@ -134,6 +135,7 @@ async fn publish(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let publication: Publication = json(&body)?;
+    check_instant("/valid_from", publication.valid_from)?;
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),

@@ -4,7 +4,7 @@ use calculation::tariff::Terms;
 use calculation::tariff::deck::{self, Columns, Fault};
 use jiff::Timestamp;
 
-use super::store;
+use super::store::{self, LastVersion};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::hash;
@@ -37,7 +37,9 @@ pub enum Imported {
 /// Reads a deck and stores it as the next version of the tariff of that name.
 pub async fn import(tx: &mut Tx, new: NewTariff<'_>, fresh_id: TariffId, now: Timestamp) -> Result<Imported> {
     let terms_text = serde_json::to_string(&new.terms).unwrap_or_default();
-    let content_hash = hash::of(&[new.deck, terms_text.as_bytes()].concat());
+    // The same deck read by another column map is another price list.
+    let read_by = format!("{terms_text} {:?}", new.columns);
+    let content_hash = hash::of(&[new.deck, read_by.as_bytes()].concat());
     let currency = new.terms.currency;
     let tariff = match deck::read(new.terms, new.deck, new.columns) {
         Ok(tariff) => tariff,
@@ -52,10 +54,12 @@ pub async fn import(tx: &mut Tx, new: NewTariff<'_>, fresh_id: TariffId, now: Ti
         store::insert_tariff(tx, id, new.name, currency, now).await?;
     }
     let last = store::last_version(tx, id).await?;
-    if let Some((version, _)) = last.as_ref().filter(|(_, hash)| *hash == content_hash) {
+    let same_time = |last: &&LastVersion| new.valid_from.is_none() || new.valid_from == last.valid_from;
+    let same = last.as_ref().filter(|last| last.content_hash == content_hash).filter(same_time);
+    if let Some(LastVersion { version, .. }) = same {
         return Ok(Imported::Same { id, version: *version });
     }
-    let version = last.map_or(0, |(version, _)| version) + 1;
+    let version = last.map_or(0, |last| last.version) + 1;
     store::insert_version(tx, id, version, &tariff, &content_hash, now).await?;
     if let Some(valid_from) = new.valid_from {
         store::publish(tx, id, version, valid_from).await?;

@@ -24,10 +24,18 @@ pub(super) async fn insert_tariff(
     Ok(())
 }
 
-pub(super) async fn last_version(tx: &mut Tx, id: TariffId) -> Result<Option<(i64, Vec<u8>)>> {
-    let sql = "select version, content_hash from tariff_versions where tariff_id = $1 order by version desc limit 1";
+/// The newest version of a tariff.
+pub(super) struct LastVersion {
+    pub(super) version: i64,
+    pub(super) content_hash: Vec<u8>,
+    pub(super) valid_from: Option<Timestamp>,
+}
+
+pub(super) async fn last_version(tx: &mut Tx, id: TariffId) -> Result<Option<LastVersion>> {
+    let sql = "select version, content_hash, valid_from from tariff_versions where tariff_id = $1 order by version desc limit 1";
     let Some(row) = tx.row(sql, &[&id.0]).await? else { return Ok(None) };
-    Ok(Some((row.get("version")?, row.get("content_hash")?)))
+    let (version, content_hash) = (row.get("version")?, row.get("content_hash")?);
+    Ok(Some(LastVersion { version, content_hash, valid_from: row.optional_time("valid_from")? }))
 }
 
 pub(super) async fn insert_version(

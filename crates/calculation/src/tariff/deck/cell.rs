@@ -1,0 +1,100 @@
+//! What does one cell of a deck mean?
+
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+
+use crate::money::{Amount, Price};
+use crate::period;
+use crate::tariff::Prefix;
+
+/// No deck spells out longer prefixes; what is longer was damaged on its way.
+const LONGEST_PREFIX: usize = 12;
+const PREFIXES_A_RANGE: u64 = 1_000;
+
+pub(super) fn parse_prefixes(text: &str) -> Result<Vec<Prefix>, String> {
+    let plain = text.strip_prefix('+').unwrap_or(text);
+    let scientific = plain.bytes().all(|byte| byte.is_ascii_digit() || b".+-eE".contains(&byte))
+        && plain.contains(['e', 'E', '.']);
+    if scientific {
+        return Err(format!("`{text}` was damaged by a spreadsheet: export the column as text"));
+    }
+    if let Some((from, to)) = plain.split_once('-') {
+        return parse_range(text, from.trim(), to.trim());
+    }
+    let damaged = plain.len() > LONGEST_PREFIX || (plain.len() > 9 && plain.ends_with("000000"));
+    if damaged && plain.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(format!("`{text}` is too long for a prefix: a spreadsheet may have damaged it"));
+    }
+    plain.parse().map(|prefix| vec![prefix])
+}
+
+fn parse_range(text: &str, from: &str, to: &str) -> Result<Vec<Prefix>, String> {
+    let refusal =
+        || format!("`{text}` is no range of prefixes: write both ends in full, such as 49172-49174");
+    let number = |end: &str| {
+        let digits = end.bytes().all(|byte| byte.is_ascii_digit()) && !end.starts_with('0');
+        if digits { end.parse::<u64>().ok() } else { None }
+    };
+    let (Some(first), Some(last)) = (number(from), number(to)) else { return Err(refusal()) };
+    let sound = from.len() == to.len() && from.len() <= LONGEST_PREFIX && first <= last;
+    if !sound || last.saturating_sub(first) >= PREFIXES_A_RANGE {
+        return Err(refusal());
+    }
+    (first..=last).map(|prefix| prefix.to_string().parse()).collect()
+}
+
+pub(super) fn parse_price(text: &str) -> Result<Price, String> {
+    let price: Price = text.parse().map_err(|error: crate::money::MoneyError| error.to_string())?;
+    if price < Price::default() { Err(format!("`{text}` is below zero")) } else { Ok(price) }
+}
+
+pub(super) fn parse_amount(text: &str) -> Result<Amount, String> {
+    let amount: Amount = text.parse().map_err(|error: crate::money::MoneyError| error.to_string())?;
+    if amount < Amount::ZERO { Err(format!("`{text}` is below zero")) } else { Ok(amount) }
+}
+
+pub(super) fn parse_seconds(text: &str) -> Result<u32, String> {
+    let sound = text.parse().ok().filter(|seconds| *seconds <= 86_400);
+    sound.ok_or_else(|| format!("`{text}` is no whole number of seconds up to 86400"))
+}
+
+pub(super) fn parse_blocked(text: &str) -> Result<bool, String> {
+    match text.to_ascii_lowercase().as_str() {
+        "blocked" | "forbidden" | "closed" => Ok(true),
+        "new" | "change" | "changed" | "current" | "active" | "open" => Ok(false),
+        _ => Err(format!("`{text}` is no status: leave it empty, or write blocked; leave removed rows out")),
+    }
+}
+
+/// Reads an instant, or a day or local time in a zone.
+///
+/// ```
+/// use calculation::tariff::deck::instant;
+/// assert_eq!(instant("2026-10-01", "Europe/Berlin")?.to_string(), "2026-09-30T22:00:00Z");
+/// assert!(instant("1/10/2026", "Europe/Berlin").is_err());
+/// # Ok::<(), String>(())
+/// ```
+pub fn instant(text: &str, zone: &str) -> Result<Timestamp, String> {
+    let instant = any_instant(text, zone)?;
+    let sound = jiff::civil::date(1970, 1, 1)..jiff::civil::date(3000, 1, 1);
+    if sound.contains(&TimeZone::UTC.to_datetime(instant).date()) {
+        return Ok(instant);
+    }
+    Err(format!("`{text}` lies outside the years 1970 to 2999"))
+}
+
+fn any_instant(text: &str, zone: &str) -> Result<Timestamp, String> {
+    let refusal = || format!("`{text}` is no date: write 2026-10-31, or a time with its offset from UTC");
+    if let Ok(instant) = text.parse::<Timestamp>() {
+        return Ok(instant);
+    }
+    let zone = TimeZone::get(zone).map_err(|_| refusal())?;
+    if let Ok(day) = text.parse::<Date>().map_err(|_| refusal())
+        && text.len() == "2026-10-31".len()
+    {
+        return period::first_instant(day, &zone).map_err(|error| error.to_string());
+    }
+    let local: DateTime = text.parse().map_err(|_| refusal())?;
+    zone.to_timestamp(local).map_err(|_| refusal())
+}
