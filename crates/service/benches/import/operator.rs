@@ -99,7 +99,8 @@ impl Operator {
         let created = plans::create(&mut tx, plan, PlanId(app.clock.id()), now).await;
         assert!(matches!(created, Ok(plans::Created::Plan(_))), "{created:?}");
         for customer in 0..self.customers {
-            let created = customers::create(&mut tx, new_customer(customer, currency), "UTC", &app.clock).await;
+            let created =
+                customers::create(&mut tx, new_customer(customer, currency), "UTC", &app.clock).await;
             assert!(matches!(created, Ok(customers::Created::Customer(_))), "{created:?}");
         }
         tx.commit().await.expect("the commit goes through");

@@ -31,7 +31,8 @@ impl Rows {
             Row::Postgres(_) => panic!("the rows are read from SQLite"),
         });
         let values = values.collect();
-        let columns = columns.expect("calls were stored").try_into().expect("the table has that many columns");
+        let columns =
+            columns.expect("calls were stored").try_into().expect("the table has that many columns");
         Self { columns, values }
     }
 

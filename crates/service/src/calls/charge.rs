@@ -42,6 +42,15 @@ pub struct Batch {
     pub incoming: Vec<Incoming>,
 }
 
+impl Batch {
+    /// Its room, for other records.
+    pub fn emptied(mut self) -> Self {
+        self.text.clear();
+        self.incoming.clear();
+        self
+    }
+}
+
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {

@@ -64,7 +64,8 @@ pub async fn quote(
     let directory = Directory::load(tx, &app.tariffs, everybody).await?;
     let account = directory.holder(from, at).and_then(|id| directory.account(id));
     let subscribed = |account: &Arc<Account>| Some(account.plan(account.place_of_plan(at)?).clone());
-    let Some((account, subscribed)) = account.and_then(|account| Some((account, subscribed(account)?))) else {
+    let Some((account, subscribed)) = account.and_then(|account| Some((account, subscribed(account)?)))
+    else {
         return Ok(Quoted::UnknownLine);
     };
     let number = match dialled(to, region_of(from).or(account.region)) {

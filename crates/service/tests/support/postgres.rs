@@ -97,7 +97,14 @@ fn start() -> Server {
     let bin = programs();
     let dir = tempfile::Builder::new().prefix("tollbook-test-").tempdir().expect("a temporary folder").keep();
     let mut watchdog = Command::new("sh");
-    watchdog.arg("-c").arg(WATCHDOG).arg("watchdog").arg(&bin).arg(&dir).arg(super::POSTGRES_SETTINGS).current_dir(&dir);
+    watchdog
+        .arg("-c")
+        .arg(WATCHDOG)
+        .arg("watchdog")
+        .arg(&bin)
+        .arg(&dir)
+        .arg(super::POSTGRES_SETTINGS)
+        .current_dir(&dir);
     // PostgreSQL refuses to run as root.
     if std::fs::metadata(&dir).is_ok_and(|folder| folder.uid() == 0) {
         let (uid, gid) = unprivileged();
