@@ -1,6 +1,12 @@
 //! How long do the hot paths take?
 
+#[path = "support/deck.rs"]
+mod deck;
+
 fn main() {
+    if !std::path::Path::new(rating::SHARED_DECK).exists() {
+        println!("{} is not there: only the made-up deck is measured", rating::SHARED_DECK);
+    }
     divan::main();
 }
 
@@ -65,5 +71,160 @@ mod phone_number {
     fn zone_of_a_number(bencher: Bencher) {
         let number: E164 = "+12125550123".parse().expect("it is a number");
         bencher.bench_local(|| zone_of(black_box(number)));
+    }
+}
+
+mod rating {
+    use std::fmt;
+
+    use calculation::allowance::{Allowance, take};
+    use calculation::call::Billable;
+    use calculation::phone_number::Dialled;
+    use calculation::rating::{Caller, rate};
+    use calculation::tariff::deck::{self, Columns};
+    use calculation::tariff::{Tariff, Terms};
+    use divan::{Bencher, black_box};
+    use jiff::tz::TimeZone;
+
+    use crate::deck::{Chance, number, prefixes};
+
+    /// A wholesale deck of 2015, which lies beside the repository where we have it.
+    pub(super) const SHARED_DECK: &str =
+        concat!(env!("CARGO_MANIFEST_DIR"), "/../../../shared/data/ratedecks/astpp_outbound_routes_2015.csv");
+    /// So many calls that neither the numbers nor the way through the index stay in the nearest cache.
+    const CALLS: usize = 1 << 16;
+    /// A sample is one round of all calls, so that the caches are as they are in a long run.
+    const CALLS_A_SAMPLE: u32 = 1 << 16;
+    const SAMPLES: u32 = 40;
+    const TERMS: &str = r#"{"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"},
+        "increments": "6/6", "holidays": ["2026-12-25", "2026-12-26"], "bands": []}"#;
+    const BANDED_TERMS: &str = r#"{"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"},
+        "holidays": ["2026-12-25", "2026-12-26"], "bands": [
+            {"name": "peak", "days": ["mon", "tue", "wed", "thu", "fri"], "from": "08:00", "to": "18:00"},
+            {"name": "weekend", "days": ["sat", "sun", "holiday"], "from": "00:00", "to": "24:00"}]}"#;
+
+    /// A deck to be measured.
+    struct Deck {
+        name: &'static str,
+        text: String,
+        columns: Columns,
+    }
+
+    impl fmt::Display for Deck {
+        fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+            out.write_str(self.name)
+        }
+    }
+
+    impl Deck {
+        fn tariff(&self, terms: &str) -> Tariff {
+            let terms: Terms = serde_json::from_str(terms).expect("the terms are right");
+            deck::read(terms, self.text.as_bytes(), &self.columns).expect("the deck is right")
+        }
+    }
+
+    fn decks() -> Vec<Deck> {
+        let text = crate::deck::deck(&prefixes(), false);
+        let made_up = Deck { name: "made-up deck", text, columns: Columns::default() };
+        std::iter::once(made_up).chain(shared_deck()).collect()
+    }
+
+    fn shared_deck() -> Option<Deck> {
+        let named = [("connection_charge", "connect_cost"), ("rate_per_min", "cost_per_min")];
+        let named = named.map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned())).to_vec();
+        let columns = Columns { named, ignored: vec!["included_seconds".to_owned()] };
+        let text = std::fs::read_to_string(SHARED_DECK).ok()?;
+        Some(Deck { name: "deck of 2015", text, columns })
+    }
+
+    /// Calls to numbers that the tariff has a price for, in October 2026.
+    fn calls(tariff: &Tariff) -> Vec<(Dialled, Billable)> {
+        let prefixes: Vec<String> = tariff.rates().iter().map(|rate| rate.prefix.to_string()).collect();
+        let mut chance = Chance(1);
+        let call = || {
+            let number = number(&prefixes, &mut chance).parse().expect("the number is valid");
+            let second = 1_790_805_600 + i64::try_from(chance.below(31 * 86_400)).expect("a month is short");
+            let answered_at = jiff::Timestamp::from_second(second).expect("it is an instant");
+            let talk_seconds = 1 + u32::try_from(chance.below(900)).expect("a call is short");
+            (Dialled::Number(number), Billable { answered_at, talk_seconds })
+        };
+        std::iter::repeat_with(call).take(CALLS).collect()
+    }
+
+    /// Times one call after the other, each to another number.
+    fn each_call<T>(
+        bencher: Bencher,
+        calls: &[(Dialled, Billable)],
+        mut deed: impl FnMut(&Dialled, Billable) -> T,
+    ) {
+        let mut calls = calls.iter().cycle();
+        bencher.bench_local(|| {
+            let (number, talk) = calls.next().expect("a circle has no end");
+            deed(black_box(number), black_box(*talk))
+        });
+    }
+
+    /// The target: at most 400 ns a call.
+    #[divan::bench(args = decks(), sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
+    fn rate_a_call_lookup_included(bencher: Bencher, deck: &Deck) {
+        let tariff = deck.tariff(TERMS);
+        let caller = Caller { zone: &TimeZone::UTC, allowances: &[], used: &[] };
+        each_call(bencher, &calls(&tariff), |number, talk| rate(&tariff, caller, number, talk));
+    }
+
+    /// The part of it that searches the prefix.
+    #[divan::bench(args = decks(), sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
+    fn look_up_a_rate(bencher: Bencher, deck: &Deck) {
+        let tariff = deck.tariff(TERMS);
+        let zone = &TimeZone::UTC;
+        each_call(bencher, &calls(&tariff), |number, talk| {
+            tariff.rate_for(number, talk.answered_at, zone).is_some()
+        });
+    }
+
+    /// Each instant is put on the customer's wall clock to find its band.
+    #[divan::bench(sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
+    fn rate_a_call_in_time_bands_of_a_zone(bencher: Bencher) {
+        let text = crate::deck::deck(&prefixes(), true);
+        let tariff = Deck { name: "", text, columns: Columns::default() }.tariff(BANDED_TERMS);
+        let zone = TimeZone::get("Europe/Berlin").expect("there is Berlin");
+        let caller = Caller { zone: &zone, allowances: &[], used: &[] };
+        each_call(bencher, &calls(&tariff), |number, talk| rate(&tariff, caller, number, talk));
+    }
+
+    /// Three allowances with seven prefixes between them.
+    fn allowances() -> Vec<Allowance> {
+        let allowance = |name: &str, seconds, prefixes: &[&str]| {
+            let destinations = prefixes.iter().map(|prefix| prefix.parse().expect("it is a prefix"));
+            Allowance { name: name.to_owned(), seconds, destinations: destinations.collect() }
+        };
+        vec![
+            allowance("Germany", 6_000, &["49"]),
+            allowance("Neighbours", 3_600, &["31", "32", "33", "41", "43"]),
+            allowance("World", 600, &["*"]),
+        ]
+    }
+
+    #[divan::bench(sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
+    fn take_from_allowances(bencher: Bencher) {
+        let tariff = decks()[0].tariff(TERMS);
+        let allowances = allowances();
+        each_call(bencher, &calls(&tariff), |number, talk| {
+            take(&allowances, black_box(&[5_900, 0, 0]), number, talk.talk_seconds)
+        });
+    }
+
+    #[divan::bench(sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
+    fn rate_a_call_with_allowances(bencher: Bencher) {
+        let tariff = decks()[0].tariff(TERMS);
+        let allowances = allowances();
+        let caller = Caller { zone: &TimeZone::UTC, allowances: &allowances, used: &[5_900, 0, 0] };
+        each_call(bencher, &calls(&tariff), |number, talk| rate(&tariff, caller, number, talk));
+    }
+
+    /// Reads, checks and indexes the whole deck.
+    #[divan::bench(args = decks(), sample_count = 10)]
+    fn build_a_tariff(bencher: Bencher, deck: &Deck) {
+        bencher.bench_local(|| black_box(deck).tariff(TERMS));
     }
 }

@@ -1,7 +1,9 @@
-//! How does the program talk to its database? The only file that knows there are two engines.
+//! How does the program talk to its database? Only here and in `db/` is it known that there are two engines.
 //!
 //! One SQL text runs on SQLite and PostgreSQL: `$1` parameters, bigint everywhere, instants as [`Ts`].
 //! A statement borrows a [`Tx`]; only the doors (http, cli, jobs) begin and commit one.
+
+mod bulk;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -11,7 +13,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{BufMut, BytesMut};
 use deadpool_postgres::{Manager, Object, Pool, PoolError};
-use futures_util::SinkExt;
 use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -19,11 +20,10 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 
+pub use bulk::{Cell, Cells};
+
 const SQLITE_READERS: usize = 4;
 const POSTGRES_CONNECTIONS: usize = 16;
-/// A COPY is sent in pieces of about this size.
-const COPY_PIECE_BYTES: usize = 256 * 1024;
-
 /// A database, open for use.
 #[derive(Clone)]
 pub enum Db {
@@ -242,35 +242,6 @@ impl Row {
     /// An instant that may be absent.
     pub fn optional_time(&self, column: &str) -> Result<Option<Timestamp>> {
         Ok(self.get::<Option<Ts>>(column)?.map(|at| at.0))
-    }
-}
-
-/// One value of a row that is stored in bulk.
-#[derive(Debug, Clone, Copy)]
-pub enum Cell<'a> {
-    Null,
-    Int(i64),
-    Text(&'a str),
-    Bytes(&'a [u8]),
-    Bool(bool),
-    Time(Timestamp),
-}
-
-impl From<Option<Timestamp>> for Cell<'_> {
-    fn from(at: Option<Timestamp>) -> Self {
-        at.map_or(Self::Null, Self::Time)
-    }
-}
-
-impl<'a> From<Option<&'a str>> for Cell<'a> {
-    fn from(text: Option<&'a str>) -> Self {
-        text.map_or(Self::Null, Self::Text)
-    }
-}
-
-impl From<Option<i64>> for Cell<'_> {
-    fn from(number: Option<i64>) -> Self {
-        number.map_or(Self::Null, Self::Int)
     }
 }
 
@@ -516,67 +487,6 @@ impl Tx {
         }
     }
 
-    /// Stores many rows: COPY on PostgreSQL (an insert each costs ten times as much), a prepared insert
-    /// on SQLite.
-    pub async fn insert_rows<const WIDTH: usize>(
-        &mut self,
-        table: &str,
-        columns: &[&str; WIDTH],
-        rows: &[[Cell<'_>; WIDTH]],
-    ) -> Result<()> {
-        let names = columns.join(", ");
-        match self {
-            Self::Sqlite(tx) => {
-                let places: Vec<_> = (1..=WIDTH).map(|place| format!("?{place}")).collect();
-                let sql = format!("insert into {table} ({names}) values ({})", places.join(", "));
-                let mut statement = tx.connection.prepare_cached(&sql)?;
-                for row in rows {
-                    for (position, cell) in row.iter().enumerate() {
-                        statement.raw_bind_parameter(position + 1, cell)?;
-                    }
-                    statement.raw_execute()?;
-                }
-                Ok(())
-            }
-            Self::Postgres(tx) => {
-                let sql = format!("copy {table} ({names}) from stdin (format binary)");
-                let sink = tx.client()?.copy_in::<_, bytes::Bytes>(&sql).await?;
-                let mut sink = std::pin::pin!(sink);
-                let mut buffer = BytesMut::with_capacity(COPY_PIECE_BYTES + 4096);
-                buffer.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
-                for row in rows {
-                    copy_row(row, &mut buffer);
-                    if buffer.len() >= COPY_PIECE_BYTES {
-                        sink.send(buffer.split().freeze()).await?;
-                    }
-                }
-                buffer.put_i16(-1);
-                sink.send(buffer.freeze()).await?;
-                sink.finish().await?;
-                Ok(())
-            }
-        }
-    }
-
-    /// Runs statements over many rows at once: the rows stand in the temporary table `given` meanwhile.
-    /// Answers the rows of the last statement.
-    pub async fn over_rows<const WIDTH: usize>(
-        &mut self,
-        definition: &str,
-        columns: &[&str; WIDTH],
-        rows: &[[Cell<'_>; WIDTH]],
-        statements: &[&str],
-    ) -> Result<Vec<Row>> {
-        self.script(&format!("create temporary table given ({definition})")).await?;
-        self.insert_rows("given", columns, rows).await?;
-        let mut answer = Vec::new();
-        for statement in statements {
-            answer = self.rows(statement, &[]).await?;
-        }
-        self.script("drop table given").await?;
-        Ok(answer)
-    }
-
     /// The clause that holds rows of `table` against others that would change them. SQLite needs none:
     /// its one writer is alone.
     pub fn hold(&self, strength: Hold, table: &str) -> String {
@@ -612,39 +522,6 @@ pub enum Hold {
     Shared,
     /// No other may hold or change them.
     Exclusive,
-}
-
-impl rusqlite::ToSql for Cell<'_> {
-    fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
-        use rusqlite::types::{ToSqlOutput, ValueRef};
-        Ok(ToSqlOutput::Borrowed(match self {
-            Self::Null => ValueRef::Null,
-            Self::Int(number) => ValueRef::Integer(*number),
-            Self::Text(text) => ValueRef::Text(text.as_bytes()),
-            Self::Bytes(bytes) => ValueRef::Blob(bytes),
-            Self::Bool(flag) => ValueRef::Integer((*flag).into()),
-            Self::Time(at) => ValueRef::Integer(at.as_microsecond()),
-        }))
-    }
-}
-
-/// A row in PostgreSQL's binary COPY format: the number of fields, then each with its length.
-fn copy_row(row: &[Cell<'_>], out: &mut BytesMut) {
-    let field = |bytes: &[u8], out: &mut BytesMut| {
-        out.put_i32(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
-        out.put_slice(bytes);
-    };
-    out.put_i16(i16::try_from(row.len()).unwrap_or(i16::MAX));
-    for cell in row {
-        match cell {
-            Cell::Null => out.put_i32(-1),
-            Cell::Int(number) => field(&number.to_be_bytes(), out),
-            Cell::Text(text) => field(text.as_bytes(), out),
-            Cell::Bytes(bytes) => field(bytes, out),
-            Cell::Bool(flag) => field(&[u8::from(*flag)], out),
-            Cell::Time(at) => field(&(at.as_microsecond() - POSTGRES_EPOCH).to_be_bytes(), out),
-        }
-    }
 }
 
 /// `$1` means the first parameter on both engines; SQLite writes that `?1`.

@@ -18,7 +18,7 @@ const MOST_LINES: usize = 450;
 const LONG: [(&str, usize); 4] = [
     ("calculation/src/phone_number.rs", 530),
     ("service/src/calls/store.rs", 545),
-    ("service/src/db.rs", 660),
+    ("service/src/db.rs", 545),
     ("calculation/src/money.rs", 500),
 ];
 
@@ -120,8 +120,9 @@ fn only_doors_begin_and_commit() {
 
 #[test]
 fn only_db_names_an_engine() {
-    let named =
-        broken("service", |path, line| path != "db.rs" && ENGINES.iter().any(|engine| names(line, engine)));
+    let named = broken("service", |path, line| {
+        !path.starts_with("db") && ENGINES.iter().any(|engine| names(line, engine))
+    });
     assert_none(&named, "only db.rs knows that there are two engines");
 }
 

@@ -14,14 +14,14 @@ use crate::phone_number::{Dialled, E164};
 pub(super) struct PrefixIndex {
     nodes: Vec<Node>,
     groups: Vec<Group>,
-    short_codes: BTreeMap<Box<str>, usize>,
+    short_codes: BTreeMap<Box<str>, u32>,
 }
 
 #[derive(Debug)]
 struct Group {
-    rates: Range<usize>,
+    rates: Range<u32>,
     /// The group of the next shorter prefix, asked when no rate of this one is in force.
-    shorter: Option<usize>,
+    shorter: Option<u32>,
 }
 
 #[derive(Debug, Clone)]
@@ -31,21 +31,39 @@ struct Node {
     group: Option<u32>,
 }
 
+/// The next node or, with the highest bit set, a leaf: in four bytes, for a lookup waits for memory most.
 #[derive(Debug, Clone, Copy)]
-enum Slot {
-    Node(u32),
-    Leaf(Option<u32>),
+struct Slot(u32);
+
+const LEAF: u32 = 1 << 31;
+const NO_GROUP: u32 = LEAF - 1;
+
+impl Slot {
+    fn node(position: usize) -> Self {
+        Self(u32::try_from(position).unwrap_or_default() & !LEAF)
+    }
+
+    fn leaf(group: Option<u32>) -> Self {
+        Self(group.unwrap_or(NO_GROUP) | LEAF)
+    }
+
+    /// The position of the next node, or the group of a leaf.
+    #[inline]
+    fn follow(self) -> Result<u32, Option<u32>> {
+        let value = self.0 & !LEAF;
+        if self.0 & LEAF == 0 { Ok(value) } else { Err((value != NO_GROUP).then_some(value)) }
+    }
 }
 
 impl PrefixIndex {
     /// Indexes rates that are sorted by prefix.
     pub(super) fn new(rates: &[Rate]) -> Self {
         let mut index = Self { nodes: Vec::new(), groups: Vec::new(), short_codes: BTreeMap::new() };
-        let mut start = 0_usize;
+        let mut start = 0_u32;
         let mut numbers = Vec::new();
         for neighbours in rates.chunk_by(|one, other| one.prefix == other.prefix) {
-            let end = start.saturating_add(neighbours.len());
-            let position = index.groups.len();
+            let end = start.saturating_add(u32::try_from(neighbours.len()).unwrap_or(u32::MAX));
+            let position = u32::try_from(index.groups.len()).unwrap_or(NO_GROUP);
             index.groups.push(Group { rates: start..end, shorter: None });
             start = end;
             let Some(Rate { prefix, .. }) = neighbours.first() else { continue };
@@ -68,23 +86,24 @@ impl PrefixIndex {
             }
             Dialled::Emergency(_) => None,
         };
-        let group = |position: usize| self.groups.get(position);
-        std::iter::successors(longest.and_then(group), move |found| found.shorter.and_then(group))
-            .map(|found| found.rates.clone())
+        let group = |position: u32| self.groups.get(usize::try_from(position).ok()?);
+        std::iter::successors(longest.and_then(group), move |found| found.shorter.and_then(group)).filter_map(
+            |found| Some(usize::try_from(found.rates.start).ok()?..usize::try_from(found.rates.end).ok()?),
+        )
     }
 
-    fn longest(&self, number: E164) -> Option<usize> {
+    fn longest(&self, number: E164) -> Option<u32> {
         let mut node = self.nodes.first()?;
         for digit in number.leading_digits() {
-            match node.slots.get(usize::from(digit))? {
-                Slot::Node(next) => node = self.nodes.get(usize::try_from(*next).ok()?)?,
-                Slot::Leaf(group) => return usize::try_from((*group)?).ok(),
+            match node.slots.get(usize::from(digit))?.follow() {
+                Ok(next) => node = self.nodes.get(usize::try_from(next).ok()?)?,
+                Err(group) => return group,
             }
         }
-        usize::try_from(node.group?).ok()
+        node.group
     }
 
-    fn longest_short(&self, region: &str, digits: &str) -> Option<usize> {
+    fn longest_short(&self, region: &str, digits: &str) -> Option<u32> {
         (1..=digits.len())
             .rev()
             .filter_map(|length| digits.get(..length))
@@ -92,37 +111,37 @@ impl PrefixIndex {
     }
 
     /// Shorter prefixes come first in sorted order, so what a node inherits is known when it is made.
-    fn build(&mut self, numbers: &[(&Prefix, usize)]) {
-        self.nodes.push(Node { slots: [Slot::Leaf(None); 10], group: None });
+    fn build(&mut self, numbers: &[(&Prefix, u32)]) {
+        self.nodes.push(Node { slots: [Slot::leaf(None); 10], group: None });
         for (prefix, position) in numbers {
             let digits = prefix.as_str().trim_start_matches('*');
             self.insert(digits, *position);
         }
     }
 
-    fn insert(&mut self, digits: &str, position: usize) {
+    fn insert(&mut self, digits: &str, position: u32) {
         let mut at = 0_usize;
         for digit in digits.bytes().map(|byte| usize::from(byte.saturating_sub(b'0'))) {
             let fresh = self.nodes.len();
             let Some(slot) = self.nodes.get_mut(at).and_then(|node| node.slots.get_mut(digit)) else {
                 return;
             };
-            at = match *slot {
-                Slot::Node(next) => usize::try_from(next).unwrap_or_default(),
-                Slot::Leaf(group) => {
-                    *slot = Slot::Node(u32::try_from(fresh).unwrap_or(u32::MAX));
-                    self.nodes.push(Node { slots: [Slot::Leaf(group); 10], group });
+            at = match slot.follow() {
+                Ok(next) => usize::try_from(next).unwrap_or_default(),
+                Err(group) => {
+                    *slot = Slot::node(fresh);
+                    self.nodes.push(Node { slots: [Slot::leaf(group); 10], group });
                     fresh
                 }
             };
         }
-        let group = u32::try_from(position).ok();
+        let group = Some(position);
         let Some(node) = self.nodes.get_mut(at) else { return };
-        let shorter = node.group.and_then(|group| usize::try_from(group).ok());
+        let shorter = node.group;
         node.group = group;
         // All slots are leaves still: a longer prefix comes later in sorted order.
-        node.slots = [Slot::Leaf(group); 10];
-        if let Some(entry) = self.groups.get_mut(position) {
+        node.slots = [Slot::leaf(group); 10];
+        if let Some(entry) = usize::try_from(position).ok().and_then(|at| self.groups.get_mut(at)) {
             entry.shorter = shorter;
         }
     }

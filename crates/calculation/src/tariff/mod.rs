@@ -130,6 +130,10 @@ impl Tariff {
             let newest_first = other.effective_from.cmp(&one.effective_from);
             one.prefix.cmp(&other.prefix).then(other.band.cmp(&one.band)).then(newest_first)
         });
+        // In memory in the order in which they are asked for: rating waits for memory most.
+        for rate in &mut rates {
+            rate.steps = rate.steps.clone();
+        }
         let index = PrefixIndex::new(&rates);
         let has_bands = !terms.bands.is_empty();
         Self { terms, rates, index, has_bands }

@@ -42,6 +42,15 @@ pub struct Batch {
     pub incoming: Vec<Incoming>,
 }
 
+impl Batch {
+    /// Its room, for other records.
+    pub fn emptied(mut self) -> Self {
+        self.text.clear();
+        self.incoming.clear();
+        self
+    }
+}
+
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Outcome {
@@ -144,11 +153,12 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, now: Timesta
             }
         }
         tx.script("savepoint pass").await?;
-        match store::insert_calls(tx, run, &pass.rows()).await {
+        let rows = pass.rows(run);
+        match store::insert_calls(tx, &rows).await {
             Ok(()) => {
                 tx.script("release savepoint pass").await?;
+                store::insert_call_allowances(tx, &rows).await?;
                 run.look_first = !stored.is_empty();
-                store::insert_call_allowances(tx, &run.source, &pass.rows()).await?;
                 store::save_uses(tx, &pass.changed_uses(&held)).await?;
                 settle_suspense(tx, run, batch, &pass.outcomes, now).await?;
                 return Ok(pass.outcomes);
@@ -179,7 +189,7 @@ async fn hold_customers(tx: &mut Tx, batch: &Batch) -> Result<Held> {
     let bills = || batch.incoming.iter().filter_map(Incoming::bill);
     let customers: BTreeSet<CustomerId> = bills().map(|bill| bill.account.id).collect();
     let counted: BTreeSet<CustomerId> =
-        bills().filter(|bill| !bill.plan.allowances.is_empty()).map(|bill| bill.account.id).collect();
+        bills().filter(|bill| !bill.plan().allowances.is_empty()).map(|bill| bill.account.id).collect();
     let hold = if counted.is_empty() { Hold::Shared } else { Hold::Exclusive };
     let closed = store::hold_customers(tx, &customers, hold).await?;
     Ok(Held { closed, used: store::uses(tx, &counted).await? })
@@ -208,6 +218,8 @@ struct Pass<'b> {
 
 /// A record to be stored, and its charge if it has one.
 pub(super) struct CallRow<'p> {
+    pub source: &'p str,
+    pub import: Option<ImportId>,
     pub hash: &'p Hash,
     pub record: &'p Record,
     pub outcome: &'static str,
@@ -231,13 +243,13 @@ impl<'b> Pass<'b> {
                     let decided = match &record.fate {
                         Fate::Free(free) => Ok(Outcome::Free(*free)),
                         Fate::Bill(bill) => pass.rate(run, held, record, bill)?.map(|found| {
-                            let (amount, currency) = (found.charge.amount, bill.plan.currency);
+                            let (amount, currency) = (found.charge.amount, bill.plan().currency);
                             charged = Some(found);
                             Outcome::Charged { customer: record.customer, amount, currency }
                         }),
                     };
                     if decided.is_ok() {
-                        keys.insert(&record.record_id, incoming.hash);
+                        keys.insert(record.record_id(), incoming.hash);
                     }
                     decided.unwrap_or_else(Outcome::Suspended)
                 }
@@ -270,34 +282,43 @@ impl<'b> Pass<'b> {
     ) -> Result<std::result::Result<Charged<'b>, Flaw>> {
         let own = run.month(bill)?;
         let natural = own.starts_at;
-        let Some(dialled) = &record.dialled else {
-            return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
+        let charge = match bill.charge() {
+            Some(charge) => charge,
+            None => match self.rate_and_count(record, bill, natural)? {
+                Ok(charge) => charge,
+                Err(flaw) => return Ok(Err(flaw)),
+            },
         };
-        let allowances = &bill.plan.allowances;
-        let fresh = || vec![0; allowances.len()];
-        let mut nothing = Vec::new();
-        let used = if allowances.is_empty() {
-            &mut nothing
-        } else {
-            self.used.entry((record.customer, natural, bill.plan.id)).or_insert_with(fresh)
-        };
-        let caller = Caller { zone: &bill.account.zone, allowances, used };
-        let charge = match rating::rate(&bill.version.tariff, caller, dialled, bill.billable) {
-            Ok(charge) => charge,
-            Err(flaw) => return Ok(Err(flaw)),
-        };
-        for taken in &charge.taken {
-            if let Some(count) = used.get_mut(taken.allowance) {
-                *count += u64::from(taken.seconds);
-            }
-        }
         let period_start = held.open_month(bill, own)?;
         let late_for = (period_start != natural).then_some(natural);
         Ok(Ok(Charged { bill, charge, period_start, late_for }))
     }
 
+    /// Charges a call of a plan with allowances, and counts what it takes from them.
+    fn rate_and_count(
+        &mut self,
+        record: &Record,
+        bill: &'b Bill,
+        month: Timestamp,
+    ) -> Result<std::result::Result<Charge<'b>, Flaw>> {
+        let Some(dialled) = &record.dialled else {
+            return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
+        };
+        let allowances = &bill.plan().allowances;
+        let fresh = || vec![0; allowances.len()];
+        let used = self.used.entry((record.customer, month, bill.plan().id)).or_insert_with(fresh);
+        let caller = Caller { zone: &bill.account.zone, allowances, used };
+        let charge = rating::rate(&bill.version().tariff, caller, dialled, bill.billable);
+        for taken in charge.iter().flat_map(|charge| &charge.taken) {
+            if let Some(count) = used.get_mut(taken.allowance) {
+                *count += u64::from(taken.seconds);
+            }
+        }
+        Ok(charge)
+    }
+
     /// What is to be stored, in the order of the key: neighbours in the index are written together.
-    fn rows(&self) -> Vec<CallRow<'_>> {
+    fn rows<'p>(&'p self, run: &'p Charging) -> Vec<CallRow<'p>> {
         let decided = self.batch.incoming.iter().zip(&self.outcomes).zip(&self.charged);
         let mut rows: Vec<_> = decided
             .filter_map(|((incoming, outcome), charged)| {
@@ -307,10 +328,11 @@ impl<'b> Pass<'b> {
                     Outcome::Free(free) => free.code(),
                     Outcome::Duplicate | Outcome::Suspended(_) => return None,
                 };
-                Some(CallRow { hash: &incoming.hash, record, outcome, charged: charged.as_ref() })
+                let (source, import, hash) = (run.source.as_str(), run.import, &incoming.hash);
+                Some(CallRow { source, import, hash, record, outcome, charged: charged.as_ref() })
             })
             .collect();
-        rows.sort_unstable_by_key(|row| row.record.record_id.as_str());
+        rows.sort_unstable_by_key(|row| row.record.record_id());
         rows
     }
 }
@@ -325,7 +347,7 @@ impl Incoming {
 
     /// The record's id, if it could be read.
     pub(crate) fn record_id(&self) -> Option<&str> {
-        self.record.as_ref().map_or(self.flawed_id.as_deref(), |record| Some(&record.record_id))
+        self.record.as_ref().map_or(self.flawed_id.as_deref(), |record| Some(record.record_id()))
     }
 }
 

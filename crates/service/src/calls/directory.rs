@@ -24,7 +24,14 @@ pub struct Account {
     pub zone_index: usize,
     /// Where short codes and national numbers are read: the region of the first line, else the country.
     pub region: Option<Region>,
-    plans: Vec<Span<Arc<Plan>>>,
+    plans: Vec<Span<Subscribed>>,
+}
+
+/// A plan that a customer is on, and the versions of its tariff by the instant they are in force from.
+#[derive(Debug, Clone)]
+pub struct Subscribed {
+    pub plan: Arc<Plan>,
+    versions: Arc<[Version]>,
 }
 
 /// Customers, numbers, plans and price lists, as they stood when it was loaded.
@@ -33,7 +40,6 @@ pub struct Directory {
     accounts: HashMap<CustomerId, Arc<Account>>,
     references: HashMap<String, CustomerId>,
     numbers: HashMap<E164, Vec<Span<CustomerId>>>,
-    tariffs: HashMap<TariffId, Vec<Version>>,
 }
 
 /// Something that holds for a half-open span of time.
@@ -54,8 +60,9 @@ impl Directory {
     /// Loads what some customers need to be charged.
     pub async fn load(tx: &mut Tx, book: &TariffBook, everybody: Everybody) -> Result<Self> {
         let mut directory = Self::default();
-        let mut plans: HashMap<_, Arc<Plan>> = HashMap::new();
-        let mut subscriptions: HashMap<CustomerId, Vec<Span<Arc<Plan>>>> = HashMap::new();
+        let mut plans: HashMap<_, Subscribed> = HashMap::new();
+        let mut tariffs: HashMap<TariffId, Arc<[Version]>> = HashMap::new();
+        let mut subscriptions: HashMap<CustomerId, Vec<Span<Subscribed>>> = HashMap::new();
         for span in everybody.subscriptions {
             let plan = match plans.entry(span.plan_id) {
                 Entry::Occupied(known) => known.get().clone(),
@@ -63,10 +70,13 @@ impl Directory {
                     let plan = crate::plans::by_id(tx, span.plan_id).await?;
                     let plan =
                         plan.ok_or_else(|| Error::Inconsistent(format!("no plan {}", span.plan_id)))?;
-                    if let Entry::Vacant(tariff) = directory.tariffs.entry(plan.tariff_id) {
-                        tariff.insert(book.published(tx, plan.tariff_id).await?);
-                    }
-                    new.insert(Arc::new(plan)).clone()
+                    let versions = match tariffs.entry(plan.tariff_id) {
+                        Entry::Occupied(known) => known.get().clone(),
+                        Entry::Vacant(new) => {
+                            new.insert(book.published(tx, plan.tariff_id).await?.into()).clone()
+                        }
+                    };
+                    new.insert(Subscribed { plan: Arc::new(plan), versions }).clone()
                 }
             };
             let held = Span { from: span.valid_from, to: span.valid_to, what: plan };
@@ -114,16 +124,28 @@ impl Directory {
     pub fn account(&self, id: CustomerId) -> Option<&Arc<Account>> {
         self.accounts.get(&id)
     }
-
-    /// The price list of a plan at an instant: the version that came into force last.
-    pub fn tariff(&self, plan: &Plan, at: Timestamp) -> Option<&Version> {
-        self.tariffs.get(&plan.tariff_id)?.iter().rev().find(|version| version.valid_from <= at)
-    }
 }
 
 impl Account {
-    /// The plan the customer is on at an instant.
-    pub fn plan(&self, at: Timestamp) -> Option<&Arc<Plan>> {
-        self.plans.iter().find(|span| span.holds(at)).map(|span| &span.what)
+    /// The plan the customer is on at an instant, by its place among those the customer was on.
+    pub fn place_of_plan(&self, at: Timestamp) -> Option<usize> {
+        self.plans.iter().position(|span| span.holds(at))
+    }
+
+    /// The plan at a place.
+    pub fn plan(&self, place: usize) -> &Subscribed {
+        &self.plans[place].what
+    }
+}
+
+impl Subscribed {
+    /// The price list at an instant, by its place: the version that came into force last.
+    pub fn place_of_version(&self, at: Timestamp) -> Option<usize> {
+        self.versions.iter().rposition(|version| version.valid_from <= at)
+    }
+
+    /// The price list at a place.
+    pub fn version(&self, place: usize) -> &Version {
+        &self.versions[place]
     }
 }

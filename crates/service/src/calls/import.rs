@@ -30,7 +30,7 @@ const BATCH_RECORDS: usize = 20_000;
 /// Or fewer, when they are long.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Batches read ahead of the database.
-const BATCHES_AHEAD: usize = 2;
+const BATCHES_AHEAD: usize = 1;
 /// A batch that met another writer is tried again so often.
 const TRIES: usize = 5;
 
@@ -122,8 +122,11 @@ pub async fn import<R: Read + Send + 'static>(
     let mut run = Charging::begin(&mut tx, &source.name, row.id).await?;
     tx.commit().await?;
     let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
+    let (done, spares) = std::sync::mpsc::channel();
     let judge = Judge { directory, region: source.region, limits: app.config.limits(), now: app.clock.now() };
-    let thread = std::thread::spawn(move || read_batches(&reader, &judge, input, first, first_line, &sender));
+    let thread = std::thread::spawn(move || {
+        read_batches(&reader, &judge, input, (first, first_line), &sender, &spares);
+    });
     let mut reasons = Reasons::new();
     while let Some(read) = batches.recv().await {
         let (batch, bytes): (Batch, u64) = read.map_err(Error::file(row.file_name.clone()))?;
@@ -135,6 +138,8 @@ pub async fn import<R: Read + Send + 'static>(
             }
         }
         progress(bytes, &row.control);
+        // When nobody reads any more, nobody needs the room.
+        let _ = done.send(batch);
     }
     thread.join().map_err(|_| Error::Other("the reading thread ended early".to_owned()))?;
     row.finished_at = Some(app.clock.now());
@@ -228,9 +233,9 @@ fn read_batches(
     opened: &Opened,
     judge: &Judge,
     mut input: BufReader<impl Read>,
-    first: Vec<u8>,
-    first_line: Option<LineEnd>,
+    (first, first_line): (Vec<u8>, Option<LineEnd>),
     batches: &mpsc::Sender<std::io::Result<(Batch, u64)>>,
+    spares: &std::sync::mpsc::Receiver<Batch>,
 ) {
     let mut line = first;
     let mut number = 1;
@@ -242,8 +247,12 @@ fn read_batches(
             push(&mut batch, opened, judge, number, &line, end);
         }
         let full = batch.incoming.len() >= BATCH_RECORDS || batch.text.len() >= BATCH_BYTES;
-        if full && batches.blocking_send(Ok((std::mem::take(&mut batch), bytes))).is_err() {
-            return;
+        if full {
+            // Batches are used again, so that memory stays as it is after the first few.
+            let next = spares.try_recv().map(Batch::emptied).unwrap_or_default();
+            if batches.blocking_send(Ok((std::mem::replace(&mut batch, next), bytes))).is_err() {
+                return;
+            }
         }
         match next_line(&mut input, &mut line) {
             Ok(Some(next)) => {

@@ -1,5 +1,7 @@
 //! What would a call cost? Asked of the same function that charges it.
 
+use std::sync::Arc;
+
 use calculation::call::Billable;
 use calculation::cdr::Flaw;
 use calculation::money::Money;
@@ -10,7 +12,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::MoneySchema;
-use super::directory::Directory;
+use super::directory::{Account, Directory};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Result;
@@ -61,7 +63,9 @@ pub async fn quote(
     let everybody = crate::customers::some(tx, &[from], &[]).await?;
     let directory = Directory::load(tx, &app.tariffs, everybody).await?;
     let account = directory.holder(from, at).and_then(|id| directory.account(id));
-    let Some((account, plan)) = account.and_then(|account| Some((account, account.plan(at)?))) else {
+    let subscribed = |account: &Arc<Account>| Some(account.plan(account.place_of_plan(at)?).clone());
+    let Some((account, subscribed)) = account.and_then(|account| Some((account, subscribed(account)?)))
+    else {
         return Ok(Quoted::UnknownLine);
     };
     let number = match dialled(to, region_of(from).or(account.region)) {
@@ -69,7 +73,8 @@ pub async fn quote(
         Ok(number) => number,
         Err(reason) => return Ok(Quoted::NotANumber(reason.to_string())),
     };
-    let Some(version) = directory.tariff(plan, at) else { return Ok(Quoted::UnknownLine) };
+    let Some(place) = subscribed.place_of_version(at) else { return Ok(Quoted::UnknownLine) };
+    let version = subscribed.version(place);
     let caller = Caller { zone: &account.zone, allowances: &[], used: &[] };
     let charge =
         match rating::rate(&version.tariff, caller, &number, Billable { answered_at: at, talk_seconds }) {
@@ -85,6 +90,6 @@ pub async fn quote(
         talk_seconds,
         billed_seconds: charge.billed_seconds,
         exact: charge.exact.to_string(),
-        amount: Money { amount: charge.amount, currency: plan.currency },
+        amount: Money { amount: charge.amount, currency: subscribed.plan.currency },
     }))
 }

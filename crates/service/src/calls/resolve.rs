@@ -1,10 +1,13 @@
 //! Who pays for a record, for what, on which plan? Or: what keeps it from being charged?
 
+use std::fmt::Write;
 use std::sync::Arc;
 
 use calculation::call::{Billable, Free, Limits, Verdict, judge};
 use calculation::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Reason};
+use calculation::money::{Amount, Exact};
 use calculation::phone_number::{Dialled, Region, dialled, region_of};
+use calculation::rating::{self, Caller, Charge};
 use jiff::Timestamp;
 
 use super::directory::{Account, Directory};
@@ -12,24 +15,29 @@ use crate::id::{CustomerId, NOBODY};
 use crate::plans::Plan;
 use crate::tariffs::Version;
 
+/// No number or short code as text is longer.
+const LONGEST_NUMBER: usize = 16;
+
 /// A sound record, ready to be charged.
 #[derive(Debug)]
-#[expect(clippy::struct_field_names, reason = "`record_id` is the field\'s standard name")]
 pub struct Record {
     pub customer: CustomerId,
-    pub record_id: String,
-    pub call_id: String,
-    pub caller: String,
-    pub called: String,
-    /// What was dialled, if it was understood, and as text.
+    texts: Texts,
+    /// What was dialled, if it was understood.
     pub dialled: Option<Dialled>,
-    pub number: Option<String>,
     pub disposition: Disposition,
     pub started_at: Timestamp,
     pub answered_at: Option<Timestamp>,
     pub ended_at: Timestamp,
     pub(crate) talk_seconds: u32,
     pub fate: Fate,
+}
+
+/// The texts of a record one after the other: many records are in memory, and each costs one allocation.
+#[derive(Debug)]
+struct Texts {
+    all: String,
+    ends: [usize; 5],
 }
 
 /// What is to become of a record.
@@ -44,8 +52,20 @@ pub enum Fate {
 pub struct Bill {
     pub billable: Billable,
     pub account: Arc<Account>,
-    pub plan: Arc<Plan>,
-    pub version: Version,
+    /// Places instead of pointers: a count of pointers that two threads change slows both.
+    plan: usize,
+    version: usize,
+    /// The charge, when nothing but the record decides it; without when allowances are counted first.
+    rated: Option<Rated>,
+}
+
+/// A charge, with the place of its rate in the tariff.
+#[derive(Debug)]
+struct Rated {
+    rate: usize,
+    billed_seconds: u32,
+    exact: Exact,
+    amount: Amount,
 }
 
 /// Where records are judged: by whom they were made, who exists, and when it is.
@@ -79,20 +99,18 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
         Verdict::Billable(_) if matches!(called, Ok(Dialled::Emergency(_))) => Fate::Free(Free::Emergency),
         Verdict::Billable(billable) => {
             let account = account.ok_or_else(|| unknown_customer(cdr))?;
-            if let Err(reason) = called {
-                return Err(Flaw::new(Reason::NotANumber, "called_number", reason.to_string()));
+            match called {
+                Ok(dialled) => Fate::Bill(bill(billable, account, &dialled)?),
+                Err(reason) => {
+                    return Err(Flaw::new(Reason::NotANumber, "called_number", reason.to_string()));
+                }
             }
-            Fate::Bill(bill(billable, account, bench.directory)?)
         }
     };
     Ok(Record {
         customer: customer.unwrap_or(NOBODY),
-        record_id: cdr.record_id.clone().into_owned(),
-        call_id: cdr.call_id.clone().into_owned(),
-        caller: cdr.calling_number.clone().into_owned(),
-        called: cdr.called_number.clone().into_owned(),
+        texts: Texts::of(cdr, called.ok()),
         dialled: called.ok(),
-        number: called.ok().map(|dialled| dialled.to_string()),
         disposition: cdr.disposition,
         started_at: cdr.start,
         answered_at: cdr.answer,
@@ -105,19 +123,96 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
     })
 }
 
-fn bill(billable: Billable, account: &Arc<Account>, directory: &Directory) -> Result<Bill, Flaw> {
+impl Texts {
+    fn of(cdr: &Cdr<'_>, dialled: Option<Dialled>) -> Self {
+        let texts = [&cdr.record_id, &cdr.call_id, &cdr.calling_number, &cdr.called_number];
+        let length: usize = texts.iter().map(|text| text.len()).sum();
+        let mut all = String::with_capacity(length + LONGEST_NUMBER);
+        let mut ends = [0; 5];
+        for (end, text) in ends.iter_mut().zip(texts) {
+            all.push_str(text);
+            *end = all.len();
+        }
+        if let Some(dialled) = dialled {
+            // Writing into memory cannot fail.
+            let _ = write!(all, "{dialled}");
+        }
+        ends[4] = all.len();
+        Self { all, ends }
+    }
+
+    fn at(&self, place: usize) -> &str {
+        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.all[start..self.ends[place]]
+    }
+}
+
+impl Record {
+    pub fn record_id(&self) -> &str {
+        self.texts.at(0)
+    }
+
+    pub fn call_id(&self) -> &str {
+        self.texts.at(1)
+    }
+
+    pub fn caller(&self) -> &str {
+        self.texts.at(2)
+    }
+
+    pub fn called(&self) -> &str {
+        self.texts.at(3)
+    }
+
+    /// What was dialled, as text, if it was understood.
+    pub fn number(&self) -> Option<&str> {
+        self.dialled.is_some().then(|| self.texts.at(4))
+    }
+}
+
+impl Bill {
+    pub fn plan(&self) -> &Plan {
+        &self.account.plan(self.plan).plan
+    }
+
+    pub fn version(&self) -> &Version {
+        self.account.plan(self.plan).version(self.version)
+    }
+
+    /// The charge, unless allowances must be counted first.
+    pub fn charge(&self) -> Option<Charge<'_>> {
+        let Rated { rate, billed_seconds, exact, amount } = *self.rated.as_ref()?;
+        let rate = self.version().tariff.rates().get(rate)?;
+        Some(Charge { rate, billed_seconds, taken: Vec::new(), exact, amount })
+    }
+}
+
+/// Finds plan and price list and, if no allowance is to be counted, the charge.
+fn bill(billable: Billable, account: &Arc<Account>, dialled: &Dialled) -> Result<Bill, Flaw> {
     let at = billable.answered_at;
-    let plan = account.plan(at).ok_or_else(|| {
+    let plan = account.place_of_plan(at).ok_or_else(|| {
         let message =
             format!("the customer is on no plan at {at}: subscribe them and import the record again");
         Flaw::new(Reason::NoSubscription, "calling_number", message)
     })?;
-    let version = directory.tariff(plan, at).ok_or_else(|| {
-        let message =
-            format!("plan `{}` has no tariff in force at {at}: publish one from then on", plan.name);
+    let subscribed = account.plan(plan);
+    let version = subscribed.place_of_version(at).ok_or_else(|| {
+        let message = format!(
+            "plan `{}` has no tariff in force at {at}: publish one from then on",
+            subscribed.plan.name
+        );
         Flaw::new(Reason::NoRate, "called_number", message)
     })?;
-    Ok(Bill { billable, account: account.clone(), plan: plan.clone(), version: version.clone() })
+    let mut rated = None;
+    if subscribed.plan.allowances.is_empty() {
+        let tariff = &subscribed.version(version).tariff;
+        let caller = Caller { zone: &account.zone, allowances: &[], used: &[] };
+        let charge = rating::rate(tariff, caller, dialled, billable)?;
+        let Charge { billed_seconds, exact, amount, .. } = charge;
+        let place = tariff.rates().element_offset(charge.rate);
+        rated = place.map(|rate| Rated { rate, billed_seconds, exact, amount });
+    }
+    Ok(Bill { billable, account: account.clone(), plan, version, rated })
 }
 
 /// The number that pays or, of a call that nobody pays for, whose history it belongs to.

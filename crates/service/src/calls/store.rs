@@ -11,9 +11,9 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::charge::{CallRow, Charging, Stored, Uses};
+use super::charge::{CallRow, Stored, Uses};
 use super::{Call, Control, HistoryQuery, amount};
-use crate::db::{self, Cell, Hold, Param, Row, Ts, Tx};
+use crate::db::{self, Cell, Cells, Hold, Param, Row, Ts, Tx};
 use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
@@ -144,27 +144,31 @@ const CALL_COLUMNS: [&str; 28] = [
     "currency",
 ];
 
-pub(super) async fn insert_calls(tx: &mut Tx, run: &Charging, rows: &[CallRow<'_>]) -> Result<()> {
-    let import = run.import.map(|import| import.0);
-    let cells: Vec<_> = rows.iter().map(|row| call_cells(row, &run.source, import)).collect();
-    Ok(tx.insert_rows("calls", &CALL_COLUMNS, &cells).await?)
+pub(super) async fn insert_calls(tx: &mut Tx, rows: &[CallRow<'_>]) -> Result<()> {
+    Ok(tx.insert_rows("calls", &CALL_COLUMNS, rows).await?)
 }
 
-fn call_cells<'r>(row: &'r CallRow<'_>, source: &'r str, import: Option<i64>) -> [Cell<'r>; 28] {
-    let CallRow { hash, record, outcome, charged } = row;
+impl Cells<28> for CallRow<'_> {
+    fn cells(&self) -> [Cell<'_>; 28] {
+        call_cells(self)
+    }
+}
+
+fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 28] {
+    let CallRow { source, import, hash, record, outcome, charged } = row;
     let charge = charged.map(|charged| &charged.charge);
     let int = |number: i64| Cell::Int(number);
-    let version = charged.map(|charged| &charged.bill.version);
+    let version = charged.map(|charged| charged.bill.version());
     [
         Cell::Int(record.customer.0),
         Cell::Text(source),
-        Cell::Text(&record.record_id),
-        Cell::Text(&record.call_id),
+        Cell::Text(record.record_id()),
+        Cell::Text(record.call_id()),
         Cell::Bytes(*hash),
-        import.into(),
-        Cell::Text(&record.caller),
-        Cell::Text(&record.called),
-        record.number.as_deref().into(),
+        import.map(|import| import.0).into(),
+        Cell::Text(record.caller()),
+        Cell::Text(record.called()),
+        record.number().into(),
         Cell::Text(disposition_text(record.disposition)),
         Cell::Time(record.started_at),
         record.answered_at.into(),
@@ -173,7 +177,7 @@ fn call_cells<'r>(row: &'r CallRow<'_>, source: &'r str, import: Option<i64>) ->
         Cell::Text(outcome),
         charged.map(|charged| charged.period_start).into(),
         charged.and_then(|charged| charged.late_for).into(),
-        charged.map_or(Cell::Null, |charged| int(charged.bill.plan.id.0)),
+        charged.map_or(Cell::Null, |charged| int(charged.bill.plan().id.0)),
         version.map_or(Cell::Null, |version| int(version.tariff_id.0)),
         version.map_or(Cell::Null, |version| int(version.version)),
         charge.map(|charge| charge.rate.prefix.as_str()).into(),
@@ -183,7 +187,7 @@ fn call_cells<'r>(row: &'r CallRow<'_>, source: &'r str, import: Option<i64>) ->
         charge.map_or(Cell::Null, |charge| int(charge.included_seconds().into())),
         charge.map_or(Cell::Null, |charge| int(i64::try_from(charge.exact.units()).unwrap_or(i64::MAX))),
         charge.map_or(Cell::Null, |charge| int(charge.amount.micros())),
-        charged.map(|charged| charged.bill.plan.currency.code()).into(),
+        charged.map(|charged| charged.bill.plan().currency.code()).into(),
     ]
 }
 
@@ -198,15 +202,15 @@ fn disposition_text(disposition: Disposition) -> &'static str {
     }
 }
 
-pub(super) async fn insert_call_allowances(tx: &mut Tx, source: &str, rows: &[CallRow<'_>]) -> Result<()> {
+pub(super) async fn insert_call_allowances(tx: &mut Tx, rows: &[CallRow<'_>]) -> Result<()> {
     let taken = rows.iter().flat_map(|row| {
         let parts = row.charged.map(|charged| charged.charge.taken.as_slice()).unwrap_or_default();
         parts.iter().map(|part| {
             let allowance = i64::try_from(part.allowance).unwrap_or(i64::MAX);
             [
                 Cell::Int(row.record.customer.0),
-                Cell::Text(source),
-                Cell::Text(&row.record.record_id),
+                Cell::Text(row.source),
+                Cell::Text(row.record.record_id()),
                 Cell::Int(allowance),
                 Cell::Int(part.seconds.into()),
             ]

@@ -13,6 +13,10 @@ use tollbook::clock::Clock;
 use tollbook::config::Config;
 use tower::ServiceExt;
 
+/// Tests start over when the machine fails, so nothing waits for the disk.
+const POSTGRES_SETTINGS: &str =
+    "-c max_connections=500 -c fsync=off -c synchronous_commit=off -c full_page_writes=off";
+
 /// What every test's clock shows until the test moves it.
 pub(crate) const NOW: &str = "2026-11-05T12:00:00Z";
 

@@ -1,4 +1,4 @@
-//! Where do tests get a PostgreSQL from? A server of their own, which dies with the test process.
+//! Where do tests and benches get a PostgreSQL from? A server of their own, which dies with their process.
 //!
 //! It is reached by a socket in its own folder, so that no port is taken and nobody else meets it.
 
@@ -28,8 +28,7 @@ bin=$1 dir=$2
 trap 'exit 1' HUP INT PIPE TERM
 trap '"$bin/pg_ctl" stop -s -m immediate -D "$dir/data" || true; rm -rf "$dir"' EXIT
 "$bin/initdb" --no-sync --auth=trust --username=postgres --encoding=UTF8 --locale=C -D "$dir/data" >"$dir/log" 2>&1 &&
-  "$bin/pg_ctl" start -s -w -D "$dir/data" -l "$dir/log" -o "-k '$dir' -c listen_addresses= -c max_connections=500 \
-    -c fsync=off -c synchronous_commit=off -c full_page_writes=off" >"$dir/start" 2>&1 ||
+  "$bin/pg_ctl" start -s -w -D "$dir/data" -l "$dir/log" -o "-k '$dir' -c listen_addresses= $3" >"$dir/start" 2>&1 ||
   { cat "$dir/log" "$dir/start" >&2; exit 1; }
 echo ready
 cat >/dev/null
@@ -63,7 +62,8 @@ impl Drop for Database {
         let drop = format!("drop database if exists {} with (force)", self.name);
         // Dropping cannot wait for a future, a thread of its own can.
         let dropped = std::thread::spawn(move || {
-            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            let runtime = runtime.expect("a runtime starts");
             runtime.block_on(administer(&drop));
         });
         assert!(dropped.join().is_ok() || std::thread::panicking(), "the test's database was not removed");
@@ -77,7 +77,7 @@ async fn administer(sql: &str) {
     let connection = tokio::spawn(connection);
     client.batch_execute(sql).await.unwrap_or_else(|error| panic!("{sql}: {error:?}"));
     drop(client);
-    connection.await.unwrap().unwrap();
+    connection.await.expect("the connection is no panic").expect("the connection ends well");
 }
 
 /// The same address with another database's name.
@@ -97,7 +97,14 @@ fn start() -> Server {
     let bin = programs();
     let dir = tempfile::Builder::new().prefix("tollbook-test-").tempdir().expect("a temporary folder").keep();
     let mut watchdog = Command::new("sh");
-    watchdog.arg("-c").arg(WATCHDOG).arg("watchdog").arg(&bin).arg(&dir).current_dir(&dir);
+    watchdog
+        .arg("-c")
+        .arg(WATCHDOG)
+        .arg("watchdog")
+        .arg(&bin)
+        .arg(&dir)
+        .arg(super::POSTGRES_SETTINGS)
+        .current_dir(&dir);
     // PostgreSQL refuses to run as root.
     if std::fs::metadata(&dir).is_ok_and(|folder| folder.uid() == 0) {
         let (uid, gid) = unprivileged();

@@ -1,0 +1,125 @@
+//! For whom is imported? An operator with many customers, one plan and one large tariff.
+
+use calculation::allowance::Allowance;
+use calculation::invoice::Party;
+use calculation::money::{Amount, Currency, Rounding, RoundingMode};
+use calculation::tariff::Terms;
+use calculation::tariff::deck::Columns;
+use jiff::Timestamp;
+use tollbook::app::App;
+use tollbook::clock::Clock;
+use tollbook::config::Config;
+use tollbook::customers::{self, NewCustomer, NewLine, NewSubscription};
+use tollbook::id::{PlanId, TariffId};
+use tollbook::plans::{self, NewPlan, Payment};
+use tollbook::tariffs::{self, NewTariff};
+
+use crate::deck;
+use crate::postgres;
+use crate::records::line_of;
+
+/// The months of all calls are over.
+const NOW: &str = "2026-11-05T12:00:00Z";
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Engine {
+    Sqlite,
+    Postgres,
+}
+
+/// How many customers there are and whether their plan includes minutes.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Operator {
+    pub(crate) customers: u64,
+    pub(crate) with_allowance: bool,
+}
+
+/// The program on a new database, which is removed when dropped.
+pub(crate) struct Opened {
+    pub(crate) app: App,
+    _database: Database,
+}
+
+enum Database {
+    Sqlite { _folder: tempfile::TempDir },
+    Postgres { _database: postgres::Database },
+}
+
+impl Engine {
+    /// The program on an empty database with its schema.
+    pub(crate) async fn open(self) -> Opened {
+        let (url, database) = match self {
+            Self::Sqlite => {
+                let folder = tempfile::Builder::new().prefix("tollbook-bench-").tempdir();
+                let folder = folder.expect("a temporary folder");
+                let url = format!("sqlite://{}", folder.path().join("tollbook.db").display());
+                (url, Database::Sqlite { _folder: folder })
+            }
+            Self::Postgres => {
+                let database = postgres::Database::create().await;
+                (database.url.clone(), Database::Postgres { _database: database })
+            }
+        };
+        let config = Config::from_toml("").expect("the defaults are sound");
+        let app = App::open(&url, Clock::fixed(instant(NOW)), config).await.expect("a new database opens");
+        Opened { app, _database: database }
+    }
+}
+
+impl Operator {
+    /// Stores the tariff, the plan and the customers.
+    pub(crate) async fn load(self, app: &App, prefixes: &[String]) {
+        let now = app.clock.now();
+        let currency: Currency = "EUR".parse().expect("it is a currency");
+        let mut tx = app.db.begin().await.expect("the database is there");
+        let deck = deck::deck(prefixes, false);
+        let rounding = Rounding::new(4, RoundingMode::HalfUp).expect("four digits are few");
+        let new = NewTariff {
+            name: "wholesale",
+            terms: Terms::new(currency, rounding),
+            deck: deck.as_bytes(),
+            columns: &Columns::default(),
+            valid_from: Some(Timestamp::UNIX_EPOCH),
+        };
+        let imported = tariffs::import(&mut tx, new, TariffId(app.clock.id()), now).await;
+        assert!(matches!(imported, Ok(tariffs::Imported::New { .. })), "{imported:?}");
+        let allowance = Allowance {
+            name: "Many minutes".to_owned(),
+            seconds: 6_000_000,
+            destinations: (1..=5).map(|digit: u32| digit.to_string().parse().expect("a prefix")).collect(),
+        };
+        let plan = NewPlan {
+            name: "plan".to_owned(),
+            currency,
+            payment: Payment::Postpaid,
+            monthly_fee: Amount::ZERO,
+            tariff: "wholesale".to_owned(),
+            allowances: if self.with_allowance { vec![allowance] } else { vec![] },
+        };
+        let created = plans::create(&mut tx, plan, PlanId(app.clock.id()), now).await;
+        assert!(matches!(created, Ok(plans::Created::Plan(_))), "{created:?}");
+        for customer in 0..self.customers {
+            let created =
+                customers::create(&mut tx, new_customer(customer, currency), "UTC", &app.clock).await;
+            assert!(matches!(created, Ok(customers::Created::Customer(_))), "{created:?}");
+        }
+        tx.commit().await.expect("the commit goes through");
+    }
+}
+
+fn new_customer(customer: u64, currency: Currency) -> NewCustomer {
+    let valid_from = instant("2026-01-01T00:00:00Z");
+    let number = line_of(customer).parse().expect("it is a number");
+    NewCustomer {
+        reference: format!("C-{customer}"),
+        party: Party { name: format!("Customer {customer}"), country: "DE".to_owned(), ..Party::default() },
+        currency,
+        zone: Some("Europe/Berlin".to_owned()),
+        lines: vec![NewLine { number, valid_from, valid_to: None }],
+        subscription: Some(NewSubscription { plan: "plan".to_owned(), valid_from }),
+    }
+}
+
+fn instant(text: &str) -> Timestamp {
+    text.parse().expect("it is an instant")
+}
