@@ -56,7 +56,7 @@ struct SourceQuery {
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses((status = 201, description = "Charged, or kept as free", body = Answer),
         (status = 200, description = "A duplicate", body = Answer),
-        (status = 202, description = "Waits in suspense", body = Answer), (status = "4XX", body = Problem)))]
+        (status = 202, description = "Waits in suspense", body = Answer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn post_one(
     State(app): State<App>,
     Params(query): Params<SourceQuery>,
@@ -113,7 +113,7 @@ struct BatchAnswer {
 /// The body is NDJSON: one canonical record a line, up to 10,000. Each gets an answer of its own.
 #[utoipa::path(post, path = "/v1/calls:batch", tag = "calls", params(SourceQuery, IdempotencyKey),
     request_body(content = String, content_type = "application/x-ndjson"),
-    responses((status = 200, body = BatchAnswer), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = BatchAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn post_many(
     State(app): State<App>,
     Params(query): Params<SourceQuery>,
@@ -199,7 +199,7 @@ struct UploadAnswer {
 /// Importing the same file again charges nothing.
 #[utoipa::path(post, path = "/v1/imports", tag = "calls", params(UploadQuery),
     request_body(content = String, content_type = "application/octet-stream"),
-    responses((status = 201, body = UploadAnswer), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = UploadAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn upload(
     State(app): State<App>,
     Params(query): Params<UploadQuery>,
@@ -262,7 +262,7 @@ struct Between {
 /// Read a customer's call history, newest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/calls", tag = "calls",
     params(("customer_id" = String, Path), Between, PageQuery),
-    responses((status = 200, body = Page<Call>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<Call>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn history(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
@@ -295,7 +295,7 @@ struct Explained {
 /// Read one call, and why it costs what it costs
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/calls/{source}/{record_id}", tag = "calls",
     params(("customer_id" = String, Path), ("source" = String, Path), ("record_id" = String, Path)),
-    responses((status = 200, body = Explained), (status = 404, body = Problem)))]
+    responses((status = 200, body = Explained), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
     State(app): State<App>,
     Key((customer, source, record)): Key<(CustomerId, String, String)>,
@@ -330,7 +330,7 @@ struct QuoteQuery {
 
 /// Quote a call before it is made
 #[utoipa::path(get, path = "/v1/quote", tag = "calls", params(QuoteQuery),
-    responses((status = 200, body = Quote), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Quote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn quote(State(app): State<App>, Params(query): Params<QuoteQuery>) -> Result<Json<Quote>, Problem> {
     let at = query.at.unwrap_or_else(|| app.clock.now());
     check_instant("at", at)?;

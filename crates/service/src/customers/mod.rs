@@ -180,6 +180,11 @@ pub async fn page(tx: &mut Tx, after: Option<CustomerId>, limit: usize) -> Resul
     store::page(tx, after.unwrap_or(crate::id::NOBODY), limit).await
 }
 
+/// How many customers there are.
+pub async fn count(tx: &mut Tx) -> Result<u64> {
+    store::count(tx).await
+}
+
 /// A customer's lines, oldest first.
 pub async fn lines(tx: &mut Tx, id: CustomerId) -> Result<Vec<Line>> {
     store::lines(tx, id).await

@@ -93,6 +93,12 @@ pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Customer>> {
     Ok(rows.iter().map(customer).collect::<db::Result<_>>()?)
 }
 
+pub(super) async fn count(tx: &mut Tx) -> Result<u64> {
+    let row = tx.row("select count(*) as customers from customers", &[]).await?;
+    let count: i64 = row.map_or(Ok(0), |row| row.get("customers"))?;
+    Ok(count.try_into().unwrap_or_default())
+}
+
 pub(super) async fn id_of_reference(tx: &mut Tx, reference: &str) -> Result<Option<CustomerId>> {
     let row =
         tx.row("select customer_id from customer_directory where reference = $1", &[&reference]).await?;

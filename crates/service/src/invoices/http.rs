@@ -44,7 +44,7 @@ struct Issue {
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices", tag = "invoices",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = Issue,
     responses((status = 201, body = StoredInvoice), (status = 200, description = "Issued before", body = StoredInvoice),
-        (status = "4XX", body = Problem)))]
+        (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn issue(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
@@ -113,7 +113,7 @@ struct MonthQuery {
 /// What the invoice would show if the month ended now; nothing is issued.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/draft", tag = "invoices",
     params(("customer_id" = String, Path), MonthQuery),
-    responses((status = 200, body = serde_json::Value), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = serde_json::Value), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn draft(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
@@ -141,7 +141,7 @@ async fn draft(
 /// List a customer's invoices, newest month first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices", tag = "invoices",
     params(("customer_id" = String, Path)),
-    responses((status = 200, body = Vec<StoredInvoice>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<StoredInvoice>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn list(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
@@ -160,7 +160,7 @@ async fn find(app: &App, customer: CustomerId, id: InvoiceId) -> Result<StoredIn
 /// Read an invoice
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}", tag = "invoices",
     params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
-    responses((status = 200, body = StoredInvoice), (status = 404, body = Problem)))]
+    responses((status = 200, body = StoredInvoice), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
     State(app): State<App>,
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
@@ -171,7 +171,7 @@ async fn read(
 /// Read an invoice as a PDF
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf", tag = "invoices",
     params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
-    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem)))]
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn pdf(
     State(app): State<App>,
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
@@ -192,7 +192,7 @@ async fn pdf(
 
 /// Set the tax rate of a country from a day on
 #[utoipa::path(post, path = "/v1/tax-rates", tag = "invoices", params(IdempotencyKey), request_body = NewTaxRate,
-    responses((status = 201, body = TaxRateEntry), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = TaxRateEntry), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn set_tax_rate(
     State(app): State<App>,
     uri: Uri,

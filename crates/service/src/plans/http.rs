@@ -19,7 +19,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// Create a plan
 #[utoipa::path(post, path = "/v1/plans", tag = "plans", params(IdempotencyKey), request_body = NewPlan,
-    responses((status = 201, body = Plan), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = Plan), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn create(
     State(app): State<App>,
     uri: Uri,
@@ -57,7 +57,7 @@ async fn list(State(app): State<App>) -> Result<Json<Vec<Plan>>, Problem> {
 
 /// Read a plan
 #[utoipa::path(get, path = "/v1/plans/{plan_id}", tag = "plans", params(("plan_id" = String, Path)),
-    responses((status = 200, body = Plan), (status = 404, body = Problem)))]
+    responses((status = 200, body = Plan), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(State(app): State<App>, Key(id): Key<PlanId>) -> Result<Json<Plan>, Problem> {
     let mut tx = app.db.read().await?;
     let plan = super::by_id(&mut tx, id).await?;
