@@ -43,20 +43,19 @@ pub(super) async fn hold_months(tx: &mut Tx, months: &[Month], hold: Hold) -> Re
                 where not exists (select 1 from periods p
                                   where p.customer_id = g.customer_id and p.starts_at = g.starts_at)
                 on conflict do nothing";
-    let held = format!(
-        "select p.customer_id, p.starts_at, p.closed_at from given g
-         join periods p on p.customer_id = g.customer_id and p.starts_at = g.starts_at
-         order by p.customer_id, p.starts_at {}",
+    // All are held, few are closed: only those come back.
+    let closed = format!(
+        "with held as materialized (
+           select p.customer_id, p.starts_at, p.closed_at from given g
+           join periods p on p.customer_id = g.customer_id and p.starts_at = g.starts_at
+           order by p.customer_id, p.starts_at {})
+         select customer_id, starts_at from held where closed_at is not null",
         tx.hold(hold, "p")
     );
     let given: Vec<_> = months.iter().map(month_cells).collect();
-    let rows = tx.over_rows(MONTHS, &MONTH_COLUMNS, &given, &[open, &held]).await?;
-    let mut closed = HashSet::new();
-    for row in &rows {
-        if row.optional_time("closed_at")?.is_some() {
-            closed.insert((CustomerId(row.get("customer_id")?), row.time("starts_at")?));
-        }
-    }
+    let rows = tx.over_rows(MONTHS, &MONTH_COLUMNS, &given, &[open, &closed]).await?;
+    let key = |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.time("starts_at")?));
+    let closed = rows.iter().map(key).collect::<db::Result<HashSet<_>>>()?;
     Ok(months
         .iter()
         .filter(|month| closed.contains(&(month.customer, month.period.starts_at)))
