@@ -15,6 +15,8 @@ struct Report {
     allowances: u64,
     invoices: u64,
     invoice_numbers: u64,
+    /// No fault, but to be seen to.
+    unbilled: Vec<String>,
     faults: Vec<String>,
 }
 
@@ -30,6 +32,7 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
         allowances: calls.allowances,
         invoices: invoices.invoices,
         invoice_numbers: invoices.numbers,
+        unbilled: calls.unbilled,
         faults,
     };
     let mut words = format!(
@@ -38,6 +41,9 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
          {} invoice numbers: without a gap",
         report.imports, report.charges, report.allowances, report.invoices, report.invoice_numbers
     );
+    for month in &report.unbilled {
+        words += &format!("\nto be billed: {month}");
+    }
     if report.faults.is_empty() {
         words += "\nall adds up";
     } else {

@@ -95,6 +95,15 @@ impl Error {
         }
     }
 
+    /// Whether a value was sent that no database holds, such as a NUL in a text.
+    pub fn is_unstorable_value(&self) -> bool {
+        let Self::Postgres(error) = self else { return false };
+        matches!(
+            error.code(),
+            Some(&(SqlState::CHARACTER_NOT_IN_REPERTOIRE | SqlState::DATETIME_FIELD_OVERFLOW))
+        )
+    }
+
     /// Whether the same transaction may succeed when it is tried again.
     pub fn is_transient(&self) -> bool {
         match self {

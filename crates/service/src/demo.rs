@@ -184,7 +184,7 @@ pub async fn run(args: &Args, output: Output) -> Result<bool> {
     let dir = &args.dir;
     let shown = dir.display();
     clear(dir)?;
-    let url = format!("sqlite://{}", dir.join("tollbook.db").display());
+    let url = format!("sqlite://{}", dir.join("demo.db").display());
     let app = App::open(&url, Clock::system(), config()?).await?;
     load(&app).await?;
     output.note(format_args!("Harbour Telecom, an invented operator, in October 2026"));
@@ -216,7 +216,7 @@ pub async fn run(args: &Args, output: Output) -> Result<bool> {
 
 fn summary(total: Control, billed: &invoices::Billed, folder: &Path, dir: &str) -> String {
     let program = std::env::args().next().unwrap_or_else(|| "tollbook".to_owned());
-    let tollbook = format!("{program} --database-url sqlite://{dir}/tollbook.db");
+    let tollbook = format!("{program} --database-url sqlite://{dir}/demo.db");
     let shown = folder.display();
     format!(
         "control total: {total}\n\
@@ -230,7 +230,7 @@ fn summary(total: Control, billed: &invoices::Billed, folder: &Path, dir: &str) 
 /// Removes what an earlier demo left, and nothing else.
 fn clear(dir: &Path) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(Error::file(dir.display().to_string()))?;
-    for name in ["tollbook.db", "tollbook.db-wal", "tollbook.db-shm"] {
+    for name in ["demo.db", "demo.db-wal", "demo.db-shm"] {
         let path = dir.join(name);
         if path.exists() {
             std::fs::remove_file(&path).map_err(Error::file(path.display().to_string()))?;

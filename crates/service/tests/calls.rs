@@ -19,7 +19,7 @@ async fn suspended(db: &TestApp) -> Vec<(i64, String, String)> {
     records
 }
 
-async fn assert_adds_up(db: &TestApp) {
+pub(crate) async fn assert_adds_up(db: &TestApp) {
     let mut tx = db.app.db.read().await.unwrap();
     let calls = calls::verify(&mut tx, &db.app).await.unwrap();
     let invoices = invoices::verify(&mut tx).await.unwrap();
@@ -165,61 +165,6 @@ on_both_databases! {
         assert_eq!((amounts(&db, "C-1").await.len(), amounts(&db, "C-3").await.len()), (1, 1));
     }
 
-    async fn a_call_that_comes_after_its_month_was_invoiced_goes_to_the_open_month(db: TestApp) {
-        operator(&db).await;
-        import_text(&db, "switch", &Record::file(&[Record::new("r1")])).await;
-        let bill = || async {
-            match invoices::bill(&db.app, "2026-10", &|| ()).await.unwrap() {
-                invoices::Run::Billed(billed) => billed.issued,
-                invoices::Run::NotAMonth(error) => panic!("{error}"),
-            }
-        };
-        assert_eq!(bill().await, 2);
-        assert_eq!(import_text(&db, "switch", &Record::file(&[Record::new("late")])).await.charged, 1);
-        assert_eq!(bill().await, 0);
-        let mut tx = db.app.db.read().await.unwrap();
-        let customer = tollbook::customers::by_reference(&mut tx, "C-1").await.unwrap().unwrap();
-        drop(tx);
-        let call = db.get(&format!("/v1/customers/{}/calls/switch/late", customer.id)).await.body;
-        assert_eq!(call["late_for"], "2026-09-30T22:00:00Z", "{call}");
-        assert_eq!(call["period_start"], "2026-10-31T23:00:00Z", "{call}");
-        db.app.clock.set("2026-12-02T00:00:00Z".parse().unwrap());
-        let path = format!("/v1/customers/{}/invoices", customer.id);
-        let invoice = db.post_json(&path, &json!({"month": "2026-11"})).await;
-        assert_eq!(invoice.status, 201, "{invoice:?}");
-        let line = &invoice.body["invoice"]["lines"][0];
-        assert_eq!((&line["kind"], &line["net"]), (&json!("late_usage"), &json!("0.04")), "{line}");
-        assert_adds_up(&db).await;
-    }
-
-    async fn no_call_slips_between_charging_and_issuing(db: TestApp) {
-        operator(&db).await;
-        let importing = async {
-            for part in 0..20 {
-                let records: Vec<_> = (0..50).map(|count| Record::new(&format!("r{part}-{count}"))).collect();
-                assert_eq!(import_text(&db, "switch", &Record::file(&records)).await.charged, 50);
-            }
-        };
-        let billing = async {
-            for _ in 0..20 {
-                invoices::bill(&db.app, "2026-10", &|| ()).await.unwrap();
-            }
-        };
-        tokio::join!(importing, billing);
-        let mut tx = db.app.db.read().await.unwrap();
-        let customer = tollbook::customers::by_reference(&mut tx, "C-1").await.unwrap().unwrap();
-        let query = calls::HistoryQuery { limit: 10_000, ..Default::default() };
-        let calls = calls::history(&mut tx, customer.id, &query).await.unwrap();
-        assert_eq!(calls.len(), 1_000);
-        let on_time = calls.iter().filter(|call| call.late_for.is_none()).count() as u64;
-        let issued = invoices::of_customer(&mut tx, customer.id).await.unwrap();
-        let invoiced = issued.first().map_or(0, |stored| stored.invoice.lines.iter().map(|line| line.calls).sum());
-        // Whatever was charged before the month was closed is on its invoice, the rest is late.
-        assert!(issued.is_empty() || on_time == invoiced, "{on_time} {invoiced}");
-        drop(tx);
-        assert_adds_up(&db).await;
-    }
-
     async fn calls_are_posted_one_by_one_and_in_batches(db: TestApp) {
         operator(&db).await;
         let record = |id: &str| Record::new(id).json();
@@ -309,18 +254,6 @@ on_both_databases! {
         assert_eq!((amounts(&db, "C-1").await.len(), amounts(&db, "NEW").await.len()), (1, 0));
     }
 
-    async fn calls_of_a_postpaid_and_a_prepaid_part_of_a_month_are_told_apart(db: TestApp) {
-        operator(&db).await;
-        let path = format!("{}/subscriptions", first_customer(&db).await);
-        create(&db, &path, json!({"plan": "Prepaid", "valid_from": "2026-10-20T00:00:00Z"})).await;
-        let late = Record { start: "2026-10-25T10:00:00Z", seconds: 600, ..Record::new("r2") };
-        assert_eq!(import_text(&db, "switch", &Record::file(&[Record::new("r1"), late])).await.charged, 2);
-        let issue = json!({"month": "2026-10"});
-        let invoice = db.post_json(&format!("{}/invoices", first_customer(&db).await), &issue).await;
-        assert_eq!((invoice.status.as_u16(), &invoice.body["invoice"]["net"]), (201, &json!("0.04")), "{invoice:?}");
-        assert_adds_up(&db).await;
-    }
-
     async fn a_mended_record_takes_the_broken_one_out_of_suspense(db: TestApp) {
         operator(&db).await;
         let broken = Record { to: "*98", ..Record::new("r1") };
@@ -329,6 +262,33 @@ on_both_databases! {
         assert_eq!(import_text(&db, "switch", &text).await, control(3, 1, 0, 0, 2));
         assert_eq!(import_text(&db, "switch", &Record::file(&[Record::new("r1")])).await.charged, 1);
         assert_eq!(suspended(&db).await, [(4, "conflict".to_owned(), "record_id".to_owned())]);
+    }
+
+    async fn a_record_is_the_same_however_its_json_is_laid_out(db: TestApp) {
+        operator(&db).await;
+        let record = Record::new("r1").json();
+        let pretty = format!("  {}\n", serde_json::to_string_pretty(&record).unwrap());
+        let post = |body: String| axum::http::Request::post("/v1/calls?source=s").body(body.into()).unwrap();
+        assert_eq!(db.send(post(pretty)).await.status, 201);
+        assert_eq!(db.send(post(record.to_string())).await.status, 200);
+        let spaced = record.to_string().replace("\"outbound\"", "  \"outbound\"");
+        assert_eq!(db.send(post(spaced)).await.status, 200);
+        for body in ["", "[]", "{", "nonsense", "7"] {
+            assert_eq!(db.send(post(body.to_owned())).await.status, 400, "{body}");
+        }
+    }
+
+    async fn an_upload_may_name_columns(db: TestApp) {
+        operator(&db).await;
+        let text = Record::file(&[Record::new("r1")]).replace("calling_number", "ani");
+        let upload = |columns: &str| {
+            let path = format!("/v1/imports?source=s{columns}");
+            axum::http::Request::post(path).body(text.clone().into()).unwrap()
+        };
+        assert_eq!(db.send(upload("")).await.status, 422);
+        assert_eq!(db.send(upload("&columns=calling_number")).await.status, 400);
+        let done = db.send(upload("&columns=calling_number=ani")).await;
+        assert_eq!(done.body["import"]["control"]["charged"], 1, "{done:?}");
     }
 
     async fn an_endless_ring_is_suspended_and_so_never_missing_from_an_invoice(db: TestApp) {
@@ -346,6 +306,14 @@ on_both_databases! {
             fields.swap(8, 9);
             fields.join(",")
         };
+        let last_is_the_id = |line: &str| {
+            let mut fields: Vec<&str> = line.split(',').collect();
+            fields.swap(0, 9);
+            fields.join(",")
+        };
+        let (header, line) = (last_is_the_id(Record::HEADER), last_is_the_id(&Record::new("abc").line()));
+        assert_eq!(import_text(&db, "ids", &format!("{header}\n{line}")).await, control(1, 0, 0, 0, 1));
+        assert_eq!(import_text(&db, "ids", &format!("{header}\n{line}\n")).await, control(1, 1, 0, 0, 0));
         let (header, line) = (last_is_a_number(Record::HEADER), last_is_a_number(&Record::new("r1").line()));
         assert_eq!(import_text(&db, "switch", &format!("{header}\n{line}")).await, control(1, 0, 0, 0, 1));
         assert_eq!(import_text(&db, "switch", &format!("{header}\n{line}\n")).await, control(1, 1, 0, 0, 0));
@@ -355,7 +323,7 @@ on_both_databases! {
     }
 }
 
-async fn first_customer(db: &TestApp) -> String {
+pub(crate) async fn first_customer(db: &TestApp) -> String {
     let page = db.get("/v1/customers?limit=1").await.body;
     format!("/v1/customers/{}", page["items"][0]["id"].as_str().unwrap())
 }

@@ -66,6 +66,9 @@ on_both_databases! {
         let line = |number: &str, from: &str| json!([{"number": number, "valid_from": from}]);
         assert_eq!(post(&|body| body["lines"] = line("030123", "2026-01-01T00:00:00Z")).await.1, "/lines/0/number");
         assert_eq!(post(&|body| body["lines"] = line("+4930123456", "soon")).await.1, "/lines/0/valid_from");
+        assert_eq!(post(&|body| body["lines"] = line("+4930123456", "2026-01-01T00:00:00.0000001Z")).await.0, 422);
+        assert_eq!(refused(&db, "/v1/customers", &json!(["N-1", {}, "EUR"])).await.0, 400);
+        assert_eq!(post(&|body| body["subscription"] = json!({"plan": "a\u{0}", "valid_from": "2026-01-01T00:00:00Z"})).await.0, 422);
         let far = (422, "/lines/0/valid_from".into());
         assert_eq!(post(&|body| body["lines"] = line("+4930123456", "-009998-01-01T00:00:00Z")).await, far);
         assert_eq!(post(&|body| body["lines"] = line("+493023125001", "2026-01-01T00:00:00Z")).await.0, 409);
@@ -190,6 +193,32 @@ on_both_databases! {
         assert_eq!(refused(&db, &format!("{path}/versions/9/publish"), &from).await.0, 404);
         assert_eq!(refused(&db, "/v1/tariffs/tar_0000000000011/versions/1/publish", &from).await.0, 404);
         assert_eq!(db.get(&path).await.body, published.body);
+    }
+
+    async fn what_is_settled_once_is_settled_for_all_who_ask_at_once(db: TestApp) {
+        operator(&db).await;
+        let path = format!("{}/lines", first_customer(&db).await);
+        let line = db.get(&path).await.body[0]["id"].as_str().unwrap().to_owned();
+        let end = format!("{path}/{line}/end");
+        let at = |day: u32| json!({"valid_to": format!("2026-10-{day:02}T00:00:00Z")});
+        let (a, b, c, d) = (at(1), at(2), at(3), at(4));
+        let ended = tokio::join!(db.post_json(&end, &a), db.post_json(&end, &b), db.post_json(&end, &c), db.post_json(&end, &d));
+        let statuses = [ended.0.status, ended.1.status, ended.2.status, ended.3.status];
+        assert_eq!(statuses.iter().filter(|status| status.as_u16() == 200).count(), 1, "{statuses:?}");
+        let deck = |rate: u32| json!({"name": "raced", "deck": format!("prefix,destination,rate\n49,X,0.0{rate}\n"),
+            "terms": {"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"}, "increments": "60/60"}});
+        let (a, b, c) = (deck(1), deck(2), deck(3));
+        let path = "/v1/tariffs";
+        let made = tokio::join!(db.post_json(path, &a), db.post_json(path, &b), db.post_json(path, &c));
+        for answer in [&made.0, &made.1, &made.2] {
+            assert_eq!(answer.status, 201, "{answer:?}");
+        }
+        let publish = format!("/v1/tariffs/{}/versions/1/publish", made.0.body["id"].as_str().unwrap());
+        let at = |day: u32| json!({"valid_from": format!("2026-10-{day:02}T00:00:00Z")});
+        let (a, b, c) = (at(1), at(2), at(3));
+        let published = tokio::join!(db.post_json(&publish, &a), db.post_json(&publish, &b), db.post_json(&publish, &c));
+        let statuses = [published.0.status, published.1.status, published.2.status];
+        assert_eq!(statuses.iter().filter(|status| status.as_u16() == 200).count(), 1, "{statuses:?}");
     }
 
     async fn lists_are_paged_by_cursor(db: TestApp) {

@@ -87,6 +87,41 @@ on_both_databases! {
         assert_eq!(bill(&db, "2026-10").await.issued, 1);
     }
 
+    async fn one_customers_fault_is_that_customers_alone(db: TestApp) {
+        operator(&db).await;
+        let huge = json!({"name": "Huge", "currency": "EUR", "payment": "postpaid", "tariff": "standard",
+                          "monthly_fee": "9223372036854.775807"});
+        create(&db, "/v1/plans", huge).await;
+        let subscription = json!({"plan": "Huge", "valid_from": "2026-01-01T00:00:00Z"});
+        create(&db, "/v1/customers", json!({"reference": "H", "currency": "EUR", "zone": "Europe/Berlin",
+            "party": {"name": "Huge", "country": "DE"}, "subscription": subscription})).await;
+        let billed = bill(&db, "2026-10").await;
+        assert_eq!((billed.issued, billed.refused.len(), billed.refused[0].reference.as_str()), (1, 1, "H"));
+        assert_eq!(issue(&db, "H", "2026-10").await.0, 409);
+        let path = customer(&db, "H").await;
+        assert_eq!(db.get(&format!("{path}/invoices/draft?month=2026-10")).await.status, 409);
+    }
+
+    async fn an_invoice_without_a_number_does_not_leave_the_house(db: TestApp) {
+        operator(&db).await;
+        let path = customer(&db, "C-2").await;
+        let mut page = db.get("/v1/customers?limit=500").await.body;
+        let id = page["items"][1]["id"].take().as_str().unwrap().parse().unwrap();
+        // A program that is killed between issuing and numbering leaves this behind.
+        let mut tx = db.app.db.begin().await.unwrap();
+        let issued = invoices::issue(&mut tx, &db.app.config, id, "2026-10", &db.app.clock).await.unwrap();
+        let invoices::Issued::New(stored) = issued else { panic!("{issued:?}") };
+        tx.commit().await.unwrap();
+        assert_eq!(db.get(&format!("{path}/invoices/{}/pdf", stored.id)).await.status, 409);
+        let mut tx = db.app.db.read().await.unwrap();
+        let faults = invoices::verify(&mut tx).await.unwrap().faults;
+        assert!(faults.len() == 1 && faults[0].contains("no number"), "{faults:?}");
+        drop(tx);
+        let (status, again) = issue(&db, "C-2", "2026-10").await;
+        assert_eq!((status, &again["number"]), (200, &json!("INV-2026-000001")));
+        assert_eq!(db.get(&format!("{path}/invoices/{}/pdf", stored.id)).await.status, 200);
+    }
+
     async fn without_a_tax_rate_no_invoice_is_guessed(db: TestApp) {
         operator(&db).await;
         let party = json!({"name": "Sofía", "country": "ES"});

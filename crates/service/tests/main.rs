@@ -10,6 +10,7 @@ mod db;
 mod http;
 mod invoices;
 mod migrations;
+mod months;
 mod real_input;
 mod story;
 mod tidy;

@@ -90,6 +90,9 @@ pub(super) fn overlaps(bands: &[Band]) -> Vec<String> {
                 "band `{name}` runs over midnight: write one span until 24:00 and one from 00:00"
             ));
         }
+        if band.name.is_empty() || band.name.len() > 100 || band.name.chars().any(char::is_control) {
+            faults.push("a band needs a name of 1 to 100 characters, without line breaks".to_owned());
+        }
         if band.days.is_empty() {
             faults.push(format!("band `{}` holds on no day", band.name));
         }

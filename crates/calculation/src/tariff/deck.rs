@@ -9,7 +9,7 @@ mod cell;
 use std::collections::BTreeMap;
 
 pub use cell::instant;
-use cell::{parse_amount, parse_blocked, parse_prefixes, parse_price, parse_seconds};
+use cell::{parse_amount, parse_blocked, parse_name, parse_prefixes, parse_price, parse_seconds};
 use csv::StringRecord;
 
 use super::{Increments, Prefix, Rate, Step, Tariff, Terms, check, check_terms};
@@ -110,6 +110,9 @@ fn read_rates(terms: &Terms, file: &[u8], columns: &Columns) -> Result<Vec<Rate>
             }
         }
     }
+    if let Some(fault) = cut_end(text) {
+        faults.push(fault);
+    }
     let (rates, lines) = join_steps(rows, &mut faults);
     if rates.is_empty() && faults.is_empty() {
         faults.push(Fault { line: 1, field: "line", message: "the deck holds no rates".to_owned() });
@@ -121,6 +124,17 @@ fn read_rates(terms: &Terms, file: &[u8], columns: &Columns) -> Result<Vec<Rate>
     faults.sort();
     if faults.is_empty() { Ok(rates) } else { Err(faults) }
 }
+
+/// A last line without an end may be cut: 0.0 may have been 0.0150.
+fn cut_end(text: &[u8]) -> Option<Fault> {
+    let open = text.last().is_some_and(|byte| byte.is_ascii_digit() || *byte == b'.');
+    let line = u64::try_from(text.split(|byte| *byte == b'\n').count()).unwrap_or_default();
+    let message = "the last line has no end and may be cut: if it is whole, end it";
+    open.then(|| Fault { line, field: "line", message: message.to_owned() })
+}
+
+/// The largest decks have some 200,000.
+const MOST_RATES: usize = 2_000_000;
 
 /// Where in a record each of our columns stands.
 struct Layout {
@@ -182,18 +196,22 @@ impl Layout {
             next_price: first_price.and(price),
             rate: Rate {
                 prefix: Prefix("".into()),
-                destination: cells.required("destination", |text| Ok(text.into())).unwrap_or_default(),
+                destination: cells.required("destination", parse_name).unwrap_or_default(),
                 connection_fee: cells.optional("connection_charge", parse_price).unwrap_or_default(),
                 steps: Box::default(),
                 increments,
                 minimum_charge: cells.optional("min_charge", parse_amount).unwrap_or_default(),
                 blocked: cells.optional("status", parse_blocked).unwrap_or_default(),
-                band: cells.optional("time_band", |text| Ok(text.into())),
+                band: cells.optional("time_band", parse_name),
                 effective_from: cells.optional("effective_from", |text| instant(text, &terms.zone)),
                 effective_to: cells.optional("effective_to", |text| instant(text, &terms.zone)),
             },
         };
         cells.currency(terms);
+        let too_many = rows.len().saturating_add(prefixes.len()) > MOST_RATES;
+        if too_many {
+            cells.fault("prefix", format!("more than {MOST_RATES} rates: no deck has so many"));
+        }
         if cells.faults.len() == fault_count {
             rows.extend(
                 prefixes

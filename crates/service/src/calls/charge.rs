@@ -1,10 +1,10 @@
 //! Charges a batch of records: each once, in the month it belongs to, in one transaction.
 //!
-//! The months of the batch are held against being invoiced until the transaction ends, so that no call
+//! The customers of the batch are held against being invoiced until the transaction ends, so that no call
 //! can slip between (`ARCHITECTURE.md`, "Charging meets issuing"). Records are stored straight away, and
 //! only when the database finds one that is there already is the batch sifted and stored again.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use calculation::call::Free;
 use calculation::cdr::{Flaw, Reason};
@@ -15,7 +15,7 @@ use jiff::Timestamp;
 
 use super::import::BATCH_RECORDS;
 use super::resolve::{Bill, Fate, Record};
-use super::store::{self, Month};
+use super::store::{self, MonthKey};
 use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -76,6 +76,9 @@ pub(super) struct Charged<'b> {
     pub late_for: Option<Timestamp>,
 }
 
+/// For so many records it is cheaper to ask for each whether it waits in suspense.
+const FEW: usize = 16;
+
 /// What a charging run remembers from batch to batch.
 #[derive(Debug)]
 pub struct Charging {
@@ -97,9 +100,27 @@ pub(super) type Uses = BTreeMap<UseKey, Vec<u64>>;
 pub(super) type Stored = HashMap<String, Hash>;
 
 impl Charging {
+    /// Begins a run over a few records of one source.
+    pub(crate) async fn begin_few(tx: &mut Tx, source: &str, batch: &Batch) -> Result<Self> {
+        let waiting = if batch.incoming.len() > FEW {
+            suspense::waiting(tx, source).await?
+        } else {
+            let hashes = batch.incoming.iter().map(|incoming| incoming.hash);
+            suspense::waiting_of(tx, source, &hashes.collect::<Vec<_>>()).await?
+        };
+        Ok(Self {
+            source: source.to_owned(),
+            import: None,
+            waiting,
+            months: HashMap::new(),
+            look_first: false,
+        })
+    }
+
     /// Begins a run over one source.
-    pub async fn begin(tx: &mut Tx, source: &str, import: Option<ImportId>) -> Result<Self> {
+    pub async fn begin(tx: &mut Tx, source: &str, import: ImportId) -> Result<Self> {
         let waiting = suspense::waiting(tx, source).await?;
+        let import = Some(import);
         Ok(Self { source: source.to_owned(), import, waiting, months: HashMap::new(), look_first: false })
     }
 
@@ -119,19 +140,23 @@ impl Charging {
 
 /// Charges a batch; answers what became of each record, in its order.
 pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, now: Timestamp) -> Result<Vec<Outcome>> {
-    let months = hold_months(tx, run, batch).await?;
+    let held = hold_customers(tx, batch).await?;
+    let all_ids = || batch.incoming.iter().filter_map(Incoming::record_id).collect::<Vec<_>>();
     let mut stored = Stored::new();
-    let mut looked = run.look_first;
-    if looked {
-        stored = store::stored(tx, &run.source, batch).await?;
+    if run.look_first {
+        stored = store::stored(tx, &run.source, &all_ids()).await?;
     }
+    let mut looked = run.look_first;
     loop {
-        let pass = Pass::over(batch, run, &months, &stored)?;
+        let pass = Pass::over(batch, run, &held, &stored)?;
         // What cannot be charged now may have been before, when the tariff or the plan was another.
-        if pass.is_doubtful() && !looked {
+        if !looked {
             looked = true;
-            stored = store::stored(tx, &run.source, batch).await?;
-            continue;
+            let doubtful = store::stored(tx, &run.source, &pass.doubtful()).await?;
+            if !doubtful.is_empty() {
+                stored.extend(doubtful);
+                continue;
+            }
         }
         tx.script("savepoint pass").await?;
         let rows = pass.rows(run);
@@ -140,14 +165,13 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, now: Timesta
                 tx.script("release savepoint pass").await?;
                 store::insert_call_allowances(tx, &rows).await?;
                 run.look_first = !stored.is_empty();
-                store::save_uses(tx, &pass.used).await?;
+                store::save_uses(tx, &pass.changed_uses(&held)).await?;
                 settle_suspense(tx, run, batch, &pass.outcomes, now).await?;
                 return Ok(pass.outcomes);
             }
             Err(Error::Database(error)) if error.is_unique_violation() => {
                 tx.script("rollback to savepoint pass").await?;
-                looked = true;
-                let found = store::stored(tx, &run.source, batch).await?;
+                let found = store::stored(tx, &run.source, &all_ids()).await?;
                 if found.len() == stored.len() {
                     return Err(Error::Database(error));
                 }
@@ -158,46 +182,34 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, now: Timesta
     }
 }
 
-/// The months of a batch, held until the transaction ends.
-struct Months {
-    /// By customer and the month's start: where its calls are invoiced, if not there.
-    moved: HashMap<(CustomerId, Timestamp), Timestamp>,
+/// The customers of a batch, held until the transaction ends, with what counts against their months.
+struct Held {
+    closed: BTreeSet<MonthKey>,
     used: Uses,
 }
 
-async fn hold_months(tx: &mut Tx, run: &mut Charging, batch: &Batch) -> Result<Months> {
-    let mut wanted: BTreeMap<Month, Option<&Bill>> = BTreeMap::new();
-    let mut exclusive: BTreeMap<Month, Option<&Bill>> = BTreeMap::new();
-    for bill in batch.incoming.iter().filter_map(Incoming::bill) {
-        let month = Month { customer: bill.account.id, period: run.month(bill)? };
-        // Allowances are counted: whoever takes from them must be alone.
-        let counted = !bill.plan().allowances.is_empty();
-        if counted { &mut exclusive } else { &mut wanted }.insert(month, Some(bill));
-    }
-    wanted.retain(|month, _| !exclusive.contains_key(month));
-    let mut moved = HashMap::new();
-    for (months, hold) in [(&wanted, Hold::Shared), (&exclusive, Hold::Exclusive)] {
-        let keys: Vec<Month> = months.keys().copied().collect();
-        for closed in store::hold_months(tx, &keys, hold).await? {
-            let bill = months.get(&closed).copied().flatten();
-            let bill = bill.ok_or_else(|| Error::Inconsistent("a month that nobody asked for".to_owned()))?;
-            let open = first_open_month(tx, closed, bill, hold).await?;
-            moved.insert((closed.customer, closed.period.starts_at), open.starts_at);
-        }
-    }
-    let keys: Vec<Month> = exclusive.keys().copied().collect();
-    Ok(Months { moved, used: store::uses(tx, &keys).await? })
+/// Holds the customers that are charged against being invoiced meanwhile. One statement holds them in the
+/// order of their ids, so that two batches never wait for each other. Allowances are counted: whoever takes
+/// from them must be alone.
+async fn hold_customers(tx: &mut Tx, batch: &Batch) -> Result<Held> {
+    let bills = || batch.incoming.iter().filter_map(Incoming::bill);
+    let customers: BTreeSet<CustomerId> = bills().map(|bill| bill.account.id).collect();
+    let counted: BTreeSet<CustomerId> =
+        bills().filter(|bill| !bill.plan().allowances.is_empty()).map(|bill| bill.account.id).collect();
+    let hold = if counted.is_empty() { Hold::Shared } else { Hold::Exclusive };
+    let closed = store::hold_customers(tx, &customers, hold).await?;
+    Ok(Held { closed, used: store::uses(tx, &counted).await? })
 }
 
-/// The first month after a closed one that is still open: late calls are invoiced with it.
-async fn first_open_month(tx: &mut Tx, closed: Month, bill: &Bill, hold: Hold) -> Result<Period> {
-    let mut month = closed;
-    loop {
-        let next = month.period.next(&bill.account.zone).map_err(|error| Error::Other(error.to_string()))?;
-        month = Month { period: next, ..month };
-        if store::hold_months(tx, &[month], hold).await?.is_empty() {
-            return Ok(next);
+impl Held {
+    /// The month that a call is invoiced with: its own or, when that is closed, the first one after that is
+    /// still open.
+    fn open_month(&self, bill: &Bill, own: Period) -> Result<Timestamp> {
+        let mut month = own;
+        while self.closed.contains(&(bill.account.id, month.starts_at)) {
+            month = month.next(&bill.account.zone).map_err(|error| Error::Other(error.to_string()))?;
         }
+        Ok(month.starts_at)
     }
 }
 
@@ -221,10 +233,10 @@ pub(super) struct CallRow<'p> {
 }
 
 impl<'b> Pass<'b> {
-    fn over(batch: &'b Batch, run: &mut Charging, months: &Months, stored: &Stored) -> Result<Self> {
+    fn over(batch: &'b Batch, run: &mut Charging, held: &Held, stored: &Stored) -> Result<Self> {
         let length = batch.incoming.len();
         let (outcomes, charged) = (Vec::with_capacity(length), Vec::with_capacity(length));
-        let mut pass = Self { batch, outcomes, charged, used: months.used.clone() };
+        let mut pass = Self { batch, outcomes, charged, used: held.used.clone() };
         let mut keys: HashMap<&str, Hash> = HashMap::with_capacity(length);
         keys.extend(stored.iter().map(|(id, hash)| (id.as_str(), *hash)));
         for incoming in &batch.incoming {
@@ -236,7 +248,7 @@ impl<'b> Pass<'b> {
                 (None, Ok(record)) => {
                     let decided = match &record.fate {
                         Fate::Free(free) => Ok(Outcome::Free(*free)),
-                        Fate::Bill(bill) => pass.rate(run, months, record, bill)?.map(|found| {
+                        Fate::Bill(bill) => pass.rate(run, held, record, bill)?.map(|found| {
                             let (amount, currency) = (found.charge.amount, bill.plan().currency);
                             charged = Some(found);
                             Outcome::Charged { customer: record.customer, amount, currency }
@@ -254,21 +266,28 @@ impl<'b> Pass<'b> {
         Ok(pass)
     }
 
-    /// Whether a record would be suspended whose id may be that of a call.
-    fn is_doubtful(&self) -> bool {
+    /// The allowance counters that this pass moved.
+    fn changed_uses(&self, held: &Held) -> Uses {
+        let moved = self.used.iter().filter(|(key, used)| held.used.get(key) != Some(used));
+        moved.map(|(key, used)| (*key, used.clone())).collect()
+    }
+
+    /// The ids of records that would be suspended and may be those of calls.
+    fn doubtful(&self) -> Vec<&'b str> {
         let decided = self.batch.incoming.iter().zip(&self.outcomes);
-        let mut known = decided.filter(|(incoming, _)| incoming.record_id().is_some());
-        known.any(|(_, outcome)| matches!(outcome, Outcome::Suspended(_)))
+        let suspended = decided.filter(|(_, outcome)| matches!(outcome, Outcome::Suspended(_)));
+        suspended.filter_map(|(incoming, _)| incoming.record_id()).collect()
     }
 
     fn rate(
         &mut self,
         run: &mut Charging,
-        months: &Months,
+        held: &Held,
         record: &Record,
         bill: &'b Bill,
     ) -> Result<std::result::Result<Charged<'b>, Flaw>> {
-        let natural = run.month(bill)?.starts_at;
+        let own = run.month(bill)?;
+        let natural = own.starts_at;
         let charge = match bill.charge() {
             Some(charge) => charge,
             None => match self.rate_and_count(record, bill, natural)? {
@@ -276,9 +295,9 @@ impl<'b> Pass<'b> {
                 Err(flaw) => return Ok(Err(flaw)),
             },
         };
-        let moved = months.moved.get(&(record.customer, natural)).copied();
-        let late_for = moved.map(|_| natural);
-        Ok(Ok(Charged { bill, charge, period_start: moved.unwrap_or(natural), late_for }))
+        let period_start = held.open_month(bill, own)?;
+        let late_for = (period_start != natural).then_some(natural);
+        Ok(Ok(Charged { bill, charge, period_start, late_for }))
     }
 
     /// Charges a call of a plan with allowances, and counts what it takes from them.

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use calculation::cdr::Format;
+use calculation::cdr::{Format, Seventeenth};
 use calculation::phone_number::{E164, Region};
 use clap::Args;
 use jiff::Timestamp;
@@ -40,6 +40,9 @@ pub struct ImportArgs {
     /// Names a column: ours=theirs (may be repeated)
     #[arg(long = "column", value_name = "OURS=THEIRS", value_parser = pair)]
     columns: Vec<(String, String)>,
+    /// Column 17 of a Master.csv of 17 or 20 columns is the user field, not the unique id
+    #[arg(long)]
+    userfield: bool,
 }
 
 fn zone(name: &str) -> std::result::Result<TimeZone, String> {
@@ -47,10 +50,11 @@ fn zone(name: &str) -> std::result::Result<TimeZone, String> {
 }
 
 pub async fn import(app: &App, args: ImportArgs, output: Output) -> Result<bool> {
-    let ImportArgs { file, source, format, zone, region, trunks, columns } = args;
+    let ImportArgs { file, source, format, zone, region, trunks, columns, userfield } = args;
+    let seventeenth = if userfield { Seventeenth::UserField } else { Seventeenth::UniqueId };
     let name = file.display().to_string();
     let zone = zone.unwrap_or_else(TimeZone::unknown);
-    let source = Source { name: source, format, zone, region, trunks, columns };
+    let source = Source { name: source, format, zone, region, trunks, columns, seventeenth };
     let (input, size): (Box<dyn std::io::Read + Send>, _) = if name == "-" {
         (Box::new(std::io::stdin()), None)
     } else {

@@ -56,7 +56,7 @@ struct SourceQuery {
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses((status = 201, description = "Charged, or kept as free", body = Answer),
         (status = 200, description = "A duplicate", body = Answer),
-        (status = 202, description = "Waits in suspense", body = Answer), (status = "4XX", body = Problem)))]
+        (status = 202, description = "Waits in suspense", body = Answer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn post_one(
     State(app): State<App>,
     Params(query): Params<SourceQuery>,
@@ -72,7 +72,8 @@ async fn post_one(
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &[&body]).await?;
+    let record = compact(&body);
+    let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &[&record]).await?;
     let answer = outcomes.into_iter().next().map(answer);
     let answer = answer.ok_or_else(|| Problem::malformed("the body holds no record"))?;
     let status = match &answer {
@@ -81,6 +82,22 @@ async fn post_one(
         Answer::Suspended { .. } => StatusCode::ACCEPTED,
     };
     write.finish(status, &answer).await
+}
+
+/// A JSON text without the space between its parts: however it is laid out, it is the same record.
+fn compact(json: &[u8]) -> Vec<u8> {
+    let (mut in_text, mut escaped) = (false, false);
+    let keeps = |byte: &u8| {
+        let kept = in_text || !byte.is_ascii_whitespace();
+        if in_text && *byte == b'\\' {
+            escaped = !escaped;
+        } else {
+            in_text ^= *byte == b'"' && !escaped;
+            escaped = false;
+        }
+        kept
+    };
+    json.iter().copied().filter(keeps).collect()
 }
 
 /// What became of a batch.
@@ -96,7 +113,7 @@ struct BatchAnswer {
 /// The body is NDJSON: one canonical record a line, up to 10,000. Each gets an answer of its own.
 #[utoipa::path(post, path = "/v1/calls:batch", tag = "calls", params(SourceQuery, IdempotencyKey),
     request_body(content = String, content_type = "application/x-ndjson"),
-    responses((status = 200, body = BatchAnswer), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = BatchAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn post_many(
     State(app): State<App>,
     Params(query): Params<SourceQuery>,
@@ -105,8 +122,9 @@ async fn post_many(
     body: Bytes,
 ) -> Result<Response, Problem> {
     check_name("/source", &query.source, 100)?;
-    let lines = body.split(|byte| *byte == b'\n').map(|line| line.strip_suffix(b"\r").unwrap_or(line));
-    let records: Vec<&[u8]> = lines.filter(|line| !line.is_empty()).collect();
+    let lines = body.split(|byte| *byte == b'\n').map(compact).filter(|line| !line.is_empty());
+    let compacted: Vec<Vec<u8>> = lines.take(LARGEST_BATCH + 1).collect();
+    let records: Vec<&[u8]> = compacted.iter().map(Vec::as_slice).collect();
     if records.is_empty() || records.len() > LARGEST_BATCH {
         return Err(Problem::malformed(format!("a batch holds 1 to {LARGEST_BATCH} records, one a line")));
     }
@@ -163,6 +181,9 @@ struct UploadQuery {
     /// Channel names of Asterisk's trunks, with commas between.
     #[param(example = "PJSIP/carrier")]
     trunks: Option<String>,
+    /// Our column name for a name in the header: ours=theirs, with commas between.
+    #[param(example = "calling_number=ani,called_number=dnis")]
+    columns: Option<String>,
 }
 
 /// What became of an upload.
@@ -178,7 +199,7 @@ struct UploadAnswer {
 /// Importing the same file again charges nothing.
 #[utoipa::path(post, path = "/v1/imports", tag = "calls", params(UploadQuery),
     request_body(content = String, content_type = "application/octet-stream"),
-    responses((status = 201, body = UploadAnswer), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = UploadAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn upload(
     State(app): State<App>,
     Params(query): Params<UploadQuery>,
@@ -211,6 +232,10 @@ fn source(query: &UploadQuery) -> Result<Source, Problem> {
         let region: Region = region.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
         source.region = Some(region);
     }
+    for column in query.columns.iter().flat_map(|columns| columns.split(',')) {
+        let pair = crate::tariffs::cli::pair(column);
+        source.columns.push(pair.map_err(|error| Problem::malformed(format!("columns: {error}")))?);
+    }
     source.trunks.extend(query.trunks.iter().flat_map(|trunks| trunks.split(',').map(str::to_owned)));
     Ok(source)
 }
@@ -237,7 +262,7 @@ struct Between {
 /// Read a customer's call history, newest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/calls", tag = "calls",
     params(("customer_id" = String, Path), Between, PageQuery),
-    responses((status = 200, body = Page<Call>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<Call>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn history(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
@@ -270,7 +295,7 @@ struct Explained {
 /// Read one call, and why it costs what it costs
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/calls/{source}/{record_id}", tag = "calls",
     params(("customer_id" = String, Path), ("source" = String, Path), ("record_id" = String, Path)),
-    responses((status = 200, body = Explained), (status = 404, body = Problem)))]
+    responses((status = 200, body = Explained), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
     State(app): State<App>,
     Key((customer, source, record)): Key<(CustomerId, String, String)>,
@@ -305,7 +330,7 @@ struct QuoteQuery {
 
 /// Quote a call before it is made
 #[utoipa::path(get, path = "/v1/quote", tag = "calls", params(QuoteQuery),
-    responses((status = 200, body = Quote), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Quote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn quote(State(app): State<App>, Params(query): Params<QuoteQuery>) -> Result<Json<Quote>, Problem> {
     let at = query.at.unwrap_or_else(|| app.clock.now());
     check_instant("at", at)?;

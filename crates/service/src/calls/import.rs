@@ -8,7 +8,7 @@ use std::io::{BufReader, Read};
 use std::ops::Range;
 
 use calculation::call::Limits;
-use calculation::cdr::{self, Cdr, Feed, FirstLine, Flaw, Format, Reader, Reason};
+use calculation::cdr::{self, Cdr, Feed, FirstLine, Flaw, Format, Reader, Reason, Seventeenth};
 use calculation::phone_number::{Dialled, Region, dialled};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -49,18 +49,28 @@ pub struct Source {
     pub trunks: Vec<String>,
     /// Our column name and the header's.
     pub columns: Vec<(String, String)>,
+    /// What column 17 of a `Master.csv` of 17 or 20 columns is.
+    pub seventeenth: Seventeenth,
 }
 
 impl Source {
     /// A source of that name; times without an offset and numbers without a country are refused.
     pub fn new(name: &str) -> Self {
         let (trunks, columns) = (Vec::new(), Vec::new());
-        Self { name: name.to_owned(), format: None, zone: TimeZone::unknown(), region: None, trunks, columns }
+        Self {
+            name: name.to_owned(),
+            format: None,
+            zone: TimeZone::unknown(),
+            region: None,
+            trunks,
+            columns,
+            seventeenth: Seventeenth::default(),
+        }
     }
 
     fn feed(&self, format: Format) -> Feed {
         let (trunks, columns) = (self.trunks.clone(), self.columns.clone());
-        Feed { zone: self.zone.clone(), trunks, columns, ..Feed::new(format) }
+        Feed { zone: self.zone.clone(), trunks, columns, seventeenth: self.seventeenth, ..Feed::new(format) }
     }
 }
 
@@ -109,7 +119,7 @@ pub async fn import<R: Read + Send + 'static>(
     };
     let mut tx = app.db.begin().await?;
     store::insert_import(&mut tx, &row).await?;
-    let mut run = Charging::begin(&mut tx, &source.name, Some(row.id)).await?;
+    let mut run = Charging::begin(&mut tx, &source.name, row.id).await?;
     tx.commit().await?;
     let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
     let (done, spares) = std::sync::mpsc::channel();
@@ -189,7 +199,11 @@ fn open(
         let message = "the input is empty: is it the right file?";
         return Ok(Err(Flaw::new(Reason::MalformedLine, "line", message)));
     }
-    let Some(format) = source.format.or_else(|| cdr::detect(first)) else {
+    let detected = cdr::detect(first).filter(|format| {
+        // The first line of a document that is spread over lines looks like NDJSON too.
+        *format != Format::CanonicalNdjson || serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok()
+    });
+    let Some(format) = source.format.or(detected) else {
         let message = "the first line tells no format: name it (csv, ndjson, asterisk, asterisk-table)";
         return Ok(Err(Flaw::new(Reason::MalformedLine, "line", message)));
     };
@@ -283,6 +297,9 @@ fn judged(
     Incoming { line, hash, content, record, flawed_id }
 }
 
+const DISPOSITIONS: [&[u8]; 7] =
+    [b"ANSWERED", b"NO ANSWER", b"NO_ANSWER", b"BUSY", b"FAILED", b"CANCELLED", b"CONGESTION"];
+
 /// Refuses lines that were cut, and a last line of which the end may be missing unseen: `125` may have
 /// been `1250`. A closing quote, brace or the word of a disposition shows that it is whole.
 fn check_end(format: Format, content: &[u8], end: LineEnd) -> std::result::Result<(), Flaw> {
@@ -291,7 +308,8 @@ fn check_end(format: Format, content: &[u8], end: LineEnd) -> std::result::Resul
         return Err(Flaw::new(Reason::MalformedLine, "line", message));
     }
     let last_field = content.rsplit(|byte| *byte == b',').next().unwrap_or_default();
-    let whole = last_field.ends_with(b"\"") || last_field.iter().any(u8::is_ascii_alphabetic);
+    let is_disposition = DISPOSITIONS.iter().any(|word| last_field.eq_ignore_ascii_case(word));
+    let whole = last_field.ends_with(b"\"") || is_disposition;
     if end.unended && !whole && format != Format::CanonicalNdjson {
         let message = "the last line has no line end and may be cut: if it is whole, end it and import again";
         return Err(Flaw::new(Reason::MalformedLine, "line", message));
@@ -324,7 +342,7 @@ pub async fn charge_records(
         let range = start..batch.text.len();
         batch.incoming.push(judged(line, content, range, cdr, bench));
     }
-    let mut run = Charging::begin(tx, source, None).await?;
+    let mut run = Charging::begin_few(tx, source, &batch).await?;
     let outcomes = charge::charge(tx, &mut run, &batch, now).await?;
     let ids = batch.incoming.iter().map(|incoming| incoming.record_id().map(str::to_owned));
     Ok(ids.zip(outcomes).collect())

@@ -1,6 +1,6 @@
 //! The calls in the database.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::call::LONGEST_RING_SECONDS;
 use calculation::cdr::Disposition;
@@ -11,69 +11,53 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::charge::{Batch, CallRow, Incoming, Stored, Uses};
+use super::charge::{CallRow, Stored, Uses};
 use super::{Call, Control, HistoryQuery, amount};
 use crate::db::{self, Cell, Cells, Hold, Param, Row, Ts, Tx};
 use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
 
-/// A customer's month.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Month {
-    pub(super) customer: CustomerId,
-    pub(super) period: Period,
+/// A customer's month, by its start.
+pub(super) type MonthKey = (CustomerId, Timestamp);
+
+fn customer_cells(customers: &BTreeSet<CustomerId>) -> Vec<[Cell<'static>; 1]> {
+    customers.iter().map(|customer| [Cell::Int(customer.0)]).collect()
 }
 
-const MONTHS: &str = "customer_id bigint, starts_at timestamptz, ends_at timestamptz";
-const MONTH_COLUMNS: [&str; 3] = ["customer_id", "starts_at", "ends_at"];
-
-fn month_cells(month: &Month) -> [Cell<'static>; 3] {
-    let Period { starts_at, ends_at, .. } = month.period;
-    [Cell::Int(month.customer.0), Cell::Time(starts_at), Cell::Time(ends_at)]
-}
-
-/// Holds months, opening those that nobody used yet; answers those that are closed.
-pub(super) async fn hold_months(tx: &mut Tx, months: &[Month], hold: Hold) -> Result<Vec<Month>> {
-    if months.is_empty() {
-        return Ok(Vec::new());
+/// Holds customers until the transaction ends; answers their closed months.
+pub(super) async fn hold_customers(
+    tx: &mut Tx,
+    customers: &BTreeSet<CustomerId>,
+    hold: Hold,
+) -> Result<BTreeSet<MonthKey>> {
+    if customers.is_empty() {
+        return Ok(BTreeSet::new());
     }
-    let open = "insert into periods (customer_id, starts_at, ends_at)
-                select g.customer_id, g.starts_at, g.ends_at from given g
-                where not exists (select 1 from periods p
-                                  where p.customer_id = g.customer_id and p.starts_at = g.starts_at)
-                on conflict do nothing";
-    // All are held, few are closed: only those come back.
-    let closed = format!(
-        "with held as materialized (
-           select p.customer_id, p.starts_at, p.closed_at from given g
-           join periods p on p.customer_id = g.customer_id and p.starts_at = g.starts_at
-           order by p.customer_id, p.starts_at {})
-         select customer_id, starts_at from held where closed_at is not null",
-        tx.hold(hold, "p")
+    let held = format!(
+        "select c.customer_id from given g join customers c on c.customer_id = g.customer_id
+         order by c.customer_id {}",
+        tx.hold(hold, "c")
     );
-    let given: Vec<_> = months.iter().map(month_cells).collect();
-    let rows = tx.over_rows(MONTHS, &MONTH_COLUMNS, &given, &[open, &closed]).await?;
+    let closed = "select p.customer_id, p.starts_at from given g
+                  join periods p on p.customer_id = g.customer_id where p.closed_at is not null";
+    let given = customer_cells(customers);
+    let rows = tx.over_rows("customer_id bigint", &["customer_id"], &given, &[&held, closed]).await?;
     let key = |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.time("starts_at")?));
-    let closed = rows.iter().map(key).collect::<db::Result<HashSet<_>>>()?;
-    Ok(months
-        .iter()
-        .filter(|month| closed.contains(&(month.customer, month.period.starts_at)))
-        .copied()
-        .collect())
+    Ok(rows.iter().map(key).collect::<db::Result<_>>()?)
 }
 
-/// How much of each allowance was used in some months.
-pub(super) async fn uses(tx: &mut Tx, months: &[Month]) -> Result<Uses> {
+/// How much of each allowance some customers have used.
+pub(super) async fn uses(tx: &mut Tx, customers: &BTreeSet<CustomerId>) -> Result<Uses> {
     let mut uses = Uses::new();
-    if months.is_empty() {
+    if customers.is_empty() {
         return Ok(uses);
     }
     let select = "select u.customer_id, u.period_start, u.plan_id, u.allowance, u.used_seconds from given g
-                  join allowance_uses u on u.customer_id = g.customer_id and u.period_start = g.starts_at
+                  join allowance_uses u on u.customer_id = g.customer_id
                   order by u.customer_id, u.period_start, u.plan_id, u.allowance";
-    let given: Vec<_> = months.iter().map(month_cells).collect();
-    for row in tx.over_rows(MONTHS, &MONTH_COLUMNS, &given, &[select]).await? {
+    let given = customer_cells(customers);
+    for row in tx.over_rows("customer_id bigint", &["customer_id"], &given, &[select]).await? {
         let customer = CustomerId(row.get("customer_id")?);
         let key = (customer, row.time("period_start")?, PlanId(row.get("plan_id")?));
         let seconds: i64 = row.get("used_seconds")?;
@@ -109,10 +93,12 @@ pub(super) async fn save_uses(tx: &mut Tx, uses: &Uses) -> Result<()> {
     Ok(())
 }
 
-/// Which records of a batch are there already, and with what content.
-pub(super) async fn stored(tx: &mut Tx, source: &str, batch: &Batch) -> Result<Stored> {
-    let ids = batch.incoming.iter().filter_map(Incoming::record_id);
-    let rows: Vec<_> = ids.map(|id| [Cell::Text(source), Cell::Text(id)]).collect();
+/// Which records are there already, and with what content.
+pub(super) async fn stored(tx: &mut Tx, source: &str, ids: &[&str]) -> Result<Stored> {
+    if ids.is_empty() {
+        return Ok(Stored::new());
+    }
+    let rows: Vec<_> = ids.iter().map(|id| [Cell::Text(source), Cell::Text(id)]).collect();
     let select = "select distinct c.record_id, c.content_hash from given g
                   join calls c on c.source = g.source and c.record_id = g.record_id";
     let mut stored = Stored::new();
@@ -514,11 +500,29 @@ pub(super) async fn charged_after(
     Ok(rows.iter().map(call).collect::<db::Result<_>>()?)
 }
 
-/// How many calls an import stored.
-pub(super) async fn stored_of_import(tx: &mut Tx, id: ImportId) -> Result<u64> {
-    let row = tx.row("select count(*) as calls from calls where import_id = $1", &[&id.0]).await?;
-    let count: i64 = row.map_or(Ok(0), |row| row.get("calls"))?;
-    Ok(count.try_into().unwrap_or_default())
+/// How many calls each import stored.
+pub(super) async fn stored_of_imports(tx: &mut Tx) -> Result<BTreeMap<i64, u64>> {
+    let sql = "select import_id, count(*) as calls from calls where import_id is not null group by import_id";
+    let count = |row: &Row| {
+        let calls: i64 = row.get("calls")?;
+        Ok((row.get("import_id")?, calls.try_into().unwrap_or_default()))
+    };
+    Ok(tx.rows(sql, &[]).await?.iter().map(count).collect::<db::Result<_>>()?)
+}
+
+/// Customers with calls of a month that was skipped: it is open, and a later one is closed.
+pub(super) async fn skipped_months(tx: &mut Tx) -> Result<Vec<MonthKey>> {
+    let sql = format!(
+        "select distinct calls.customer_id, calls.period_start from calls
+         join (select customer_id, max(starts_at) as last from periods where closed_at is not null
+               group by customer_id) closed
+           on closed.customer_id = calls.customer_id and calls.period_start < closed.last
+         where calls.outcome = 'charged' and {POSTPAID}
+           and not exists (select 1 from periods p where p.customer_id = calls.customer_id
+                             and p.starts_at = calls.period_start and p.closed_at is not null)"
+    );
+    let key = |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.time("period_start")?));
+    Ok(tx.rows(&sql, &[]).await?.iter().map(key).collect::<db::Result<_>>()?)
 }
 
 /// How many allowance counters there are, and the customers whose counters are wrong.

@@ -43,7 +43,9 @@ pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &
             return Ok(Created::Subscription(subscribed));
         }
     }
-    Ok(Created::Customer(customer))
+    // A line may have settled the zone.
+    let settled = store::by_id(tx, id).await?;
+    Ok(Created::Customer(settled.unwrap_or(customer)))
 }
 
 fn zone(new: &NewCustomer, operator_zone: &str) -> Option<(String, ZoneStep)> {

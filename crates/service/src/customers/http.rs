@@ -35,7 +35,7 @@ pub fn routes() -> OpenApiRouter<App> {
 ///
 /// Lines and a plan may be given at once. Without a zone it is found from the first line's number.
 #[utoipa::path(post, path = "/v1/customers", tag = "customers", params(IdempotencyKey), request_body = NewCustomer,
-    responses((status = 201, body = Customer), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn create(
     State(app): State<App>,
     uri: Uri,
@@ -49,6 +49,7 @@ async fn create(
         check_line(&format!("/lines/{position}"), line)?;
     }
     if let Some(subscription) = &new.subscription {
+        check_text("/subscription/plan", &subscription.plan, 200)?;
         check_instant("/subscription/valid_from", subscription.valid_from)?;
     }
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
@@ -119,7 +120,7 @@ fn refused_subscription(pointer: &str, refusal: &Subscribed) -> Problem {
 
 /// List customers
 #[utoipa::path(get, path = "/v1/customers", tag = "customers", params(PageQuery),
-    responses((status = 200, body = Page<Customer>), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Page<Customer>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(
     State(app): State<App>,
     Params(page): Params<PageQuery>,
@@ -133,7 +134,7 @@ async fn list(
 /// Read a customer
 #[utoipa::path(get, path = "/v1/customers/{customer_id}", tag = "customers",
     params(("customer_id" = String, Path)),
-    responses((status = 200, body = Customer), (status = 404, body = Problem)))]
+    responses((status = 200, body = Customer), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Customer>, Problem> {
     let mut tx = app.db.read().await?;
     super::by_id(&mut tx, id).await?.map(Json).ok_or_else(|| unknown(id))
@@ -146,7 +147,7 @@ fn unknown(id: CustomerId) -> Problem {
 /// Give a customer a line
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/lines", tag = "customers",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewLine,
-    responses((status = 201, body = Line), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = Line), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn assign_line(
     State(app): State<App>,
     Key(id): Key<CustomerId>,
@@ -169,7 +170,7 @@ async fn assign_line(
 /// List a customer's lines, oldest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/lines", tag = "customers",
     params(("customer_id" = String, Path)),
-    responses((status = 200, body = Vec<Line>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<Line>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn lines(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Vec<Line>>, Problem> {
     let mut tx = app.db.read().await?;
     super::by_id(&mut tx, id).await?.ok_or_else(|| unknown(id))?;
@@ -188,7 +189,7 @@ struct End {
 /// End a line, so that its number may go to another customer
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/lines/{line_id}/end", tag = "customers",
     params(("customer_id" = String, Path), ("line_id" = String, Path), IdempotencyKey), request_body = End,
-    responses((status = 200, body = Line), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Line), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn end_line(
     State(app): State<App>,
     Key((id, line)): Key<(CustomerId, LineId)>,
@@ -215,7 +216,7 @@ async fn end_line(
 /// The subscription before ends where this one begins.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/subscriptions", tag = "customers",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewSubscription,
-    responses((status = 201, body = Subscription), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = Subscription), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn subscribe(
     State(app): State<App>,
     Key(id): Key<CustomerId>,
@@ -224,6 +225,7 @@ async fn subscribe(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let new: NewSubscription = json(&body)?;
+    check_text("/plan", &new.plan, 200)?;
     check_instant("/valid_from", new.valid_from)?;
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
         Begun::New(write) => write,
@@ -238,7 +240,7 @@ async fn subscribe(
 /// List a customer's subscriptions, oldest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/subscriptions", tag = "customers",
     params(("customer_id" = String, Path)),
-    responses((status = 200, body = Vec<Subscription>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<Subscription>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn subscriptions(
     State(app): State<App>,
     Key(id): Key<CustomerId>,

@@ -161,6 +161,12 @@ pub async fn by_id(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
     store::by_id(tx, id).await
 }
 
+/// The customer, whose row nobody else may hold until the transaction ends: their month is closed, their plan
+/// changed or their allowance counted by one at a time.
+pub async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
+    store::hold(tx, id).await
+}
+
 /// The customer with a reference.
 pub async fn by_reference(tx: &mut Tx, reference: &str) -> Result<Option<Customer>> {
     match store::id_of_reference(tx, reference).await? {
@@ -172,6 +178,11 @@ pub async fn by_reference(tx: &mut Tx, reference: &str) -> Result<Option<Custome
 /// Customers by id, after a cursor.
 pub async fn page(tx: &mut Tx, after: Option<CustomerId>, limit: usize) -> Result<Vec<Customer>> {
     store::page(tx, after.unwrap_or(crate::id::NOBODY), limit).await
+}
+
+/// How many customers there are.
+pub async fn count(tx: &mut Tx) -> Result<u64> {
+    store::count(tx).await
 }
 
 /// A customer's lines, oldest first.

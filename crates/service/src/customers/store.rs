@@ -93,6 +93,12 @@ pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Customer>> {
     Ok(rows.iter().map(customer).collect::<db::Result<_>>()?)
 }
 
+pub(super) async fn count(tx: &mut Tx) -> Result<u64> {
+    let row = tx.row("select count(*) as customers from customers", &[]).await?;
+    let count: i64 = row.map_or(Ok(0), |row| row.get("customers"))?;
+    Ok(count.try_into().unwrap_or_default())
+}
+
 pub(super) async fn id_of_reference(tx: &mut Tx, reference: &str) -> Result<Option<CustomerId>> {
     let row =
         tx.row("select customer_id from customer_directory where reference = $1", &[&reference]).await?;
@@ -174,7 +180,7 @@ pub(super) async fn lines(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Line>
 /// Gives a customer the zone of a number, as long as no month of theirs has begun to be charged.
 pub(super) async fn settle_zone(tx: &mut Tx, customer: CustomerId, zone: FoundZone) -> Result<()> {
     let sql = "update customers set zone = $2, zone_step = $3 where customer_id = $1
-               and not exists (select 1 from periods where periods.customer_id = $1)";
+               and not exists (select 1 from calls where calls.customer_id = $1 and period_start is not null)";
     tx.execute(sql, &[&customer.0, &zone.zone, &zone.step.code()]).await?;
     Ok(())
 }

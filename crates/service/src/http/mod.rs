@@ -36,7 +36,8 @@ pub struct IdempotencyKey {
         title = "tollbook",
         description = "Phone billing: call records in, charged calls and invoices out.\n\nAmounts are decimal \
                        text with a currency, times are RFC 3339 instants, errors are problem details (RFC 9457). \
-                       Every write takes an `Idempotency-Key`."
+                       Every write takes an `Idempotency-Key`; an upload of call records needs none, it may be sent \
+                       again as it is."
     ),
     tags(
         (name = "customers", description = "Who pays: customers, their lines and subscriptions"),

@@ -91,12 +91,17 @@ impl Problem {
 impl From<Error> for Problem {
     /// A fault is logged here, once, and shows the client nothing of the inside.
     fn from(error: Error) -> Self {
-        if let Error::Database(fault) = &error
-            && fault.is_transient()
-        {
-            tracing::info!(%error, "a request met another writer");
-            let detail = "another request was at the same rows: send this one again";
-            return Self::of_status(StatusCode::SERVICE_UNAVAILABLE, detail);
+        if let Error::Database(fault) = &error {
+            if fault.is_unstorable_value() {
+                return Self::malformed(
+                    "the request holds a text or time that cannot be stored, such as a NUL",
+                );
+            }
+            if fault.is_transient() || fault.is_unique_violation() {
+                tracing::info!(%error, "a request met another writer");
+                let detail = "another request was at the same rows: send this one again";
+                return Self::of_status(StatusCode::SERVICE_UNAVAILABLE, detail);
+            }
         }
         tracing::error!(%error, "request failed");
         Self::of_status(

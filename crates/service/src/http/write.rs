@@ -95,6 +95,10 @@ fn json_text(status: StatusCode, body: String) -> Response {
 
 /// Reads a JSON body; what is wrong is named by its JSON pointer.
 pub fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
+    // An array would be read as the fields in their order.
+    if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
+        return Err(Problem::malformed("the body is a JSON array: send an object"));
+    }
     let mut reader = serde_json::Deserializer::from_slice(body);
     let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
         let pointer = error.path().iter().fold(String::new(), |pointer, segment| match segment {
@@ -134,8 +138,11 @@ pub fn check_name(pointer: &str, text: &str, longest: usize) -> Result<(), Probl
 
 /// Refuses an instant that no call, line or tariff can have; databases differ in how far they reach.
 pub fn check_instant(pointer: &str, at: Timestamp) -> Result<(), Problem> {
-    if (1970..3000).contains(&TimeZone::UTC.to_datetime(at).year()) {
-        return Ok(());
+    if !(1970..3000).contains(&TimeZone::UTC.to_datetime(at).year()) {
+        return Err(Problem::invalid(pointer, "lies outside the years 1970 to 2999"));
     }
-    Err(Problem::invalid(pointer, "lies outside the years 1970 to 2999"))
+    if at.subsec_nanosecond() % 1_000 != 0 {
+        return Err(Problem::invalid(pointer, "is finer than a millionth of a second"));
+    }
+    Ok(())
 }

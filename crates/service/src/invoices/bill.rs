@@ -65,7 +65,7 @@ pub async fn bill(app: &App, month: &str, progress: &(dyn Fn() + Send + Sync)) -
     drop(done);
     let feeding = tokio::spawn(feed(app.clone(), to_do));
     while let Some((customer, issued)) = results.recv().await {
-        count(&mut billed, customer, issued?);
+        count(&mut billed, customer, issued);
         progress();
     }
     feeding.await.map_err(|error| Error::Other(error.to_string()))??;
@@ -103,17 +103,42 @@ async fn work(app: App, month: String, queue: Queue, done: mpsc::Sender<(Custome
     }
 }
 
+/// A customer that met another writer is tried again so often.
+const TRIES: usize = 5;
+
 async fn issue_one(app: &App, customer: CustomerId, month: &str) -> Result<Issued> {
+    let mut tries = 0;
+    loop {
+        tries += 1;
+        match try_to_issue(app, customer, month).await {
+            Err(Error::Database(error)) if error.is_transient() && tries < TRIES => {
+                tracing::info!(%error, tries, "an invoice met another writer and is tried again");
+            }
+            answer => return answer,
+        }
+    }
+}
+
+async fn try_to_issue(app: &App, customer: CustomerId, month: &str) -> Result<Issued> {
     let mut tx = app.db.begin().await?;
     let issued = issue(&mut tx, &app.config, customer, month, &app.clock).await?;
-    // A refusal leaves nothing behind: dropping the transaction rolls it back.
-    if matches!(issued, Issued::New(_)) {
+    // A month with nothing to invoice is closed as well: calls that come later go to the next. Any other
+    // refusal leaves nothing behind: dropping the transaction rolls it back.
+    if matches!(issued, Issued::New(_) | Issued::Nothing) {
         tx.commit().await?;
     }
     Ok(issued)
 }
 
-fn count(billed: &mut Billed, customer: Customer, issued: Issued) {
+/// One customer's fault is that customer's: the others get their invoices.
+fn count(billed: &mut Billed, customer: Customer, issued: Result<Issued>) {
+    let issued = match issued {
+        Ok(issued) => issued,
+        Err(error) => {
+            tracing::error!(%error, reference = customer.reference, "an invoice was not issued");
+            return billed.refused.push(Refused { reference: customer.reference, reason: error.to_string() });
+        }
+    };
     let reason = match issued {
         Issued::New(_) => return billed.issued += 1,
         Issued::Already(_) => return billed.already += 1,
@@ -121,6 +146,7 @@ fn count(billed: &mut Billed, customer: Customer, issued: Issued) {
         Issued::Prepaid => return billed.prepaid += 1,
         Issued::UnknownCustomer => "the customer is gone".to_owned(),
         Issued::NotAMonth(reason) => reason,
+        Issued::TooLarge => "the sum does not fit an amount: check the plan's fee and the rates".to_owned(),
         Issued::NoOperator => NO_OPERATOR.to_owned(),
         Issued::NotOver(end) => format!("the month ends at {end} in {}", customer.zone),
         Issued::NoTaxRate { country, day } => {

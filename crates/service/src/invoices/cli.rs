@@ -1,6 +1,7 @@
 //! The invoices' commands.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use clap::Args;
 use serde_json::json;
@@ -10,6 +11,7 @@ use super::document::{self, Brand};
 use super::{StoredInvoice, bill as bill_month, by_number};
 use crate::app::App;
 use crate::cli::Output;
+use crate::customers;
 use crate::error::{Error, Result};
 
 #[derive(Debug, Args)]
@@ -23,8 +25,18 @@ pub struct BillArgs {
 }
 
 pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
-    let bar = output.bar(None, "{spinner} {pos} customers {elapsed}");
-    let run = bill_month(app, &args.month, &|| bar.inc(1)).await?;
+    let customers = customers::count(&mut app.db.read().await?).await?;
+    let bar = output.bar(Some(customers), "{bar:30} {pos}/{len} customers {elapsed} {eta}");
+    let done = AtomicU64::new(0);
+    let progress = || {
+        bar.inc(1);
+        let count = done.fetch_add(1, Ordering::Relaxed) + 1;
+        // Where no bar is shown, a line for every ten thousand.
+        if bar.is_hidden() && count.is_multiple_of(10_000) {
+            output.note(format_args!("{count} of {customers} customers"));
+        }
+    };
+    let run = bill_month(app, &args.month, &progress).await?;
     bar.finish_and_clear();
     let billed = match run {
         Run::Billed(billed) => billed,

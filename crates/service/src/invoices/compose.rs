@@ -22,6 +22,8 @@ pub enum Composed {
     Nothing,
     /// The customer pays before or while calling: there is no monthly invoice.
     Prepaid,
+    /// A sum does not fit an amount.
+    TooLarge,
     /// Nobody said what tax is due in this country on this day.
     NoTaxRate {
         country: String,
@@ -52,10 +54,9 @@ pub async fn compose(
     let Some(tax_rate) = tax::rate_on(tx, country, day).await? else {
         return Ok(Composed::NoTaxRate { country: country.clone(), day });
     };
-    let too_large =
-        || Error::Inconsistent(format!("the invoice of {} does not fit an amount", customer.reference));
-    let lines = invoice::lines(&fees, &usage, tax_rate, customer.currency).ok_or_else(too_large)?;
-    let totals = invoice::totals(&lines, customer.currency).ok_or_else(too_large)?;
+    let lines = invoice::lines(&fees, &usage, tax_rate, customer.currency);
+    let summed = lines.and_then(|lines| Some((invoice::totals(&lines, customer.currency)?, lines)));
+    let Some((totals, lines)) = summed else { return Ok(Composed::TooLarge) };
     let zone = TimeZone::get(&customer.zone).map_err(|error| Error::Inconsistent(error.to_string()))?;
     let issued_on = zone.to_datetime(now).date();
     let due_on = issued_on.saturating_add(i32::from(config.invoices.payment_days).days());

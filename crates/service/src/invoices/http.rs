@@ -44,7 +44,7 @@ struct Issue {
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices", tag = "invoices",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = Issue,
     responses((status = 201, body = StoredInvoice), (status = 200, description = "Issued before", body = StoredInvoice),
-        (status = "4XX", body = Problem)))]
+        (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn issue(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
@@ -64,7 +64,12 @@ async fn issue(
             let numbered = super::by_id(&mut write.tx, customer, invoice.id).await?;
             write.finish(StatusCode::CREATED, &numbered).await
         }
-        Issued::Already(invoice) => write.finish(StatusCode::OK, &invoice).await,
+        Issued::Already(invoice) => {
+            while number::number_block(&mut write.tx, &app.config.invoices.series).await? > 0 {}
+            let numbered = super::by_id(&mut write.tx, customer, invoice.id).await?;
+            write.finish(StatusCode::OK, &numbered).await
+        }
+        Issued::TooLarge => Err(too_large()),
         Issued::UnknownCustomer => Err(unknown_customer(customer)),
         Issued::NotAMonth(reason) => Err(Problem::invalid("/month", reason)),
         Issued::NotOver(end) => {
@@ -83,6 +88,10 @@ async fn issue(
 
 fn unknown_customer(id: CustomerId) -> Problem {
     Problem::not_found(format!("there is no customer {id}"))
+}
+
+fn too_large() -> Problem {
+    Problem::conflict("the sum does not fit an amount: check the plan's fee and the rates")
 }
 
 fn no_tax_rate(country: &str, day: jiff::civil::Date) -> Problem {
@@ -104,7 +113,7 @@ struct MonthQuery {
 /// What the invoice would show if the month ended now; nothing is issued.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/draft", tag = "invoices",
     params(("customer_id" = String, Path), MonthQuery),
-    responses((status = 200, body = serde_json::Value), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = serde_json::Value), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn draft(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
@@ -124,6 +133,7 @@ async fn draft(
         Composed::Invoice(invoice) => Ok(Json(*invoice)),
         Composed::Nothing => Err(Problem::not_found("no fee and no calls in that month")),
         Composed::Prepaid => Err(Problem::not_found("the customer is on a prepaid plan")),
+        Composed::TooLarge => Err(too_large()),
         Composed::NoTaxRate { country, day } => Err(no_tax_rate(&country, day)),
     }
 }
@@ -131,7 +141,7 @@ async fn draft(
 /// List a customer's invoices, newest month first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices", tag = "invoices",
     params(("customer_id" = String, Path)),
-    responses((status = 200, body = Vec<StoredInvoice>), (status = 404, body = Problem)))]
+    responses((status = 200, body = Vec<StoredInvoice>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn list(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
@@ -150,7 +160,7 @@ async fn find(app: &App, customer: CustomerId, id: InvoiceId) -> Result<StoredIn
 /// Read an invoice
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}", tag = "invoices",
     params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
-    responses((status = 200, body = StoredInvoice), (status = 404, body = Problem)))]
+    responses((status = 200, body = StoredInvoice), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
     State(app): State<App>,
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
@@ -161,15 +171,17 @@ async fn read(
 /// Read an invoice as a PDF
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf", tag = "invoices",
     params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
-    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem)))]
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn pdf(
     State(app): State<App>,
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
 ) -> Result<Response, Problem> {
     let stored = find(&app, customer, id).await?;
+    let Some(name) = stored.number.clone() else {
+        return Err(Problem::conflict("the invoice has no number yet: ask again in a moment"));
+    };
     let drawn = tokio::task::block_in_place(|| document::pdf(&stored.invoice, &Brand::default()));
     let bytes = drawn.map_err(|error| Error::Document(error.to_string()))?;
-    let name = stored.number.unwrap_or_else(|| id.to_string());
     let shown = HeaderValue::from_str(&format!("inline; filename=\"{name}.pdf\""));
     let mut response = ([(header::CONTENT_TYPE, "application/pdf")], bytes).into_response();
     if let Ok(shown) = shown {
@@ -180,7 +192,7 @@ async fn pdf(
 
 /// Set the tax rate of a country from a day on
 #[utoipa::path(post, path = "/v1/tax-rates", tag = "invoices", params(IdempotencyKey), request_body = NewTaxRate,
-    responses((status = 201, body = TaxRateEntry), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = TaxRateEntry), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn set_tax_rate(
     State(app): State<App>,
     uri: Uri,

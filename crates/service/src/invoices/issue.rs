@@ -24,6 +24,8 @@ pub enum Issued {
     NotOver(Timestamp),
     Nothing,
     Prepaid,
+    /// A sum does not fit an amount.
+    TooLarge,
     /// The settings do not say who sells.
     NoOperator,
     NoTaxRate {
@@ -32,8 +34,9 @@ pub enum Issued {
     },
 }
 
-/// Issues the invoice of a month written as `2026-10`. The month is closed to further calls first: whoever
-/// charges into it has finished, whoever comes later finds it closed.
+/// Issues the invoice of a month written as `2026-10`. The customer is held first: whoever charges has
+/// finished, whoever comes later finds the month closed. A refusal is to be rolled back, but for
+/// [`Issued::Nothing`], which may be kept: then the month is closed without an invoice.
 pub async fn issue(
     tx: &mut Tx,
     config: &Config,
@@ -42,7 +45,7 @@ pub async fn issue(
     clock: &Clock,
 ) -> Result<Issued> {
     let now = clock.now();
-    let Some(customer) = customers::by_id(tx, customer).await? else { return Ok(Issued::UnknownCustomer) };
+    let Some(customer) = customers::hold(tx, customer).await? else { return Ok(Issued::UnknownCustomer) };
     let zone = TimeZone::get(&customer.zone).map_err(|error| Error::Inconsistent(error.to_string()))?;
     let period = match Period::of_month(month, &zone) {
         Ok(period) => period,
@@ -53,21 +56,15 @@ pub async fn issue(
     }
     if !store::close_period(tx, customer.id, &period, now).await? {
         let known = store::of_period(tx, customer.id, &period).await?;
-        let lost =
-            || Error::Inconsistent(format!("{month} of {} is closed without an invoice", customer.reference));
-        return Ok(Issued::Already(Box::new(known.ok_or_else(lost)?)));
+        return Ok(known.map_or(Issued::Nothing, |known| Issued::Already(Box::new(known))));
     }
     let invoice = match compose(tx, config, &customer, &period, now).await? {
-        Composed::Invoice(invoice) if !config.operator.name.trim().is_empty() => *invoice,
-        refusal => {
-            store::open_period(tx, customer.id, &period).await?;
-            return Ok(match refusal {
-                Composed::Invoice(_) => Issued::NoOperator,
-                Composed::Nothing => Issued::Nothing,
-                Composed::Prepaid => Issued::Prepaid,
-                Composed::NoTaxRate { country, day } => Issued::NoTaxRate { country, day },
-            });
-        }
+        Composed::Invoice(_) if config.operator.name.trim().is_empty() => return Ok(Issued::NoOperator),
+        Composed::Invoice(invoice) => *invoice,
+        Composed::Nothing => return Ok(Issued::Nothing),
+        Composed::Prepaid => return Ok(Issued::Prepaid),
+        Composed::TooLarge => return Ok(Issued::TooLarge),
+        Composed::NoTaxRate { country, day } => return Ok(Issued::NoTaxRate { country, day }),
     };
     let id = InvoiceId(clock.id());
     store::insert(tx, id, customer.id, &invoice, now).await?;

@@ -33,13 +33,6 @@ pub(super) async fn close_period(
     Ok(tx.execute(close, &[&customer.0, &start, &Ts(now)]).await? == 1)
 }
 
-/// Opens a month again that turned out to have no invoice.
-pub(super) async fn open_period(tx: &mut Tx, customer: CustomerId, period: &Period) -> Result<()> {
-    let sql = "update periods set closed_at = null where customer_id = $1 and starts_at = $2";
-    tx.execute(sql, &[&customer.0, &Ts(period.starts_at)]).await?;
-    Ok(())
-}
-
 pub(super) async fn insert(
     tx: &mut Tx,
     id: InvoiceId,
@@ -91,8 +84,7 @@ pub(super) async fn of_month(tx: &mut Tx, month: &str) -> Result<Vec<StoredInvoi
     let utc = Period::of_month(month, &TimeZone::UTC).map_err(|error| Error::Other(error.to_string()))?;
     // Elsewhere the month begins up to 14 hours earlier or 12 later.
     let day = SignedDuration::from_hours(24);
-    let around =
-        |edge: std::result::Result<Timestamp, jiff::Error>| edge.map(Ts).unwrap_or(Ts(utc.starts_at));
+    let around = |edge: std::result::Result<Timestamp, jiff::Error>| edge.map_or(Ts(utc.starts_at), Ts);
     let (from, to) = (around(utc.starts_at.checked_sub(day)), around(utc.starts_at.checked_add(day)));
     let sql = format!("{INVOICES} where period_start > $1 and period_start < $2 order by number");
     let rows = tx.rows(&sql, &[&from, &to]).await?;

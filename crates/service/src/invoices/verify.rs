@@ -27,6 +27,9 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
         for stored in &page {
             verified.invoices += 1;
             let invoice = &stored.invoice;
+            if stored.number.is_none() {
+                verified.faults.push(format!("invoice {} has no number: bill its month again", stored.id));
+            }
             let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
             let sums = totals(&invoice.lines, invoice.currency);
             let adds_up = sums.is_some_and(|sums| {

@@ -10,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::{Created, NewPlan, Plan};
 use crate::app::App;
-use crate::http::{Begun, IdempotencyKey, Key, Problem, Write, check_name, json};
+use crate::http::{Begun, IdempotencyKey, Key, Problem, Write, check_name, check_text, json};
 use crate::id::PlanId;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -19,7 +19,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// Create a plan
 #[utoipa::path(post, path = "/v1/plans", tag = "plans", params(IdempotencyKey), request_body = NewPlan,
-    responses((status = 201, body = Plan), (status = "4XX", body = Problem)))]
+    responses((status = 201, body = Plan), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn create(
     State(app): State<App>,
     uri: Uri,
@@ -28,6 +28,7 @@ async fn create(
 ) -> Result<Response, Problem> {
     let new: NewPlan = json(&body)?;
     check_name("/name", &new.name, 200)?;
+    check_text("/tariff", &new.tariff, 200)?;
     for (position, allowance) in new.allowances.iter().enumerate() {
         check_name(&format!("/allowances/{position}/name"), &allowance.name, 200)?;
     }
@@ -56,7 +57,7 @@ async fn list(State(app): State<App>) -> Result<Json<Vec<Plan>>, Problem> {
 
 /// Read a plan
 #[utoipa::path(get, path = "/v1/plans/{plan_id}", tag = "plans", params(("plan_id" = String, Path)),
-    responses((status = 200, body = Plan), (status = 404, body = Problem)))]
+    responses((status = 200, body = Plan), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(State(app): State<App>, Key(id): Key<PlanId>) -> Result<Json<Plan>, Problem> {
     let mut tx = app.db.read().await?;
     let plan = super::by_id(&mut tx, id).await?;

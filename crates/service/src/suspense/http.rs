@@ -25,7 +25,7 @@ struct SuspenseQuery {
 
 /// List records in suspense, newest first
 #[utoipa::path(get, path = "/v1/suspense", tag = "calls", params(SuspenseQuery),
-    responses((status = 200, description = "Up to 500", body = Vec<Suspended>), (status = "4XX", body = Problem)))]
+    responses((status = 200, description = "Up to 500", body = Vec<Suspended>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn suspense(
     State(app): State<App>,
     Params(query): Params<SuspenseQuery>,

@@ -130,3 +130,15 @@ pub async fn waiting(tx: &mut Tx, source: &str) -> Result<Waiting> {
     }
     Ok(waiting)
 }
+
+/// Which of a few records wait.
+pub async fn waiting_of(tx: &mut Tx, source: &str, hashes: &[Hash]) -> Result<Waiting> {
+    let mut waiting = Waiting::default();
+    for hash in hashes {
+        let sql = "select line from suspense where source = $1 and content_hash = $2 and resolved_at is null limit 1";
+        if tx.row(sql, &[&source, &hash.to_vec()]).await?.is_some() {
+            waiting.hashes.insert(*hash);
+        }
+    }
+    Ok(waiting)
+}

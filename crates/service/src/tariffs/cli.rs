@@ -86,15 +86,18 @@ async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool
     let now = app.clock.now();
     let given = args.valid_from.as_deref().map(|text| deck::instant(text, &terms.zone));
     let given = given.transpose().map_err(|error| Error::Other(format!("--valid-from: {error}")))?;
-    let new = NewTariff { name: &args.name, terms, deck: &deck, columns: &columns, valid_from: given };
+    let new = NewTariff {
+        name: &args.name,
+        terms,
+        deck: &deck,
+        columns: &columns,
+        valid_from: Some(given.unwrap_or(now)),
+    };
     let mut tx = app.db.begin().await?;
     let imported = import(&mut tx, new, TariffId(app.clock.id()), now).await?;
     match imported {
         Imported::New { id, version, rates } => {
             let valid_from = given.unwrap_or(now);
-            if given.is_none() {
-                super::publish(&mut tx, id, version, now).await?;
-            }
             tx.commit().await?;
             let value =
                 json!({"tariff_id": id, "version": version, "rates": rates, "valid_from": valid_from});
@@ -105,7 +108,8 @@ async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool
             Ok(true)
         }
         Imported::Same { id, version } => {
-            let words = format!("{}: version {version} is this very deck already", args.name);
+            let words =
+                format!("{}: version {version} is this very deck already, and in force by then", args.name);
             output.answer(&json!({"tariff_id": id, "version": version}), words)?;
             Ok(true)
         }

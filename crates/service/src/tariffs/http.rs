@@ -63,7 +63,7 @@ struct Publication {
 /// with every fault listed by line.
 #[utoipa::path(post, path = "/v1/tariffs", tag = "tariffs", params(IdempotencyKey), request_body = TariffImport,
     responses((status = 201, body = Tariff), (status = 200, description = "The newest version already", body = Tariff),
-        (status = "4XX", body = Problem)))]
+        (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn import(
     State(app): State<App>,
     uri: Uri,
@@ -116,7 +116,7 @@ async fn list(State(app): State<App>) -> Result<Json<Vec<Tariff>>, Problem> {
 
 /// Read a tariff and its versions
 #[utoipa::path(get, path = "/v1/tariffs/{tariff_id}", tag = "tariffs", params(("tariff_id" = String, Path)),
-    responses((status = 200, body = Tariff), (status = 404, body = Problem)))]
+    responses((status = 200, body = Tariff), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(State(app): State<App>, Key(id): Key<TariffId>) -> Result<Json<Tariff>, Problem> {
     let mut tx = app.db.read().await?;
     let tariff = super::by_id(&mut tx, id).await?;
@@ -126,7 +126,7 @@ async fn read(State(app): State<App>, Key(id): Key<TariffId>) -> Result<Json<Tar
 /// Put a version of a tariff into force
 #[utoipa::path(post, path = "/v1/tariffs/{tariff_id}/versions/{version}/publish", tag = "tariffs",
     params(("tariff_id" = String, Path), ("version" = i64, Path), IdempotencyKey), request_body = Publication,
-    responses((status = 200, body = Tariff), (status = "4XX", body = Problem)))]
+    responses((status = 200, body = Tariff), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn publish(
     State(app): State<App>,
     Key((id, version)): Key<(TariffId, i64)>,

@@ -45,16 +45,13 @@ pub async fn import(tx: &mut Tx, new: NewTariff<'_>, fresh_id: TariffId, now: Ti
         Ok(tariff) => tariff,
         Err(faults) => return Ok(Imported::Faults(faults)),
     };
-    let known = store::by_name(tx, new.name).await?;
-    if let Some(known) = known.as_ref().filter(|known| known.currency != currency) {
-        return Ok(Imported::OtherCurrency(known.currency));
-    }
-    let id = known.as_ref().map_or(fresh_id, |known| known.id);
-    if known.is_none() {
-        store::insert_tariff(tx, id, new.name, currency, now).await?;
+    let (id, known_currency) = store::hold_tariff(tx, fresh_id, new.name, currency, now).await?;
+    if known_currency != currency {
+        return Ok(Imported::OtherCurrency(known_currency));
     }
     let last = store::last_version(tx, id).await?;
-    let same_time = |last: &&LastVersion| new.valid_from.is_none() || new.valid_from == last.valid_from;
+    let in_force = |last: &&LastVersion, from| last.valid_from.is_some_and(|since| since <= from);
+    let same_time = |last: &&LastVersion| new.valid_from.is_none_or(|from| in_force(last, from));
     let same = last.as_ref().filter(|last| last.content_hash == content_hash).filter(same_time);
     if let Some(LastVersion { version, .. }) = same {
         return Ok(Imported::Same { id, version: *version });

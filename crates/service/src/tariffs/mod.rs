@@ -134,6 +134,9 @@ pub async fn publish(tx: &mut Tx, id: TariffId, version: i64, valid_from: Timest
     if let Some(since) = found.valid_from {
         return Ok(Published::Already(since));
     }
-    store::publish(tx, id, version, valid_from).await?;
+    if !store::publish(tx, id, version, valid_from).await? {
+        let since = store::published(tx, id).await?.into_iter().find(|(_, known)| *known == version);
+        return Ok(since.map_or(Published::UnknownVersion, |(since, _)| Published::Already(since)));
+    }
     Ok(store::by_id(tx, id).await?.map_or(Published::UnknownTariff, Published::Tariff))
 }

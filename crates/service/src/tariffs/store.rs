@@ -7,21 +7,27 @@ use calculation::tariff::{self, Rate, Step};
 use jiff::Timestamp;
 
 use super::{Tariff, TariffVersion};
-use crate::db::{self, Cell, Row, Ts, Tx};
-use crate::error::Result;
+use crate::db::{self, Cell, Hold, Row, Ts, Tx};
+use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::TariffId;
 
-pub(super) async fn insert_tariff(
+/// The tariff of that name, made if there is none, held until the transaction ends.
+pub(super) async fn hold_tariff(
     tx: &mut Tx,
     id: TariffId,
     name: &str,
     currency: Currency,
     now: Timestamp,
-) -> Result<()> {
-    let sql = "insert into tariffs (tariff_id, name, currency, created_at) values ($1, $2, $3, $4)";
+) -> Result<(TariffId, Currency)> {
+    let sql = "insert into tariffs (tariff_id, name, currency, created_at) values ($1, $2, $3, $4)
+               on conflict (name) do nothing";
     tx.execute(sql, &[&id.0, &name, &currency.code(), &Ts(now)]).await?;
-    Ok(())
+    let held = tx.hold(Hold::Exclusive, "tariffs");
+    let sql = format!("select tariff_id, currency from tariffs where name = $1 {held}");
+    let row = tx.row(&sql, &[&name]).await?;
+    let row = row.ok_or_else(|| Error::Inconsistent(format!("tariff {name} vanished")))?;
+    Ok((TariffId(row.get("tariff_id")?), row.parse("currency")?))
 }
 
 /// The newest version of a tariff.
@@ -89,10 +95,11 @@ pub(super) async fn insert_version(
     Ok(tx.insert_rows("rates", &columns, &rows.collect::<Vec<_>>()).await?)
 }
 
-pub(super) async fn publish(tx: &mut Tx, id: TariffId, version: i64, valid_from: Timestamp) -> Result<()> {
-    let sql = "update tariff_versions set valid_from = $3 where tariff_id = $1 and version = $2";
-    tx.execute(sql, &[&id.0, &version, &Ts(valid_from)]).await?;
-    Ok(())
+/// Puts a version into force; answers whether it was not yet.
+pub(super) async fn publish(tx: &mut Tx, id: TariffId, version: i64, valid_from: Timestamp) -> Result<bool> {
+    let sql = "update tariff_versions set valid_from = $3
+               where tariff_id = $1 and version = $2 and valid_from is null";
+    Ok(tx.execute(sql, &[&id.0, &version, &Ts(valid_from)]).await? == 1)
 }
 
 const TARIFFS: &str = "select t.tariff_id, t.name, t.currency, t.created_at,

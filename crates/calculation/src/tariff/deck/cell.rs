@@ -98,3 +98,16 @@ fn any_instant(text: &str, zone: &str) -> Result<Timestamp, String> {
     let local: DateTime = text.parse().map_err(|_| refusal())?;
     zone.to_timestamp(local).map_err(|_| refusal())
 }
+
+const LONGEST_NAME: usize = 100;
+
+/// A name as it will stand on invoices. A line break in it shows a quote that was never closed.
+pub(super) fn parse_name(text: &str) -> Result<Box<str>, String> {
+    if text.chars().any(char::is_control) {
+        return Err("has a line break or control character: is a quote left open?".to_owned());
+    }
+    if text.chars().count() > LONGEST_NAME {
+        return Err(format!("is longer than {LONGEST_NAME} characters"));
+    }
+    Ok(text.into())
+}

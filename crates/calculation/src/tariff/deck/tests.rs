@@ -78,6 +78,11 @@ fn damaged_cells_are_refused_with_a_remedy() {
         (",X,0.01", "prefix", "no prefix"),
         ("93-70,X,0.01", "prefix", "range"),
         ("44-4,X,0.01", "prefix", "range"),
+        (
+            "44,XXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXXX,0.01",
+            "destination",
+            "longer",
+        ),
         ("44,,0.01", "destination", "empty"),
         ("44,X,", "rate_per_min", "empty"),
         ("44,X,-0.01", "rate_per_min", "below zero"),
@@ -150,4 +155,16 @@ fn a_column_map_names_and_ignores_columns() {
     let deck = "prefix,Ziel,EK,rate\n44,UK,0.01,9\n";
     let tariff = read(terms(), deck.as_bytes(), &columns).unwrap();
     assert_eq!(tariff.rates()[0].steps[0].price, "0.01".parse().unwrap());
+}
+
+#[test]
+fn a_last_line_that_may_be_cut_is_refused() {
+    assert_eq!(faults("prefix,destination,rate\n44,UK,0.01\n45,Denmark,0.0")[0].0, 3);
+    assert_eq!(rates("prefix,rate,destination\n44,0.01,UK").len(), 1);
+}
+
+#[test]
+fn a_quote_that_is_never_closed_swallows_no_rates() {
+    let found = faults("prefix,rate,destination\n44,0.01,\"UK\n45,0.02,Denmark\n46,0.03,Sweden\n");
+    assert!(found[0].1 == "destination" && found[0].2.contains("quote"), "{found:?}");
 }
