@@ -110,24 +110,39 @@ impl PrefixIndex {
             .find_map(|start| self.short_codes.get(format!("{region}:{start}").as_str()).copied())
     }
 
-    /// Shorter prefixes come first in sorted order, so what a node inherits is known when it is made.
+    /// Shorter prefixes come first in sorted order, so what a longer one inherits is known when it comes.
     fn build(&mut self, numbers: &[(&Prefix, u32)]) {
         self.nodes.push(Node { slots: [Slot::leaf(None); 10], group: None });
         for (prefix, position) in numbers {
-            let digits = prefix.as_str().trim_start_matches('*');
-            self.insert(digits, *position);
+            let shorter = match prefix.as_str().as_bytes().split_last() {
+                Some((b'*', _)) => self.hang_at_root(*position),
+                Some((last, path)) => self.hang_below(path, *last, *position),
+                None => None,
+            };
+            if let Some(entry) = usize::try_from(*position).ok().and_then(|at| self.groups.get_mut(at)) {
+                entry.shorter = shorter;
+            }
         }
     }
 
-    fn insert(&mut self, digits: &str, position: u32) {
+    /// The prefix of all numbers comes first, before there is anything below the root.
+    fn hang_at_root(&mut self, position: u32) -> Option<u32> {
+        let group = Some(position);
+        if let Some(root) = self.nodes.first_mut() {
+            *root = Node { slots: [Slot::leaf(group); 10], group };
+        }
+        None
+    }
+
+    /// Hangs a leaf at the end of a path, whose nodes are made where there are none yet; answers the group
+    /// of the next shorter prefix. A prefix that none extends costs no node.
+    fn hang_below(&mut self, path: &[u8], last: u8, position: u32) -> Option<u32> {
         let mut at = 0_usize;
-        for digit in digits.bytes().map(|byte| usize::from(byte.saturating_sub(b'0'))) {
+        for digit in path {
             let fresh = self.nodes.len();
-            let Some(slot) = self.nodes.get_mut(at).and_then(|node| node.slots.get_mut(digit)) else {
-                return;
-            };
+            let slot = self.slot(at, *digit)?;
             at = match slot.follow() {
-                Ok(next) => usize::try_from(next).unwrap_or_default(),
+                Ok(next) => usize::try_from(next).ok()?,
                 Err(group) => {
                     *slot = Slot::node(fresh);
                     self.nodes.push(Node { slots: [Slot::leaf(group); 10], group });
@@ -135,15 +150,14 @@ impl PrefixIndex {
                 }
             };
         }
-        let group = Some(position);
-        let Some(node) = self.nodes.get_mut(at) else { return };
-        let shorter = node.group;
-        node.group = group;
-        // All slots are leaves still: a longer prefix comes later in sorted order.
-        node.slots = [Slot::leaf(group); 10];
-        if let Some(entry) = usize::try_from(position).ok().and_then(|at| self.groups.get_mut(at)) {
-            entry.shorter = shorter;
-        }
+        let slot = self.slot(at, last)?;
+        let shorter = slot.follow().err().flatten();
+        *slot = Slot::leaf(Some(position));
+        shorter
+    }
+
+    fn slot(&mut self, node: usize, digit: u8) -> Option<&mut Slot> {
+        self.nodes.get_mut(node)?.slots.get_mut(usize::from(digit.saturating_sub(b'0')))
     }
 }
 

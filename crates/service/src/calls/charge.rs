@@ -13,6 +13,7 @@ use calculation::period::Period;
 use calculation::rating::{self, Caller, Charge};
 use jiff::Timestamp;
 
+use super::import::BATCH_RECORDS;
 use super::resolve::{Bill, Fate, Record};
 use super::store::{self, MonthKey};
 use crate::db::{Hold, Tx};
@@ -43,6 +44,11 @@ pub struct Batch {
 }
 
 impl Batch {
+    /// One that holds many records.
+    pub fn with_room() -> Self {
+        Self { text: Vec::new(), incoming: Vec::with_capacity(BATCH_RECORDS) }
+    }
+
     /// Its room, for other records.
     pub fn emptied(mut self) -> Self {
         self.text.clear();

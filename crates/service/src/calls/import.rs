@@ -26,7 +26,7 @@ use crate::hash;
 use crate::id::ImportId;
 
 /// So many records are stored in one transaction.
-const BATCH_RECORDS: usize = 20_000;
+pub(super) const BATCH_RECORDS: usize = 20_000;
 /// Or fewer, when they are long.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Batches read ahead of the database.
@@ -240,7 +240,7 @@ fn read_batches(
     let mut line = first;
     let mut number = 1;
     let mut bytes = line.len() as u64;
-    let mut batch = Batch::default();
+    let mut batch = Batch::with_room();
     let mut end = first_line;
     loop {
         if let Some(end) = end.filter(|_| !line.is_empty()) {
@@ -249,7 +249,7 @@ fn read_batches(
         let full = batch.incoming.len() >= BATCH_RECORDS || batch.text.len() >= BATCH_BYTES;
         if full {
             // Batches are used again, so that memory stays as it is after the first few.
-            let next = spares.try_recv().map(Batch::emptied).unwrap_or_default();
+            let next = spares.try_recv().map_or_else(|_| Batch::with_room(), Batch::emptied);
             if batches.blocking_send(Ok((std::mem::replace(&mut batch, next), bytes))).is_err() {
                 return;
             }
