@@ -113,8 +113,10 @@ pub enum MoneyError {
 
 const AMOUNT_DIGITS: u32 = 6;
 const PRICE_DIGITS: u32 = 9;
-/// Sixtieths of a billionth in one unit of currency.
-const EXACT_PER_UNIT: i128 = 60 * 1_000_000_000;
+/// Sixtieths of a billionth in a millionth of a unit of currency.
+const EXACT_PER_MICRO: i64 = 60 * 1_000;
+/// Millionths in the last digit kept, for rounding to 0–6 digits.
+const MICROS_A_STEP: [i64; 7] = [1_000_000, 100_000, 10_000, 1_000, 100, 10, 1];
 
 impl Amount {
     /// Nothing.
@@ -190,13 +192,13 @@ impl Price {
     /// # Ok::<(), calculation::money::MoneyError>(())
     /// ```
     pub fn for_seconds(self, seconds: u32) -> Exact {
-        // Both factors fit 64 bits, so the product fits 128.
-        Exact(i128::from(self.0).saturating_mul(seconds.into()))
+        // Both factors fit 64 bits, so the product fits 128 and nothing wraps.
+        Exact(i128::from(self.0).wrapping_mul(seconds.into()))
     }
 
     /// What one call costs at this price per call.
     pub fn per_call(self) -> Exact {
-        Exact(i128::from(self.0).saturating_mul(60))
+        Exact(i128::from(self.0).wrapping_mul(60))
     }
 }
 
@@ -218,11 +220,10 @@ impl Exact {
 
     /// Rounded by the rule, or nothing when the result does not fit an [`Amount`].
     pub fn round(self, rounding: Rounding) -> Option<Amount> {
-        let step = EXACT_PER_UNIT.checked_div(10_i128.checked_pow(rounding.digits.into())?)?;
-        let whole = divide(self.0, step, rounding.mode)?;
-        let micros_a_step = 10_i128.checked_pow(AMOUNT_DIGITS.checked_sub(rounding.digits.into())?)?;
-        let micros = whole.checked_mul(micros_a_step)?;
-        i64::try_from(micros).ok().map(Amount)
+        let micros_a_step = MICROS_A_STEP.get(usize::from(rounding.digits))?;
+        let step = micros_a_step.checked_mul(EXACT_PER_MICRO)?;
+        let whole = divide(self.0, step.into(), rounding.mode)?;
+        i64::try_from(whole).ok()?.checked_mul(*micros_a_step).map(Amount)
     }
 }
 
@@ -246,8 +247,13 @@ impl fmt::Display for Exact {
 
 /// The quotient of two integers as a whole number, rounded by `mode`; nothing for a zero divisor.
 pub(crate) fn divide(dividend: i128, divisor: i128, mode: RoundingMode) -> Option<i128> {
-    let quotient = dividend.checked_div(divisor)?;
-    let rest = dividend.checked_rem(divisor)?;
+    let (quotient, rest) = match (i64::try_from(dividend), i64::try_from(divisor)) {
+        // Nearly all amounts fit 64 bits, where a division costs a tenth.
+        (Ok(dividend), Ok(divisor)) => {
+            (dividend.checked_div(divisor)?.into(), dividend.checked_rem(divisor)?.into())
+        }
+        _ => (dividend.checked_div(divisor)?, dividend.checked_rem(divisor)?),
+    };
     if rest == 0 {
         return Some(quotient);
     }
@@ -479,6 +485,23 @@ mod tests {
         assert!(matches!("9223372036854.775808".parse::<Amount>(), Err(MoneyError::TooLarge(_))));
         let digits = "9".repeat(500);
         assert!(matches!(digits.parse::<Amount>(), Err(MoneyError::TooLarge(_))));
+    }
+
+    #[test]
+    fn rounding_is_the_same_for_small_and_large_amounts() {
+        for mode in [RoundingMode::HalfUp, RoundingMode::Up, RoundingMode::Down, RoundingMode::HalfEven] {
+            for rest in [-59_999, -30_001, -30_000, -29_999, -1, 0, 1, 29_999, 30_000, 30_001, 59_999] {
+                let small = divide(60_000 * 7 + rest, 60_000, mode).unwrap();
+                let offset = i128::from(i64::MAX) * 2;
+                let large = divide((offset + 7) * 60_000 + rest, 60_000, mode).unwrap();
+                assert_eq!(large - offset, small, "{mode} {rest}");
+            }
+        }
+        let digits = |digits| Rounding::new(digits, RoundingMode::HalfUp).unwrap();
+        let exact = Exact::from(amount("1.234567"));
+        let rounded: Vec<_> =
+            (0..=6).map(|places| exact.round(digits(places)).unwrap().to_string()).collect();
+        assert_eq!(rounded, ["1.00", "1.20", "1.23", "1.235", "1.2346", "1.23457", "1.234567"]);
     }
 
     #[test]

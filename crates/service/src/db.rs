@@ -364,7 +364,7 @@ impl Sqlite {
 fn connect(path: &PathBuf) -> Result<Connection> {
     let connection = Connection::open(path)?;
     connection.execute_batch(
-        "pragma busy_timeout = 30000; pragma cache_size = -65536; pragma temp_store = memory;
+        "pragma busy_timeout = 30000; pragma cache_size = -32768; pragma temp_store = memory;
          pragma foreign_keys = on",
     )?;
     connection.set_prepared_statement_cache_capacity(256);
