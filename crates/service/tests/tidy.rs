@@ -17,9 +17,9 @@ const MOST_LINES: usize = 450;
 /// Longer ones, of one idea each. They may shrink, never grow.
 const LONG: [(&str, usize); 4] = [
     ("calculation/src/phone_number.rs", 530),
+    ("calculation/src/money.rs", 460),
     ("service/src/calls/store.rs", 545),
     ("service/src/db.rs", 545),
-    ("calculation/src/money.rs", 500),
 ];
 
 /// A source file: its path below `crates/` and its text.
