@@ -7,13 +7,25 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 use crate::money::{Amount, Currency};
-use crate::tax::TaxRate;
+use crate::tax::{TaxCategory, TaxRate};
 
 /// An invoice as it is frozen when issued: all that the document shows, and nothing it must look up.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invoice {
+    /// Whether it asks for money or gives some back.
+    #[serde(default)]
+    pub kind: DocumentKind,
     /// The legal number; absent while it is a draft or waits for its number.
     pub number: Option<String>,
+    /// What a credit note corrects, and why.
+    #[serde(default)]
+    pub corrects: Option<Correction>,
+    /// The language it is written in.
+    #[serde(default)]
+    pub language: Language,
+    /// Whether its calls are listed one by one.
+    #[serde(default)]
+    pub itemisation: Itemisation,
     /// The day it was issued, in the customer's zone.
     pub issued_on: Date,
     /// The day payment is due.
@@ -38,6 +50,55 @@ pub struct Invoice {
     pub tax: Amount,
     /// What is to be paid.
     pub gross: Amount,
+    /// Why no tax is due, where none is (2006/112/EC, article 226 (11)).
+    #[serde(default)]
+    pub tax_note: Option<String>,
+}
+
+/// Whether a document asks for money or gives some back. A credit note's amounts are positive.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DocumentKind {
+    /// An invoice (UNTDID 1001: 380).
+    #[default]
+    Invoice,
+    /// A credit note (UNTDID 1001: 381).
+    CreditNote,
+}
+
+/// The invoice that a credit note corrects (2006/112/EC, article 219).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Correction {
+    /// The invoice's legal number.
+    pub number: String,
+    /// The day it was issued.
+    pub issued_on: Date,
+    /// Why it is corrected, in the operator's words.
+    pub reason: String,
+}
+
+/// A language that invoices and mails are written in (ISO 639-1).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Language {
+    /// English.
+    #[default]
+    En,
+    /// German.
+    De,
+}
+
+/// Whether the calls of an invoice are listed one by one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Itemisation {
+    /// Not at all.
+    #[default]
+    None,
+    /// With the last three digits of each number hidden.
+    Masked,
+    /// With whole numbers.
+    Full,
 }
 
 /// The month an invoice covers.
@@ -94,25 +155,50 @@ pub struct InvoiceLine {
     pub included_seconds: u64,
     /// The net amount, rounded to the currency's minor unit.
     pub net: Amount,
+    /// Why tax is due on it, or why not.
+    #[serde(default)]
+    pub tax_category: TaxCategory,
     /// The tax rate that applies.
     pub tax_rate: TaxRate,
+    /// The local days it is for, where they are not those of the invoice: a fee in advance or for a part
+    /// of the month, calls of an earlier month.
+    #[serde(default)]
+    pub days: Option<Days>,
+}
+
+/// Local days, the first and the last included.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Days {
+    /// The first.
+    pub first: Date,
+    /// The last.
+    pub last: Date,
 }
 
 /// What kind of thing an invoice line charges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum LineKind {
-    /// A monthly fee.
+    /// A monthly fee, or what is given back of one.
     Fee,
+    /// Something charged once.
+    OneOff,
     /// Calls of this period to one destination.
     Usage,
     /// Calls of an earlier, already invoiced period.
     LateUsage,
+    /// What is missing to the least that a plan costs.
+    MinimumCommitment,
+    /// Something taken off; its amount is below zero.
+    Discount,
 }
 
 /// Tax at one rate.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TaxLine {
+    /// Why tax is due, or why not.
+    #[serde(default)]
+    pub category: TaxCategory,
     /// The rate.
     pub rate: TaxRate,
     /// The sum of the lines at that rate.
@@ -141,7 +227,7 @@ pub struct Totals {
 /// # use calculation::invoice::{InvoiceLine, LineKind, totals};
 /// let line = |net: &str| InvoiceLine {
 ///     kind: LineKind::Usage, description: String::new(), calls: 1, seconds: 60, included_seconds: 0,
-///     net: net.parse().unwrap(), tax_rate: "19".parse().unwrap(),
+///     net: net.parse().unwrap(), tax_category: Default::default(), tax_rate: "19".parse().unwrap(), days: None,
 /// };
 /// // Three lines of 0.03: taxed each 0.01, but taxed together 0.09 × 19 % = 0.0171.
 /// let sum = totals(&[line("0.03"), line("0.03"), line("0.03")], "EUR".parse()?).unwrap();
@@ -149,14 +235,16 @@ pub struct Totals {
 /// # Ok::<(), calculation::money::MoneyError>(())
 /// ```
 pub fn totals(lines: &[InvoiceLine], currency: Currency) -> Option<Totals> {
-    let mut by_rate: BTreeMap<TaxRate, Amount> = BTreeMap::new();
+    let mut by_rate: BTreeMap<(TaxCategory, TaxRate), Amount> = BTreeMap::new();
     for line in lines {
-        let taxable = by_rate.entry(line.tax_rate).or_default();
+        let taxable = by_rate.entry((line.tax_category, line.tax_rate)).or_default();
         *taxable = taxable.checked_add(line.net)?;
     }
     let taxes = by_rate
         .into_iter()
-        .map(|(rate, taxable)| Some(TaxLine { rate, taxable, tax: rate.tax_on(taxable, currency)? }))
+        .map(|((category, rate), taxable)| {
+            Some(TaxLine { category, rate, taxable, tax: rate.tax_on(taxable, currency)? })
+        })
         .collect::<Option<Vec<_>>>()?;
     let net = Amount::sum(lines.iter().map(|line| line.net))?;
     let tax = Amount::sum(taxes.iter().map(|line| line.tax))?;
@@ -197,7 +285,9 @@ pub fn lines(
             seconds: 0,
             included_seconds: 0,
             net: net.to_minor_unit(currency)?,
+            tax_category: TaxCategory::Standard,
             tax_rate,
+            days: None,
         })
     };
     let line = |usage: &Usage| {
@@ -208,7 +298,9 @@ pub fn lines(
             seconds: usage.seconds,
             included_seconds: usage.included_seconds,
             net: usage.amount.to_minor_unit(currency)?,
+            tax_category: TaxCategory::Standard,
             tax_rate,
+            days: None,
         })
     };
     let mut usage_lines = usage.iter().map(line).collect::<Option<Vec<_>>>()?;

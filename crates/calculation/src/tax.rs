@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::money::{self, Amount, Currency, MoneyError, RoundingMode};
 
 /// A tax rate: a count of ten-thousandths of a percent, so that 8.1 % and 5.5 % are exact.
@@ -43,6 +45,67 @@ impl TaxRate {
         let minor_units = money::divide(product, divisor, RoundingMode::HalfUp)?;
         let micros = minor_units.checked_mul(micros_in_minor_unit)?;
         i64::try_from(micros).ok().map(Amount::from_micros)
+    }
+}
+
+/// Why tax is due, or why not (EN 16931, BT-151; the code is UNTDID 5305).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxCategory {
+    /// A rate above zero: `S`.
+    #[default]
+    Standard,
+    /// Taxable at zero percent: `Z`.
+    Zero,
+    /// Exempt, for a reason that the invoice names: `E`.
+    Exempt,
+    /// The buyer owes the tax: `AE` (2006/112/EC, article 196).
+    ReverseCharge,
+}
+
+impl TaxCategory {
+    /// The code of UNTDID 5305.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Standard => "S",
+            Self::Zero => "Z",
+            Self::Exempt => "E",
+            Self::ReverseCharge => "AE",
+        }
+    }
+}
+
+/// What a customer is for the tax office.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxTreatment {
+    /// Taxed at the rates of their country.
+    #[default]
+    Standard,
+    /// Exempt, such as an embassy.
+    Exempt,
+    /// A business in another country, which owes the tax itself.
+    ReverseCharge,
+}
+
+impl TaxTreatment {
+    /// Under which category, and at which rate, something is invoiced whose rate would be this.
+    ///
+    /// ```
+    /// use calculation::tax::{TaxCategory, TaxRate, TaxTreatment};
+    /// let rate: TaxRate = "19".parse()?;
+    /// assert_eq!(TaxTreatment::Standard.apply(rate), (TaxCategory::Standard, rate));
+    /// assert_eq!(TaxTreatment::Standard.apply(TaxRate::ZERO).0, TaxCategory::Zero);
+    /// assert_eq!(TaxTreatment::ReverseCharge.apply(rate), (TaxCategory::ReverseCharge, TaxRate::ZERO));
+    /// # Ok::<(), calculation::money::MoneyError>(())
+    /// ```
+    pub fn apply(self, rate: TaxRate) -> (TaxCategory, TaxRate) {
+        match self {
+            Self::Standard if rate == TaxRate::ZERO => (TaxCategory::Zero, rate),
+            Self::Standard => (TaxCategory::Standard, rate),
+            Self::Exempt => (TaxCategory::Exempt, TaxRate::ZERO),
+            Self::ReverseCharge => (TaxCategory::ReverseCharge, TaxRate::ZERO),
+        }
     }
 }
 

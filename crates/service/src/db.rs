@@ -334,10 +334,14 @@ impl Db {
     }
 }
 
-const SQLITE_MIGRATIONS: &[(&str, &str)] =
-    &[("0001_start", include_str!("../migrations/sqlite/0001_start.sql"))];
-const POSTGRES_MIGRATIONS: &[(&str, &str)] =
-    &[("0001_start", include_str!("../migrations/postgres/0001_start.sql"))];
+const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_start", include_str!("../migrations/sqlite/0001_start.sql")),
+    ("0002_billing", include_str!("../migrations/sqlite/0002_billing.sql")),
+];
+const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
+    ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
+    ("0002_billing", include_str!("../migrations/postgres/0002_billing.sql")),
+];
 
 impl Sqlite {
     fn open(path: &str) -> Result<Self> {

@@ -89,6 +89,18 @@ ids! {
     ImportId "imp";
     /// An invoice.
     InvoiceId "inv";
+    /// A credit note.
+    CreditNoteId "crn";
+    /// A one-off charge.
+    ChargeId "chg";
+    /// A discount.
+    DiscountId "dis";
+    /// A payment or refund.
+    PaymentId "pay";
+    /// Something written off.
+    WriteOffId "wof";
+    /// A job.
+    JobId "job";
 }
 
 /// Owns the records that cost nothing and belong to no customer.

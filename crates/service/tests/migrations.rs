@@ -109,6 +109,13 @@ fn placements(engine: Engine) -> BTreeMap<String, String> {
                     .unwrap_or_else(|| panic!("{file}: {table} has no placement on the line before"));
                 found.insert(table, placement.to_owned());
             }
+            // A table that takes another's place.
+            if let Some((old, new)) =
+                line.strip_prefix("alter table ").and_then(|rest| rest.split_once(" rename to "))
+            {
+                let placement = found.remove(old).unwrap_or_else(|| panic!("{file}: no table {old}"));
+                found.insert(new.trim_end_matches(';').to_owned(), placement);
+            }
             before = line;
         }
     }

@@ -61,7 +61,12 @@ pub async fn compose(
     let issued_on = zone.to_datetime(now).date();
     let due_on = issued_on.saturating_add(i32::from(config.invoices.payment_days).days());
     Ok(Composed::Invoice(Box::new(Invoice {
+        kind: invoice::DocumentKind::Invoice,
         number: None,
+        corrects: None,
+        language: invoice::Language::En,
+        itemisation: invoice::Itemisation::None,
+        tax_note: None,
         issued_on,
         due_on,
         period: InvoicePeriod {

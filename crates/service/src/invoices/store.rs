@@ -189,15 +189,15 @@ pub(super) async fn series(tx: &mut Tx) -> Result<Vec<(String, i64, i64, i64)>> 
 }
 
 pub(super) async fn insert_tax_rate(tx: &mut Tx, entry: &TaxRateEntry, now: Timestamp) -> Result<bool> {
-    let sql = "insert into tax_rates (country, valid_from, rate, created_at) values ($1, $2, $3, $4)
-               on conflict (country, valid_from) do nothing";
+    let sql = "insert into tax_rates (country, class, valid_from, rate, created_at)
+               values ($1, 'standard', $2, $3, $4) on conflict (country, class, valid_from) do nothing";
     let day = entry.valid_from.to_string();
     Ok(tx.execute(sql, &[&entry.country, &day, &entry.rate.units(), &Ts(now)]).await? == 1)
 }
 
 /// The rate of a country on a day: the one that came into force last. Days sort as text.
 pub(super) async fn tax_rate(tx: &mut Tx, country: &str, day: Date) -> Result<Option<TaxRate>> {
-    let sql = "select rate from tax_rates where country = $1 and valid_from <= $2
+    let sql = "select rate from tax_rates where country = $1 and class = 'standard' and valid_from <= $2
                order by valid_from desc limit 1";
     let row = tx.row(sql, &[&country, &day.to_string()]).await?;
     Ok(row.map(|row| row.get("rate").map(TaxRate::from_units)).transpose()?)

@@ -141,7 +141,14 @@ pub(super) fn pages<'a>(invoice: &'a Invoice, faces: &Faces, words: &Words) -> V
 /// last line above them.
 fn blocks<'a>(invoice: &'a Invoice, faces: &Faces, words: &Words) -> Vec<Vec<Row<'a>>> {
     let mut blocks: Vec<Vec<Row>> = Vec::new();
-    for kind in [LineKind::Fee, LineKind::Usage, LineKind::LateUsage] {
+    for kind in [
+        LineKind::Fee,
+        LineKind::OneOff,
+        LineKind::Usage,
+        LineKind::LateUsage,
+        LineKind::MinimumCommitment,
+        LineKind::Discount,
+    ] {
         let lines: Vec<&InvoiceLine> = invoice.lines.iter().filter(|line| line.kind == kind).collect();
         let mut heading = heading(kind, faces, words);
         for line in &lines {

@@ -170,7 +170,9 @@ impl Sheet<'_> {
         match row {
             Row::Group(kind) => {
                 let heading = match kind {
-                    LineKind::Fee => words.fees,
+                    LineKind::Fee | LineKind::OneOff | LineKind::MinimumCommitment | LineKind::Discount => {
+                        words.fees
+                    }
                     LineKind::Usage => words.usage,
                     LineKind::LateUsage => words.late_usage,
                 };

@@ -1,8 +1,10 @@
 //! Does the document say what the invoice says, whatever the invoice says?
 
-use calculation::invoice::{Invoice, InvoiceLine, InvoicePeriod, LineKind, Party, TaxLine};
+use calculation::invoice::{
+    DocumentKind, Invoice, InvoiceLine, InvoicePeriod, Itemisation, Language, LineKind, Party, TaxLine,
+};
 use calculation::money::Amount;
-use calculation::tax::TaxRate;
+use calculation::tax::{TaxCategory, TaxRate};
 use jiff::civil::date;
 
 use super::{Brand, Colour, pdf};
@@ -23,7 +25,9 @@ fn usage(description: &str, calls: u64, seconds: u64, net: &str) -> InvoiceLine 
         seconds,
         included_seconds: 0,
         net: amount(net),
+        tax_category: TaxCategory::Standard,
         tax_rate: rate("19"),
+        days: None,
     }
 }
 
@@ -37,6 +41,11 @@ fn invoice(lines: Vec<InvoiceLine>) -> Invoice {
     let currency = "EUR".parse().unwrap();
     let tax = rate("19").tax_on(net, currency).unwrap();
     Invoice {
+        kind: DocumentKind::Invoice,
+        corrects: None,
+        language: Language::En,
+        itemisation: Itemisation::None,
+        tax_note: None,
         number: Some("2026-000123".into()),
         issued_on: date(2026, 11, 1),
         due_on: date(2026, 11, 15),
@@ -69,7 +78,7 @@ fn invoice(lines: Vec<InvoiceLine>) -> Invoice {
         customer_reference: "C-4711".into(),
         currency,
         lines,
-        taxes: vec![TaxLine { rate: rate("19"), taxable: net, tax }],
+        taxes: vec![TaxLine { category: TaxCategory::Standard, rate: rate("19"), taxable: net, tax }],
         net,
         tax,
         gross: net.checked_add(tax).unwrap(),
