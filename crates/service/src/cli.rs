@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::{calls, check, demo, http, invoices, suspense, tariffs};
+use crate::{calls, check, demo, http, invoices, jobs, suspense, tariffs};
 
 /// Phone billing: call records in, charged calls and invoices out.
 ///
@@ -56,6 +56,10 @@ enum Command {
     Bill(invoices::cli::BillArgs),
     /// Show an invoice or write it as a PDF
     Invoice(invoices::cli::InvoiceArgs),
+    /// Bill what is due and send mails, over and over; `serve` does it too
+    Work(jobs::cli::WorkArgs),
+    /// Show jobs that were given up, or try one again
+    Jobs(jobs::cli::JobsArgs),
     /// Prove that charges, invoices and control totals add up
     Check,
     /// Print the API's description (OpenAPI 3.1)
@@ -72,6 +76,9 @@ struct Serve {
     /// Listen to the network although nobody has to authenticate
     #[arg(long)]
     without_authentication: bool,
+    /// Only serve: bill and send mails in another program, `tollbook work`
+    #[arg(long)]
+    without_work: bool,
 }
 
 /// How a command answers: in words or in JSON.
@@ -146,6 +153,8 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::History(args) => calls::cli::history(&app, args, output).await,
         Command::Bill(args) => invoices::cli::bill(&app, args, output).await,
         Command::Invoice(args) => invoices::cli::invoice(&app, args, output).await,
+        Command::Work(args) => jobs::cli::work(&app, &args, output).await,
+        Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
         Command::Check => check::run(&app, output).await,
         Command::Openapi | Command::Settings | Command::Demo(_) | Command::Migrate => Ok(true),
     }
@@ -170,7 +179,11 @@ async fn serve(app: App, args: &Serve, output: Output) -> Result<bool> {
         );
         return Err(Error::Other(message));
     }
+    let working = (!args.without_work).then(|| tokio::spawn(jobs::run(app.clone(), stop())));
     listen(app, address, output).await?;
+    if let Some(working) = working {
+        working.await.map_err(|error| Error::Other(error.to_string()))?;
+    }
     Ok(true)
 }
 
@@ -186,7 +199,8 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
     served.await.map_err(Error::file("serving"))
 }
 
-async fn stop() {
+/// Waits until the program is told to stop.
+pub async fn stop() {
     let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(terminate) => terminate,
         Err(error) => {

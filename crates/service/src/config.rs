@@ -21,6 +21,7 @@ pub struct Config {
     pub customers: Customers,
     pub calls: Calls,
     pub invoices: Invoices,
+    pub jobs: Jobs,
     pub http: Http,
 }
 
@@ -42,6 +43,15 @@ pub struct Calls {
 pub struct Invoices {
     pub series: String,
     pub payment_days: u16,
+    pub grace_hours: u16,
+    pub zero_invoices: bool,
+    pub credit_series: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Jobs {
+    pub every_seconds: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -82,10 +92,17 @@ impl Config {
         if TimeZone::get(&self.customers.zone).is_err() {
             return refuse(format!("customers.zone `{}` is no IANA time zone", self.customers.zone));
         }
-        let series = &self.invoices.series;
-        if series.is_empty() || series.len() > 20 || !series.bytes().all(|byte| byte.is_ascii_alphanumeric())
-        {
-            return refuse(format!("invoices.series `{series}` must be 1 to 20 letters and digits"));
+        let Invoices { series, credit_series, .. } = &self.invoices;
+        for (name, series) in [("series", series), ("credit_series", credit_series)] {
+            if series.is_empty()
+                || series.len() > 20
+                || !series.bytes().all(|byte| byte.is_ascii_alphanumeric())
+            {
+                return refuse(format!("invoices.{name} `{series}` must be 1 to 20 letters and digits"));
+            }
+        }
+        if series == credit_series {
+            return refuse(format!("invoices.credit_series `{series}` must differ from invoices.series"));
         }
         Ok(self)
     }

@@ -498,6 +498,7 @@ impl Tx {
             (Self::Sqlite(_), _) => String::new(),
             (Self::Postgres(_), Hold::Shared) => format!("for share of {table}"),
             (Self::Postgres(_), Hold::Exclusive) => format!("for update of {table}"),
+            (Self::Postgres(_), Hold::Free) => format!("for update of {table} skip locked"),
         }
     }
 
@@ -526,6 +527,8 @@ pub enum Hold {
     Shared,
     /// No other may hold or change them.
     Exclusive,
+    /// As exclusive, but rows that others hold are left out.
+    Free,
 }
 
 /// `$1` means the first parameter on both engines; SQLite writes that `?1`.

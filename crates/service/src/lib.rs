@@ -16,6 +16,7 @@ mod hash;
 pub mod http;
 pub mod id;
 pub mod invoices;
+pub mod jobs;
 pub mod plans;
 pub mod suspense;
 pub mod tariffs;

@@ -19,7 +19,7 @@ const LONG: [(&str, usize); 4] = [
     ("calculation/src/phone_number.rs", 530),
     ("calculation/src/money.rs", 460),
     ("service/src/calls/store.rs", 545),
-    ("service/src/db.rs", 545),
+    ("service/src/db.rs", 555),
 ];
 
 /// A source file: its path below `crates/` and its text.

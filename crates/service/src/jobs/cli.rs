@@ -1,0 +1,63 @@
+//! The jobs' commands.
+
+use super::{State, StoredJob};
+use crate::app::App;
+use crate::cli::{Output, stop};
+use crate::error::{Error, Result};
+use crate::id::JobId;
+
+#[derive(Debug, clap::Args)]
+pub struct WorkArgs {
+    /// Do what is due now, then stop
+    #[arg(long)]
+    once: bool,
+}
+
+pub async fn work(app: &App, args: &WorkArgs, output: Output) -> Result<bool> {
+    if args.once {
+        let round = super::round(app).await?;
+        let words = round.to_string();
+        output.answer(&round, words)?;
+        return Ok(true);
+    }
+    let every = app.config.jobs.every_seconds;
+    output.note(format_args!("working every {every} seconds (Ctrl-C stops)"));
+    super::run(app.clone(), stop()).await;
+    Ok(true)
+}
+
+#[derive(Debug, clap::Args)]
+pub struct JobsArgs {
+    /// All of them, not only those given up
+    #[arg(long)]
+    all: bool,
+    /// Try a job again that was given up
+    #[arg(long, value_name = "JOB_ID")]
+    retry: Option<JobId>,
+}
+
+pub async fn jobs(app: &App, args: JobsArgs, output: Output) -> Result<bool> {
+    if let Some(id) = args.retry {
+        let mut tx = app.db.begin().await?;
+        if !super::retry(&mut tx, id, app.clock.now()).await? {
+            return Err(Error::Other(format!("there is no failed job {id}")));
+        }
+        tx.commit().await?;
+        output.answer(&id, format_args!("{id} is tried again by the next `tollbook work`"))?;
+        return Ok(true);
+    }
+    let mut tx = app.db.read().await?;
+    let state = (!args.all).then_some(State::Failed);
+    let jobs = super::list(&mut tx, state, 500).await?;
+    let lines: Vec<_> = jobs.iter().map(words).collect();
+    let none = if args.all { "no jobs" } else { "no job was given up" };
+    output.answer(&jobs, if lines.is_empty() { none.to_owned() } else { lines.join("\n") })?;
+    Ok(true)
+}
+
+fn words(stored: &StoredJob) -> String {
+    let StoredJob { id, job, state, attempts, last_error, run_at, .. } = stored;
+    let what = serde_json::to_string(job).unwrap_or_default();
+    let why = last_error.as_ref().map_or(String::new(), |error| format!("\n  {error}"));
+    format!("{id} {} after {attempts} attempts, at {run_at}: {what}{why}", state.code())
+}

@@ -1,0 +1,97 @@
+//! The jobs in the database.
+
+use jiff::Timestamp;
+
+use super::{Job, State, StoredJob};
+use crate::db::{self, Hold, Row, Ts, Tx};
+use crate::error::Result;
+use crate::id::JobId;
+
+const COLUMNS: &str = "job_id, payload, state, run_at, attempts, last_error, created_at, finished_at";
+
+pub(super) async fn insert(tx: &mut Tx, id: JobId, job: &Job, now: Timestamp) -> Result<()> {
+    let sql = "insert into jobs (job_id, kind, key, payload, state, run_at, attempts, created_at)
+               values ($1, $2, $3, $4, 'ready', $5, 0, $5) on conflict (kind, key) do nothing";
+    let payload = serde_json::to_string(job).unwrap_or_default();
+    tx.execute(sql, &[&id.0, &job.kind(), &job.key(), &payload, &Ts(now)]).await?;
+    Ok(())
+}
+
+/// Takes ready jobs that no other worker has: they are not ready again before the lease is over.
+pub(super) async fn claim(
+    tx: &mut Tx,
+    limit: usize,
+    now: Timestamp,
+    lease: Timestamp,
+) -> Result<Vec<StoredJob>> {
+    let sql = format!(
+        "update jobs set run_at = $2, attempts = attempts + 1 where job_id in
+           (select job_id from jobs where state = 'ready' and run_at <= $1 order by run_at, job_id limit $3 {})
+         returning {COLUMNS}",
+        tx.hold(Hold::Free, "jobs")
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = tx.rows(&sql, &[&Ts(now), &Ts(lease), &limit]).await?;
+    let mut claimed = rows.iter().map(job).collect::<db::Result<Vec<_>>>()?;
+    claimed.sort_by_key(|job| job.id);
+    Ok(claimed)
+}
+
+/// Settles a job; one whose lease was over and that another has claimed since is left to that one.
+pub(super) async fn finish(
+    tx: &mut Tx,
+    job: &StoredJob,
+    state: State,
+    error: Option<&str>,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "update jobs set state = $2, last_error = $3, finished_at = $4
+               where job_id = $1 and state = 'ready' and attempts = $5";
+    let (state, attempts) = (state.code(), i64::from(job.attempts));
+    tx.execute(sql, &[&job.id.0, &state, &error, &Ts(now), &attempts]).await?;
+    Ok(())
+}
+
+pub(super) async fn put_off(tx: &mut Tx, job: &StoredJob, error: &str, run_at: Timestamp) -> Result<()> {
+    let sql = "update jobs set run_at = $2, last_error = $3 where job_id = $1 and state = 'ready' and attempts = $4";
+    tx.execute(sql, &[&job.id.0, &Ts(run_at), &error, &i64::from(job.attempts)]).await?;
+    Ok(())
+}
+
+pub(super) async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
+    let sql = "update jobs set state = 'ready', run_at = $2, attempts = 0, finished_at = null
+               where job_id = $1 and state = 'failed'";
+    Ok(tx.execute(sql, &[&id.0, &Ts(now)]).await? == 1)
+}
+
+pub(super) async fn list(tx: &mut Tx, state: Option<State>, limit: usize) -> Result<Vec<StoredJob>> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = match state {
+        None => {
+            tx.rows(&format!("select {COLUMNS} from jobs order by job_id desc limit $1"), &[&limit]).await?
+        }
+        Some(state) => {
+            let sql = format!("select {COLUMNS} from jobs where state = $2 order by job_id desc limit $1");
+            tx.rows(&sql, &[&limit, &state.code()]).await?
+        }
+    };
+    Ok(rows.iter().map(job).collect::<db::Result<_>>()?)
+}
+
+fn job(row: &Row) -> db::Result<StoredJob> {
+    let state: String = row.get("state")?;
+    Ok(StoredJob {
+        id: JobId(row.get("job_id")?),
+        job: row.json("payload")?,
+        state: match state.as_str() {
+            "done" => State::Done,
+            "failed" => State::Failed,
+            _ => State::Ready,
+        },
+        run_at: row.time("run_at")?,
+        attempts: u32::try_from(row.get::<i64>("attempts")?).unwrap_or(u32::MAX),
+        last_error: row.get("last_error")?,
+        created_at: row.time("created_at")?,
+        finished_at: row.optional_time("finished_at")?,
+    })
+}

@@ -1,0 +1,41 @@
+//! What is due, and is it done? One round over everything that time alone brings about.
+
+use serde::Serialize;
+
+use super::Worked;
+use crate::app::App;
+use crate::error::Result;
+
+/// What a round came to.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Round {
+    pub jobs: Worked,
+}
+
+impl std::fmt::Display for Round {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Worked { done, put_off, failed } = self.jobs;
+        write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")
+    }
+}
+
+/// Does all that is due now. Any number of programs may do it at once: each thing is done by one of them.
+pub async fn round(app: &App) -> Result<Round> {
+    let jobs = super::work_off(app).await?;
+    Ok(Round { jobs })
+}
+
+/// Rounds until it is told to stop; a fault is logged, and the next round tries again.
+pub async fn run(app: App, stop: impl Future<Output = ()>) {
+    let mut stop = std::pin::pin!(stop);
+    let pause = std::time::Duration::from_secs(app.config.jobs.every_seconds.max(1));
+    loop {
+        if let Err(error) = round(&app).await {
+            tracing::error!(%error, "a round of work failed");
+        }
+        tokio::select! {
+            () = &mut stop => return,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+}
