@@ -192,6 +192,7 @@ fn later(now: Timestamp, attempts: u32) -> Timestamp {
     now.checked_add(minutes.min(480).minutes()).unwrap_or(now)
 }
 
+#[expect(clippy::unused_async, reason = "sending waits")]
 async fn try_job(_app: &App, job: &Job) -> Result<Tried> {
     match job {
         Job::SendInvoice { .. }
