@@ -1,7 +1,8 @@
 //! Which billing month does an instant belong to?
 //!
 //! A month runs from the first valid instant of the local 1st to the first valid instant of the next:
-//! midnight may not exist (Asuncion, 2023-10-01) and may happen twice (Havana, 2026-11-01).
+//! midnight may not exist (Asuncion, 2023-10-01) and may happen twice (Havana, 2020-11-01). A customer who
+//! moves has the months of a [`Calendar`], which leave no instant out and count none twice.
 
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
@@ -43,12 +44,7 @@ pub enum PeriodError {
 impl Period {
     /// The month written as `2026-10`.
     pub fn of_month(text: &str, zone: &TimeZone) -> Result<Self, PeriodError> {
-        let not_a_month = || PeriodError::NotAMonth(text.into());
-        if text.len() != "2026-10".len() {
-            return Err(not_a_month());
-        }
-        let first_day = format!("{text}-01").parse().map_err(|_| not_a_month())?;
-        Self::starting(first_day, zone)
+        Self::starting(first_day_of(text)?, zone)
     }
 
     /// The month that holds an instant.
@@ -86,6 +82,26 @@ impl Period {
         self.first_day.last_of_month()
     }
 
+    /// The local day of an instant, kept within the month.
+    ///
+    /// After a move, or where the day before comes back after midnight, the clock on the wall may show a
+    /// day of another month: that instant counts as the first or last day of this one.
+    ///
+    /// ```
+    /// use calculation::period::Period;
+    /// use jiff::tz::TimeZone;
+    /// let st_johns = TimeZone::get("America/St_Johns").unwrap();
+    /// let november = Period::of_month("2009-11", &st_johns)?;
+    /// // At 00:01 on the 1st the clock went back to 23:01 on October 31st.
+    /// let again = "2009-11-01T03:00:00Z".parse().unwrap();
+    /// assert_eq!(st_johns.to_datetime(again).to_string(), "2009-10-31T23:30:00");
+    /// assert_eq!(november.local_day(again, &st_johns), november.first_day);
+    /// # Ok::<(), calculation::period::PeriodError>(())
+    /// ```
+    pub fn local_day(self, at: Timestamp, zone: &TimeZone) -> Date {
+        zone.to_datetime(at).date().clamp(self.first_day, self.last_day())
+    }
+
     /// The month as `2026-10`.
     pub fn month(self) -> String {
         self.first_day.strftime("%Y-%m").to_string()
@@ -95,6 +111,87 @@ impl Period {
         let starts_at = first_instant(first_day, zone)?;
         let ends_at = first_instant(month_after(first_day)?, zone)?;
         Ok(Self { starts_at, ends_at, first_day })
+    }
+}
+
+/// The months of one customer, who may have moved from zone to zone.
+///
+/// A month ends at the first instant of the next 1st in its own zone, and begins where the month before
+/// it ends. So the first month after a move is some hours longer or shorter, and no instant is lost or
+/// counted twice.
+///
+/// ```
+/// use calculation::period::{Calendar, Period};
+/// use jiff::civil::date;
+/// use jiff::tz::TimeZone;
+/// let (berlin, new_york) = ("Europe/Berlin", "America/New_York");
+/// let [berlin, new_york] = [berlin, new_york].map(|name| TimeZone::get(name).unwrap());
+/// let calendar = Calendar::with_former(vec![(date(2026, 7, 1), berlin.clone())], new_york);
+/// let (june, july) = (calendar.month("2026-06")?, calendar.month("2026-07")?);
+/// assert_eq!(june, Period::of_month("2026-06", &berlin)?);
+/// assert_eq!(july.starts_at.to_string(), "2026-06-30T22:00:00Z"); // midnight in Berlin
+/// assert_eq!(july.ends_at.to_string(), "2026-08-01T04:00:00Z"); // midnight in New York
+/// # Ok::<(), calculation::period::PeriodError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Calendar {
+    /// Each with the 1st of the first month for which it no longer holds, earliest first.
+    former: Vec<(Date, TimeZone)>,
+    zone: TimeZone,
+}
+
+impl Calendar {
+    /// The months of a customer who has always been in one zone.
+    pub fn new(zone: TimeZone) -> Self {
+        Self { former: Vec::new(), zone }
+    }
+
+    /// The months of a customer who was in other zones, each until the local 1st given, and is in `zone`
+    /// since the last of them.
+    pub fn with_former(mut former: Vec<(Date, TimeZone)>, zone: TimeZone) -> Self {
+        former.sort_by_key(|(until, _)| *until);
+        Self { former, zone }
+    }
+
+    /// The month written as `2026-10`.
+    pub fn month(&self, text: &str) -> Result<Period, PeriodError> {
+        self.starting(first_day_of(text)?)
+    }
+
+    /// The month that holds an instant.
+    pub fn holding(&self, at: Timestamp) -> Result<Period, PeriodError> {
+        let local_day = self.zone.to_datetime(at).date();
+        let mut period = self.starting(local_day.first_of_month())?;
+        // Two zones are at most two days apart, so it is this month or the one beside it.
+        while at < period.starts_at {
+            period = self.starting(month_before(period.first_day)?)?;
+        }
+        while at >= period.ends_at {
+            period = self.next(period)?;
+        }
+        Ok(period)
+    }
+
+    /// The month after one.
+    pub fn next(&self, period: Period) -> Result<Period, PeriodError> {
+        self.starting(month_after(period.first_day)?)
+    }
+
+    /// The zone of the local month that begins on a day.
+    pub fn zone_of(&self, first_day: Date) -> &TimeZone {
+        let held = self.former.iter().find(|(until, _)| first_day < *until);
+        held.map_or(&self.zone, |(_, zone)| zone)
+    }
+
+    /// The zone of the month that holds an instant.
+    pub fn zone_at(&self, at: Timestamp) -> Result<&TimeZone, PeriodError> {
+        Ok(self.zone_of(self.holding(at)?.first_day))
+    }
+
+    fn starting(&self, first_day: Date) -> Result<Period, PeriodError> {
+        let starts_at = first_instant(first_day, self.zone_of(month_before(first_day)?))?;
+        let ends_at = first_instant(month_after(first_day)?, self.zone_of(first_day))?;
+        Ok(Period { starts_at, ends_at, first_day })
     }
 }
 
@@ -110,6 +207,18 @@ pub fn first_instant(day: Date, zone: &TimeZone) -> Result<Timestamp, PeriodErro
     }
     let after = instant.checked_add(1.second()).map_err(|_| PeriodError::OutOfCalendar(day))?;
     Ok(zone.preceding(after).next().map_or(instant, |transition| transition.timestamp()))
+}
+
+fn first_day_of(month: &str) -> Result<Date, PeriodError> {
+    let not_a_month = || PeriodError::NotAMonth(month.into());
+    if month.len() != "2026-10".len() {
+        return Err(not_a_month());
+    }
+    format!("{month}-01").parse().map_err(|_| not_a_month())
+}
+
+fn month_before(day: Date) -> Result<Date, PeriodError> {
+    day.first_of_month().checked_sub(1.month()).map_err(|_| PeriodError::OutOfCalendar(day))
 }
 
 fn month_after(day: Date) -> Result<Date, PeriodError> {
@@ -132,6 +241,13 @@ mod tests {
 
     #[test]
     fn a_midnight_that_happens_twice_gives_the_earlier() {
+        let havana = TimeZone::get("America/Havana").unwrap();
+        let midnights = ["2020-11-01T04:00:00Z", "2020-11-01T05:00:00Z"];
+        for midnight in midnights {
+            let shown = havana.to_datetime(midnight.parse().unwrap());
+            assert_eq!(shown.to_string(), "2020-11-01T00:00:00");
+        }
+        assert_eq!(start("America/Havana", "2020-11-01"), midnights[0]);
         assert_eq!(start("America/Havana", "2026-11-01"), "2026-11-01T04:00:00Z");
     }
 
@@ -149,6 +265,53 @@ mod tests {
                 period = next;
             }
         }
+    }
+
+    #[test]
+    fn a_calendar_of_one_zone_has_the_months_of_that_zone() {
+        for name in jiff::tz::db().available() {
+            let zone = TimeZone::get(name.as_str()).unwrap();
+            let calendar = Calendar::new(zone.clone());
+            let mut period = Period::of_month("2009-01", &zone).unwrap();
+            for _ in 0..60 {
+                let next = period.next(&zone).unwrap();
+                assert_eq!(calendar.month(&period.month()), Ok(period), "{name}");
+                assert_eq!(calendar.next(period), Ok(next), "{name}");
+                for at in [period.starts_at, next.starts_at.checked_sub(1.microsecond()).unwrap()] {
+                    assert_eq!(calendar.holding(at), Ok(period), "{name}");
+                    assert_eq!(calendar.zone_at(at), Ok(&zone), "{name}");
+                }
+                period = next;
+            }
+        }
+    }
+
+    #[test]
+    fn the_order_in_which_former_zones_are_given_is_all_the_same() {
+        let [one, two] = ["Asia/Tokyo", "America/Lima"].map(|name| TimeZone::get(name).unwrap());
+        let [june, july] = ["2026-06-01", "2026-07-01"].map(|day| day.parse::<Date>().unwrap());
+        let former = vec![(june, one.clone()), (july, two.clone())];
+        let turned = former.iter().rev().cloned().collect();
+        let calendar = Calendar::with_former(turned, TimeZone::UTC);
+        assert_eq!(calendar, Calendar::with_former(former, TimeZone::UTC));
+        let may = "2026-05-01".parse().unwrap();
+        let zones = [may, june, july].map(|first_day| calendar.zone_of(first_day).clone());
+        assert_eq!(zones, [one, two, TimeZone::UTC]);
+    }
+
+    #[test]
+    fn the_calendar_ends_where_time_does() {
+        let calendar = Calendar::new(TimeZone::UTC);
+        for text in ["9999-12", "12-2026"] {
+            assert_eq!(calendar.month(text), Period::of_month(text, &TimeZone::UTC));
+            assert!(calendar.month(text).is_err());
+        }
+        for at in [Timestamp::MIN, Timestamp::MAX] {
+            assert!(matches!(calendar.holding(at), Err(PeriodError::OutOfCalendar(_))));
+            assert!(calendar.zone_at(at).is_err());
+        }
+        let last = calendar.month("9999-11").unwrap();
+        assert!(calendar.next(last).is_err());
     }
 
     #[test]

@@ -1,7 +1,13 @@
 //! What holds for every input?
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as the test may")]
+
+use calculation::period::Calendar;
 use calculation::phone_number::{BareDigits, Dialled, E164, Region, dialled, dialled_on};
 use calculation::zone::zone_of;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{Timestamp, ToSpan};
 use proptest::prelude::*;
 
 fn some_region() -> impl Strategy<Value = Option<Region>> {
@@ -10,7 +16,58 @@ fn some_region() -> impl Strategy<Value = Option<Region>> {
         .prop_map(|code| code.and_then(|code| code.parse().ok()))
 }
 
+fn some_zone() -> impl Strategy<Value = TimeZone> {
+    let names: Vec<_> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+    prop::sample::select(names).prop_map(|name| TimeZone::get(&name).unwrap())
+}
+
+/// Years in which zones had other offsets than today's, local mean time too.
+const YEARS: std::ops::Range<i16> = 1840..2100;
+
+fn some_calendar() -> impl Strategy<Value = Calendar> {
+    let until = (YEARS, 1..=12_i8).prop_map(|(year, month)| Date::new(year, month, 1).unwrap());
+    (prop::collection::vec((until, some_zone()), 0..4), some_zone())
+        .prop_map(|(former, zone)| Calendar::with_former(former, zone))
+}
+
+fn some_instant() -> impl Strategy<Value = Timestamp> {
+    let year = |year: i16| Date::new(year, 1, 1).unwrap().to_zoned(TimeZone::UTC).unwrap().timestamp();
+    (year(YEARS.start).as_second()..year(YEARS.end).as_second())
+        .prop_map(|second| Timestamp::from_second(second).unwrap())
+}
+
 proptest! {
+    #[test]
+    fn every_instant_has_exactly_one_month(calendar in some_calendar(), at in some_instant()) {
+        let period = calendar.holding(at).unwrap();
+        prop_assert!(period.contains(at));
+        prop_assert_eq!(calendar.month(&period.month()), Ok(period));
+        let month_before = (period.first_day - 1.month()).strftime("%Y-%m").to_string();
+        let (before, after) = (calendar.month(&month_before).unwrap(), calendar.next(period).unwrap());
+        prop_assert_eq!((before.ends_at, after.starts_at), (period.starts_at, period.ends_at));
+        prop_assert_eq!(calendar.zone_at(at), Ok(calendar.zone_of(period.first_day)));
+        for (edge, holder) in [
+            (period.starts_at - 1.nanosecond(), before),
+            (period.starts_at, period),
+            (period.ends_at - 1.nanosecond(), period),
+            (period.ends_at, after),
+        ] {
+            prop_assert_eq!(calendar.holding(edge), Ok(holder));
+        }
+    }
+
+    #[test]
+    fn the_first_month_after_any_move_is_longer_than_26_days(
+        from in some_zone(), to in some_zone(), year in YEARS, month in 1..=12_i8,
+    ) {
+        let first_day = Date::new(year, month, 1).unwrap();
+        let calendar = Calendar::with_former(vec![(first_day, from)], to);
+        let period = calendar.month(&first_day.strftime("%Y-%m").to_string()).unwrap();
+        prop_assert!(period.ends_at.duration_since(period.starts_at).as_hours() > 26 * 24, "{:?}", period);
+        let day = period.local_day(period.starts_at, calendar.zone_of(first_day));
+        prop_assert!((period.first_day..=period.last_day()).contains(&day));
+    }
+
     #[test]
     fn no_text_is_too_strange(text in any::<String>(), region in some_region()) {
         let _ = dialled(&text, region);

@@ -1,6 +1,7 @@
 //! Do the tables in `cases/` hold? One line, one case, readable by somebody who knows telephony.
 
 use calculation::cdr::{Cdr, ChargedParty, Feed, Flaw, Reader, Service, Seventeenth};
+use calculation::period::Calendar;
 use calculation::phone_number::{BareDigits, Dialled, NotANumber, Region, dialled_on};
 use calculation::zone::zone_of;
 use jiff::tz::TimeZone;
@@ -158,5 +159,23 @@ fn the_zone_of_a_number() {
     hold("zone.txt", include_str!("cases/zone.txt"), 60, |question| {
         let found = zone_of(question.parse().unwrap());
         found.map_or("none".into(), |found| format!("{} {}", found.zone, found.step.code()))
+    });
+}
+
+#[test]
+fn the_months_of_a_customer_who_moves() {
+    hold("calendar.txt", include_str!("cases/calendar.txt"), 19, |question| {
+        let (zones, month) = question.rsplit_once(' ').unwrap();
+        let mut zones = zones.split(" > ");
+        let mut zone = TimeZone::get(zones.next().unwrap()).unwrap();
+        let mut former = Vec::new();
+        for moved in zones {
+            let (from, name) = moved.split_once(' ').unwrap();
+            former.push((format!("{from}-01").parse().unwrap(), zone));
+            zone = TimeZone::get(name).unwrap();
+        }
+        let period = Calendar::with_former(former, zone).month(month).unwrap();
+        let hours = period.ends_at.duration_since(period.starts_at).as_hours();
+        format!("{} .. {}, {hours}", period.starts_at, period.ends_at)
     });
 }
