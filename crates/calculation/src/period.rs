@@ -185,6 +185,10 @@ impl Calendar {
 
     /// The zone of the month that holds an instant.
     pub fn zone_at(&self, at: Timestamp) -> Result<&TimeZone, PeriodError> {
+        // Hardly anybody moves, and this is asked for each call.
+        if self.former.is_empty() {
+            return Ok(&self.zone);
+        }
         Ok(self.zone_of(self.holding(at)?.first_day))
     }
 

@@ -93,6 +93,8 @@ struct SampleCustomer {
     plan: String,
     from: String,
     #[serde(default)]
+    billing: customers::Billing,
+    #[serde(default)]
     line: Vec<SampleLine>,
 }
 
@@ -155,7 +157,10 @@ fn new_customer(sample: SampleCustomer) -> Result<NewCustomer> {
     });
     let lines = lines.collect::<Result<_>>()?;
     let subscription = Some(NewSubscription { plan: sample.plan, valid_from: instant(&sample.from, &zone)? });
-    Ok(NewCustomer { reference, party, currency, zone: sample.zone, lines, subscription })
+    // Any instant of the samples' month, in every zone.
+    let bill_from = Some(instant("2026-10-15T00:00:00Z", &zone)?);
+    let billing = sample.billing;
+    Ok(NewCustomer { reference, party, currency, zone: sample.zone, lines, subscription, billing, bill_from })
 }
 
 /// An instant, or a day that begins at midnight in a zone.

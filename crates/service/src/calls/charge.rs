@@ -126,13 +126,12 @@ impl Charging {
 
     /// The month that a call belongs to.
     fn month(&mut self, bill: &Bill) -> Result<Period> {
-        let known = self.months.entry(bill.account.zone_index).or_default();
+        let known = self.months.entry(bill.account.calendar_index).or_default();
         let at = bill.billable.answered_at;
         if let Some(month) = known.iter().find(|month| month.contains(at)) {
             return Ok(*month);
         }
-        let month =
-            Period::holding(at, &bill.account.zone).map_err(|error| Error::Other(error.to_string()))?;
+        let month = bill.account.calendar.holding(at).map_err(|error| Error::Other(error.to_string()))?;
         known.push(month);
         Ok(month)
     }
@@ -207,7 +206,8 @@ impl Held {
     fn open_month(&self, bill: &Bill, own: Period) -> Result<Timestamp> {
         let mut month = own;
         while self.closed.contains(&(bill.account.id, month.starts_at)) {
-            month = month.next(&bill.account.zone).map_err(|error| Error::Other(error.to_string()))?;
+            let next = bill.account.calendar.next(month);
+            month = next.map_err(|error| Error::Other(error.to_string()))?;
         }
         Ok(month.starts_at)
     }
@@ -313,7 +313,7 @@ impl<'b> Pass<'b> {
         let allowances = &bill.plan().allowances;
         let fresh = || vec![0; allowances.len()];
         let used = self.used.entry((record.customer, month, bill.plan().id)).or_insert_with(fresh);
-        let caller = Caller { zone: &bill.account.zone, allowances, used };
+        let caller = Caller { zone: bill.account.zone(bill.billable.answered_at), allowances, used };
         let charge = rating::rate(&bill.version().tariff, caller, dialled, bill.billable);
         for taken in charge.iter().flat_map(|charge| &charge.taken) {
             if let Some(count) = used.get_mut(taken.allowance) {

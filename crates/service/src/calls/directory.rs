@@ -4,11 +4,13 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
+use calculation::period::Calendar;
 use calculation::phone_number::{E164, Region, region_of};
 use jiff::Timestamp;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::customers::Everybody;
+use crate::customers::{Everybody, calendar_of};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, TariffId};
@@ -19,9 +21,9 @@ use crate::tariffs::{TariffBook, Version};
 #[derive(Debug)]
 pub struct Account {
     pub id: CustomerId,
-    pub zone: TimeZone,
-    /// The same number for the same zone, to remember months by.
-    pub zone_index: usize,
+    pub calendar: Arc<Calendar>,
+    /// The same number for the same calendar, to remember months by.
+    pub calendar_index: usize,
     /// Where short codes and national numbers are read: the region of the first line, else the country.
     pub region: Option<Region>,
     plans: Vec<Span<Subscribed>>,
@@ -41,6 +43,9 @@ pub struct Directory {
     references: HashMap<String, CustomerId>,
     numbers: HashMap<E164, Vec<Span<CustomerId>>>,
 }
+
+/// The zone of a customer, and those before it.
+type Zones = (String, Vec<(Date, String)>);
 
 /// Something that holds for a half-open span of time.
 #[derive(Debug, Clone)]
@@ -92,19 +97,25 @@ impl Directory {
         for entry in everybody.references {
             directory.references.insert(entry.reference, entry.customer_id);
         }
-        let mut zones: HashMap<String, (usize, TimeZone)> = HashMap::new();
+        let mut former_zones: HashMap<CustomerId, Vec<(Date, String)>> = HashMap::new();
+        for former in everybody.former_zones {
+            former_zones.entry(former.customer_id).or_default().push((former.until, former.zone));
+        }
+        let mut calendars: HashMap<Zones, (usize, Arc<Calendar>)> = HashMap::new();
         for customer in everybody.customers {
-            let next = zones.len();
-            if !zones.contains_key(&customer.zone) {
-                let zone = TimeZone::get(&customer.zone)
-                    .map_err(|_| Error::Inconsistent(format!("`{}` is no time zone", customer.zone)))?;
-                zones.insert(customer.zone.clone(), (next, zone));
-            }
-            let Some((zone_index, zone)) = zones.get(&customer.zone).cloned() else { continue };
+            let next = calendars.len();
+            let former = former_zones.remove(&customer.id).unwrap_or_default();
+            let (calendar_index, calendar) = match calendars.entry((customer.zone.clone(), former)) {
+                Entry::Occupied(known) => known.get().clone(),
+                Entry::Vacant(new) => {
+                    let calendar = calendar_of(&customer, new.key().1.clone())?;
+                    new.insert((next, Arc::new(calendar))).clone()
+                }
+            };
             let by_line = first_lines.get(&customer.id).and_then(|(_, number)| region_of(*number));
             let region = by_line.or_else(|| customer.party.country.parse().ok());
             let plans = subscriptions.remove(&customer.id).unwrap_or_default();
-            let account = Account { id: customer.id, zone, zone_index, region, plans };
+            let account = Account { id: customer.id, calendar, calendar_index, region, plans };
             directory.accounts.insert(customer.id, Arc::new(account));
         }
         Ok(directory)
@@ -127,6 +138,11 @@ impl Directory {
 }
 
 impl Account {
+    /// The zone of the customer's wall clock at an instant.
+    pub fn zone(&self, at: Timestamp) -> &TimeZone {
+        self.calendar.zone_at(at).unwrap_or_else(|_| self.calendar.zone_of(Date::MAX))
+    }
+
     /// The plan the customer is on at an instant, by its place among those the customer was on.
     pub fn place_of_plan(&self, at: Timestamp) -> Option<usize> {
         self.plans.iter().position(|span| span.holds(at))

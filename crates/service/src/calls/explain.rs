@@ -181,9 +181,12 @@ async fn context(
     let tariff = app.tariffs.version(tx, charge.tariff_id, charge.tariff_version).await?;
     let missing =
         || Error::Inconsistent(format!("no version {} of {}", charge.tariff_version, charge.tariff_id));
-    let customer = crate::customers::by_id(tx, stored.customer).await?;
-    let zone = customer.and_then(|customer| TimeZone::get(&customer.zone).ok()).unwrap_or(TimeZone::UTC);
-    Ok((tariff.ok_or_else(missing)?, zone))
+    let unknown = || Error::Inconsistent(format!("no customer {}", stored.customer));
+    let customer = crate::customers::by_id(tx, stored.customer).await?.ok_or_else(unknown)?;
+    let calendar = crate::customers::calendar(tx, &customer).await?;
+    let at = stored.call.answered_at.unwrap_or(stored.call.started_at);
+    let zone = calendar.zone_at(at).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    Ok((tariff.ok_or_else(missing)?, zone.clone()))
 }
 
 /// The rate that was applied: the one of that prefix and band that was in force then.

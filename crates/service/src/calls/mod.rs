@@ -10,6 +10,7 @@ mod lines;
 mod quote;
 mod resolve;
 mod store;
+mod usage;
 mod verify;
 
 use std::collections::BTreeMap;
@@ -25,7 +26,8 @@ pub use directory::Directory;
 pub use explain::{Recomputed, Why, explain, recompute};
 pub use import::{Import, Imported, Source, charge_records, import};
 pub use quote::{Quote, Quoted, quote};
-pub use store::{Cursor, ImportRow, StoredCall, usage};
+pub use store::{Cursor, ImportRow, StoredCall};
+pub use usage::{Month, MonthUse, Uses, seconds_before, usage};
 pub use verify::{Verified, verify};
 
 use crate::db::Tx;

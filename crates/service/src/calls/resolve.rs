@@ -206,7 +206,7 @@ fn bill(billable: Billable, account: &Arc<Account>, dialled: &Dialled) -> Result
     let mut rated = None;
     if subscribed.plan.allowances.is_empty() {
         let tariff = &subscribed.version(version).tariff;
-        let caller = Caller { zone: &account.zone, allowances: &[], used: &[] };
+        let caller = Caller { zone: account.zone(at), allowances: &[], used: &[] };
         let charge = rating::rate(tariff, caller, dialled, billable)?;
         let Charge { billed_seconds, exact, amount, .. } = charge;
         let place = tariff.rates().element_offset(charge.rate);

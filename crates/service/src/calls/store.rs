@@ -1,12 +1,11 @@
 //! The calls in the database.
 
+mod months;
+
 use std::collections::{BTreeMap, BTreeSet};
 
-use calculation::call::LONGEST_RING_SECONDS;
 use calculation::cdr::Disposition;
-use calculation::invoice::Usage;
 use calculation::money::{Currency, Exact, Money};
-use calculation::period::Period;
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,6 +16,9 @@ use crate::db::{self, Cell, Cells, Hold, Param, Row, Ts, Tx};
 use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
+
+use months::POSTPAID;
+pub(super) use months::{late_usage, seconds_before, usage};
 
 /// A customer's month, by its start.
 pub(super) type MonthKey = (CustomerId, Timestamp);
@@ -446,44 +448,6 @@ pub(super) async fn taken(tx: &mut Tx, customer: CustomerId, call: &Call) -> Res
                where customer_id = $1 and source = $2 and record_id = $3";
     let rows = tx.rows(sql, &[&customer.0, &call.source, &call.record_id]).await?;
     Ok(rows.iter().map(|row| Ok((row.get("allowance")?, row.get("seconds")?))).collect::<db::Result<_>>()?)
-}
-
-/// Calls on a prepaid plan are paid already.
-const POSTPAID: &str = "plan_id in (select plan_id from plans where payment = 'postpaid')";
-
-/// The charges of a customer's month that are to be invoiced, added up by destination, late ones apart.
-pub async fn usage(tx: &mut Tx, customer: CustomerId, period: &Period) -> Result<Vec<Usage>> {
-    let ring_from = period.starts_at.as_second() - LONGEST_RING_SECONDS;
-    let ring_from = Ts(Timestamp::from_second(ring_from).unwrap_or(period.starts_at));
-    let sums = "destination, count(*) as calls, cast(sum(billed_seconds) as bigint) as seconds,
-                cast(sum(included_seconds) as bigint) as included, cast(sum(amount) as bigint) as amount";
-    let on_time = format!(
-        "select {sums} from calls where customer_id = $1 and started_at >= $2 and started_at < $3
-           and period_start = $4 and late_for is null and {POSTPAID} group by destination order by destination"
-    );
-    let (start, end) = (Ts(period.starts_at), Ts(period.ends_at));
-    let rows = tx.rows(&on_time, &[&customer.0, &ring_from, &end, &start]).await?;
-    let late = format!(
-        "select {sums} from calls where customer_id = $1 and period_start = $2 and late_for is not null
-           and {POSTPAID} group by destination order by destination"
-    );
-    let late_rows = tx.rows(&late, &[&customer.0, &start]).await?;
-    let usage = |row: &Row, late: bool| {
-        let count = |column| Ok::<_, db::Error>(u64::try_from(row.get::<i64>(column)?).unwrap_or_default());
-        Ok::<_, db::Error>(Usage {
-            destination: row.get("destination")?,
-            late,
-            calls: count("calls")?,
-            seconds: count("seconds")?,
-            included_seconds: count("included")?,
-            amount: amount(row.get("amount")?),
-        })
-    };
-    let mut all = rows.iter().map(|row| usage(row, false)).collect::<db::Result<Vec<_>>>()?;
-    for row in &late_rows {
-        all.push(usage(row, true)?);
-    }
-    Ok(all)
 }
 
 /// Calls whose charge is to be computed again, by key, after a cursor.

@@ -13,6 +13,8 @@ use crate::id::{CustomerId, LineId};
 pub enum Assigned {
     Line(Line),
     UnknownCustomer,
+    /// The customer is closed.
+    Closed,
     EndsBeforeItBegins,
     /// Somebody holds the number in that span.
     Taken,
@@ -21,6 +23,9 @@ pub enum Assigned {
 /// Assigns a line. A customer whose zone is the operator's default gets the zone of the first number.
 pub async fn assign_line(tx: &mut Tx, customer: CustomerId, new: NewLine, clock: &Clock) -> Result<Assigned> {
     let Some(found) = store::by_id(tx, customer).await? else { return Ok(Assigned::UnknownCustomer) };
+    if found.closed_at.is_some() {
+        return Ok(Assigned::Closed);
+    }
     let NewLine { number, valid_from, valid_to } = new;
     if valid_to.is_some_and(|end| end <= valid_from) {
         return Ok(Assigned::EndsBeforeItBegins);

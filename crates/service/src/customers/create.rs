@@ -25,10 +25,22 @@ pub enum Created {
 pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &Clock) -> Result<Created> {
     let now = clock.now();
     let Some((zone, zone_step)) = zone(&new, operator_zone) else { return Ok(Created::UnknownZone) };
-    let NewCustomer { reference, party, currency, lines, subscription, .. } = new;
+    let NewCustomer { reference, party, currency, lines, subscription, billing, bill_from, .. } = new;
     let id = CustomerId(clock.id());
-    let customer = Customer { id, reference, party, currency, zone, zone_step, created_at: now };
-    if !store::insert(tx, &customer).await? {
+    let (closed_at, suspended) = (None, None);
+    let customer = Customer {
+        id,
+        reference,
+        party,
+        currency,
+        zone,
+        zone_step,
+        billing,
+        created_at: now,
+        closed_at,
+        suspended,
+    };
+    if !store::insert(tx, &customer, bill_from.unwrap_or(now)).await? {
         return Ok(Created::ReferenceTaken);
     }
     for (position, line) in lines.into_iter().enumerate() {

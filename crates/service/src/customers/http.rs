@@ -6,6 +6,8 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
 use calculation::invoice::Party;
+use calculation::money::Amount;
+use calculation::tax::TaxTreatment;
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -13,7 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Assigned, Created, Customer, Ended, Line, NewCustomer, NewLine, NewSubscription, Subscribed, Subscription,
+    Assigned, Billing, ChangeCustomer, Changed, Closed, Created, Customer, Ended, Line, NewCustomer, NewLine,
+    NewSubscription, Subscribed, Subscription,
 };
 use crate::app::App;
 use crate::http::{
@@ -25,7 +28,8 @@ use crate::id::{CustomerId, LineId};
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new()
         .routes(routes!(create, list))
-        .routes(routes!(read))
+        .routes(routes!(read, change))
+        .routes(routes!(close))
         .routes(routes!(assign_line, lines))
         .routes(routes!(end_line))
         .routes(routes!(subscribe, subscriptions))
@@ -45,6 +49,10 @@ async fn create(
     let new: NewCustomer = json(&body)?;
     check_name("/reference", &new.reference, 100)?;
     check_party(&new.party)?;
+    check_billing(&new.billing, Some(&new.party))?;
+    if let Some(bill_from) = new.bill_from {
+        check_instant("/bill_from", bill_from)?;
+    }
     for (position, line) in new.lines.iter().enumerate() {
         check_line(&format!("/lines/{position}"), line)?;
     }
@@ -91,9 +99,32 @@ fn check_party(party: &Party) -> Result<(), Problem> {
     Err(Problem::invalid("/party/country", "is no country of ISO 3166-1, such as DE"))
 }
 
+/// Refuses what no invoice can be made of.
+fn check_billing(billing: &Billing, party: Option<&Party>) -> Result<(), Problem> {
+    let note = billing.tax_note.as_deref().unwrap_or_default();
+    check_text("/billing/tax_note", note, 300)?;
+    if billing.spending_cap.is_some_and(|cap| cap <= Amount::ZERO) {
+        return Err(Problem::invalid("/billing/spending_cap", "is not above zero"));
+    }
+    match billing.tax_treatment {
+        TaxTreatment::Exempt if note.trim().is_empty() => Err(Problem::invalid(
+            "/billing/tax_note",
+            "is missing: say why the customer is exempt, as the invoice must",
+        )),
+        TaxTreatment::ReverseCharge if party.is_some_and(|party| party.vat_id.is_none()) => {
+            Err(Problem::invalid(
+                "/party/vat_id",
+                "is missing: a reverse charge needs the customer's VAT identifier",
+            ))
+        }
+        _ => Ok(()),
+    }
+}
+
 fn refused_line(pointer: &str, refusal: &Assigned) -> Problem {
     match refusal {
         Assigned::Line(_) | Assigned::UnknownCustomer => Problem::not_found("there is no such customer"),
+        Assigned::Closed => closed(),
         Assigned::EndsBeforeItBegins => {
             Problem::invalid(format!("{pointer}/valid_to"), "is not after valid_from")
         }
@@ -106,6 +137,7 @@ fn refused_subscription(pointer: &str, refusal: &Subscribed) -> Problem {
         Subscribed::Subscription(_) | Subscribed::UnknownCustomer => {
             Problem::not_found("there is no such customer")
         }
+        Subscribed::Closed => closed(),
         Subscribed::UnknownPlan => Problem::invalid(format!("{pointer}/plan"), "no plan has this name"),
         Subscribed::OtherCurrency(currency) => Problem::invalid(
             format!("{pointer}/plan"),
@@ -142,6 +174,82 @@ async fn read(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<C
 
 fn unknown(id: CustomerId) -> Problem {
     Problem::not_found(format!("there is no customer {id}"))
+}
+
+fn closed() -> Problem {
+    Problem::conflict("the customer is closed")
+}
+
+/// Change a customer
+///
+/// What is absent stays as it is. Another zone holds from the customer's next month on: the running month
+/// ends where it would have ended, and the next begins there.
+#[utoipa::path(patch, path = "/v1/customers/{customer_id}", tag = "customers",
+    params(("customer_id" = String, Path), IdempotencyKey), request_body = ChangeCustomer,
+    responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn change(
+    State(app): State<App>,
+    Key(id): Key<CustomerId>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let new: ChangeCustomer = json(&body)?;
+    if let Some(party) = &new.party {
+        check_party(party)?;
+    }
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::change(&mut write.tx, id, new, &app.clock).await? {
+        Changed::Customer(customer) => {
+            check_billing(&customer.billing, Some(&customer.party))?;
+            write.finish(StatusCode::OK, &customer).await
+        }
+        Changed::Unknown => Err(unknown(id)),
+        Changed::UnknownZone => Err(Problem::invalid("/zone", "is no IANA time zone, such as Europe/Berlin")),
+    }
+}
+
+/// When a customer is closed.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Close {
+    /// From this instant on the customer has no line and no plan.
+    #[schema(value_type = String, format = DateTime)]
+    closed_at: Timestamp,
+}
+
+/// Close a customer
+///
+/// Lines and subscription end. What is owed is invoiced with the last month, less what was paid in advance
+/// for the days after.
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/close", tag = "customers",
+    params(("customer_id" = String, Path), IdempotencyKey), request_body = Close,
+    responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn close(
+    State(app): State<App>,
+    Key(id): Key<CustomerId>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let Close { closed_at } = json(&body)?;
+    check_instant("/closed_at", closed_at)?;
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::close(&mut write.tx, id, closed_at).await? {
+        Closed::Customer(customer) => write.finish(StatusCode::OK, &customer).await,
+        Closed::Unknown => Err(unknown(id)),
+        Closed::Already(at) => Err(Problem::conflict(format!("the customer was closed at {at}"))),
+        Closed::BeforeItBegins(from) => Err(Problem::invalid(
+            "/closed_at",
+            format!("is not after {from}, when a line or subscription of the customer begins"),
+        )),
+    }
 }
 
 /// Give a customer a line

@@ -1,28 +1,38 @@
 //! Who pays? Customers, the lines they hold and the plans they are on, each for a span of time.
 
 mod assign_line;
+mod change;
+mod close;
 mod create;
 mod end_line;
 pub mod http;
 mod store;
 mod subscribe;
 
-use calculation::invoice::Party;
-use calculation::money::Currency;
+use std::collections::BTreeMap;
+
+use calculation::invoice::{Itemisation, Language, Party};
+use calculation::money::{Amount, Currency};
+use calculation::period::Calendar;
 use calculation::phone_number::E164;
+use calculation::tax::TaxTreatment;
 use calculation::zone::ZoneStep;
 use jiff::Timestamp;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use assign_line::{Assigned, assign_line};
+pub use change::{Changed, change};
+pub use close::{Closed, close};
 pub use create::{Created, create};
 pub use end_line::{Ended, end_line};
-pub use store::{LineSpan, ReferenceEntry, SubscriptionSpan};
+pub use store::{FormerZone, LineSpan, ReferenceEntry, SubscriptionSpan};
 pub use subscribe::{Subscribed, subscribe};
 
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
 
 /// A customer.
@@ -43,8 +53,87 @@ pub struct Customer {
     /// What decided the zone.
     #[schema(value_type = ZoneStepSchema)]
     pub zone_step: ZoneStep,
+    pub billing: Billing,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
+    /// From then on the customer has no line and no plan.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub closed_at: Option<Timestamp>,
+    /// Service is suspended since then, and why.
+    pub suspended: Option<Suspension>,
+}
+
+/// Since when, and why, service is suspended.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Suspension {
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Timestamp,
+    #[schema(example = "overdue")]
+    pub reason: String,
+}
+
+/// How a customer is billed.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Billing {
+    /// The language of invoices and mails: `en` or `de`.
+    #[schema(value_type = LanguageSchema)]
+    pub language: Language,
+    /// Whether invoices list the calls one by one.
+    #[schema(value_type = ItemisationSchema)]
+    pub itemisation: Itemisation,
+    #[schema(value_type = TaxTreatmentSchema)]
+    pub tax_treatment: TaxTreatment,
+    /// Why no tax is due, as the invoice shows it.
+    #[schema(example = "Exempt under article 151 of 2006/112/EC")]
+    pub tax_note: Option<String>,
+    /// The customer is told when 60, 80 and 100 percent of this net amount are used in a month.
+    #[schema(value_type = Option<String>, example = "50.00")]
+    pub spending_cap: Option<Amount>,
+}
+
+/// A language (ISO 639-1).
+#[derive(ToSchema)]
+#[schema(as = Language, rename_all = "lowercase")]
+pub enum LanguageSchema {
+    En,
+    De,
+}
+
+/// Whether the calls of an invoice are listed one by one.
+#[derive(ToSchema)]
+#[schema(as = Itemisation, rename_all = "snake_case")]
+pub enum ItemisationSchema {
+    /// Not at all.
+    None,
+    /// With the last three digits hidden.
+    Masked,
+    /// With whole numbers.
+    Full,
+}
+
+/// What a customer is for the tax office.
+#[derive(ToSchema)]
+#[schema(as = TaxTreatment, rename_all = "snake_case")]
+pub enum TaxTreatmentSchema {
+    /// Taxed at the rates of their country.
+    Standard,
+    /// Exempt: say why in `tax_note`.
+    Exempt,
+    /// A business in another country that owes the tax itself: needs its VAT identifier.
+    ReverseCharge,
+}
+
+/// What is to be changed of a customer; what is absent stays as it is.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChangeCustomer {
+    #[schema(value_type = Option<PartySchema>)]
+    pub party: Option<Party>,
+    /// Another IANA zone, from the customer's next month on.
+    #[schema(example = "Europe/Lisbon")]
+    pub zone: Option<String>,
+    pub billing: Option<Billing>,
 }
 
 /// A customer to be, with a first line and plan if they are known.
@@ -65,6 +154,12 @@ pub struct NewCustomer {
     pub lines: Vec<NewLine>,
     /// The plan the customer is on from the start.
     pub subscription: Option<NewSubscription>,
+    #[serde(default)]
+    pub billing: Billing,
+    /// The first month that is billed by itself is the one that holds this instant; now when absent.
+    /// Earlier months are billed by name only.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub bill_from: Option<Timestamp>,
 }
 
 /// A phone number that a customer holds for a span of time.
@@ -195,12 +290,55 @@ pub async fn subscriptions(tx: &mut Tx, id: CustomerId) -> Result<Vec<Subscripti
     store::subscriptions(tx, id).await
 }
 
+/// The months of a customer, who may have moved between zones.
+pub async fn calendar(tx: &mut Tx, customer: &Customer) -> Result<Calendar> {
+    let former = store::former_zones(tx, &[customer.id]).await?;
+    calendar_of(customer, former.into_iter().map(|zone| (zone.until, zone.zone)).collect())
+}
+
+/// The months of some customers, by id.
+pub async fn calendars(tx: &mut Tx, customers: &[Customer]) -> Result<BTreeMap<CustomerId, Calendar>> {
+    let ids: Vec<_> = customers.iter().map(|customer| customer.id).collect();
+    let mut former: BTreeMap<CustomerId, Vec<_>> = BTreeMap::new();
+    for zone in store::former_zones(tx, &ids).await? {
+        former.entry(zone.customer_id).or_default().push((zone.until, zone.zone));
+    }
+    let calendar = |customer: &Customer| {
+        let former = former.remove(&customer.id).unwrap_or_default();
+        Ok((customer.id, calendar_of(customer, former)?))
+    };
+    customers.iter().map(calendar).collect()
+}
+
+/// A customer's months from their zone and those before it, by the day until which each held.
+pub fn calendar_of(customer: &Customer, former: Vec<(Date, String)>) -> Result<Calendar> {
+    let zone = |name: &str| {
+        TimeZone::get(name).map_err(|_| Error::Inconsistent(format!("`{name}` is no time zone")))
+    };
+    let former = former.into_iter().map(|(until, name)| Ok((until, zone(&name)?))).collect::<Result<_>>()?;
+    Ok(Calendar::with_former(former, zone(&customer.zone)?))
+}
+
+/// Some customers, held as [`hold`] holds one, in the order of their ids.
+pub async fn hold_some(tx: &mut Tx, ids: &[CustomerId]) -> Result<Vec<Customer>> {
+    store::hold_some(tx, ids).await
+}
+
+/// The subscriptions of some customers, oldest first.
+pub async fn subscriptions_of(
+    tx: &mut Tx,
+    ids: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, Vec<Subscription>>> {
+    store::subscriptions_of(tx, ids).await
+}
+
 /// Who is who, for a charging run: all customers, or those that some numbers and references lead to.
 pub struct Everybody {
     pub customers: Vec<Customer>,
     pub references: Vec<ReferenceEntry>,
     pub lines: Vec<LineSpan>,
     pub subscriptions: Vec<SubscriptionSpan>,
+    pub former_zones: Vec<FormerZone>,
 }
 
 /// All customers, their references, lines and subscriptions.
@@ -210,12 +348,19 @@ pub async fn everybody(tx: &mut Tx) -> Result<Everybody> {
         references: store::references(tx).await?,
         lines: store::line_spans(tx).await?,
         subscriptions: store::subscription_spans(tx).await?,
+        former_zones: store::all_former_zones(tx).await?,
     })
 }
 
 /// The customers that some numbers and references lead to.
 pub async fn some(tx: &mut Tx, numbers: &[E164], references: &[String]) -> Result<Everybody> {
-    let mut found = Everybody { customers: vec![], references: vec![], lines: vec![], subscriptions: vec![] };
+    let mut found = Everybody {
+        customers: vec![],
+        references: vec![],
+        lines: vec![],
+        subscriptions: vec![],
+        former_zones: vec![],
+    };
     for reference in references {
         if let Some(customer_id) = store::id_of_reference(tx, reference).await? {
             found.references.push(ReferenceEntry { reference: reference.clone(), customer_id });
@@ -228,6 +373,7 @@ pub async fn some(tx: &mut Tx, numbers: &[E164], references: &[String]) -> Resul
     let mut ids: Vec<_> = by_reference.chain(found.lines.iter().map(|span| span.customer_id)).collect();
     ids.sort_unstable();
     ids.dedup();
+    found.former_zones = store::former_zones(tx, &ids).await?;
     for id in ids {
         found.customers.extend(store::by_id(tx, id).await?);
         let known = found.lines.iter().any(|span| span.customer_id == id);

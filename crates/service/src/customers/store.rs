@@ -1,11 +1,15 @@
 //! The customers in the database.
 
+use std::collections::BTreeMap;
+
+use calculation::money::Amount;
 use calculation::phone_number::E164;
 use calculation::zone::{FoundZone, ZoneStep};
 use jiff::Timestamp;
+use jiff::civil::Date;
 
-use super::{Customer, Line, Subscription};
-use crate::db::{self, Hold, Row, Ts, Tx};
+use super::{Billing, Customer, Line, Subscription, Suspension};
+use crate::db::{self, Hold, IN_LIST, Param, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
 
@@ -40,33 +44,62 @@ pub struct SubscriptionSpan {
     pub valid_to: Option<Timestamp>,
 }
 
-const CUSTOMER: &str =
-    "select customer_id, reference, party, currency, zone, zone_step, created_at from customers";
+const CUSTOMER: &str = "select customer_id, reference, party, currency, zone, zone_step, created_at, language,
+    itemisation, tax_treatment, tax_note, spending_cap, closed_at, suspended_at, suspended_for from customers";
 
-pub(super) async fn insert(tx: &mut Tx, customer: &Customer) -> Result<bool> {
+/// The billing of a new customer begins with the month that holds `bill_from`.
+pub(super) async fn insert(tx: &mut Tx, customer: &Customer, bill_from: Timestamp) -> Result<bool> {
     let directory = "insert into customer_directory (reference, customer_id) values ($1, $2)
                      on conflict (reference) do nothing";
     if tx.execute(directory, &[&customer.reference, &customer.id.0]).await? == 0 {
         return Ok(false);
     }
     let sql = "insert into customers (customer_id, reference, party, country, currency, zone, zone_step, created_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8)";
-    let party = serde_json::to_string(&customer.party).unwrap_or_default();
-    tx.execute(
-        sql,
-        &[
-            &customer.id.0,
-            &customer.reference,
-            &party,
-            &customer.party.country,
-            &customer.currency.code(),
-            &customer.zone,
-            &customer.zone_step.code(),
-            &Ts(customer.created_at),
-        ],
-    )
-    .await?;
+               values ($1, $2, '', '', $3, '', '', $4)";
+    let (reference, currency) = (&customer.reference, customer.currency.code());
+    tx.execute(sql, &[&customer.id.0, reference, &currency, &Ts(customer.created_at)]).await?;
+    update(tx, customer).await?;
+    // The end of that month is found when it is first asked for.
+    let sql = "insert into cycles (customer_id, bill_from, next_start, next_end) values ($1, $2, $2, $2)";
+    tx.execute(sql, &[&customer.id.0, &Ts(bill_from)]).await?;
     Ok(true)
+}
+
+/// Stores all of a customer that may change.
+pub(super) async fn update(tx: &mut Tx, customer: &Customer) -> Result<()> {
+    let sql = "update customers set party = $2, country = $3, zone = $4, zone_step = $5, language = $6,
+                 itemisation = $7, tax_treatment = $8, tax_note = $9, spending_cap = $10, closed_at = $11
+               where customer_id = $1";
+    let party = serde_json::to_string(&customer.party).unwrap_or_default();
+    let billing = &customer.billing;
+    let params: [&dyn Param; 11] = [
+        &customer.id.0,
+        &party,
+        &customer.party.country,
+        &customer.zone,
+        &customer.zone_step.code(),
+        &word(&billing.language),
+        &word(&billing.itemisation),
+        &word(&billing.tax_treatment),
+        &billing.tax_note,
+        &billing.spending_cap.map(Amount::micros),
+        &customer.closed_at.map(Ts),
+    ];
+    tx.execute(sql, &params).await?;
+    Ok(())
+}
+
+/// The word that stands for a value in JSON.
+fn word(value: &impl serde::Serialize) -> String {
+    let value = serde_json::to_value(value).unwrap_or_default();
+    value.as_str().unwrap_or_default().to_owned()
+}
+
+/// The value that a column's word stands for.
+fn of_word<T: serde::de::DeserializeOwned>(row: &Row, column: &str) -> db::Result<T> {
+    let text: String = row.get(column)?;
+    serde_json::from_value(text.into())
+        .map_err(|error| db::Error::Column { column: column.to_owned(), message: error.to_string() })
 }
 
 pub(super) async fn by_id(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
@@ -79,6 +112,68 @@ pub(super) async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>
     let sql = format!("{CUSTOMER} where customer_id = $1 {}", tx.hold(Hold::Exclusive, "customers"));
     let row = tx.row(&sql, &[&id.0]).await?;
     Ok(row.as_ref().map(customer).transpose()?)
+}
+
+pub(super) async fn hold_some(tx: &mut Tx, ids: &[CustomerId]) -> Result<Vec<Customer>> {
+    let mut held = Vec::with_capacity(ids.len());
+    for some in ids.chunks(IN_LIST) {
+        let sql = format!(
+            "{CUSTOMER} where customer_id in ({}) order by customer_id {}",
+            in_list(1),
+            tx.hold(Hold::Exclusive, "customers")
+        );
+        for row in tx.rows_in(&sql, &[], &numbers(some)).await? {
+            held.push(customer(&row)?);
+        }
+    }
+    Ok(held)
+}
+
+fn numbers(ids: &[CustomerId]) -> Vec<i64> {
+    ids.iter().map(|id| id.0).collect()
+}
+
+/// A zone that a customer had until the month that begins on a day.
+#[derive(Debug, Clone)]
+pub struct FormerZone {
+    pub customer_id: CustomerId,
+    pub until: Date,
+    pub zone: String,
+}
+
+pub(super) async fn insert_former_zone(tx: &mut Tx, id: CustomerId, until: Date, zone: &str) -> Result<()> {
+    // Moved twice in a month: the zone of that month is the first one.
+    let sql = "insert into former_zones (customer_id, until_day, zone) values ($1, $2, $3)
+               on conflict (customer_id, until_day) do nothing";
+    tx.execute(sql, &[&id.0, &until.to_string(), &zone]).await?;
+    Ok(())
+}
+
+const FORMER_ZONES: &str = "select customer_id, until_day, zone from former_zones";
+
+pub(super) async fn all_former_zones(tx: &mut Tx) -> Result<Vec<FormerZone>> {
+    let rows = tx.rows(&format!("{FORMER_ZONES} order by customer_id, until_day"), &[]).await?;
+    Ok(rows.iter().map(former_zone).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn former_zones(tx: &mut Tx, ids: &[CustomerId]) -> Result<Vec<FormerZone>> {
+    let mut found = Vec::new();
+    for some in ids.chunks(IN_LIST) {
+        let list = in_list(1);
+        let sql = format!("{FORMER_ZONES} where customer_id in ({list}) order by customer_id, until_day");
+        for row in tx.rows_in(&sql, &[], &numbers(some)).await? {
+            found.push(former_zone(&row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn former_zone(row: &Row) -> db::Result<FormerZone> {
+    Ok(FormerZone {
+        customer_id: CustomerId(row.get("customer_id")?),
+        until: row.parse("until_day")?,
+        zone: row.get("zone")?,
+    })
 }
 
 pub(super) async fn page(tx: &mut Tx, after: CustomerId, limit: usize) -> Result<Vec<Customer>> {
@@ -180,8 +275,12 @@ pub(super) async fn lines(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Line>
 /// Gives a customer the zone of a number, as long as no month of theirs has begun to be charged.
 pub(super) async fn settle_zone(tx: &mut Tx, customer: CustomerId, zone: FoundZone) -> Result<()> {
     let sql = "update customers set zone = $2, zone_step = $3 where customer_id = $1
-               and not exists (select 1 from calls where calls.customer_id = $1 and period_start is not null)";
-    tx.execute(sql, &[&customer.0, &zone.zone, &zone.step.code()]).await?;
+               and not exists (select 1 from calls where calls.customer_id = $1 and period_start is not null)
+               and not exists (select 1 from periods where periods.customer_id = $1)";
+    if tx.execute(sql, &[&customer.0, &zone.zone, &zone.step.code()]).await? == 1 {
+        let again = "update cycles set next_start = bill_from, next_end = bill_from where customer_id = $1";
+        tx.execute(again, &[&customer.0]).await?;
+    }
     Ok(())
 }
 
@@ -205,17 +304,31 @@ pub(super) async fn end_subscription(
 }
 
 pub(super) async fn subscriptions(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Subscription>> {
-    let sql = "select subscription_id, plan_id, valid_from, valid_to from subscriptions
-               where customer_id = $1 order by valid_from";
-    let subscription = |row: &Row| {
-        Ok(Subscription {
-            id: SubscriptionId(row.get("subscription_id")?),
-            plan_id: PlanId(row.get("plan_id")?),
-            valid_from: row.time("valid_from")?,
-            valid_to: row.optional_time("valid_to")?,
-        })
-    };
-    Ok(tx.rows(sql, &[&customer.0]).await?.iter().map(subscription).collect::<db::Result<_>>()?)
+    Ok(subscriptions_of(tx, &[customer]).await?.remove(&customer).unwrap_or_default())
+}
+
+pub(super) async fn subscriptions_of(
+    tx: &mut Tx,
+    ids: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, Vec<Subscription>>> {
+    let mut found: BTreeMap<CustomerId, Vec<Subscription>> = BTreeMap::new();
+    for some in ids.chunks(IN_LIST) {
+        let sql = format!(
+            "select customer_id, subscription_id, plan_id, valid_from, valid_to from subscriptions
+             where customer_id in ({}) order by valid_from",
+            in_list(1)
+        );
+        for row in tx.rows_in(&sql, &[], &numbers(some)).await? {
+            let subscription = Subscription {
+                id: SubscriptionId(row.get("subscription_id")?),
+                plan_id: PlanId(row.get("plan_id")?),
+                valid_from: row.time("valid_from")?,
+                valid_to: row.optional_time("valid_to")?,
+            };
+            found.entry(CustomerId(row.get("customer_id")?)).or_default().push(subscription);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) async fn subscription_spans(tx: &mut Tx) -> Result<Vec<SubscriptionSpan>> {
@@ -247,6 +360,18 @@ fn customer(row: &Row) -> db::Result<Customer> {
         currency: row.parse("currency")?,
         zone: row.get("zone")?,
         zone_step: steps.into_iter().find(|known| known.code() == step).unwrap_or(ZoneStep::OperatorDefault),
+        billing: Billing {
+            language: of_word(row, "language")?,
+            itemisation: of_word(row, "itemisation")?,
+            tax_treatment: of_word(row, "tax_treatment")?,
+            tax_note: row.get("tax_note")?,
+            spending_cap: row.get::<Option<i64>>("spending_cap")?.map(Amount::from_micros),
+        },
         created_at: row.time("created_at")?,
+        closed_at: row.optional_time("closed_at")?,
+        suspended: match row.optional_time("suspended_at")? {
+            Some(at) => Some(Suspension { at, reason: row.get("suspended_for")? }),
+            None => None,
+        },
     })
 }

@@ -13,6 +13,8 @@ use crate::id::{CustomerId, SubscriptionId};
 pub enum Subscribed {
     Subscription(Subscription),
     UnknownCustomer,
+    /// The customer is closed.
+    Closed,
     UnknownPlan,
     /// The plan is in this currency, not the customer's.
     OtherCurrency(Currency),
@@ -29,6 +31,9 @@ pub async fn subscribe(
 ) -> Result<Subscribed> {
     // The customer's row is held, so that two plans cannot begin at once.
     let Some(found) = store::hold(tx, customer).await? else { return Ok(Subscribed::UnknownCustomer) };
+    if found.closed_at.is_some() {
+        return Ok(Subscribed::Closed);
+    }
     let Some(plan) = crate::plans::by_name(tx, &new.plan).await? else { return Ok(Subscribed::UnknownPlan) };
     if plan.currency != found.currency {
         return Ok(Subscribed::OtherCurrency(plan.currency));

@@ -4,7 +4,7 @@ use bytes::{BufMut, BytesMut};
 use futures_util::SinkExt;
 use jiff::Timestamp;
 
-use super::{POSTGRES_EPOCH, Result, Row, Tx};
+use super::{POSTGRES_EPOCH, Param, Result, Row, Tx};
 
 /// A COPY is sent in pieces of about this size.
 const COPY_PIECE_BYTES: usize = 256 * 1024;
@@ -49,7 +49,26 @@ impl From<Option<i64>> for Cell<'_> {
     }
 }
 
+/// So many numbers stand in a list of a statement, always: so its text is the same and stays prepared.
+pub const IN_LIST: usize = 64;
+
+/// The places of such a list, from a number on: `$1, $2, …`.
+pub fn in_list(first: usize) -> String {
+    let places: Vec<_> = (first..first + IN_LIST).map(|place| format!("${place}")).collect();
+    places.join(", ")
+}
+
 impl Tx {
+    /// Runs a statement over up to [`IN_LIST`] numbers: those stand after the parameters, at [`in_list`]. A
+    /// shorter list is filled up with its last number.
+    pub async fn rows_in(&mut self, sql: &str, params: &[&dyn Param], list: &[i64]) -> Result<Vec<Row>> {
+        let Some(last) = list.last() else { return Ok(Vec::new()) };
+        let fill = std::iter::repeat_n(last, IN_LIST.saturating_sub(list.len()));
+        let list = list.iter().chain(fill).map(|number| number as &dyn Param);
+        let all: Vec<_> = params.iter().copied().chain(list).collect();
+        self.rows(sql, &all).await
+    }
+
     /// Stores many rows: COPY on PostgreSQL (an insert each costs ten times as much), a prepared insert
     /// on SQLite.
     pub async fn insert_rows<const WIDTH: usize>(

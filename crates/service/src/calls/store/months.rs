@@ -1,0 +1,89 @@
+//! What do the charges of customers' months add up to?
+
+use jiff::Timestamp;
+
+use crate::calls::{MonthUse, amount};
+use crate::db::{self, Row, Ts, Tx, in_list};
+use crate::error::Result;
+use crate::id::{CustomerId, PlanId};
+
+/// Calls on a prepaid plan are paid already.
+pub(super) const POSTPAID: &str = "plan_id in (select plan_id from plans where payment = 'postpaid')";
+
+const SUMS: &str = "count(*) as calls, cast(sum(billed_seconds) as bigint) as seconds,
+    cast(sum(included_seconds) as bigint) as included, cast(sum(amount) as bigint) as amount,
+    min(answered_at) as first_at, max(answered_at) as last_at";
+const GROUPS: &str = "customer_id, period_start, plan_id, destination, month_pricing";
+
+/// The use of one customer in the month that begins then.
+type Used = (CustomerId, Timestamp, MonthUse);
+
+/// Charges of some customers that began to ring in a span, for months that begin in another, added up.
+pub(in crate::calls) async fn usage(
+    tx: &mut Tx,
+    customers: &[i64],
+    rang: (Timestamp, Timestamp),
+    months: (Timestamp, Timestamp),
+) -> Result<Vec<Used>> {
+    let sql = format!(
+        "select {GROUPS}, null as late_for, {SUMS} from calls
+         where started_at >= $1 and started_at < $2 and period_start >= $3 and period_start <= $4
+           and late_for is null and {POSTPAID} and customer_id in ({}) group by {GROUPS}",
+        in_list(5)
+    );
+    let (from, to, first, last) = (Ts(rang.0), Ts(rang.1), Ts(months.0), Ts(months.1));
+    let rows = tx.rows_in(&sql, &[&from, &to, &first, &last], customers).await?;
+    Ok(rows.iter().map(|row| used(row, false)).collect::<db::Result<_>>()?)
+}
+
+/// The same of late calls, which may have rung at any time before.
+pub(in crate::calls) async fn late_usage(
+    tx: &mut Tx,
+    customers: &[i64],
+    months: (Timestamp, Timestamp),
+) -> Result<Vec<Used>> {
+    let sql = format!(
+        "select {GROUPS}, late_for, {SUMS} from calls
+         where period_start >= $1 and period_start <= $2 and late_for is not null and {POSTPAID}
+           and customer_id in ({}) group by {GROUPS}, late_for",
+        in_list(3)
+    );
+    let rows = tx.rows_in(&sql, &[&Ts(months.0), &Ts(months.1)], customers).await?;
+    Ok(rows.iter().map(|row| used(row, true)).collect::<db::Result<_>>()?)
+}
+
+fn used(row: &Row, late: bool) -> db::Result<Used> {
+    let count = |column| Ok::<_, db::Error>(u64::try_from(row.get::<i64>(column)?).unwrap_or_default());
+    let pricing: Option<i64> = row.get("month_pricing")?;
+    let used = MonthUse {
+        plan_id: PlanId(row.get("plan_id")?),
+        destination: row.get("destination")?,
+        month_pricing: pricing.and_then(|place| usize::try_from(place).ok()),
+        late_for: if late { row.optional_time("late_for")? } else { None },
+        calls: count("calls")?,
+        seconds: count("seconds")?,
+        included_seconds: count("included")?,
+        amount: amount(row.get("amount")?),
+        first_at: row.time("first_at")?,
+        last_at: row.time("last_at")?,
+    };
+    Ok((CustomerId(row.get("customer_id")?), row.time("period_start")?, used))
+}
+
+/// Seconds that a month pricing priced for a month on invoices of months before one.
+pub(in crate::calls) async fn seconds_before(
+    tx: &mut Tx,
+    customer: CustomerId,
+    plan: PlanId,
+    pricing: usize,
+    month: Timestamp,
+    before: Timestamp,
+) -> Result<u64> {
+    let sql = "select coalesce(cast(sum(billed_seconds - included_seconds) as bigint), 0) as seconds from calls
+               where customer_id = $1 and plan_id = $2 and month_pricing = $3 and period_start < $5
+                 and ((period_start = $4 and late_for is null) or late_for = $4)";
+    let pricing = i64::try_from(pricing).unwrap_or(i64::MAX);
+    let row = tx.row(sql, &[&customer.0, &plan.0, &pricing, &Ts(month), &Ts(before)]).await?;
+    let seconds: i64 = row.map_or(Ok(0), |row| row.get("seconds"))?;
+    Ok(seconds.try_into().unwrap_or_default())
+}

@@ -1,0 +1,73 @@
+//! What did customers use in a month? Their charges, added up for their invoices.
+
+use std::collections::BTreeMap;
+
+use calculation::call::LONGEST_RING_SECONDS;
+use calculation::money::Amount;
+use calculation::period::Period;
+use jiff::Timestamp;
+
+use super::store;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{CustomerId, PlanId};
+
+/// The charges of one customer, plan, month and destination, added up.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct MonthUse {
+    pub plan_id: PlanId,
+    pub destination: String,
+    /// Which of the plan's month pricings prices them, if one does: then their own charges are zero.
+    pub month_pricing: Option<usize>,
+    /// The beginning of the month they belong to, when that was invoiced already.
+    pub late_for: Option<Timestamp>,
+    pub calls: u64,
+    /// Billed seconds, included ones too.
+    pub seconds: u64,
+    pub included_seconds: u64,
+    /// The exact sum of the charges, each already rounded once.
+    pub amount: Amount,
+    pub first_at: Timestamp,
+    pub last_at: Timestamp,
+}
+
+/// A customer's month.
+pub type Month = (CustomerId, Period);
+/// What was used in each customer's month, by its beginning.
+pub type Uses = BTreeMap<(CustomerId, Timestamp), Vec<MonthUse>>;
+
+/// What is to be invoiced for some customers' months: on time or late, on plans that are paid afterwards.
+pub async fn usage(tx: &mut Tx, months: &[Month]) -> Result<Uses> {
+    let mut uses = Uses::new();
+    for some in months.chunks(crate::db::IN_LIST) {
+        let starts = || some.iter().map(|(_, period)| period.starts_at);
+        let ends = some.iter().map(|(_, period)| period.ends_at).max();
+        let (Some(first), Some(last), Some(end)) = (starts().min(), starts().max(), ends) else { continue };
+        let customers: Vec<_> = some.iter().map(|(customer, _)| customer.0).collect();
+        // A call that is answered in the month may have begun to ring before it.
+        let ring_from = Timestamp::from_second(first.as_second() - LONGEST_RING_SECONDS).unwrap_or(first);
+        let mut found = store::usage(tx, &customers, (ring_from, end), (first, last)).await?;
+        found.append(&mut store::late_usage(tx, &customers, (first, last)).await?);
+        for (customer, start, used) in found {
+            let wanted = |(id, period): &Month| *id == customer && period.starts_at == start;
+            if some.iter().any(wanted) {
+                uses.entry((customer, start)).or_default().push(used);
+            }
+        }
+    }
+    for used in uses.values_mut() {
+        used.sort();
+    }
+    Ok(uses)
+}
+
+/// Seconds of a month that a month pricing priced before, on the invoice of that month or later ones.
+pub async fn seconds_before(
+    tx: &mut Tx,
+    customer: CustomerId,
+    used: &MonthUse,
+    invoiced_with: Timestamp,
+) -> Result<u64> {
+    let Some((pricing, late_for)) = used.month_pricing.zip(used.late_for) else { return Ok(0) };
+    store::seconds_before(tx, customer, used.plan_id, pricing, late_for, invoiced_with).await
+}
