@@ -13,7 +13,9 @@
 pub mod allowance;
 pub mod call;
 pub mod cdr;
+pub mod commitment;
 pub mod emergency;
+pub mod fee;
 pub mod invoice;
 pub mod money;
 pub mod period;

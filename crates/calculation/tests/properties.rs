@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as the test may")]
 
+use calculation::fee::{DaysOfMonth, days_held, prorated, prorated_seconds};
+use calculation::money::{Amount, Currency};
 use calculation::period::Calendar;
 use calculation::phone_number::{BareDigits, Dialled, E164, Region, dialled, dialled_on};
 use calculation::zone::zone_of;
@@ -19,6 +21,10 @@ fn some_region() -> impl Strategy<Value = Option<Region>> {
 fn some_zone() -> impl Strategy<Value = TimeZone> {
     let names: Vec<_> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
     prop::sample::select(names).prop_map(|name| TimeZone::get(&name).unwrap())
+}
+
+fn some_currency() -> impl Strategy<Value = Currency> {
+    prop::sample::select(vec!["EUR", "JPY", "KWD"]).prop_map(|code| code.parse().unwrap())
 }
 
 /// Years in which zones had other offsets than today's, local mean time too.
@@ -54,6 +60,49 @@ proptest! {
         ] {
             prop_assert_eq!(calendar.holding(edge), Ok(holder));
         }
+    }
+
+    #[test]
+    fn each_day_counts_for_exactly_one_of_the_spans_that_follow_each_other(
+        calendar in some_calendar(),
+        at in some_instant(),
+        changes in prop::collection::vec(0..=1_000_000_i64, 0..6),
+        fee in -1_000_000_000_000..1_000_000_000_000_i64,
+        seconds in any::<u32>(),
+        currency in some_currency(),
+    ) {
+        let period = calendar.holding(at).unwrap();
+        let zone = calendar.zone_of(period.first_day);
+        let length = period.ends_at.duration_since(period.starts_at);
+        let change = |millionths| period.starts_at + length * i32::try_from(millionths).unwrap() / 1_000_000;
+        let mut edges: Vec<_> = changes.into_iter().map(change).collect();
+        edges.extend([period.starts_at, period.ends_at]);
+        edges.sort();
+        let mut expected = period.first_day;
+        let (mut spans, mut fees, mut allowances) = (0, 0, 0);
+        for edge in edges.windows(2) {
+            let Some(days) = days_held(edge[0], Some(edge[1]), period, zone) else { continue };
+            prop_assert_eq!(days.first, expected);
+            expected = days.last.tomorrow().unwrap();
+            let part = DaysOfMonth::of(days).unwrap();
+            spans += 1;
+            fees += prorated(Amount::from_micros(fee), part, currency).unwrap().micros();
+            allowances += i64::from(prorated_seconds(seconds, part));
+        }
+        prop_assert_eq!(expected, period.last_day().tomorrow().unwrap());
+        let minor_unit = 10_i64.pow(6 - u32::from(currency.minor_digits()));
+        prop_assert!((fees - fee).abs() <= spans * minor_unit);
+        prop_assert!((allowances - i64::from(seconds)).abs() <= spans);
+    }
+
+    #[test]
+    fn a_span_counts_from_the_local_day_it_begins_on(calendar in some_calendar(), at in some_instant()) {
+        let period = calendar.holding(at).unwrap();
+        prop_assume!(at > period.starts_at);
+        let zone = calendar.zone_of(period.first_day);
+        let days = days_held(at, None, period, zone).unwrap();
+        prop_assert_eq!(days.first, period.local_day(at, zone));
+        prop_assert_eq!(days.last, period.last_day());
     }
 
     #[test]

@@ -1,6 +1,12 @@
 //! Do the tables in `cases/` hold? One line, one case, readable by somebody who knows telephony.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as the test may")]
+
 use calculation::cdr::{Cdr, ChargedParty, Feed, Flaw, Reader, Service, Seventeenth};
+use calculation::commitment::shortfall;
+use calculation::fee::{DaysOfMonth, days_held, prorated, prorated_seconds};
+use calculation::invoice::Days;
+use calculation::money::{Amount, Currency};
 use calculation::period::Calendar;
 use calculation::phone_number::{BareDigits, Dialled, NotANumber, Region, dialled_on};
 use calculation::zone::zone_of;
@@ -177,5 +183,65 @@ fn the_months_of_a_customer_who_moves() {
         let period = Calendar::with_former(former, zone).month(month).unwrap();
         let hours = period.ends_at.duration_since(period.starts_at).as_hours();
         format!("{} .. {}, {hours}", period.starts_at, period.ends_at)
+    });
+}
+
+fn money(text: &str) -> (Amount, Currency) {
+    let (amount, currency) = text.split_once(' ').unwrap();
+    (amount.parse().unwrap(), currency.parse().unwrap())
+}
+
+/// Days written `14/31`.
+fn days_of_month(text: &str) -> DaysOfMonth {
+    let (held, of) = text.split_once('/').unwrap();
+    DaysOfMonth::new(held.parse().unwrap(), of.parse().unwrap()).unwrap()
+}
+
+#[test]
+fn a_fee_for_a_part_of_the_month() {
+    hold("fee.txt", include_str!("cases/fee.txt"), 15, |question| {
+        let (fee, days) = question.rsplit_once(' ').unwrap();
+        let (first, last) = days.split_once("..").unwrap();
+        let days = Days { first: first.parse().unwrap(), last: last.parse().unwrap() };
+        let part = DaysOfMonth::of(days).unwrap();
+        let (fee, currency) = money(fee);
+        let due = prorated(fee, part, currency).unwrap();
+        format!("{due} {}/{}", part.held(), part.days_in_month())
+    });
+}
+
+#[test]
+fn an_allowance_for_a_part_of_the_month() {
+    hold("allowance_part.txt", include_str!("cases/allowance_part.txt"), 9, |question| {
+        let (seconds, part) = question.split_once(' ').unwrap();
+        prorated_seconds(seconds.parse().unwrap(), days_of_month(part)).to_string()
+    });
+}
+
+#[test]
+fn the_days_of_a_span_of_time() {
+    hold("days_held.txt", include_str!("cases/days_held.txt"), 24, |question| {
+        let (place, span) = question.split_once(" 20").unwrap();
+        let (from_zone, zone) = place.split_once(" > ").unwrap_or((place, place));
+        let [from_zone, zone] = [from_zone, zone].map(|name| TimeZone::get(name).unwrap());
+        let (month, span) = span.split_once(' ').unwrap();
+        let month = format!("20{month}");
+        let moved_on = format!("{month}-01").parse().unwrap();
+        let period = Calendar::with_former(vec![(moved_on, from_zone)], zone.clone()).month(&month).unwrap();
+        let (from, to) = span.split_once(" .. ").unwrap();
+        let to = (to != "--").then(|| to.parse().unwrap());
+        let Some(days) = days_held(from.parse().unwrap(), to, period, &zone) else { return "none".into() };
+        format!("{}-{}, {}", days.first.day(), days.last.day(), days.count())
+    });
+}
+
+#[test]
+fn what_is_missing_to_a_commitment() {
+    hold("commitment.txt", include_str!("cases/commitment.txt"), 11, |question| {
+        let (agreed, counted) = question.split_once(", ").unwrap();
+        let (least, days) = agreed.rsplit_once(' ').unwrap();
+        let (least, currency) = money(least);
+        let missing = shortfall(least, days_of_month(days), counted.parse().unwrap(), currency);
+        missing.unwrap().to_string()
     });
 }
