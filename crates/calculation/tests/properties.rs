@@ -3,9 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as the test may")]
 
 use calculation::fee::{DaysOfMonth, days_held, prorated, prorated_seconds};
-use calculation::money::{Amount, Currency};
+use calculation::money::{Amount, Currency, Price};
 use calculation::period::Calendar;
 use calculation::phone_number::{BareDigits, Dialled, E164, Region, dialled, dialled_on};
+use calculation::usage_pricing::{PricingModel, Tier};
 use calculation::zone::zone_of;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -25,6 +26,25 @@ fn some_zone() -> impl Strategy<Value = TimeZone> {
 
 fn some_currency() -> impl Strategy<Value = Currency> {
     prop::sample::select(vec!["EUR", "JPY", "KWD"]).prop_map(|code| code.parse().unwrap())
+}
+
+fn some_tier(up_to_minutes: Option<u32>, price_nanos: i64, fee_micros: i64) -> Tier {
+    let flat_fee = Amount::from_micros(fee_micros);
+    Tier { up_to_minutes, price_per_minute: Price::from_nanos(price_nanos), flat_fee }
+}
+
+fn some_pricing() -> impl Strategy<Value = PricingModel> {
+    let minutes = prop::collection::btree_set(1..20_000_u32, 0..5);
+    let prices = prop::collection::vec((0..1_000_000_000_000_i64, 0..1_000_000_000_i64), 6);
+    (0..3, minutes, prices).prop_map(|(kind, minutes, prices)| {
+        let ends = minutes.iter().copied().map(Some).chain([None]);
+        let tiers = ends.zip(&prices).map(|(end, (price, fee))| some_tier(end, *price, *fee)).collect();
+        match kind {
+            0 => PricingModel::Graduated { tiers },
+            1 => PricingModel::Volume { tiers },
+            _ => PricingModel::Package { minutes: 60, price: Amount::from_micros(prices[0].1) },
+        }
+    })
 }
 
 /// Years in which zones had other offsets than today's, local mean time too.
@@ -103,6 +123,35 @@ proptest! {
         let days = days_held(at, None, period, zone).unwrap();
         prop_assert_eq!(days.first, period.local_day(at, zone));
         prop_assert_eq!(days.last, period.last_day());
+    }
+
+    #[test]
+    fn late_minutes_and_those_before_cost_what_they_cost_together(
+        model in some_pricing(), invoiced in 0..1_000_000_u64, late in 0..1_000_000_u64, currency in some_currency(),
+    ) {
+        let [before, all] = [invoiced, invoiced + late].map(|seconds| model.price(seconds, currency).unwrap());
+        let more = model.price_of_late(invoiced, late, currency).unwrap();
+        prop_assert_eq!(before.micros() + more.micros(), all.micros());
+        if !matches!(model, PricingModel::Volume { .. }) {
+            prop_assert!(more >= Amount::ZERO);
+        }
+    }
+
+    #[test]
+    fn one_tier_without_end_is_graduated_and_volume_alike(
+        price in 0..1_000_000_000_000_i64, fee in 0..1_000_000_000_i64, seconds in 1..1_000_000_u64,
+        currency in some_currency(),
+    ) {
+        let tier = some_tier(None, price, fee);
+        let graduated = PricingModel::Graduated { tiers: vec![tier.clone()] };
+        let volume = PricingModel::Volume { tiers: vec![tier] };
+        // By the second: both products fit 128 bits.
+        let micros_60_000 = i128::from(price) * i128::from(seconds) + i128::from(fee) * 60_000;
+        let step = 10_i128.pow(6 - u32::from(currency.minor_digits())) * 60_000;
+        let expected = (2 * micros_60_000 + step) / (2 * step) * (step / 60_000);
+        for model in [graduated, volume] {
+            prop_assert_eq!(i128::from(model.price(seconds, currency).unwrap().micros()), expected);
+        }
     }
 
     #[test]

@@ -9,6 +9,8 @@ use calculation::invoice::Days;
 use calculation::money::{Amount, Currency};
 use calculation::period::Calendar;
 use calculation::phone_number::{BareDigits, Dialled, NotANumber, Region, dialled_on};
+use calculation::plan_terms::PlanTerms;
+use calculation::usage_pricing::{PricingModel, Tier};
 use calculation::zone::zone_of;
 use jiff::tz::TimeZone;
 
@@ -244,4 +246,79 @@ fn what_is_missing_to_a_commitment() {
         let missing = shortfall(least, days_of_month(days), counted.parse().unwrap(), currency);
         missing.unwrap().to_string()
     });
+}
+
+#[test]
+fn the_minutes_of_a_month_priced_together() {
+    let mut model = PricingModel::Volume { tiers: Vec::new() };
+    let mut currency = "EUR".parse().unwrap();
+    run(include_str!("cases/usage_pricing.txt"), |key, value| {
+        if let Some((question, expected)) = value.split_once(" -> ") {
+            let price = match (key, question.split_once(", ")) {
+                ("month", None) => model.price(seconds(question), currency),
+                ("late", Some((invoiced, late))) => {
+                    model.price_of_late(seconds(invoiced), seconds(late), currency)
+                }
+                _ => return Err(format!("unknown key {key}")),
+            };
+            let said = price.map_or("none".into(), |price| price.to_string());
+            return if said == expected { Ok(()) } else { Err(format!("{value}, but it is {said}")) };
+        }
+        currency = value[..3].parse().unwrap();
+        model = pricing_model(key, value[3..].trim_start()).ok_or(format!("no prices: {key}: {value}"))?;
+        Ok(())
+    });
+}
+
+/// Minutes and seconds written `10:01`.
+fn seconds(text: &str) -> u64 {
+    let (minutes, seconds) = text.split_once(':').unwrap();
+    minutes.parse::<u64>().unwrap() * 60 + seconds.parse::<u64>().unwrap()
+}
+
+fn pricing_model(kind: &str, text: &str) -> Option<PricingModel> {
+    if kind == "package" {
+        let (minutes, price) = text.split_once(" for ")?;
+        return Some(PricingModel::Package { minutes: minutes.parse().ok()?, price: price.parse().ok()? });
+    }
+    let tier = |text: &str| {
+        let (until, price) = text.split_once(" at ")?;
+        let (price_per_minute, flat_fee) = price.trim().split_once(" + ")?;
+        let up_to_minutes = match until.trim().strip_prefix("to ") {
+            Some(minutes) => Some(minutes.parse().ok()?),
+            None => None,
+        };
+        Some(Tier {
+            up_to_minutes,
+            price_per_minute: price_per_minute.parse().ok()?,
+            flat_fee: flat_fee.parse().ok()?,
+        })
+    };
+    let tiers = text.strip_prefix('|')?.split('|').map(tier).collect::<Option<_>>()?;
+    match kind {
+        "graduated" => Some(PricingModel::Graduated { tiers }),
+        "volume" => Some(PricingModel::Volume { tiers }),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_terms_of_a_plan() {
+    hold("plan_terms.txt", include_str!("cases/plan_terms.txt"), 28, |question| {
+        let terms: PlanTerms = match serde_json::from_str(question) {
+            Ok(terms) => terms,
+            Err(error) => return refusal(&error),
+        };
+        let written = serde_json::to_string(&terms).unwrap();
+        assert_eq!(serde_json::from_str::<PlanTerms>(&written).unwrap(), terms, "{written}");
+        terms.check().map_or_else(|error| error.to_string(), |()| "sound".into())
+    });
+}
+
+/// What is wrong by serde's word, without what it would rather have.
+fn refusal(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let rather = [" at line ", ", expected ", ": write "];
+    let said = rather.iter().fold(said.as_str(), |said, rest| said.split(rest).next().unwrap());
+    format!("no JSON of terms: {said}")
 }
