@@ -175,6 +175,14 @@ pub struct Days {
     pub last: Date,
 }
 
+impl Days {
+    /// How many they are.
+    pub fn count(self) -> u32 {
+        let after_first = self.first.until(self.last).map_or(-1, |span| span.get_days());
+        u32::try_from(after_first.saturating_add(1)).unwrap_or_default()
+    }
+}
+
 /// What kind of thing an invoice line charges.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -13,12 +13,16 @@
 pub mod allowance;
 pub mod call;
 pub mod cdr;
+pub mod commitment;
 pub mod emergency;
+pub mod fee;
 pub mod invoice;
 pub mod money;
 pub mod period;
 pub mod phone_number;
+pub mod plan_terms;
 pub mod rating;
 pub mod tariff;
 pub mod tax;
+pub mod usage_pricing;
 pub mod zone;

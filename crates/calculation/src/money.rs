@@ -455,5 +455,6 @@ macro_rules! serde_as_text {
 serde_as_text!(Amount, Price, Currency);
 pub(crate) use serde_as_text;
 
+mod part;
 #[cfg(test)]
 mod tests;

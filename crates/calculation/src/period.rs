@@ -84,8 +84,9 @@ impl Period {
 
     /// The local day of an instant, kept within the month.
     ///
-    /// After a move, or where the day before comes back after midnight, the clock on the wall may show a
-    /// day of another month: that instant counts as the first or last day of this one.
+    /// A day runs from its first valid instant to that of the next, so one that comes back after midnight
+    /// is over. After a move the clock on the wall may show a day of another month: such an instant
+    /// counts as the first or last day of this one.
     ///
     /// ```
     /// use calculation::period::Period;
@@ -99,7 +100,10 @@ impl Period {
     /// # Ok::<(), calculation::period::PeriodError>(())
     /// ```
     pub fn local_day(self, at: Timestamp, zone: &TimeZone) -> Date {
-        zone.to_datetime(at).date().clamp(self.first_day, self.last_day())
+        let shown = zone.to_datetime(at).date();
+        let is_over = |next: &Date| first_instant(*next, zone).is_ok_and(|begins_at| begins_at <= at);
+        let day = shown.tomorrow().ok().filter(is_over).unwrap_or(shown);
+        day.clamp(self.first_day, self.last_day())
     }
 
     /// The month as `2026-10`.

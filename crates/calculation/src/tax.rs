@@ -5,7 +5,7 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use crate::money::{self, Amount, Currency, MoneyError, RoundingMode};
+use crate::money::{self, Amount, Currency, MoneyError};
 
 /// A tax rate: a count of ten-thousandths of a percent, so that 8.1 % and 5.5 % are exact.
 ///
@@ -38,13 +38,8 @@ impl TaxRate {
     /// The tax on the sum of all lines at this rate, rounded once, half-up, to the currency's minor
     /// unit (EN 16931 BR-CO-17); nothing when it does not fit.
     pub fn tax_on(self, taxable: Amount, currency: Currency) -> Option<Amount> {
-        let product = i128::from(taxable.micros()).checked_mul(self.0.into())?;
         // A percent is a hundredth, a unit of the rate a ten-thousandth of that.
-        let micros_in_minor_unit = 10_i128.checked_pow(6_u32.checked_sub(currency.minor_digits().into())?)?;
-        let divisor = micros_in_minor_unit.checked_mul(1_000_000)?;
-        let minor_units = money::divide(product, divisor, RoundingMode::HalfUp)?;
-        let micros = minor_units.checked_mul(micros_in_minor_unit)?;
-        i64::try_from(micros).ok().map(Amount::from_micros)
+        taxable.part(self.0, 1_000_000, currency)
     }
 }
 

@@ -2,8 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as the test may")]
 
+use calculation::fee::{DaysOfMonth, days_held, prorated, prorated_seconds};
+use calculation::money::{Amount, Currency, Price};
 use calculation::period::Calendar;
 use calculation::phone_number::{BareDigits, Dialled, E164, Region, dialled, dialled_on};
+use calculation::usage_pricing::{PricingModel, Tier};
 use calculation::zone::zone_of;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -19,6 +22,29 @@ fn some_region() -> impl Strategy<Value = Option<Region>> {
 fn some_zone() -> impl Strategy<Value = TimeZone> {
     let names: Vec<_> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
     prop::sample::select(names).prop_map(|name| TimeZone::get(&name).unwrap())
+}
+
+fn some_currency() -> impl Strategy<Value = Currency> {
+    prop::sample::select(vec!["EUR", "JPY", "KWD"]).prop_map(|code| code.parse().unwrap())
+}
+
+fn some_tier(up_to_minutes: Option<u32>, price_nanos: i64, fee_micros: i64) -> Tier {
+    let flat_fee = Amount::from_micros(fee_micros);
+    Tier { up_to_minutes, price_per_minute: Price::from_nanos(price_nanos), flat_fee }
+}
+
+fn some_pricing() -> impl Strategy<Value = PricingModel> {
+    let minutes = prop::collection::btree_set(1..20_000_u32, 0..5);
+    let prices = prop::collection::vec((0..1_000_000_000_000_i64, 0..1_000_000_000_i64), 6);
+    (0..3, minutes, prices).prop_map(|(kind, minutes, prices)| {
+        let ends = minutes.iter().copied().map(Some).chain([None]);
+        let tiers = ends.zip(&prices).map(|(end, (price, fee))| some_tier(end, *price, *fee)).collect();
+        match kind {
+            0 => PricingModel::Graduated { tiers },
+            1 => PricingModel::Volume { tiers },
+            _ => PricingModel::Package { minutes: 60, price: Amount::from_micros(prices[0].1) },
+        }
+    })
 }
 
 /// Years in which zones had other offsets than today's, local mean time too.
@@ -53,6 +79,78 @@ proptest! {
             (period.ends_at, after),
         ] {
             prop_assert_eq!(calendar.holding(edge), Ok(holder));
+        }
+    }
+
+    #[test]
+    fn each_day_counts_for_exactly_one_of_the_spans_that_follow_each_other(
+        calendar in some_calendar(),
+        at in some_instant(),
+        changes in prop::collection::vec(0..=1_000_000_i64, 0..6),
+        fee in -1_000_000_000_000..1_000_000_000_000_i64,
+        seconds in any::<u32>(),
+        currency in some_currency(),
+    ) {
+        let period = calendar.holding(at).unwrap();
+        let zone = calendar.zone_of(period.first_day);
+        let length = period.ends_at.duration_since(period.starts_at);
+        let change = |millionths| period.starts_at + length * i32::try_from(millionths).unwrap() / 1_000_000;
+        let mut edges: Vec<_> = changes.into_iter().map(change).collect();
+        edges.extend([period.starts_at, period.ends_at]);
+        edges.sort();
+        let mut expected = period.first_day;
+        let (mut spans, mut fees, mut allowances) = (0, 0, 0);
+        for edge in edges.windows(2) {
+            let Some(days) = days_held(edge[0], Some(edge[1]), period, zone) else { continue };
+            prop_assert_eq!(days.first, expected);
+            expected = days.last.tomorrow().unwrap();
+            let part = DaysOfMonth::of(days).unwrap();
+            spans += 1;
+            fees += prorated(Amount::from_micros(fee), part, currency).unwrap().micros();
+            allowances += i64::from(prorated_seconds(seconds, part));
+        }
+        prop_assert_eq!(expected, period.last_day().tomorrow().unwrap());
+        let minor_unit = 10_i64.pow(6 - u32::from(currency.minor_digits()));
+        prop_assert!((fees - fee).abs() <= spans * minor_unit);
+        prop_assert!((allowances - i64::from(seconds)).abs() <= spans);
+    }
+
+    #[test]
+    fn a_span_counts_from_the_local_day_it_begins_on(calendar in some_calendar(), at in some_instant()) {
+        let period = calendar.holding(at).unwrap();
+        prop_assume!(at > period.starts_at);
+        let zone = calendar.zone_of(period.first_day);
+        let days = days_held(at, None, period, zone).unwrap();
+        prop_assert_eq!(days.first, period.local_day(at, zone));
+        prop_assert_eq!(days.last, period.last_day());
+    }
+
+    #[test]
+    fn late_minutes_and_those_before_cost_what_they_cost_together(
+        model in some_pricing(), invoiced in 0..1_000_000_u64, late in 0..1_000_000_u64, currency in some_currency(),
+    ) {
+        let [before, all] = [invoiced, invoiced + late].map(|seconds| model.price(seconds, currency).unwrap());
+        let more = model.price_of_late(invoiced, late, currency).unwrap();
+        prop_assert_eq!(before.micros() + more.micros(), all.micros());
+        if !matches!(model, PricingModel::Volume { .. }) {
+            prop_assert!(more >= Amount::ZERO);
+        }
+    }
+
+    #[test]
+    fn one_tier_without_end_is_graduated_and_volume_alike(
+        price in 0..1_000_000_000_000_i64, fee in 0..1_000_000_000_i64, seconds in 1..1_000_000_u64,
+        currency in some_currency(),
+    ) {
+        let tier = some_tier(None, price, fee);
+        let graduated = PricingModel::Graduated { tiers: vec![tier.clone()] };
+        let volume = PricingModel::Volume { tiers: vec![tier] };
+        // By the second: both products fit 128 bits.
+        let micros_60_000 = i128::from(price) * i128::from(seconds) + i128::from(fee) * 60_000;
+        let step = 10_i128.pow(6 - u32::from(currency.minor_digits())) * 60_000;
+        let expected = (2 * micros_60_000 + step) / (2 * step) * (step / 60_000);
+        for model in [graduated, volume] {
+            prop_assert_eq!(i128::from(model.price(seconds, currency).unwrap().micros()), expected);
         }
     }
 

@@ -1,8 +1,16 @@
 //! Do the tables in `cases/` hold? One line, one case, readable by somebody who knows telephony.
 
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as the test may")]
+
 use calculation::cdr::{Cdr, ChargedParty, Feed, Flaw, Reader, Service, Seventeenth};
+use calculation::commitment::shortfall;
+use calculation::fee::{DaysOfMonth, days_held, prorated, prorated_seconds};
+use calculation::invoice::Days;
+use calculation::money::{Amount, Currency};
 use calculation::period::Calendar;
 use calculation::phone_number::{BareDigits, Dialled, NotANumber, Region, dialled_on};
+use calculation::plan_terms::PlanTerms;
+use calculation::usage_pricing::{PricingModel, Tier};
 use calculation::zone::zone_of;
 use jiff::tz::TimeZone;
 
@@ -178,4 +186,139 @@ fn the_months_of_a_customer_who_moves() {
         let hours = period.ends_at.duration_since(period.starts_at).as_hours();
         format!("{} .. {}, {hours}", period.starts_at, period.ends_at)
     });
+}
+
+fn money(text: &str) -> (Amount, Currency) {
+    let (amount, currency) = text.split_once(' ').unwrap();
+    (amount.parse().unwrap(), currency.parse().unwrap())
+}
+
+/// Days written `14/31`.
+fn days_of_month(text: &str) -> DaysOfMonth {
+    let (held, of) = text.split_once('/').unwrap();
+    DaysOfMonth::new(held.parse().unwrap(), of.parse().unwrap()).unwrap()
+}
+
+#[test]
+fn a_fee_for_a_part_of_the_month() {
+    hold("fee.txt", include_str!("cases/fee.txt"), 15, |question| {
+        let (fee, days) = question.rsplit_once(' ').unwrap();
+        let (first, last) = days.split_once("..").unwrap();
+        let days = Days { first: first.parse().unwrap(), last: last.parse().unwrap() };
+        let part = DaysOfMonth::of(days).unwrap();
+        let (fee, currency) = money(fee);
+        let due = prorated(fee, part, currency).unwrap();
+        format!("{due} {}/{}", part.held(), part.days_in_month())
+    });
+}
+
+#[test]
+fn an_allowance_for_a_part_of_the_month() {
+    hold("allowance_part.txt", include_str!("cases/allowance_part.txt"), 9, |question| {
+        let (seconds, part) = question.split_once(' ').unwrap();
+        prorated_seconds(seconds.parse().unwrap(), days_of_month(part)).to_string()
+    });
+}
+
+#[test]
+fn the_days_of_a_span_of_time() {
+    hold("days_held.txt", include_str!("cases/days_held.txt"), 24, |question| {
+        let (place, span) = question.split_once(" 20").unwrap();
+        let (from_zone, zone) = place.split_once(" > ").unwrap_or((place, place));
+        let [from_zone, zone] = [from_zone, zone].map(|name| TimeZone::get(name).unwrap());
+        let (month, span) = span.split_once(' ').unwrap();
+        let month = format!("20{month}");
+        let moved_on = format!("{month}-01").parse().unwrap();
+        let period = Calendar::with_former(vec![(moved_on, from_zone)], zone.clone()).month(&month).unwrap();
+        let (from, to) = span.split_once(" .. ").unwrap();
+        let to = (to != "--").then(|| to.parse().unwrap());
+        let Some(days) = days_held(from.parse().unwrap(), to, period, &zone) else { return "none".into() };
+        format!("{}-{}, {}", days.first.day(), days.last.day(), days.count())
+    });
+}
+
+#[test]
+fn what_is_missing_to_a_commitment() {
+    hold("commitment.txt", include_str!("cases/commitment.txt"), 11, |question| {
+        let (agreed, counted) = question.split_once(", ").unwrap();
+        let (least, days) = agreed.rsplit_once(' ').unwrap();
+        let (least, currency) = money(least);
+        let missing = shortfall(least, days_of_month(days), counted.parse().unwrap(), currency);
+        missing.unwrap().to_string()
+    });
+}
+
+#[test]
+fn the_minutes_of_a_month_priced_together() {
+    let mut model = PricingModel::Volume { tiers: Vec::new() };
+    let mut currency = "EUR".parse().unwrap();
+    run(include_str!("cases/usage_pricing.txt"), |key, value| {
+        if let Some((question, expected)) = value.split_once(" -> ") {
+            let price = match (key, question.split_once(", ")) {
+                ("month", None) => model.price(seconds(question), currency),
+                ("late", Some((invoiced, late))) => {
+                    model.price_of_late(seconds(invoiced), seconds(late), currency)
+                }
+                _ => return Err(format!("unknown key {key}")),
+            };
+            let said = price.map_or("none".into(), |price| price.to_string());
+            return if said == expected { Ok(()) } else { Err(format!("{value}, but it is {said}")) };
+        }
+        currency = value[..3].parse().unwrap();
+        model = pricing_model(key, value[3..].trim_start()).ok_or(format!("no prices: {key}: {value}"))?;
+        Ok(())
+    });
+}
+
+/// Minutes and seconds written `10:01`.
+fn seconds(text: &str) -> u64 {
+    let (minutes, seconds) = text.split_once(':').unwrap();
+    minutes.parse::<u64>().unwrap() * 60 + seconds.parse::<u64>().unwrap()
+}
+
+fn pricing_model(kind: &str, text: &str) -> Option<PricingModel> {
+    if kind == "package" {
+        let (minutes, price) = text.split_once(" for ")?;
+        return Some(PricingModel::Package { minutes: minutes.parse().ok()?, price: price.parse().ok()? });
+    }
+    let tier = |text: &str| {
+        let (until, price) = text.split_once(" at ")?;
+        let (price_per_minute, flat_fee) = price.trim().split_once(" + ")?;
+        let up_to_minutes = match until.trim().strip_prefix("to ") {
+            Some(minutes) => Some(minutes.parse().ok()?),
+            None => None,
+        };
+        Some(Tier {
+            up_to_minutes,
+            price_per_minute: price_per_minute.parse().ok()?,
+            flat_fee: flat_fee.parse().ok()?,
+        })
+    };
+    let tiers = text.strip_prefix('|')?.split('|').map(tier).collect::<Option<_>>()?;
+    match kind {
+        "graduated" => Some(PricingModel::Graduated { tiers }),
+        "volume" => Some(PricingModel::Volume { tiers }),
+        _ => None,
+    }
+}
+
+#[test]
+fn the_terms_of_a_plan() {
+    hold("plan_terms.txt", include_str!("cases/plan_terms.txt"), 28, |question| {
+        let terms: PlanTerms = match serde_json::from_str(question) {
+            Ok(terms) => terms,
+            Err(error) => return refusal(&error),
+        };
+        let written = serde_json::to_string(&terms).unwrap();
+        assert_eq!(serde_json::from_str::<PlanTerms>(&written).unwrap(), terms, "{written}");
+        terms.check().map_or_else(|error| error.to_string(), |()| "sound".into())
+    });
+}
+
+/// What is wrong by serde's word, without what it would rather have.
+fn refusal(error: &serde_json::Error) -> String {
+    let said = error.to_string();
+    let rather = [" at line ", ", expected ", ": write "];
+    let said = rather.iter().fold(said.as_str(), |said, rest| said.split(rest).next().unwrap());
+    format!("no JSON of terms: {said}")
 }

@@ -1,0 +1,88 @@
+//! What does a plan agree besides its fee, its allowances and its tariff?
+
+use serde::{Deserialize, Serialize};
+
+use crate::fee::FeeTiming;
+use crate::money::Amount;
+use crate::usage_pricing::UsagePricing;
+
+/// What a plan agrees besides its fee, its allowances and its tariff. All of it may be left out.
+///
+/// ```
+/// use calculation::{fee::FeeTiming, plan_terms::PlanTerms};
+/// let terms: PlanTerms = serde_json::from_str("{}")?;
+/// assert_eq!(terms, PlanTerms::default());
+/// assert!(terms.prorate_fee && !terms.prorate_allowances && terms.fee_timing == FeeTiming::Arrears);
+/// let terms: PlanTerms = serde_json::from_str(r#"{"minimum_commitment": "-1.00"}"#)?;
+/// assert_eq!(terms.check().unwrap_err().pointer, "/minimum_commitment");
+/// # Ok::<(), serde_json::Error>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct PlanTerms {
+    /// Whether the fee is invoiced with the month it is for or with the month before.
+    pub fee_timing: FeeTiming,
+    /// Whether who is on the plan for a part of a month pays a part of the fee.
+    pub prorate_fee: bool,
+    /// Whether who is on the plan for a part of a month has a part of its allowances.
+    pub prorate_allowances: bool,
+    /// The least that a month costs, without tax.
+    pub minimum_commitment: Option<Amount>,
+    /// The most that the calls of a month may cost, without tax.
+    pub spending_cap: Option<Amount>,
+    /// Destinations whose calls are priced by the month. The first that covers a number prices it.
+    pub usage_pricing: Vec<UsagePricing>,
+}
+
+/// Why terms are refused: where, and what is wrong there.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{pointer}: {message}")]
+pub struct TermsError {
+    /// Where in the terms, as a JSON pointer (RFC 6901).
+    pub pointer: String,
+    /// What is wrong there, to be read after its name.
+    pub message: String,
+}
+
+impl Default for PlanTerms {
+    fn default() -> Self {
+        Self {
+            fee_timing: FeeTiming::Arrears,
+            prorate_fee: true,
+            prorate_allowances: false,
+            minimum_commitment: None,
+            spending_cap: None,
+            usage_pricing: Vec::new(),
+        }
+    }
+}
+
+impl PlanTerms {
+    /// Whether the terms can be kept: no amount is below zero, and every second has a price.
+    pub fn check(&self) -> Result<(), TermsError> {
+        let amounts =
+            [("/minimum_commitment", self.minimum_commitment), ("/spending_cap", self.spending_cap)];
+        for (pointer, amount) in amounts {
+            TermsError::not_negative(pointer, amount.unwrap_or_default().micros())?;
+        }
+        for (place, pricing) in self.usage_pricing.iter().enumerate() {
+            pricing.check().map_err(|error| error.within(&format!("/usage_pricing/{place}")))?;
+        }
+        Ok(())
+    }
+}
+
+impl TermsError {
+    pub(crate) fn new(pointer: &str, message: impl Into<String>) -> Self {
+        Self { pointer: pointer.into(), message: message.into() }
+    }
+
+    /// The same, seen from what holds it.
+    pub(crate) fn within(self, outer: &str) -> Self {
+        Self { pointer: format!("{outer}{}", self.pointer), ..self }
+    }
+
+    pub(crate) fn not_negative(pointer: &str, count: i64) -> Result<(), Self> {
+        if count < 0 { Err(Self::new(pointer, "is below zero")) } else { Ok(()) }
+    }
+}
