@@ -70,6 +70,33 @@ impl TaxCategory {
     }
 }
 
+/// Which of a country's rates applies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum TaxClass {
+    /// The usual rate.
+    #[default]
+    Standard,
+    /// The reduced rate.
+    Reduced,
+}
+
+impl TaxClass {
+    /// The class as it is stored and written.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Standard => "standard",
+            Self::Reduced => "reduced",
+        }
+    }
+}
+
+impl fmt::Display for TaxClass {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(self.code())
+    }
+}
+
 /// What a customer is for the tax office.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

@@ -1,0 +1,152 @@
+//! One-off charges and discounts in the database.
+
+use std::collections::BTreeMap;
+
+use calculation::money::{Amount, Money};
+use jiff::Timestamp;
+
+use super::{Discount, OneOffCharge, TakenUp};
+use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
+use crate::error::Result;
+use crate::id::{ChargeId, CustomerId, DiscountId, InvoiceId};
+
+const CHARGES: &str = "select o.customer_id, charge_id, description, amount, tax_class, charged_at, invoice_id,
+    c.currency from one_off_charges o join customers c on c.customer_id = o.customer_id";
+
+pub(super) async fn insert_charge(
+    tx: &mut Tx,
+    customer: CustomerId,
+    charge: &OneOffCharge,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "insert into one_off_charges (customer_id, charge_id, description, amount, tax_class, charged_at,
+                                            created_at)
+               values ($1, $2, $3, $4, $5, $6, $7)";
+    let OneOffCharge { id, description, amount, tax_class, charged_at, .. } = charge;
+    let (micros, class) = (amount.amount.micros(), tax_class.code());
+    tx.execute(sql, &[&customer.0, &id.0, description, &micros, &class, &Ts(*charged_at), &Ts(now)]).await?;
+    Ok(())
+}
+
+pub(super) async fn charges(tx: &mut Tx, customer: CustomerId) -> Result<Vec<OneOffCharge>> {
+    let sql = format!("{CHARGES} where o.customer_id = $1 order by charged_at, charge_id");
+    Ok(tx.rows(&sql, &[&customer.0]).await?.iter().map(charge).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn open_charges(
+    tx: &mut Tx,
+    customers: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, Vec<OneOffCharge>>> {
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for some in customers.chunks(IN_LIST) {
+        let list = in_list(1);
+        let sql = format!(
+            "{CHARGES} where o.customer_id in ({list}) and invoice_id is null order by charged_at, charge_id"
+        );
+        let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
+        for row in tx.rows_in(&sql, &[], &ids).await? {
+            found.entry(CustomerId(row.get("customer_id")?)).or_default().push(charge(&row)?);
+        }
+    }
+    Ok(found)
+}
+
+fn charge(row: &Row) -> db::Result<OneOffCharge> {
+    let class: String = row.get("tax_class")?;
+    Ok(OneOffCharge {
+        id: ChargeId(row.get("charge_id")?),
+        description: row.get("description")?,
+        amount: Money { amount: Amount::from_micros(row.get("amount")?), currency: row.parse("currency")? },
+        tax_class: serde_json::from_value(class.into()).unwrap_or_default(),
+        charged_at: row.time("charged_at")?,
+        invoice_id: row.get::<Option<i64>>("invoice_id")?.map(InvoiceId),
+    })
+}
+
+pub(super) async fn insert_discount(
+    tx: &mut Tx,
+    customer: CustomerId,
+    discount: &Discount,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "insert into discounts (customer_id, discount_id, description, terms, valid_from, created_at)
+               values ($1, $2, $3, $4, $5, $6)";
+    let Discount { id, description, terms, valid_from, .. } = discount;
+    let terms = serde_json::to_string(terms).unwrap_or_default();
+    tx.execute(sql, &[&customer.0, &id.0, description, &terms, &Ts(*valid_from), &Ts(now)]).await?;
+    Ok(())
+}
+
+pub(super) async fn end_discount(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: DiscountId,
+    at: Timestamp,
+) -> Result<()> {
+    let sql = "update discounts set valid_to = $3 where customer_id = $1 and discount_id = $2";
+    tx.execute(sql, &[&customer.0, &id.0, &Ts(at)]).await?;
+    Ok(())
+}
+
+pub(super) async fn discounts(
+    tx: &mut Tx,
+    customers: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, Vec<Discount>>> {
+    let mut found: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for some in customers.chunks(IN_LIST) {
+        let sql = format!(
+            "select customer_id, discount_id, description, terms, valid_from, valid_to,
+               (select count(*) from discount_uses u
+                where u.customer_id = d.customer_id and u.discount_id = d.discount_id) as uses
+             from discounts d where customer_id in ({}) order by discount_id",
+            in_list(1)
+        );
+        let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
+        for row in tx.rows_in(&sql, &[], &ids).await? {
+            let discount = Discount {
+                id: DiscountId(row.get("discount_id")?),
+                description: row.get("description")?,
+                terms: row.json("terms")?,
+                valid_from: row.time("valid_from")?,
+                valid_to: row.optional_time("valid_to")?,
+                uses: row.get::<i64>("uses")?.try_into().unwrap_or(u32::MAX),
+            };
+            found.entry(CustomerId(row.get("customer_id")?)).or_default().push(discount);
+        }
+    }
+    Ok(found)
+}
+
+pub(super) async fn take_up(tx: &mut Tx, taken: &[TakenUp]) -> Result<()> {
+    let mut uses = Vec::new();
+    for TakenUp { customer, invoice, charges, discounts } in taken {
+        for charge in charges {
+            let sql = "update one_off_charges set invoice_id = $3
+                       where customer_id = $1 and charge_id = $2 and invoice_id is null";
+            tx.execute(sql, &[&customer.0, &charge.0, &invoice.0]).await?;
+        }
+        uses.extend(discounts.iter().map(|(discount, amount)| {
+            [
+                Cell::Int(customer.0),
+                Cell::Int(discount.0),
+                Cell::Int(invoice.0),
+                Cell::Int(amount.micros()),
+            ]
+        }));
+    }
+    if uses.is_empty() {
+        return Ok(());
+    }
+    let columns = ["customer_id", "discount_id", "invoice_id", "amount"];
+    Ok(tx.insert_rows("discount_uses", &columns, &uses).await?)
+}
+
+pub(super) async fn of_invoice(tx: &mut Tx, customer: CustomerId, invoice: InvoiceId) -> Result<(i64, i64)> {
+    let sql = "select
+        (select coalesce(cast(sum(amount) as bigint), 0) from one_off_charges
+         where customer_id = $1 and invoice_id = $2) as charged,
+        (select coalesce(cast(sum(amount) as bigint), 0) from discount_uses
+         where customer_id = $1 and invoice_id = $2) as discounted";
+    let row = tx.row(sql, &[&customer.0, &invoice.0]).await?;
+    Ok(row.map_or(Ok((0, 0)), |row| Ok::<_, db::Error>((row.get("charged")?, row.get("discounted")?)))?)
+}
