@@ -14,6 +14,7 @@ pub mod allowance;
 pub mod call;
 pub mod cdr;
 pub mod commitment;
+pub mod discount;
 pub mod emergency;
 pub mod fee;
 pub mod invoice;

@@ -2,10 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as the test may")]
 
+use calculation::discount::{DiscountScope, DiscountTerms, Duration, Reduction, reduction};
 use calculation::fee::{DaysOfMonth, days_held, prorated, prorated_seconds};
+use calculation::invoice::{InvoiceLine, LineKind, TaxLine, totals};
 use calculation::money::{Amount, Currency, Price};
 use calculation::period::Calendar;
 use calculation::phone_number::{BareDigits, Dialled, E164, Region, dialled, dialled_on};
+use calculation::tax::{TaxCategory, TaxRate};
 use calculation::usage_pricing::{PricingModel, Tier};
 use calculation::zone::zone_of;
 use jiff::civil::Date;
@@ -45,6 +48,37 @@ fn some_pricing() -> impl Strategy<Value = PricingModel> {
             _ => PricingModel::Package { minutes: 60, price: Amount::from_micros(prices[0].1) },
         }
     })
+}
+
+fn empty_line() -> InvoiceLine {
+    InvoiceLine {
+        kind: LineKind::Usage,
+        description: String::new(),
+        calls: 0,
+        seconds: 0,
+        included_seconds: 0,
+        net: Amount::ZERO,
+        tax_category: TaxCategory::Standard,
+        tax_rate: TaxRate::ZERO,
+        days: None,
+    }
+}
+
+fn some_line() -> impl Strategy<Value = InvoiceLine> {
+    let kinds = [LineKind::Fee, LineKind::OneOff, LineKind::Usage, LineKind::LateUsage];
+    let kind = prop::sample::select(kinds.to_vec());
+    (kind, -2_000..10_000_i64, 0..3_i64).prop_map(|(kind, cents, rate)| {
+        let (net, tax_rate) = (Amount::from_micros(cents * 10_000), TaxRate::from_units(rate));
+        InvoiceLine { kind, net, tax_rate, ..empty_line() }
+    })
+}
+
+fn some_discount() -> impl Strategy<Value = DiscountTerms> {
+    let scopes = [DiscountScope::Fees, DiscountScope::Usage, DiscountScope::All];
+    let amount = (1..10_000_i64).prop_map(|cents| Reduction::Amount(Amount::from_micros(cents * 10_000)));
+    let percent = (1..=100_u8).prop_map(|percent| Reduction::Percent(percent.to_string().parse().unwrap()));
+    (prop_oneof![amount, percent], prop::sample::select(scopes.to_vec()))
+        .prop_map(|(reduces, applies_to)| DiscountTerms { reduces, applies_to, duration: Duration::Once })
 }
 
 /// Years in which zones had other offsets than today's, local mean time too.
@@ -152,6 +186,54 @@ proptest! {
         for model in [graduated, volume] {
             prop_assert_eq!(i128::from(model.price(seconds, currency).unwrap().micros()), expected);
         }
+    }
+
+    #[test]
+    fn discounts_one_after_the_other_take_no_tax_rate_below_zero(
+        lines in prop::collection::vec(some_line(), 0..8),
+        discounts in prop::collection::vec(some_discount(), 1..5),
+    ) {
+        let euro = "EUR".parse().unwrap();
+        let mut lines = lines;
+        for terms in discounts {
+            prop_assert_eq!(terms.check(), Ok(()));
+            let before = totals(&lines, euro).unwrap();
+            let parts = reduction(&terms, &lines, euro).unwrap();
+            let taken = Amount::sum(parts.iter().map(|(.., off)| *off)).unwrap();
+            for (tax_category, tax_rate, off) in parts {
+                prop_assert!(off > Amount::ZERO && off.micros() % 10_000 == 0);
+                let group = |line: &&TaxLine| (line.category, line.rate) == (tax_category, tax_rate);
+                prop_assert!(off <= before.taxes.iter().find(group).unwrap().taxable);
+                let net = Amount::from_micros(-off.micros());
+                let line = InvoiceLine { kind: LineKind::Discount, net, tax_category, tax_rate, ..empty_line() };
+                lines.push(line);
+            }
+            if let (Reduction::Amount(amount), DiscountScope::All) = (terms.reduces, terms.applies_to) {
+                let there = before.taxes.iter().map(|line| line.taxable.max(Amount::ZERO));
+                prop_assert_eq!(taken, amount.min(Amount::sum(there).unwrap()));
+            }
+        }
+    }
+
+    #[test]
+    fn an_amount_is_spread_within_a_minor_unit_of_its_proportions(
+        nets in prop::collection::vec(1..10_000_000_i64, 1..6), amount in 1..10_000_000_i64,
+    ) {
+        let cents = |count: i64| Amount::from_micros(count * 10_000);
+        let lines: Vec<_> = (0..).zip(&nets).map(|(rate, net)| InvoiceLine {
+            net: cents(*net), tax_rate: TaxRate::from_units(rate), ..empty_line()
+        }).collect();
+        let terms = DiscountTerms {
+            reduces: Reduction::Amount(cents(amount)), applies_to: DiscountScope::All, duration: Duration::Once,
+        };
+        let parts = reduction(&terms, &lines, "EUR".parse().unwrap()).unwrap();
+        let total: i64 = nets.iter().sum();
+        let taken = amount.min(total);
+        for (rate, net) in (0..).zip(&nets) {
+            let part = parts.iter().find(|(_, of, _)| of.units() == rate).map_or(0, |(.., off)| off.micros() / 10_000);
+            prop_assert!((part * total - taken * net).abs() < total);
+        }
+        prop_assert_eq!(parts.iter().map(|(.., off)| off.micros() / 10_000).sum::<i64>(), taken);
     }
 
     #[test]

@@ -4,12 +4,14 @@
 
 use calculation::cdr::{Cdr, ChargedParty, Feed, Flaw, Reader, Service, Seventeenth};
 use calculation::commitment::shortfall;
+use calculation::discount::{DiscountTerms, Duration, reduction};
 use calculation::fee::{DaysOfMonth, days_held, prorated, prorated_seconds};
-use calculation::invoice::Days;
+use calculation::invoice::{Days, InvoiceLine};
 use calculation::money::{Amount, Currency};
 use calculation::period::Calendar;
 use calculation::phone_number::{BareDigits, Dialled, NotANumber, Region, dialled_on};
 use calculation::plan_terms::PlanTerms;
+use calculation::tax::TaxCategory;
 use calculation::usage_pricing::{PricingModel, Tier};
 use calculation::zone::zone_of;
 use jiff::tz::TimeZone;
@@ -313,6 +315,85 @@ fn the_terms_of_a_plan() {
         assert_eq!(serde_json::from_str::<PlanTerms>(&written).unwrap(), terms, "{written}");
         terms.check().map_or_else(|error| error.to_string(), |()| "sound".into())
     });
+}
+
+#[test]
+fn the_terms_of_a_discount() {
+    hold("discount_terms.txt", include_str!("cases/discount_terms.txt"), 19, |question| {
+        let terms: DiscountTerms = match serde_json::from_str(question) {
+            Ok(terms) => terms,
+            Err(error) => return refusal(&error),
+        };
+        let written = serde_json::to_string(&terms).unwrap();
+        assert_eq!(serde_json::from_str::<DiscountTerms>(&written).unwrap(), terms, "{written}");
+        terms.check().map_or_else(|error| error.to_string(), |()| "sound".into())
+    });
+}
+
+#[test]
+fn the_months_of_a_discount() {
+    hold("discount_months.txt", include_str!("cases/discount_months.txt"), 17, |question| {
+        let [duration, _, begins, _, month, _, uses] = question.split(' ').collect::<Vec<_>>()[..] else {
+            panic!("{question}")
+        };
+        let duration = match duration {
+            "once" => Duration::Once,
+            "forever" => Duration::Forever,
+            months => Duration::Months(months.parse().unwrap()),
+        };
+        let [begins, month] = [begins, month].map(|month| format!("{}-01", &month[..7]).parse().unwrap());
+        let in_force = duration.in_force(begins, month, uses.parse().unwrap());
+        if in_force { "yes".into() } else { "no".into() }
+    });
+}
+
+#[test]
+fn what_a_discount_takes_off() {
+    let mut currency = "EUR".parse().unwrap();
+    let mut lines = Vec::new();
+    run(include_str!("cases/discount.txt"), |key, value| {
+        if key == "lines" {
+            let mut parts = value.split('|').map(str::trim);
+            currency = parts.next().unwrap().parse().unwrap();
+            lines = parts.map(invoice_line).collect();
+            return Ok(());
+        }
+        let (question, expected) = value.split_once(" -> ").ok_or("no answer")?;
+        let (reduces, scope) = question.split_once(" off ").ok_or("of what?")?;
+        let (kind, count) =
+            reduces.strip_suffix(" %").map_or(("amount", reduces), |percent| ("percent", percent));
+        let terms = serde_json::json!({ kind: count, "applies_to": scope, "duration": "once" });
+        let terms: DiscountTerms = serde_json::from_value(terms).unwrap();
+        let said = match reduction(&terms, &lines, currency) {
+            None => "too large".into(),
+            Some(parts) if parts.is_empty() => "none".into(),
+            Some(parts) => {
+                let category = |category| match name_of(category) {
+                    name if name == "standard" => String::new(),
+                    name => format!(" {name}"),
+                };
+                let part = |(of, rate, off): &_| format!("{off} at {rate}{}", category(*of));
+                parts.iter().map(part).collect::<Vec<_>>().join(", ")
+            }
+        };
+        if said == expected { Ok(()) } else { Err(format!("{value}, but it is {said}")) }
+    });
+}
+
+fn name_of(category: TaxCategory) -> String {
+    serde_json::to_value(category).unwrap().as_str().unwrap().to_owned()
+}
+
+/// A line written `fee 10.00 at 19`, with its tax category if that is not the standard one.
+fn invoice_line(text: &str) -> InvoiceLine {
+    let mut words = text.split(' ').chain(["standard"]);
+    let mut word = || words.next().unwrap();
+    let (kind, net, _, rate, category) = (word(), word(), word(), word(), word());
+    let line = serde_json::json!({
+        "kind": kind, "description": "", "calls": 0, "seconds": 0, "included_seconds": 0,
+        "net": net, "tax_category": category, "tax_rate": rate,
+    });
+    serde_json::from_value(line).unwrap()
 }
 
 /// What is wrong by serde's word, without what it would rather have.
