@@ -15,7 +15,7 @@ use crate::invoice::{Days, InvoiceLine, Language, LineKind};
 use crate::money::{Amount, Currency};
 use crate::period::{Calendar, Period};
 use crate::plan_terms::PlanTerms;
-use crate::tax::{TaxCategory, TaxClass, TaxRate, TaxTreatment};
+use crate::tax::{TaxClass, TaxRate, TaxTreatment};
 use jiff::Timestamp;
 
 /// What is known when a month is billed.
@@ -77,8 +77,8 @@ pub struct Usage {
     pub destination: String,
     /// Which of the plan's month pricings prices the calls, if one does.
     pub month_pricing: Option<usize>,
-    /// The local days of calls whose month was billed already.
-    pub late: Option<Days>,
+    /// Of which month the calls are, if it was billed already, and on which of its days they were.
+    pub late: Option<Late>,
     /// Seconds that the same month pricing priced on earlier invoices of that month.
     pub seconds_before: u64,
     /// How many calls.
@@ -89,6 +89,15 @@ pub struct Usage {
     pub included_seconds: u64,
     /// The exact sum of the charges, each already rounded once.
     pub amount: Amount,
+}
+
+/// Calls of a month that was billed already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Late {
+    /// The first day of the month.
+    pub month: Date,
+    /// The local days of the first and the last of them.
+    pub days: Days,
 }
 
 /// Something charged once.
@@ -279,13 +288,13 @@ fn not_held(month: Period, held: Option<Days>) -> Days {
 
 /// A line for each destination, late ones apart, and one for each month pricing.
 fn usage(known: &Known<'_>, bill: &mut Bill) -> Result<(), BillError> {
-    let mut sums: BTreeMap<(Option<Days>, String, Option<(i64, usize)>), Sum> = BTreeMap::new();
+    let mut sums: BTreeMap<(Option<Date>, String, Option<(i64, usize)>), Sum> = BTreeMap::new();
     for used in known.usage {
         let (name, pricing) = match month_pricing(known, used) {
             Some(pricing) => (pricing.name.clone(), used.month_pricing.map(|place| (used.plan, place))),
             None => (used.destination.clone(), None),
         };
-        let sum = sums.entry((used.late, name, pricing)).or_default();
+        let sum = sums.entry((used.late.map(|late| late.month), name, pricing)).or_default();
         sum.add(used).ok_or(BillError::TooLarge)?;
     }
     for ((late, description, pricing), sum) in sums {
@@ -295,21 +304,18 @@ fn usage(known: &Known<'_>, bill: &mut Bill) -> Result<(), BillError> {
                 let span = known.plans.iter().find(|span| span.plan == plan);
                 let pricing = span.and_then(|span| span.terms.usage_pricing.get(place));
                 let seconds = sum.seconds.saturating_sub(sum.included_seconds);
-                pricing.and_then(|pricing| pricing.price_of_late(sum.before, seconds, known.currency))
+                pricing.and_then(|pricing| pricing.model.price_of_late(sum.before, seconds, known.currency))
             }
         };
         let kind = if late.is_some() { LineKind::LateUsage } else { LineKind::Usage };
         let line = Draft::new(kind, description, net.ok_or(BillError::TooLarge)?);
         let counts = (sum.calls, sum.seconds, sum.included_seconds);
-        bill.lines.push(known.line(Draft { days: late, counts, ..line })?);
+        bill.lines.push(known.line(Draft { days: sum.days, counts, ..line })?);
     }
     Ok(())
 }
 
-fn month_pricing<'a>(
-    known: &Known<'a>,
-    used: &Usage,
-) -> Option<&'a crate::usage_pricing::UsagePricing> {
+fn month_pricing<'a>(known: &Known<'a>, used: &Usage) -> Option<&'a crate::usage_pricing::UsagePricing> {
     let span = known.plans.iter().find(|span| span.plan == used.plan)?;
     span.terms.usage_pricing.get(used.month_pricing?)
 }
@@ -321,6 +327,7 @@ struct Sum {
     included_seconds: u64,
     before: u64,
     amount: Amount,
+    days: Option<Days>,
 }
 
 impl Sum {
@@ -331,6 +338,10 @@ impl Sum {
         // The same for every destination of a pricing.
         self.before = used.seconds_before;
         self.amount = self.amount.checked_add(used.amount)?;
+        if let Some(Late { days: Days { first, last }, .. }) = used.late {
+            let known = self.days.unwrap_or(Days { first, last });
+            self.days = Some(Days { first: known.first.min(first), last: known.last.max(last) });
+        }
         Some(())
     }
 }
@@ -359,7 +370,7 @@ fn commitment(known: &Known<'_>, span: &PlanSpan<'_>, bill: &mut Bill) -> Result
     }
     for (place, seconds) in priced {
         let pricing = span.terms.usage_pricing.get(place);
-        let price = pricing.and_then(|pricing| pricing.price(seconds, known.currency));
+        let price = pricing.and_then(|pricing| pricing.model.price(seconds, known.currency));
         counted = price.and_then(|price| counted.checked_add(price)).ok_or_else(too_large)?;
     }
     let missing = shortfall(least, part, counted, known.currency).ok_or_else(too_large)?;
@@ -372,7 +383,7 @@ fn commitment(known: &Known<'_>, span: &PlanSpan<'_>, bill: &mut Bill) -> Result
 
 fn reduce(known: &Known<'_>, discount: &Discount<'_>, bill: &mut Bill) -> Result<(), BillError> {
     let Discount { terms, begins, uses, .. } = *discount;
-    if !discount::in_force(terms.duration, begins, known.period.first_day, uses) {
+    if !terms.duration.in_force(begins, known.period.first_day, uses) {
         return Ok(());
     }
     let taken = discount::reduction(terms, &bill.lines, known.currency).ok_or(BillError::TooLarge)?;

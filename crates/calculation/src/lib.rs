@@ -11,6 +11,7 @@
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
 
 pub mod allowance;
+pub mod bill;
 pub mod call;
 pub mod cdr;
 pub mod commitment;

@@ -17,6 +17,7 @@ struct Report {
     invoice_numbers: u64,
     /// No fault, but to be seen to.
     unbilled: Vec<String>,
+    refused: Vec<String>,
     faults: Vec<String>,
 }
 
@@ -33,6 +34,7 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
         invoices: invoices.invoices,
         invoice_numbers: invoices.numbers,
         unbilled: calls.unbilled,
+        refused: invoices.refused,
         faults,
     };
     let mut words = format!(
@@ -41,6 +43,9 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
          {} invoice numbers: without a gap",
         report.imports, report.charges, report.allowances, report.invoices, report.invoice_numbers
     );
+    for refused in &report.refused {
+        words += &format!("\nnot billed: {refused}");
+    }
     for month in &report.unbilled {
         words += &format!("\nto be billed: {month}");
     }

@@ -225,10 +225,10 @@ fn summary(total: Control, billed: &invoices::Billed, folder: &Path, dir: &str) 
     let shown = folder.display();
     format!(
         "control total: {total}\n\
-         {}: {} invoices issued, {} customer prepaid; as PDF in {shown}\n\
+         {MONTH}: {} invoices issued, {} customer prepaid; as PDF in {shown}\n\
          look around:\n  {tollbook} history C-1001\n  {tollbook} suspense\n  \
          {tollbook} invoice INV-2026-000001\n  {tollbook} check",
-        billed.month, billed.issued, billed.prepaid
+        billed.issued, billed.prepaid
     )
 }
 

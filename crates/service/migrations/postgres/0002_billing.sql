@@ -47,7 +47,7 @@ create table cycles (
   refused text,
   primary key (customer_id)
 );
-create index cycles_due on cycles (next_end);
+create index cycles_due on cycles (next_end, customer_id);
 insert into cycles (customer_id, bill_from, next_start, next_end)
   select c.customer_id, coalesce(max(p.ends_at), c.created_at), coalesce(max(p.ends_at), c.created_at),
          coalesce(max(p.ends_at), c.created_at)
@@ -100,6 +100,8 @@ create table fee_charges (
   amount bigint not null,
   primary key (customer_id, subscription_id, month, invoice_id)
 );
+
+create index fee_charges_of_invoice on fee_charges (customer_id, invoice_id);
 
 -- What a customer with a spending cap has used in a month, and the percentage last told.
 -- placement: customer

@@ -10,7 +10,8 @@ use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{ChargeId, CustomerId, DiscountId, InvoiceId};
 
-const CHARGES: &str = "select o.customer_id, charge_id, description, amount, tax_class, charged_at, invoice_id,
+const CHARGES: &str =
+    "select o.customer_id, charge_id, description, amount, tax_class, charged_at, invoice_id,
     c.currency from one_off_charges o join customers c on c.customer_id = o.customer_id";
 
 pub(super) async fn insert_charge(
@@ -19,7 +20,8 @@ pub(super) async fn insert_charge(
     charge: &OneOffCharge,
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "insert into one_off_charges (customer_id, charge_id, description, amount, tax_class, charged_at,
+    let sql =
+        "insert into one_off_charges (customer_id, charge_id, description, amount, tax_class, charged_at,
                                             created_at)
                values ($1, $2, $3, $4, $5, $6, $7)";
     let OneOffCharge { id, description, amount, tax_class, charged_at, .. } = charge;
@@ -126,12 +128,7 @@ pub(super) async fn take_up(tx: &mut Tx, taken: &[TakenUp]) -> Result<()> {
             tx.execute(sql, &[&customer.0, &charge.0, &invoice.0]).await?;
         }
         uses.extend(discounts.iter().map(|(discount, amount)| {
-            [
-                Cell::Int(customer.0),
-                Cell::Int(discount.0),
-                Cell::Int(invoice.0),
-                Cell::Int(amount.micros()),
-            ]
+            [Cell::Int(customer.0), Cell::Int(discount.0), Cell::Int(invoice.0), Cell::Int(amount.micros())]
         }));
     }
     if uses.is_empty() {

@@ -31,7 +31,7 @@ pub use end_line::{Ended, end_line};
 pub use store::{FormerZone, LineSpan, ReferenceEntry, SubscriptionSpan};
 pub use subscribe::{Subscribed, subscribe};
 
-use crate::db::Tx;
+use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
 
@@ -321,7 +321,12 @@ pub fn calendar_of(customer: &Customer, former: Vec<(Date, String)>) -> Result<C
 
 /// Some customers, held as [`hold`] holds one, in the order of their ids.
 pub async fn hold_some(tx: &mut Tx, ids: &[CustomerId]) -> Result<Vec<Customer>> {
-    store::hold_some(tx, ids).await
+    store::by_ids(tx, ids, Some(Hold::Exclusive)).await
+}
+
+/// Some customers, in the order of their ids.
+pub async fn by_ids(tx: &mut Tx, ids: &[CustomerId]) -> Result<Vec<Customer>> {
+    store::by_ids(tx, ids, None).await
 }
 
 /// The subscriptions of some customers, oldest first.

@@ -114,13 +114,13 @@ pub(super) async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>
     Ok(row.as_ref().map(customer).transpose()?)
 }
 
-pub(super) async fn hold_some(tx: &mut Tx, ids: &[CustomerId]) -> Result<Vec<Customer>> {
+pub(super) async fn by_ids(tx: &mut Tx, ids: &[CustomerId], hold: Option<Hold>) -> Result<Vec<Customer>> {
     let mut held = Vec::with_capacity(ids.len());
     for some in ids.chunks(IN_LIST) {
         let sql = format!(
             "{CUSTOMER} where customer_id in ({}) order by customer_id {}",
             in_list(1),
-            tx.hold(Hold::Exclusive, "customers")
+            hold.map_or_else(String::new, |hold| tx.hold(hold, "customers"))
         );
         for row in tx.rows_in(&sql, &[], &numbers(some)).await? {
             held.push(customer(&row)?);

@@ -45,6 +45,7 @@ pub struct IdempotencyKey {
         (name = "tariffs", description = "What calls cost"),
         (name = "calls", description = "Call records in, history and explanations out"),
         (name = "invoices", description = "What customers owe for a month"),
+        (name = "adjustments", description = "What else is on a bill: one-off charges and discounts"),
         (name = "jobs", description = "What is done later: mails to customers"),
     ),
     components(schemas(Problem))
@@ -77,6 +78,7 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::tariffs::http::routes())
         .merge(crate::calls::http::routes())
         .merge(crate::suspense::http::routes())
+        .merge(crate::adjustments::http::routes())
         .merge(crate::invoices::http::routes())
         .merge(crate::jobs::http::routes())
         .split_for_parts()

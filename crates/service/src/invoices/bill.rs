@@ -1,29 +1,35 @@
-//! Issues every customer's invoice of a month, each in the customer's own zone, each once.
+//! Issues customers' invoices, each in the customer's own zone, each once: of a month that is named, or all
+//! that are due.
 
 use std::sync::Arc;
 
 use calculation::period::{Period, PeriodError};
+use calculation::tax::TaxClass;
+use jiff::SignedDuration;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use tokio::sync::{Mutex, mpsc};
 
-use super::{Issued, StoredInvoice, issue, number_all};
+use super::{Issued, StoredInvoice, Wanted, issue_some, number_all, store};
 use crate::app::App;
-use crate::customers::{self, Customer};
+use crate::customers;
+use crate::db::{IN_LIST, Tx};
 use crate::error::{Error, Result};
 use crate::id::CustomerId;
 
-/// So many customers are billed at once; SQLite lets them write in turn.
+/// So many transactions bill at once; SQLite lets them write in turn.
 const WORKERS: usize = 8;
-const PAGE: usize = 1_000;
 pub(super) const NO_OPERATOR: &str =
     "the settings do not say who sells: name the [operator] and give the file by --config";
+pub(super) const TOO_LARGE: &str = "the sum does not fit an amount: check the plan's fee and the rates";
 
 /// What a billing run came to.
 #[derive(Debug, Default, Serialize)]
 pub struct Billed {
-    /// The month, such as 2026-10.
-    pub month: String,
+    /// The month, such as 2026-10; absent when all that was due was billed.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub month: Option<String>,
     /// Invoices issued now.
     pub issued: u64,
     /// Customers whose invoice was issued before.
@@ -39,6 +45,8 @@ pub struct Billed {
 /// A customer whose invoice could not be issued.
 #[derive(Debug, Serialize)]
 pub struct Refused {
+    #[serde(skip)]
+    pub customer: CustomerId,
     pub reference: String,
     pub reason: String,
 }
@@ -55,109 +63,239 @@ pub async fn bill(app: &App, month: &str, progress: &(dyn Fn() + Send + Sync)) -
     if let Err(error) = Period::of_month(month, &TimeZone::UTC) {
         return Ok(Run::NotAMonth(error));
     }
-    let mut billed = Billed { month: month.to_owned(), ..Billed::default() };
-    let (to_do, queue) = mpsc::channel::<Customer>(WORKERS * 2);
+    let mut billed = Billed { month: Some(month.to_owned()), ..Billed::default() };
+    let (to_do, queue) = mpsc::channel::<Chunk>(WORKERS * 2);
     let (done, mut results) = mpsc::channel(WORKERS * 2);
     let queue = Arc::new(Mutex::new(queue));
     for _ in 0..WORKERS {
-        tokio::spawn(work(app.clone(), month.to_owned(), queue.clone(), done.clone()));
+        tokio::spawn(work(app.clone(), queue.clone(), done.clone()));
     }
     drop(done);
-    let feeding = tokio::spawn(feed(app.clone(), to_do));
-    while let Some((customer, issued)) = results.recv().await {
-        count(&mut billed, customer, issued);
-        progress();
+    let feeding = tokio::spawn(feed(app.clone(), month.to_owned(), to_do));
+    while let Some(chunk) = results.recv().await {
+        for (customer, issued) in chunk? {
+            count(&mut billed, customer, issued);
+            progress();
+        }
     }
     feeding.await.map_err(|error| Error::Other(error.to_string()))??;
     number_all(app).await?;
-    billed.refused.sort_by(|one, other| one.reference.cmp(&other.reference));
+    name_refused(app, &mut billed).await?;
     Ok(Run::Billed(billed))
 }
 
-async fn feed(app: App, to_do: mpsc::Sender<Customer>) -> Result<()> {
+/// Bills every customer whose month ended more than the grace ago, whenever that was.
+///
+/// Any number of programs may do so at once: each claims customers that no other has.
+pub async fn bill_due(app: &App) -> Result<Billed> {
+    let mut workers = tokio::task::JoinSet::new();
+    for _ in 0..WORKERS {
+        let app = app.clone();
+        workers.spawn(async move {
+            let mut billed = Billed::default();
+            loop {
+                let chunk = issue_chunk(&app, &Chunk::Due(None)).await?;
+                if chunk.is_empty() {
+                    return Ok::<_, Error>(billed);
+                }
+                for (customer, issued) in chunk {
+                    count(&mut billed, customer, issued);
+                }
+            }
+        });
+    }
+    let mut billed = Billed::default();
+    while let Some(done) = workers.join_next().await {
+        let part = done.map_err(|error| Error::Other(error.to_string()))??;
+        billed.issued += part.issued;
+        billed.nothing += part.nothing;
+        billed.prepaid += part.prepaid;
+        billed.refused.extend(part.refused);
+    }
+    number_all(app).await?;
+    name_refused(app, &mut billed).await?;
+    Ok(billed)
+}
+
+/// Customers who are billed in one transaction.
+enum Chunk {
+    /// Some, for a month.
+    Named(Vec<CustomerId>, String),
+    /// Those who are due: some that no other worker has, or these.
+    Due(Option<Vec<CustomerId>>),
+}
+
+type Issues = Vec<(CustomerId, Result<Issued>)>;
+
+async fn feed(app: App, month: String, to_do: mpsc::Sender<Chunk>) -> Result<()> {
     let mut after: Option<CustomerId> = None;
     loop {
         let mut tx = app.db.read().await?;
-        let page = customers::page(&mut tx, after, PAGE).await?;
+        let page = customers::page(&mut tx, after, IN_LIST).await?;
         drop(tx);
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id);
-        for customer in page {
-            if to_do.send(customer).await.is_err() {
-                return Ok(());
-            }
+        let ids = page.iter().map(|customer| customer.id).collect();
+        if to_do.send(Chunk::Named(ids, month.clone())).await.is_err() {
+            return Ok(());
         }
     }
 }
 
-type Queue = Arc<Mutex<mpsc::Receiver<Customer>>>;
+type Queue = Arc<Mutex<mpsc::Receiver<Chunk>>>;
 
-async fn work(app: App, month: String, queue: Queue, done: mpsc::Sender<(Customer, Result<Issued>)>) {
+async fn work(app: App, queue: Queue, done: mpsc::Sender<Result<Issues>>) {
     loop {
         let next = queue.lock().await.recv().await;
-        let Some(customer) = next else { return };
-        let issued = issue_one(&app, customer.id, &month).await;
-        if done.send((customer, issued)).await.is_err() {
+        let Some(chunk) = next else { return };
+        if done.send(issue_chunk(&app, &chunk).await).await.is_err() {
             return;
         }
     }
 }
 
-/// A customer that met another writer is tried again so often.
+/// A chunk that met another writer is tried again so often.
 const TRIES: usize = 5;
 
-async fn issue_one(app: &App, customer: CustomerId, month: &str) -> Result<Issued> {
+/// Bills a chunk in one transaction or, where that meets a fault, each customer in their own: one
+/// customer's fault is that customer's alone.
+async fn issue_chunk(app: &App, chunk: &Chunk) -> Result<Issues> {
     let mut tries = 0;
-    loop {
+    let (ids, error) = loop {
         tries += 1;
-        match try_to_issue(app, customer, month).await {
-            Err(Error::Database(error)) if error.is_transient() && tries < TRIES => {
-                tracing::info!(%error, tries, "an invoice met another writer and is tried again");
+        match try_chunk(app, chunk).await {
+            (_, Ok(issued)) => return Ok(issued.into_iter().map(|(id, issued)| (id, Ok(issued))).collect()),
+            (_, Err(Error::Database(error))) if error.is_transient() && tries < TRIES => {
+                tracing::info!(%error, tries, "billing met another writer and is tried again");
             }
-            answer => return answer,
+            (ids, Err(error)) => break (ids, error),
         }
+    };
+    if ids.is_empty() {
+        return Err(error);
     }
+    let mut issues = Issues::new();
+    for id in ids {
+        let (_, issued) = try_chunk(app, &chunk.only(id)).await;
+        if let (Chunk::Due(_), Err(error)) = (chunk, &issued) {
+            let mut tx = app.db.begin().await?;
+            refuse(app, &mut tx, id, &error.to_string()).await?;
+            tx.commit().await?;
+        }
+        let alone = |issued: Vec<(CustomerId, Issued)>| issued.into_iter().next().map(|(_, issued)| issued);
+        issues.push((id, issued.map(|issued| alone(issued).unwrap_or(Issued::UnknownCustomer))));
+    }
+    Ok(issues)
 }
 
-async fn try_to_issue(app: &App, customer: CustomerId, month: &str) -> Result<Issued> {
+/// Bills a chunk; answers who was in it, even when that fails.
+async fn try_chunk(app: &App, chunk: &Chunk) -> (Vec<CustomerId>, Result<Vec<(CustomerId, Issued)>>) {
+    let mut ids = Vec::new();
+    let issued = issue_and_commit(app, chunk, &mut ids).await;
+    (ids, issued)
+}
+
+async fn issue_and_commit(
+    app: &App,
+    chunk: &Chunk,
+    ids: &mut Vec<CustomerId>,
+) -> Result<Vec<(CustomerId, Issued)>> {
     let mut tx = app.db.begin().await?;
-    let issued = issue(&mut tx, &app.config, customer, month, &app.clock).await?;
-    // A month with nothing to invoice is closed as well: calls that come later go to the next. Any other
-    // refusal leaves nothing behind: dropping the transaction rolls it back.
-    if matches!(issued, Issued::New(_) | Issued::Nothing) {
-        tx.commit().await?;
+    let wanted = match chunk {
+        Chunk::Named(_, month) => Wanted::Month(month),
+        Chunk::Due(_) => Wanted::Next,
+    };
+    *ids = match chunk {
+        Chunk::Named(ids, _) | Chunk::Due(Some(ids)) => ids.clone(),
+        Chunk::Due(None) => {
+            let now = app.clock.now();
+            let grace = SignedDuration::from_hours(app.config.invoices.grace_hours.into());
+            store::claim_due(&mut tx, now.checked_sub(grace).unwrap_or(now), now).await?
+        }
+    };
+    let issued = issue_some(&mut tx, &app.config, ids, wanted, &app.clock).await?;
+    if let Chunk::Due(_) = chunk {
+        for (id, issued) in &issued {
+            if let Some(reason) = reason(issued).filter(|_| !waits(issued)) {
+                refuse(app, &mut tx, *id, &reason).await?;
+            }
+        }
     }
+    tx.commit().await?;
     Ok(issued)
 }
 
-/// One customer's fault is that customer's: the others get their invoices.
-fn count(billed: &mut Billed, customer: Customer, issued: Result<Issued>) {
-    let issued = match issued {
-        Ok(issued) => issued,
-        Err(error) => {
-            tracing::error!(%error, reference = customer.reference, "an invoice was not issued");
-            return billed.refused.push(Refused { reference: customer.reference, reason: error.to_string() });
+/// A refused month is tried again so often.
+const RETRY: SignedDuration = SignedDuration::from_hours(1);
+
+async fn refuse(app: &App, tx: &mut Tx, customer: CustomerId, reason: &str) -> Result<()> {
+    tracing::warn!(%customer, reason, "a month could not be billed");
+    let now = app.clock.now();
+    store::refuse_cycle(tx, customer, reason, now.checked_add(RETRY).unwrap_or(now)).await
+}
+
+impl Chunk {
+    /// One customer of it.
+    fn only(&self, id: CustomerId) -> Self {
+        match self {
+            Self::Named(_, month) => Self::Named(vec![id], month.clone()),
+            Self::Due(_) => Self::Due(Some(vec![id])),
         }
-    };
+    }
+}
+
+/// Whether time alone will bring it about.
+fn waits(issued: &Issued) -> bool {
+    matches!(issued, Issued::NotOver(_) | Issued::InGrace(_))
+}
+
+fn count(billed: &mut Billed, customer: CustomerId, issued: Result<Issued>) {
     let reason = match issued {
-        Issued::New(_) => return billed.issued += 1,
-        Issued::Already(_) => return billed.already += 1,
-        Issued::Nothing => return billed.nothing += 1,
-        Issued::Prepaid => return billed.prepaid += 1,
-        Issued::UnknownCustomer => "the customer is gone".to_owned(),
-        Issued::NotAMonth(reason) => reason,
-        Issued::TooLarge => "the sum does not fit an amount: check the plan's fee and the rates".to_owned(),
-        Issued::NoOperator => NO_OPERATOR.to_owned(),
-        Issued::NotOver(end) => format!("the month ends at {end} in {}", customer.zone),
-        Issued::NoTaxRate { country, day } => {
-            format!("no tax rate is known for {country} on {day}: set one")
+        Ok(Issued::New(_)) => return billed.issued += 1,
+        Ok(Issued::Already(_)) => return billed.already += 1,
+        Ok(Issued::Nothing) => return billed.nothing += 1,
+        Ok(Issued::Prepaid) => return billed.prepaid += 1,
+        Ok(issued) if waits(&issued) && billed.month.is_none() => return,
+        Ok(issued) => reason(&issued).unwrap_or_default(),
+        Err(error) => {
+            tracing::error!(%error, %customer, "an invoice was not issued");
+            error.to_string()
         }
     };
-    billed.refused.push(Refused { reference: customer.reference, reason });
+    billed.refused.push(Refused { customer, reference: String::new(), reason });
+}
+
+/// Why there is no invoice, where there should be one.
+fn reason(issued: &Issued) -> Option<String> {
+    Some(match issued {
+        Issued::New(_) | Issued::Already(_) | Issued::Nothing | Issued::Prepaid => return None,
+        Issued::UnknownCustomer => "the customer is gone".to_owned(),
+        Issued::NotAMonth(reason) => reason.clone(),
+        Issued::TooLarge => TOO_LARGE.to_owned(),
+        Issued::NoOperator => NO_OPERATOR.to_owned(),
+        Issued::NotOver(end) => format!("the month ends at {end} in the customer's zone"),
+        Issued::InGrace(end) => format!("records may come until {end}"),
+        Issued::NoTaxRate { country, class, day } => no_tax_rate(country, *class, *day),
+    })
+}
+
+pub(super) fn no_tax_rate(country: &str, class: TaxClass, day: Date) -> String {
+    format!("no {class} tax rate is known for {country} on {day}: set one at /v1/tax-rates")
+}
+
+/// Names the customers who were refused.
+async fn name_refused(app: &App, billed: &mut Billed) -> Result<()> {
+    let mut tx = app.db.read().await?;
+    for refused in &mut billed.refused {
+        let customer = customers::by_id(&mut tx, refused.customer).await?;
+        refused.reference = customer.map(|customer| customer.reference).unwrap_or_default();
+    }
+    billed.refused.sort_by(|one, other| one.reference.cmp(&other.reference));
+    Ok(())
 }
 
 /// The invoices of a month, for those who print or send them.
 pub async fn invoices_of_month(app: &App, month: &str) -> Result<Vec<StoredInvoice>> {
     let mut tx = app.db.read().await?;
-    super::store::of_month(&mut tx, month).await
+    store::of_month(&mut tx, month).await
 }

@@ -44,7 +44,7 @@ pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
     };
     let mut words = format!(
         "{}: {} invoices issued, {} issued before, {} customers with nothing to invoice, {} prepaid",
-        billed.month, billed.issued, billed.already, billed.nothing, billed.prepaid
+        args.month, billed.issued, billed.already, billed.nothing, billed.prepaid
     );
     for refused in &billed.refused {
         words += &format!("\n  {} got none: {}", refused.reference, refused.reason);

@@ -1,23 +1,24 @@
 //! What would the invoice of a month show? Composed the same for a draft and for issuing.
 
-use calculation::invoice::{self, Invoice, InvoicePeriod};
-use calculation::money::Amount;
+use calculation::bill::{self, Bill, BillError, Known, OneOff, PlanSpan};
+use calculation::invoice::{DocumentKind, Invoice, InvoicePeriod, totals};
 use calculation::period::Period;
-use jiff::tz::TimeZone;
+use calculation::tax::{TaxClass, TaxRate, TaxTreatment};
+use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::tax;
-use crate::calls;
+use super::facts::{Asked, Facts, FeeCharged, TaxRates, load};
 use crate::config::Config;
-use crate::customers::{self, Customer, Subscription};
+use crate::customers::Customer;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::plans::{self, Payment, Plan};
+use crate::id::{ChargeId, DiscountId, SubscriptionId};
+use crate::plans::Payment;
 
 /// What became of composing.
 #[derive(Debug)]
 pub enum Composed {
-    Invoice(Box<Invoice>),
+    Invoice(Box<Composition>),
     /// No fee and no calls: nothing is invoiced.
     Nothing,
     /// The customer pays before or while calling: there is no monthly invoice.
@@ -27,8 +28,18 @@ pub enum Composed {
     /// Nobody said what tax is due in this country on this day.
     NoTaxRate {
         country: String,
-        day: jiff::civil::Date,
+        class: TaxClass,
+        day: Date,
     },
+}
+
+/// An invoice, and what must be remembered with it.
+#[derive(Debug)]
+pub struct Composition {
+    pub invoice: Invoice,
+    pub(super) fees: Vec<FeeCharged>,
+    pub(super) charges: Vec<ChargeId>,
+    pub(super) discounts: Vec<(DiscountId, calculation::money::Amount)>,
 }
 
 /// Composes the invoice of a customer's month.
@@ -39,34 +50,45 @@ pub async fn compose(
     period: &Period,
     now: Timestamp,
 ) -> Result<Composed> {
-    let plan = plan_at_end(tx, customer, period).await?;
-    let prepaid = plan.as_ref().is_some_and(|plan| plan.payment == Payment::Prepaid);
-    let usage = calls::usage(tx, customer.id, period).await?;
-    let fees: Vec<(String, Amount)> = plan
-        .filter(|plan| plan.payment == Payment::Postpaid && plan.monthly_fee > Amount::ZERO)
-        .map(|plan| (format!("{}, monthly fee", plan.name), plan.monthly_fee))
-        .into_iter()
-        .collect();
-    if usage.is_empty() && fees.is_empty() {
-        return Ok(if prepaid { Composed::Prepaid } else { Composed::Nothing });
-    }
-    let (country, day) = (&customer.party.country, period.last_day());
-    let Some(tax_rate) = tax::rate_on(tx, country, day).await? else {
-        return Ok(Composed::NoTaxRate { country: country.clone(), day });
+    let calendar = crate::customers::calendar(tx, customer).await?;
+    let rates = TaxRates::load(tx).await?;
+    let asked = Asked { customer: customer.clone(), calendar, period: *period };
+    let facts = load(tx, vec![asked]).await?.pop();
+    let facts = facts.ok_or_else(|| Error::Inconsistent("a month without facts".to_owned()))?;
+    compose_facts(config, &rates, &facts, now)
+}
+
+/// Composes an invoice from what is known.
+pub(super) fn compose_facts(
+    config: &Config,
+    rates: &TaxRates,
+    facts: &Facts,
+    now: Timestamp,
+) -> Result<Composed> {
+    let Facts { customer, calendar, period, .. } = facts;
+    let country = &customer.party.country;
+    let known = |class, day| rates.on(country, class, day);
+    let bill = match bill(config.invoices.zero_invoices, &known, facts) {
+        Ok(bill) => bill,
+        Err(BillError::TooLarge) => return Ok(Composed::TooLarge),
+        Err(BillError::NoTaxRate(class, day)) => {
+            return Ok(Composed::NoTaxRate { country: country.clone(), class, day });
+        }
     };
-    let lines = invoice::lines(&fees, &usage, tax_rate, customer.currency);
-    let summed = lines.and_then(|lines| Some((invoice::totals(&lines, customer.currency)?, lines)));
-    let Some((totals, lines)) = summed else { return Ok(Composed::TooLarge) };
-    let zone = TimeZone::get(&customer.zone).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    if bill.lines.is_empty() {
+        return Ok(if prepaid(facts) { Composed::Prepaid } else { Composed::Nothing });
+    }
+    let Some(totals) = totals(&bill.lines, customer.currency) else { return Ok(Composed::TooLarge) };
+    let zone = calendar.zone_at(now).map_err(|error| Error::Other(error.to_string()))?;
     let issued_on = zone.to_datetime(now).date();
     let due_on = issued_on.saturating_add(i32::from(config.invoices.payment_days).days());
-    Ok(Composed::Invoice(Box::new(Invoice {
-        kind: invoice::DocumentKind::Invoice,
+    let treated = customer.billing.tax_treatment != TaxTreatment::Standard;
+    let invoice = Invoice {
+        kind: DocumentKind::Invoice,
         number: None,
         corrects: None,
-        language: invoice::Language::En,
-        itemisation: invoice::Itemisation::None,
-        tax_note: None,
+        language: customer.billing.language,
+        itemisation: customer.billing.itemisation,
         issued_on,
         due_on,
         period: InvoicePeriod {
@@ -74,29 +96,97 @@ pub async fn compose(
             last_day: period.last_day(),
             starts_at: period.starts_at,
             ends_at: period.ends_at,
-            zone: customer.zone.clone(),
+            zone: zone_name(calendar.zone_of(period.first_day)),
         },
         seller: config.operator.clone(),
         buyer: customer.party.clone(),
         customer_reference: customer.reference.clone(),
         currency: customer.currency,
-        lines,
+        lines: bill.lines,
         taxes: totals.taxes,
         net: totals.net,
         tax: totals.tax,
         gross: totals.gross,
+        tax_note: customer.billing.tax_note.clone().filter(|_| treated),
+    };
+    let fee = |(subscription, month, amount)| {
+        let subscription = SubscriptionId(subscription);
+        FeeCharged { subscription, month, amount }
+    };
+    Ok(Composed::Invoice(Box::new(Composition {
+        invoice,
+        fees: bill.fees.into_iter().map(fee).collect(),
+        charges: facts.charges.iter().map(|charge| charge.id).collect(),
+        discounts: bill.discounts.into_iter().map(|(id, amount)| (DiscountId(id), amount)).collect(),
     })))
 }
 
-/// The plan the customer is on when the month ends.
-async fn plan_at_end(tx: &mut Tx, customer: &Customer, period: &Period) -> Result<Option<Plan>> {
-    let subscriptions = customers::subscriptions(tx, customer.id).await?;
-    let holds = |subscription: &&Subscription| {
-        subscription.valid_from < period.ends_at
-            && subscription.valid_to.is_none_or(|end| end >= period.ends_at)
-    };
-    match subscriptions.iter().rev().find(holds) {
-        Some(subscription) => plans::by_id(tx, subscription.plan_id).await,
-        None => Ok(None),
-    }
+fn zone_name(zone: &jiff::tz::TimeZone) -> String {
+    zone.iana_name().unwrap_or("UTC").to_owned()
+}
+
+/// The lines of a month, from what is known and the tax rates of the customer's country.
+pub(super) fn bill(
+    zero: bool,
+    rates: &dyn Fn(TaxClass, Date) -> Option<TaxRate>,
+    facts: &Facts,
+) -> std::result::Result<Bill, BillError> {
+    let Facts { customer, calendar, period, .. } = facts;
+    let paid_afterwards = facts.plans.iter().filter(|(_, plan)| plan.payment == Payment::Postpaid);
+    let plans: Vec<_> = paid_afterwards
+        .map(|(subscription, plan)| PlanSpan {
+            subscription: subscription.id.0,
+            plan: plan.id.0,
+            name: &plan.name,
+            monthly_fee: plan.monthly_fee,
+            terms: &plan.terms,
+            from: subscription.valid_from,
+            to: subscription.valid_to,
+        })
+        .collect();
+    let one_offs: Vec<_> = facts
+        .charges
+        .iter()
+        .map(|charge| OneOff {
+            description: &charge.description,
+            amount: charge.amount.amount,
+            tax_class: charge.tax_class,
+        })
+        .collect();
+    let begins = |at| calendar.holding(at).map_or(period.first_day, |month| month.first_day);
+    let discounts: Vec<_> = facts
+        .discounts
+        .iter()
+        .map(|discount| bill::Discount {
+            discount: discount.id.0,
+            description: &discount.description,
+            terms: &discount.terms,
+            begins: begins(discount.valid_from),
+            uses: discount.uses,
+        })
+        .collect();
+    bill::bill(&Known {
+        calendar,
+        period: *period,
+        currency: customer.currency,
+        language: customer.billing.language,
+        treatment: customer.billing.tax_treatment,
+        rates,
+        billed: &facts.billed,
+        plans: &plans,
+        fees_charged: &facts.fees_charged,
+        usage: &facts.usage,
+        one_offs: &one_offs,
+        discounts: &discounts,
+        zero,
+    })
+}
+
+/// Whether the plan at the month's end is paid before or while calling.
+fn prepaid(facts: &Facts) -> bool {
+    let ends_at = facts.period.ends_at;
+    let at_end = facts.plans.iter().rev().find(|(subscription, _)| {
+        subscription.valid_from < ends_at && subscription.valid_to.is_none_or(|to| to >= ends_at)
+    });
+    at_end.is_some_and(|(_, plan)| plan.payment == Payment::Prepaid)
 }

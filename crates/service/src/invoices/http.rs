@@ -6,8 +6,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use calculation::invoice::Invoice;
-use calculation::period::Period;
-use jiff::tz::TimeZone;
+use calculation::tax::TaxClass;
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -58,21 +57,17 @@ async fn issue(
         Begun::Done(response) => return Ok(response),
     };
     match super::issue(&mut write.tx, &app.config, customer, &wanted.month, &app.clock).await? {
-        Issued::New(invoice) => {
+        issued @ (Issued::New(invoice) | Issued::Already(invoice)) => {
             // Nothing leaves the house unnumbered.
-            while number::number_block(&mut write.tx, &app.config.invoices.series).await? > 0 {}
-            let numbered = super::by_id(&mut write.tx, customer, invoice.id).await?;
-            write.finish(StatusCode::CREATED, &numbered).await
-        }
-        Issued::Already(invoice) => {
-            while number::number_block(&mut write.tx, &app.config.invoices.series).await? > 0 {}
-            let numbered = super::by_id(&mut write.tx, customer, invoice.id).await?;
-            write.finish(StatusCode::OK, &numbered).await
+            while number::number_block(&mut write.tx, &app.config, &app.clock).await? > 0 {}
+            let numbered = super::by_id(&mut write.tx, customer, invoice).await?;
+            let new = matches!(issued, Issued::New(_));
+            write.finish(if new { StatusCode::CREATED } else { StatusCode::OK }, &numbered).await
         }
         Issued::TooLarge => Err(too_large()),
         Issued::UnknownCustomer => Err(unknown_customer(customer)),
         Issued::NotAMonth(reason) => Err(Problem::invalid("/month", reason)),
-        Issued::NotOver(end) => {
+        Issued::NotOver(end) | Issued::InGrace(end) => {
             Err(Problem::conflict(format!("the month ends only at {end}: see the draft")))
         }
         Issued::Nothing => {
@@ -82,7 +77,7 @@ async fn issue(
         Issued::Prepaid => {
             Err(Problem::conflict("the customer is on a prepaid plan and gets no monthly invoice"))
         }
-        Issued::NoTaxRate { country, day } => Err(no_tax_rate(&country, day)),
+        Issued::NoTaxRate { country, class, day } => Err(no_tax_rate(&country, class, day)),
     }
 }
 
@@ -91,11 +86,11 @@ fn unknown_customer(id: CustomerId) -> Problem {
 }
 
 fn too_large() -> Problem {
-    Problem::conflict("the sum does not fit an amount: check the plan's fee and the rates")
+    Problem::conflict(super::bill::TOO_LARGE)
 }
 
-fn no_tax_rate(country: &str, day: jiff::civil::Date) -> Problem {
-    Problem::conflict(format!("no tax rate is known for {country} on {day}: set one at /v1/tax-rates"))
+fn no_tax_rate(country: &str, class: TaxClass, day: jiff::civil::Date) -> Problem {
+    Problem::conflict(super::bill::no_tax_rate(country, class, day))
 }
 
 /// Which month is asked for.
@@ -122,19 +117,19 @@ async fn draft(
     let mut tx = app.db.read().await?;
     let found =
         crate::customers::by_id(&mut tx, customer).await?.ok_or_else(|| unknown_customer(customer))?;
-    let zone = TimeZone::get(&found.zone).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    let calendar = crate::customers::calendar(&mut tx, &found).await?;
     let now = app.clock.now();
     let period = match &query.month {
-        Some(month) => Period::of_month(month, &zone),
-        None => Period::holding(now, &zone),
+        Some(month) => calendar.month(month),
+        None => calendar.holding(now),
     };
     let period = period.map_err(|error| Problem::malformed(error.to_string()))?;
     match super::compose(&mut tx, &app.config, &found, &period, now).await? {
-        Composed::Invoice(invoice) => Ok(Json(*invoice)),
+        Composed::Invoice(composed) => Ok(Json(composed.invoice)),
         Composed::Nothing => Err(Problem::not_found("no fee and no calls in that month")),
         Composed::Prepaid => Err(Problem::not_found("the customer is on a prepaid plan")),
         Composed::TooLarge => Err(too_large()),
-        Composed::NoTaxRate { country, day } => Err(no_tax_rate(&country, day)),
+        Composed::NoTaxRate { country, class, day } => Err(no_tax_rate(&country, class, day)),
     }
 }
 

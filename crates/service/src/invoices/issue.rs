@@ -1,13 +1,19 @@
-//! Issues the invoice of one customer's month, once.
+//! Issues the invoices of customers' months, each once, many in one transaction.
 
-use calculation::period::Period;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use calculation::invoice::Invoice;
+use calculation::period::{Calendar, Period};
+use calculation::tax::TaxClass;
+use jiff::civil::Date;
+use jiff::{SignedDuration, Timestamp};
 
-use super::{Composed, StoredInvoice, compose, store};
+use super::Composed;
+use super::compose::{Composition, compose_facts};
+use super::facts::{self, Asked, FeeCharged, TaxRates};
+use super::store::{self, Cycle};
+use crate::adjustments::{self, TakenUp};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::customers;
+use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId};
@@ -15,14 +21,18 @@ use crate::id::{CustomerId, InvoiceId};
 /// What became of it.
 #[derive(Debug)]
 pub enum Issued {
-    New(Box<StoredInvoice>),
+    New(InvoiceId),
     /// It was issued before.
-    Already(Box<StoredInvoice>),
+    Already(InvoiceId),
     UnknownCustomer,
     NotAMonth(String),
     /// The month ends only then, in the customer's zone.
     NotOver(Timestamp),
+    /// The month ended, but records may still come: it is issued then.
+    InGrace(Timestamp),
+    /// No fee and no calls; the month is closed.
     Nothing,
+    /// Paid before or while calling; the month is closed.
     Prepaid,
     /// A sum does not fit an amount.
     TooLarge,
@@ -30,13 +40,21 @@ pub enum Issued {
     NoOperator,
     NoTaxRate {
         country: String,
-        day: jiff::civil::Date,
+        class: TaxClass,
+        day: Date,
     },
 }
 
-/// Issues the invoice of a month written as `2026-10`. The customer is held first: whoever charges has
-/// finished, whoever comes later finds the month closed. A refusal is to be rolled back, but for
-/// [`Issued::Nothing`], which may be kept: then the month is closed without an invoice.
+/// Which month of each customer.
+#[derive(Debug, Clone, Copy)]
+pub enum Wanted<'a> {
+    /// The one written as `2026-10`.
+    Month(&'a str),
+    /// The next that was not billed yet, when its grace has passed.
+    Next,
+}
+
+/// Issues one customer's invoice. A refusal is to be rolled back.
 pub async fn issue(
     tx: &mut Tx,
     config: &Config,
@@ -44,31 +62,141 @@ pub async fn issue(
     month: &str,
     clock: &Clock,
 ) -> Result<Issued> {
+    let issued = issue_some(tx, config, &[customer], Wanted::Month(month), clock).await?;
+    Ok(issued.into_iter().next().map_or(Issued::UnknownCustomer, |(_, issued)| issued))
+}
+
+/// Issues the invoices of some customers, all or none: the transaction is one.
+///
+/// Their cycles and rows are held first, in the order of their ids: whoever charges has finished, whoever
+/// comes later finds the month closed.
+pub async fn issue_some(
+    tx: &mut Tx,
+    config: &Config,
+    ids: &[CustomerId],
+    wanted: Wanted<'_>,
+    clock: &Clock,
+) -> Result<Vec<(CustomerId, Issued)>> {
     let now = clock.now();
-    let Some(customer) = customers::hold(tx, customer).await? else { return Ok(Issued::UnknownCustomer) };
-    let zone = TimeZone::get(&customer.zone).map_err(|error| Error::Inconsistent(error.to_string()))?;
-    let period = match Period::of_month(month, &zone) {
-        Ok(period) => period,
-        Err(error) => return Ok(Issued::NotAMonth(error.to_string())),
-    };
-    if now < period.ends_at {
-        return Ok(Issued::NotOver(period.ends_at));
+    let cycles = store::hold_cycles(tx, ids).await?;
+    let customers = customers::hold_some(tx, ids).await?;
+    let mut calendars = customers::calendars(tx, &customers).await?;
+    let mut outcomes = Vec::with_capacity(ids.len());
+    let (mut asked, mut found) = (Vec::with_capacity(ids.len()), Vec::new());
+    for customer in customers {
+        let id = customer.id;
+        let Some(calendar) = calendars.remove(&id) else { continue };
+        match month(&calendar, wanted, cycles.get(&id), config, now) {
+            Ok(period) => asked.push(Asked { customer, calendar, period }),
+            Err(refusal) => {
+                // The end of a cycle's month is found when it is first asked for.
+                if let (Wanted::Next, Issued::NotOver(end), Some(cycle)) = (wanted, &refusal, cycles.get(&id))
+                {
+                    found.push(Cycle { next_end: *end, ..*cycle });
+                }
+                outcomes.push((id, refusal));
+            }
+        }
     }
-    if !store::close_period(tx, customer.id, &period, now).await? {
+    let months: Vec<_> = asked.iter().map(|asked| (asked.customer.id, asked.period.starts_at)).collect();
+    let closed = store::closed(tx, &months).await?;
+    let (done, open): (Vec<_>, Vec<_>) =
+        asked.into_iter().partition(|asked| closed.contains(&(asked.customer.id, asked.period.starts_at)));
+    let mut made = Made { moves: found, ..Made::default() };
+    for Asked { customer, calendar, period } in done {
         let known = store::of_period(tx, customer.id, &period).await?;
-        return Ok(known.map_or(Issued::Nothing, |known| Issued::Already(Box::new(known))));
+        outcomes.push((customer.id, known.map_or(Issued::Nothing, Issued::Already)));
+        made.moves.extend(move_on(cycles.get(&customer.id), &calendar, period)?);
     }
-    let invoice = match compose(tx, config, &customer, &period, now).await? {
-        Composed::Invoice(_) if config.operator.name.trim().is_empty() => return Ok(Issued::NoOperator),
-        Composed::Invoice(invoice) => *invoice,
-        Composed::Nothing => return Ok(Issued::Nothing),
-        Composed::Prepaid => return Ok(Issued::Prepaid),
-        Composed::TooLarge => return Ok(Issued::TooLarge),
-        Composed::NoTaxRate { country, day } => return Ok(Issued::NoTaxRate { country, day }),
+    let rates = TaxRates::load(tx).await?;
+    for facts in facts::load(tx, open).await? {
+        let id = facts.customer.id;
+        let composed = compose_facts(config, &rates, &facts, now)?;
+        let issued = match composed {
+            Composed::Invoice(_) if config.operator.name.trim().is_empty() => Issued::NoOperator,
+            Composed::Invoice(composition) => Issued::New(made.invoice(&facts.customer, *composition, clock)),
+            Composed::Nothing => Issued::Nothing,
+            Composed::Prepaid => Issued::Prepaid,
+            Composed::TooLarge => Issued::TooLarge,
+            Composed::NoTaxRate { country, class, day } => Issued::NoTaxRate { country, class, day },
+        };
+        if matches!(issued, Issued::New(_) | Issued::Nothing | Issued::Prepaid) {
+            made.closed.push((id, facts.period));
+            made.moves.extend(move_on(cycles.get(&id), &facts.calendar, facts.period)?);
+        }
+        outcomes.push((id, issued));
+    }
+    made.store(tx, clock).await?;
+    Ok(outcomes)
+}
+
+/// The month that is wanted of a customer, if it may be issued.
+fn month(
+    calendar: &Calendar,
+    wanted: Wanted<'_>,
+    cycle: Option<&Cycle>,
+    config: &Config,
+    now: Timestamp,
+) -> std::result::Result<Period, Issued> {
+    let (period, grace) = match (wanted, cycle) {
+        (Wanted::Month(month), _) => (calendar.month(month), SignedDuration::ZERO),
+        (Wanted::Next, Some(cycle)) => (
+            calendar.holding(cycle.next_start),
+            SignedDuration::from_hours(config.invoices.grace_hours.into()),
+        ),
+        (Wanted::Next, None) => return Err(Issued::UnknownCustomer),
     };
-    let id = InvoiceId(clock.id());
-    store::insert(tx, id, customer.id, &invoice, now).await?;
-    let stored = store::by_id(tx, customer.id, id).await?;
-    let lost = || Error::Inconsistent("an invoice vanished while it was issued".to_owned());
-    Ok(Issued::New(Box::new(stored.ok_or_else(lost)?)))
+    let period = period.map_err(|error| Issued::NotAMonth(error.to_string()))?;
+    if now < period.ends_at {
+        return Err(Issued::NotOver(period.ends_at));
+    }
+    let due_at = period.ends_at.checked_add(grace).unwrap_or(period.ends_at);
+    if now < due_at { Err(Issued::InGrace(due_at)) } else { Ok(period) }
+}
+
+/// Where a customer's cycle goes when a month is billed: to the next, if it was that one's turn.
+fn move_on(cycle: Option<&Cycle>, calendar: &Calendar, period: Period) -> Result<Option<Cycle>> {
+    let Some(cycle) = cycle.filter(|cycle| period.contains(cycle.next_start)) else { return Ok(None) };
+    let next = calendar.next(period).map_err(|error| Error::Other(error.to_string()))?;
+    Ok(Some(Cycle { next_start: next.starts_at, next_end: next.ends_at, ..*cycle }))
+}
+
+/// What is to be stored of a transaction's invoices.
+#[derive(Debug, Default)]
+struct Made {
+    invoices: Vec<NewInvoice>,
+    fees: Vec<(CustomerId, InvoiceId, FeeCharged)>,
+    taken_up: Vec<TakenUp>,
+    closed: Vec<(CustomerId, Period)>,
+    moves: Vec<Cycle>,
+}
+
+/// An invoice that is to be stored.
+#[derive(Debug)]
+pub(super) struct NewInvoice {
+    pub(super) id: InvoiceId,
+    pub(super) customer: CustomerId,
+    pub(super) invoice: Invoice,
+}
+
+impl Made {
+    fn invoice(&mut self, customer: &Customer, composition: Composition, clock: &Clock) -> InvoiceId {
+        let (id, customer) = (InvoiceId(clock.id()), customer.id);
+        let Composition { invoice, fees, charges, discounts } = composition;
+        self.fees.extend(fees.into_iter().map(|fee| (customer, id, fee)));
+        if !charges.is_empty() || !discounts.is_empty() {
+            self.taken_up.push(TakenUp { customer, invoice: id, charges, discounts });
+        }
+        self.invoices.push(NewInvoice { id, customer, invoice });
+        id
+    }
+
+    async fn store(&self, tx: &mut Tx, clock: &Clock) -> Result<()> {
+        let now = clock.now();
+        store::close(tx, &self.closed, now).await?;
+        store::insert(tx, &self.invoices, now).await?;
+        store::insert_fees(tx, &self.fees).await?;
+        adjustments::take_up(tx, &self.taken_up).await?;
+        store::move_cycles(tx, &self.moves).await
+    }
 }

@@ -1,21 +1,25 @@
-//! Gives issued invoices their legal numbers: gapless for each series and year, in blocks.
+//! Gives issued invoices and credit notes their legal numbers: gapless for each series and year, in blocks.
+//!
+//! With its number a document may leave the house: the job that sends it is asked for in the same
+//! transaction.
 
-use std::collections::BTreeMap;
-
-use super::store;
+use super::store::{self, Document};
 use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::db::Tx;
 use crate::error::Result;
+use crate::jobs::{self, Job};
 
-/// So many invoices are numbered while the counter is held.
+/// So many documents are numbered while the counter is held.
 const BLOCK: i64 = 500;
 
-/// Numbers every issued invoice that has none yet, block by block.
+/// Numbers every issued document that has none yet, block by block.
 pub async fn number_all(app: &App) -> Result<u64> {
     let mut numbered = 0;
     loop {
         let mut tx = app.db.begin().await?;
-        let block = number_block(&mut tx, &app.config.invoices.series).await?;
+        let block = number_block(&mut tx, &app.config, &app.clock).await?;
         tx.commit().await?;
         numbered += block;
         if block == 0 {
@@ -24,20 +28,32 @@ pub async fn number_all(app: &App) -> Result<u64> {
     }
 }
 
-/// Numbers a block of invoices, the first issued first.
-pub(super) async fn number_block(tx: &mut Tx, series: &str) -> Result<u64> {
-    // The counter is held first: two that number at once would see the same invoices.
-    let mut last = store::hold_series(tx, series).await?;
-    let waiting = store::unnumbered(tx, BLOCK).await?;
-    let mut numbers = Vec::with_capacity(waiting.len());
-    for entry in waiting {
-        let year = i64::from(entry.issued_on.year());
-        let count = last.entry(year).or_default();
-        *count += 1;
-        numbers.push((entry, format!("{series}-{year}-{count:06}")));
+/// Numbers a block of each series, the first issued first.
+pub(super) async fn number_block(tx: &mut Tx, config: &Config, clock: &Clock) -> Result<u64> {
+    let mut numbered = 0;
+    let series = [
+        (Document::Invoice, &config.invoices.series),
+        (Document::CreditNote, &config.invoices.credit_series),
+    ];
+    for (document, series) in series {
+        if !store::any_unnumbered(tx, document).await? {
+            continue;
+        }
+        // The counter is held first: two that number at once would see the same documents.
+        let mut last = store::hold_series(tx, series).await?;
+        let waiting = store::unnumbered(tx, document, BLOCK).await?;
+        let mut numbers = Vec::with_capacity(waiting.len());
+        for entry in waiting {
+            let year = i64::from(entry.issued_on.year());
+            let count = last.entry(year).or_default();
+            *count += 1;
+            numbers.push((entry, format!("{series}-{year}-{count:06}")));
+        }
+        store::save_numbers(tx, document, &numbers).await?;
+        store::save_series(tx, series, &last).await?;
+        let sent: Vec<Job> = numbers.iter().map(|(entry, _)| entry.send()).collect();
+        jobs::enqueue(tx, &sent, clock).await?;
+        numbered += numbers.len() as u64;
     }
-    store::save_numbers(tx, &numbers).await?;
-    let changed: BTreeMap<i64, i64> = last;
-    store::save_series(tx, series, &changed).await?;
-    Ok(numbers.len() as u64)
+    Ok(numbered)
 }

@@ -1,63 +1,177 @@
 //! The invoices in the database.
 
-use std::collections::BTreeMap;
+mod cycles;
+
+use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::invoice::Invoice;
 use calculation::money::{Amount, Money};
 use calculation::period::Period;
-use calculation::tax::TaxRate;
+use calculation::tax::{TaxClass, TaxRate};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use super::facts::{FeeCharged, FeesCharged};
+use super::issue::NewInvoice;
 use super::{StoredInvoice, TaxRateEntry};
-use crate::db::{self, Cell, Param, Row, Ts, Tx};
+use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
-use crate::id::{CustomerId, InvoiceId};
+use crate::id::{CreditNoteId, CustomerId, InvoiceId};
+use crate::jobs::Job;
+
+pub(super) use cycles::{Cycle, claim_due, hold_cycles, move_cycles, refuse_cycle, refused};
 
 const INVOICES: &str = "select customer_id, invoice_id, issued_at, gross, number, content from invoices";
 
-/// Closes a month to further calls; answers whether it was open.
-pub(super) async fn close_period(
-    tx: &mut Tx,
-    customer: CustomerId,
-    period: &Period,
-    now: Timestamp,
-) -> Result<bool> {
-    let (start, end) = (Ts(period.starts_at), Ts(period.ends_at));
-    let open =
-        "insert into periods (customer_id, starts_at, ends_at) values ($1, $2, $3) on conflict do nothing";
-    tx.execute(open, &[&customer.0, &start, &end]).await?;
-    let close = "update periods set closed_at = $3
-                 where customer_id = $1 and starts_at = $2 and closed_at is null";
-    Ok(tx.execute(close, &[&customer.0, &start, &Ts(now)]).await? == 1)
+/// Closes months to further calls.
+pub(super) async fn close(tx: &mut Tx, months: &[(CustomerId, Period)], now: Timestamp) -> Result<()> {
+    let rows = months.iter().map(|(customer, period)| {
+        [Cell::Int(customer.0), Cell::Time(period.starts_at), Cell::Time(period.ends_at), Cell::Time(now)]
+    });
+    let columns = ["customer_id", "starts_at", "ends_at", "closed_at"];
+    Ok(tx.insert_rows("periods", &columns, &rows.collect::<Vec<_>>()).await?)
 }
 
-pub(super) async fn insert(
+fn numbers(ids: impl Iterator<Item = CustomerId>) -> Vec<i64> {
+    ids.map(|id| id.0).collect()
+}
+
+/// Which of some months are closed.
+pub(super) async fn closed(
     tx: &mut Tx,
-    id: InvoiceId,
-    customer: CustomerId,
-    invoice: &Invoice,
-    now: Timestamp,
-) -> Result<()> {
-    let content = serde_json::to_string(invoice).unwrap_or_default();
-    let sql =
-        "insert into invoices (customer_id, invoice_id, period_start, kind, issued_at, currency, net, tax,
-                                     gross, content)
-               values ($1, $2, $3, 'invoice', $4, $5, $6, $7, $8, $9)";
-    let params: [&dyn Param; 9] = [
-        &customer.0,
-        &id.0,
-        &Ts(invoice.period.starts_at),
-        &Ts(now),
-        &invoice.currency.code(),
-        &invoice.net.micros(),
-        &invoice.tax.micros(),
-        &invoice.gross.micros(),
-        &content,
+    months: &[(CustomerId, Timestamp)],
+) -> Result<BTreeSet<(CustomerId, Timestamp)>> {
+    let mut closed = BTreeSet::new();
+    for some in months.chunks(IN_LIST) {
+        let starts = || some.iter().map(|(_, starts_at)| *starts_at);
+        let (Some(first), Some(last)) = (starts().min(), starts().max()) else { continue };
+        let sql = format!(
+            "select customer_id, starts_at from periods where closed_at is not null
+               and starts_at >= $1 and starts_at <= $2 and customer_id in ({})",
+            in_list(3)
+        );
+        let ids = numbers(some.iter().map(|(customer, _)| *customer));
+        for row in tx.rows_in(&sql, &[&Ts(first), &Ts(last)], &ids).await? {
+            closed.insert((CustomerId(row.get("customer_id")?), row.time("starts_at")?));
+        }
+    }
+    Ok(closed)
+}
+
+/// The months that were billed since an instant, and not before a customer's billing began: oldest first.
+pub(super) async fn billed_months(
+    tx: &mut Tx,
+    ids: &[CustomerId],
+    since: Timestamp,
+) -> Result<BTreeMap<CustomerId, Vec<Timestamp>>> {
+    let mut billed: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for some in ids.chunks(IN_LIST) {
+        let sql = format!(
+            "select p.customer_id, p.starts_at from periods p join cycles c on c.customer_id = p.customer_id
+             where p.closed_at is not null and p.starts_at >= $1 and p.ends_at > c.bill_from
+               and p.customer_id in ({}) order by p.starts_at",
+            in_list(2)
+        );
+        for row in tx.rows_in(&sql, &[&Ts(since)], &numbers(some.iter().copied())).await? {
+            billed.entry(CustomerId(row.get("customer_id")?)).or_default().push(row.time("starts_at")?);
+        }
+    }
+    Ok(billed)
+}
+
+/// What fees some customers were charged for months since an instant.
+pub(super) async fn fees_charged(
+    tx: &mut Tx,
+    ids: &[CustomerId],
+    since: Timestamp,
+) -> Result<BTreeMap<CustomerId, FeesCharged>> {
+    let since = TimeZone::UTC.to_datetime(since).date().to_string();
+    let mut charged: BTreeMap<_, FeesCharged> = BTreeMap::new();
+    for some in ids.chunks(IN_LIST) {
+        let sql = format!(
+            "select customer_id, subscription_id, month, cast(sum(amount) as bigint) as amount from fee_charges
+             where month >= $1 and customer_id in ({}) group by customer_id, subscription_id, month",
+            in_list(2)
+        );
+        for row in tx.rows_in(&sql, &[&since], &numbers(some.iter().copied())).await? {
+            let key = (row.get("subscription_id")?, row.parse("month")?);
+            let amount = Amount::from_micros(row.get("amount")?);
+            charged.entry(CustomerId(row.get("customer_id")?)).or_default().insert(key, amount);
+        }
+    }
+    Ok(charged)
+}
+
+pub(super) async fn insert_fees(tx: &mut Tx, fees: &[(CustomerId, InvoiceId, FeeCharged)]) -> Result<()> {
+    if fees.is_empty() {
+        return Ok(());
+    }
+    let months: Vec<_> = fees.iter().map(|(.., fee)| fee.month.to_string()).collect();
+    let rows = fees.iter().zip(&months).map(|((customer, invoice, fee), month)| {
+        [
+            Cell::Int(customer.0),
+            Cell::Int(fee.subscription.0),
+            Cell::Text(month),
+            Cell::Int(invoice.0),
+            Cell::Int(fee.amount.micros()),
+        ]
+    });
+    let columns = ["customer_id", "subscription_id", "month", "invoice_id", "amount"];
+    Ok(tx.insert_rows("fee_charges", &columns, &rows.collect::<Vec<_>>()).await?)
+}
+
+/// The sum of the fees that an invoice charged; nothing for one of before they were remembered.
+pub(super) async fn remembered(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<Option<i64>> {
+    let sql = "select issued_on, (select coalesce(cast(sum(f.amount) as bigint), 0) from fee_charges f
+                 where f.customer_id = i.customer_id and f.invoice_id = i.invoice_id) as fees
+               from invoices i where customer_id = $1 and invoice_id = $2";
+    let Some(row) = tx.row(sql, &[&customer.0, &id.0]).await? else { return Ok(None) };
+    Ok(if row.get::<Option<String>>("issued_on")?.is_some() { Some(row.get("fees")?) } else { None })
+}
+
+/// Stores invoices as they are frozen, without numbers.
+pub(super) async fn insert(tx: &mut Tx, invoices: &[NewInvoice], now: Timestamp) -> Result<()> {
+    if invoices.is_empty() {
+        return Ok(());
+    }
+    let text = |new: &NewInvoice| {
+        let content = serde_json::to_string(&new.invoice).unwrap_or_default();
+        (content, new.invoice.issued_on.to_string(), new.invoice.due_on.to_string())
+    };
+    let texts: Vec<_> = invoices.iter().map(text).collect();
+    let rows = invoices.iter().zip(&texts).map(|(new, (content, issued_on, due_on))| {
+        let NewInvoice { id, customer, invoice } = new;
+        [
+            Cell::Int(customer.0),
+            Cell::Int(id.0),
+            Cell::Time(invoice.period.starts_at),
+            Cell::Text("invoice"),
+            Cell::Time(now),
+            Cell::Text(issued_on),
+            Cell::Text(due_on),
+            Cell::Text(invoice.currency.code()),
+            Cell::Int(invoice.net.micros()),
+            Cell::Int(invoice.tax.micros()),
+            Cell::Int(invoice.gross.micros()),
+            Cell::Text(content),
+        ]
+    });
+    let columns = [
+        "customer_id",
+        "invoice_id",
+        "period_start",
+        "kind",
+        "issued_at",
+        "issued_on",
+        "due_on",
+        "currency",
+        "net",
+        "tax",
+        "gross",
+        "content",
     ];
-    tx.execute(sql, &params).await?;
-    Ok(())
+    Ok(tx.insert_rows("invoices", &columns, &rows.collect::<Vec<_>>()).await?)
 }
 
 pub(super) async fn by_id(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<Option<StoredInvoice>> {
@@ -65,13 +179,16 @@ pub(super) async fn by_id(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> R
     Ok(tx.row(&sql, &[&customer.0, &id.0]).await?.as_ref().map(invoice).transpose()?)
 }
 
+/// The invoice of a month, if there is one.
 pub(super) async fn of_period(
     tx: &mut Tx,
     customer: CustomerId,
     period: &Period,
-) -> Result<Option<StoredInvoice>> {
-    let sql = format!("{INVOICES} where customer_id = $1 and period_start = $2 and kind = 'invoice'");
-    Ok(tx.row(&sql, &[&customer.0, &Ts(period.starts_at)]).await?.as_ref().map(invoice).transpose()?)
+) -> Result<Option<InvoiceId>> {
+    let sql = "select invoice_id from invoices
+               where customer_id = $1 and period_start = $2 and kind = 'invoice'";
+    let row = tx.row(sql, &[&customer.0, &Ts(period.starts_at)]).await?;
+    Ok(row.map(|row| row.get("invoice_id").map(InvoiceId)).transpose()?)
 }
 
 pub(super) async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec<StoredInvoice>> {
@@ -121,11 +238,49 @@ fn invoice(row: &Row) -> db::Result<StoredInvoice> {
     })
 }
 
-/// An issued invoice that waits for its number.
+/// What is numbered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Document {
+    Invoice,
+    CreditNote,
+}
+
+impl Document {
+    /// Its table, and the column of its id.
+    fn table(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Invoice => ("invoices", "invoice_id"),
+            Self::CreditNote => ("credit_notes", "credit_note_id"),
+        }
+    }
+}
+
+/// An issued document that waits for its number.
 pub(super) struct Unnumbered {
-    pub(super) customer: CustomerId,
-    pub(super) id: InvoiceId,
+    document: Document,
+    customer: CustomerId,
+    id: i64,
     pub(super) issued_on: Date,
+}
+
+impl Unnumbered {
+    /// The job that sends it.
+    pub(super) fn send(&self) -> Job {
+        let customer_id = self.customer;
+        match self.document {
+            Document::Invoice => Job::SendInvoice { customer_id, invoice_id: InvoiceId(self.id) },
+            Document::CreditNote => {
+                Job::SendCreditNote { customer_id, credit_note_id: CreditNoteId(self.id) }
+            }
+        }
+    }
+}
+
+/// Whether some document waits for its number.
+pub(super) async fn any_unnumbered(tx: &mut Tx, document: Document) -> Result<bool> {
+    let (table, _) = document.table();
+    let sql = format!("select 1 as waits from {table} where number is null limit 1");
+    Ok(tx.row(&sql, &[]).await?.is_some())
 }
 
 /// Holds the counters of a series until the transaction ends; answers the last number of each year.
@@ -148,31 +303,45 @@ pub(super) async fn save_series(tx: &mut Tx, series: &str, last: &BTreeMap<i64, 
     Ok(())
 }
 
-pub(super) async fn unnumbered(tx: &mut Tx, limit: i64) -> Result<Vec<Unnumbered>> {
-    let sql = "select customer_id, invoice_id, content from invoices where number is null
-               order by issued_at, customer_id, invoice_id limit $1";
+pub(super) async fn unnumbered(tx: &mut Tx, document: Document, limit: i64) -> Result<Vec<Unnumbered>> {
+    let (table, id) = document.table();
+    // Invoices of before the day had a column of its own say it in their content.
+    let sql = format!(
+        "select customer_id, {id} as id, issued_on, case when issued_on is null then content end as content
+         from {table} where number is null order by issued_at, customer_id, {id} limit $1"
+    );
     let entry = |row: &Row| {
-        let content: Invoice = row.json("content")?;
+        let issued_on = match row.get::<Option<String>>("issued_on")? {
+            Some(_) => row.parse("issued_on")?,
+            None => row.json::<Invoice>("content")?.issued_on,
+        };
         let customer = CustomerId(row.get("customer_id")?);
-        Ok(Unnumbered { customer, id: InvoiceId(row.get("invoice_id")?), issued_on: content.issued_on })
+        Ok(Unnumbered { document, customer, id: row.get("id")?, issued_on })
     };
-    Ok(tx.rows(sql, &[&limit]).await?.iter().map(entry).collect::<db::Result<_>>()?)
+    Ok(tx.rows(&sql, &[&limit]).await?.iter().map(entry).collect::<db::Result<_>>()?)
 }
 
-pub(super) async fn save_numbers(tx: &mut Tx, numbers: &[(Unnumbered, String)]) -> Result<()> {
+pub(super) async fn save_numbers(
+    tx: &mut Tx,
+    document: Document,
+    numbers: &[(Unnumbered, String)],
+) -> Result<()> {
     if numbers.is_empty() {
         return Ok(());
     }
     let rows: Vec<_> = numbers
         .iter()
-        .map(|(entry, number)| [Cell::Text(number), Cell::Int(entry.customer.0), Cell::Int(entry.id.0)])
+        .map(|(entry, number)| [Cell::Text(number), Cell::Int(entry.customer.0), Cell::Int(entry.id)])
         .collect();
-    let update = "update invoices set number = g.number from given g
-                  where invoices.customer_id = g.customer_id and invoices.invoice_id = g.invoice_id";
+    let (table, id) = document.table();
+    let update = format!(
+        "update {table} set number = g.number from given g
+         where {table}.customer_id = g.customer_id and {table}.{id} = g.id"
+    );
     let directory = "insert into invoice_directory (number, customer_id, invoice_id)
-                     select number, customer_id, invoice_id from given";
-    let definition = "number text, customer_id bigint, invoice_id bigint";
-    tx.over_rows(definition, &["number", "customer_id", "invoice_id"], &rows, &[update, directory]).await?;
+                     select number, customer_id, id from given";
+    let definition = "number text, customer_id bigint, id bigint";
+    tx.over_rows(definition, &["number", "customer_id", "id"], &rows, &[&update, directory]).await?;
     Ok(())
 }
 
@@ -189,25 +358,31 @@ pub(super) async fn series(tx: &mut Tx) -> Result<Vec<(String, i64, i64, i64)>> 
 }
 
 pub(super) async fn insert_tax_rate(tx: &mut Tx, entry: &TaxRateEntry, now: Timestamp) -> Result<bool> {
-    let sql = "insert into tax_rates (country, class, valid_from, rate, created_at)
-               values ($1, 'standard', $2, $3, $4) on conflict (country, class, valid_from) do nothing";
-    let day = entry.valid_from.to_string();
-    Ok(tx.execute(sql, &[&entry.country, &day, &entry.rate.units(), &Ts(now)]).await? == 1)
+    let sql =
+        "insert into tax_rates (country, class, valid_from, rate, created_at) values ($1, $2, $3, $4, $5)
+               on conflict (country, class, valid_from) do nothing";
+    let (class, day) = (entry.class.code(), entry.valid_from.to_string());
+    Ok(tx.execute(sql, &[&entry.country, &class, &day, &entry.rate.units(), &Ts(now)]).await? == 1)
 }
 
-/// The rate of a country on a day: the one that came into force last. Days sort as text.
-pub(super) async fn tax_rate(tx: &mut Tx, country: &str, day: Date) -> Result<Option<TaxRate>> {
-    let sql = "select rate from tax_rates where country = $1 and class = 'standard' and valid_from <= $2
-               order by valid_from desc limit 1";
-    let row = tx.row(sql, &[&country, &day.to_string()]).await?;
+/// The rate that is set for the country, class and day of another.
+pub(super) async fn tax_rate(tx: &mut Tx, entry: &TaxRateEntry) -> Result<Option<TaxRate>> {
+    let sql = "select rate from tax_rates where country = $1 and class = $2 and valid_from = $3";
+    let (class, day) = (entry.class.code(), entry.valid_from.to_string());
+    let row = tx.row(sql, &[&entry.country, &class, &day]).await?;
     Ok(row.map(|row| row.get("rate").map(TaxRate::from_units)).transpose()?)
 }
 
 pub(super) async fn tax_rates(tx: &mut Tx) -> Result<Vec<TaxRateEntry>> {
     let entry = |row: &Row| {
-        let rate = TaxRate::from_units(row.get("rate")?);
-        Ok(TaxRateEntry { country: row.get("country")?, valid_from: row.parse("valid_from")?, rate })
+        let class: String = row.get("class")?;
+        Ok(TaxRateEntry {
+            country: row.get("country")?,
+            class: if class == TaxClass::Reduced.code() { TaxClass::Reduced } else { TaxClass::Standard },
+            valid_from: row.parse("valid_from")?,
+            rate: TaxRate::from_units(row.get("rate")?),
+        })
     };
-    let sql = "select country, valid_from, rate from tax_rates order by country, valid_from";
+    let sql = "select country, class, valid_from, rate from tax_rates order by country, class, valid_from";
     Ok(tx.rows(sql, &[]).await?.iter().map(entry).collect::<db::Result<_>>()?)
 }

@@ -1,12 +1,18 @@
 //! Do the invoices add up? Each equals its calls and fees, and no number is missing.
 
-use calculation::invoice::{LineKind, totals};
-use calculation::period::Period;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::store;
-use crate::calls;
-use crate::db::Tx;
-use crate::error::Result;
+use calculation::invoice::{Invoice, InvoiceLine, LineKind, totals};
+use calculation::money::Amount;
+use calculation::period::Period;
+use calculation::tax::TaxRate;
+
+use super::compose::bill;
+use super::facts::{self, Asked, Facts};
+use super::{StoredInvoice, store};
+use crate::customers;
+use crate::db::{IN_LIST, Tx};
+use crate::error::{Error, Result};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Default)]
@@ -14,51 +20,22 @@ pub struct Verified {
     pub invoices: u64,
     pub numbers: u64,
     pub faults: Vec<String>,
+    /// No fault, but to be seen to: months that could not be billed.
+    pub refused: Vec<String>,
 }
 
-/// Verifies every invoice against the calls of its month, and the numbers for gaps.
+/// Verifies every invoice against the calls of its month and its fees, and the numbers for gaps.
 pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     let mut verified = Verified::default();
     let mut after = crate::id::InvoiceId(0);
     loop {
-        let page = store::after(tx, after, 500).await?;
+        let page = store::after(tx, after, i64::try_from(IN_LIST).unwrap_or(i64::MAX)).await?;
         let Some(last) = page.last() else { break };
         after = last.id;
-        for stored in &page {
+        let facts = facts_of(tx, &page).await?;
+        for (stored, facts) in page.iter().zip(facts) {
             verified.invoices += 1;
-            let invoice = &stored.invoice;
-            if stored.number.is_none() {
-                verified.faults.push(format!("invoice {} has no number: bill its month again", stored.id));
-            }
-            let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
-            let sums = totals(&invoice.lines, invoice.currency);
-            let adds_up = sums.is_some_and(|sums| {
-                sums.net == invoice.net && sums.tax == invoice.tax && sums.gross == invoice.gross
-            });
-            if !adds_up || stored.gross.amount != invoice.gross {
-                verified.faults.push(format!("invoice {name}: its lines do not add up to its total"));
-            }
-            let period = Period {
-                starts_at: invoice.period.starts_at,
-                ends_at: invoice.period.ends_at,
-                first_day: invoice.period.first_day,
-            };
-            let mut usage: Vec<_> = calls::usage(tx, stored.customer_id, &period)
-                .await?
-                .into_iter()
-                .map(|row| (row.late, row.destination, row.calls, row.amount.to_minor_unit(invoice.currency)))
-                .collect();
-            usage.sort();
-            let lines = invoice.lines.iter().filter(|line| line.kind != LineKind::Fee);
-            let mut shown: Vec<_> = lines
-                .map(|line| {
-                    (line.kind == LineKind::LateUsage, line.description.clone(), line.calls, Some(line.net))
-                })
-                .collect();
-            shown.sort();
-            if usage != shown {
-                verified.faults.push(format!("invoice {name}: its usage is not that of its calls"));
-            }
+            verify_one(tx, stored, facts, &mut verified.faults).await?;
         }
     }
     for (series, year, last, count) in store::series(tx).await? {
@@ -69,5 +46,92 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
                 .push(format!("series {series}-{year}: {count} numbers are given, the last is {last}"));
         }
     }
+    for (reference, from, reason) in store::refused(tx, 1_000).await? {
+        verified.refused.push(format!("{reference}: the month from {from}: {reason}"));
+    }
     Ok(verified)
+}
+
+/// What is known of the invoices' months, in their order.
+async fn facts_of(tx: &mut Tx, page: &[StoredInvoice]) -> Result<Vec<Facts>> {
+    let mut all = Vec::with_capacity(page.len());
+    let mut rest = page;
+    while !rest.is_empty() {
+        // Facts are read for one month of each customer.
+        let mut seen = BTreeSet::new();
+        let distinct = rest.iter().take_while(|stored| seen.insert(stored.customer_id)).count();
+        let (some, others) = rest.split_at(distinct);
+        rest = others;
+        let ids: Vec<_> = some.iter().map(|stored| stored.customer_id).collect();
+        let customers = customers::by_ids(tx, &ids).await?;
+        let mut calendars = customers::calendars(tx, &customers).await?;
+        let mut customers: BTreeMap<_, _> =
+            customers.into_iter().map(|customer| (customer.id, customer)).collect();
+        let mut asked = Vec::with_capacity(some.len());
+        for stored in some {
+            let id = stored.customer_id;
+            let (customer, calendar) = customers
+                .remove(&id)
+                .zip(calendars.remove(&id))
+                .ok_or_else(|| Error::Inconsistent(format!("invoice {} is of no customer", stored.id)))?;
+            asked.push(Asked { customer, calendar, period: period_of(stored) });
+        }
+        all.extend(facts::load(tx, asked).await?);
+    }
+    Ok(all)
+}
+
+fn period_of(stored: &StoredInvoice) -> Period {
+    let period = &stored.invoice.period;
+    Period { starts_at: period.starts_at, ends_at: period.ends_at, first_day: period.first_day }
+}
+
+async fn verify_one(
+    tx: &mut Tx,
+    stored: &StoredInvoice,
+    mut facts: Facts,
+    faults: &mut Vec<String>,
+) -> Result<()> {
+    let invoice = &stored.invoice;
+    if stored.number.is_none() {
+        faults.push(format!("invoice {} has no number: bill its month again", stored.id));
+    }
+    let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
+    let sums = totals(&invoice.lines, invoice.currency);
+    let adds_up = sums.is_some_and(|sums| {
+        sums.net == invoice.net && sums.tax == invoice.tax && sums.gross == invoice.gross
+    });
+    if !adds_up || stored.gross.amount != invoice.gross {
+        faults.push(format!("invoice {name}: its lines do not add up to its total"));
+    }
+    facts.charges.clear();
+    facts.discounts.clear();
+    let again = bill(false, &|_, _| Some(TaxRate::ZERO), &facts).map(|bill| usage_lines(&bill.lines));
+    if again.ok() != Some(usage_lines(&invoice.lines)) {
+        faults.push(format!("invoice {name}: its usage is not that of its calls"));
+    }
+    // What was remembered is there only since corrections are made from it.
+    let Some(remembered) = store::remembered(tx, stored.customer_id, stored.id).await? else { return Ok(()) };
+    let (charged, discounted) = crate::adjustments::of_invoice(tx, stored.customer_id, stored.id).await?;
+    let sum = |kind| sum_of(invoice, kind).map(Amount::micros);
+    if sum(LineKind::Fee) != Some(remembered) {
+        faults.push(format!("invoice {name}: its fees are not those remembered of its subscriptions"));
+    }
+    if sum(LineKind::OneOff) != Some(charged) || sum(LineKind::Discount) != Some(-discounted) {
+        faults.push(format!("invoice {name}: its one-off charges or discounts are not those it took up"));
+    }
+    Ok(())
+}
+
+fn sum_of(invoice: &Invoice, kind: LineKind) -> Option<Amount> {
+    Amount::sum(invoice.lines.iter().filter(|line| line.kind == kind).map(|line| line.net))
+}
+
+/// What lines of usage say, but for their tax.
+fn usage_lines(lines: &[InvoiceLine]) -> Vec<(LineKind, String, u64, u64, Amount)> {
+    let usage = lines.iter().filter(|line| matches!(line.kind, LineKind::Usage | LineKind::LateUsage));
+    let mut said: Vec<_> =
+        usage.map(|line| (line.kind, line.description.clone(), line.calls, line.seconds, line.net)).collect();
+    said.sort();
+    said
 }

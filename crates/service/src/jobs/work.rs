@@ -5,24 +5,33 @@ use serde::Serialize;
 use super::Worked;
 use crate::app::App;
 use crate::error::Result;
+use crate::invoices::{self, Billed};
 
 /// What a round came to.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Default, Serialize)]
 pub struct Round {
+    pub billed: Billed,
     pub jobs: Worked,
 }
 
 impl std::fmt::Display for Round {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Worked { done, put_off, failed } = self.jobs;
+        writeln!(
+            out,
+            "billing: {} invoices issued, {} refused",
+            self.billed.issued,
+            self.billed.refused.len()
+        )?;
         write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")
     }
 }
 
 /// Does all that is due now. Any number of programs may do it at once: each thing is done by one of them.
 pub async fn round(app: &App) -> Result<Round> {
+    let billed = invoices::bill_due(app).await?;
     let jobs = super::work_off(app).await?;
-    Ok(Round { jobs })
+    Ok(Round { billed, jobs })
 }
 
 /// Rounds until it is told to stop; a fault is logged, and the next round tries again.

@@ -44,6 +44,7 @@ async fn create(
         Created::OtherCurrency(currency) => {
             Err(Problem::invalid("/currency", format!("the tariff is in {currency}")))
         }
+        Created::Unsound(error) => Err(Problem::invalid(format!("/terms{}", error.pointer), error.message)),
         Created::NegativeFee => Err(Problem::invalid("/monthly_fee", "is below zero")),
     }
 }

@@ -8,6 +8,7 @@ mod store;
 
 use calculation::allowance::Allowance;
 use calculation::money::{Amount, Currency};
+use calculation::plan_terms::{PlanTerms, TermsError};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -35,6 +36,9 @@ pub struct Plan {
     /// Included minutes, taken in this order.
     #[schema(value_type = Vec<AllowanceSchema>)]
     pub allowances: Vec<Allowance>,
+    /// How it is billed: in advance or arrears, for parts of a month, at the least, by the month's minutes.
+    #[schema(value_type = serde_json::Value)]
+    pub terms: PlanTerms,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
 }
@@ -59,6 +63,10 @@ pub struct NewPlan {
     #[serde(default, alias = "allowance")]
     #[schema(value_type = Vec<AllowanceSchema>)]
     pub allowances: Vec<Allowance>,
+    /// How it is billed: see docs/money.md. Arrears, fees by the day and whole allowances when absent.
+    #[serde(default)]
+    #[schema(value_type = serde_json::Value, example = json!({"fee_timing": "advance", "minimum_commitment": "20.00"}))]
+    pub terms: PlanTerms,
 }
 
 /// When calls are paid.
@@ -95,6 +103,7 @@ pub enum Created {
     /// The tariff is in this currency, not the plan's.
     OtherCurrency(Currency),
     NegativeFee,
+    Unsound(TermsError),
 }
 
 /// Creates a plan.
@@ -102,15 +111,18 @@ pub async fn create(tx: &mut Tx, new: NewPlan, id: PlanId, now: Timestamp) -> Re
     if new.monthly_fee < Amount::ZERO {
         return Ok(Created::NegativeFee);
     }
+    if let Err(error) = new.terms.check() {
+        return Ok(Created::Unsound(error));
+    }
     let Some(tariff) = crate::tariffs::by_name(tx, &new.tariff).await? else {
         return Ok(Created::UnknownTariff);
     };
     if tariff.currency != new.currency {
         return Ok(Created::OtherCurrency(tariff.currency));
     }
-    let NewPlan { name, currency, payment, monthly_fee, allowances, .. } = new;
-    let plan =
-        Plan { id, name, currency, payment, monthly_fee, tariff_id: tariff.id, allowances, created_at: now };
+    let NewPlan { name, currency, payment, monthly_fee, allowances, terms, .. } = new;
+    let (tariff_id, created_at) = (tariff.id, now);
+    let plan = Plan { id, name, currency, payment, monthly_fee, tariff_id, allowances, terms, created_at };
     if !store::insert(tx, &plan).await? {
         return Ok(Created::NameTaken);
     }

@@ -6,7 +6,8 @@ use super::{Payment, Plan};
 use crate::db::{Result, Row, Ts, Tx};
 use crate::id::{PlanId, TariffId};
 
-const COLUMNS: &str = "plan_id, name, currency, payment, monthly_fee, tariff_id, allowances, created_at";
+const COLUMNS: &str =
+    "plan_id, name, currency, payment, monthly_fee, tariff_id, allowances, terms, created_at";
 
 pub(super) async fn insert(tx: &mut Tx, plan: &Plan) -> Result<bool> {
     let payment = match plan.payment {
@@ -14,8 +15,9 @@ pub(super) async fn insert(tx: &mut Tx, plan: &Plan) -> Result<bool> {
         Payment::Prepaid => "prepaid",
     };
     let allowances = serde_json::to_string(&plan.allowances).unwrap_or_default();
+    let terms = serde_json::to_string(&plan.terms).unwrap_or_default();
     let sql = format!(
-        "insert into plans ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict (name) do nothing"
+        "insert into plans ({COLUMNS}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9) on conflict (name) do nothing"
     );
     let inserted = tx
         .execute(
@@ -28,6 +30,7 @@ pub(super) async fn insert(tx: &mut Tx, plan: &Plan) -> Result<bool> {
                 &plan.monthly_fee.micros(),
                 &plan.tariff_id.0,
                 &allowances,
+                &terms,
                 &Ts(plan.created_at),
             ],
         )
@@ -60,6 +63,7 @@ fn plan(row: &Row) -> Result<Plan> {
         monthly_fee: Amount::from_micros(row.get("monthly_fee")?),
         tariff_id: TariffId(row.get("tariff_id")?),
         allowances: row.json("allowances")?,
+        terms: row.json("terms")?,
         created_at: row.time("created_at")?,
     })
 }

@@ -79,7 +79,8 @@ pub(in crate::calls) async fn seconds_before(
     month: Timestamp,
     before: Timestamp,
 ) -> Result<u64> {
-    let sql = "select coalesce(cast(sum(billed_seconds - included_seconds) as bigint), 0) as seconds from calls
+    let sql =
+        "select coalesce(cast(sum(billed_seconds - included_seconds) as bigint), 0) as seconds from calls
                where customer_id = $1 and plan_id = $2 and month_pricing = $3 and period_start < $5
                  and ((period_start = $4 and late_for is null) or late_for = $4)";
     let pricing = i64::try_from(pricing).unwrap_or(i64::MAX);

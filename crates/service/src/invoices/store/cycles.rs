@@ -1,0 +1,91 @@
+//! Where does each customer's billing stand?
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use crate::db::{self, Hold, IN_LIST, Row, Ts, Tx, in_list};
+use crate::error::Result;
+use crate::id::CustomerId;
+
+/// Where a customer's billing stands: the next month to be billed is the one that holds `next_start`.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::invoices) struct Cycle {
+    pub(in crate::invoices) customer: CustomerId,
+    pub(in crate::invoices) next_start: Timestamp,
+    pub(in crate::invoices) next_end: Timestamp,
+}
+
+/// The cycles of some customers, held until the transaction ends in the order of their ids.
+pub(in crate::invoices) async fn hold_cycles(
+    tx: &mut Tx,
+    ids: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, Cycle>> {
+    let mut held = BTreeMap::new();
+    for some in ids.chunks(IN_LIST) {
+        let sql = format!(
+            "select customer_id, next_start, next_end from cycles where customer_id in ({})
+             order by customer_id {}",
+            in_list(1),
+            tx.hold(Hold::Exclusive, "cycles")
+        );
+        for row in tx.rows_in(&sql, &[], &some.iter().map(|id| id.0).collect::<Vec<_>>()).await? {
+            let customer = CustomerId(row.get("customer_id")?);
+            let (next_start, next_end) = (row.time("next_start")?, row.time("next_end")?);
+            held.insert(customer, Cycle { customer, next_start, next_end });
+        }
+    }
+    Ok(held)
+}
+
+pub(in crate::invoices) async fn move_cycles(tx: &mut Tx, cycles: &[Cycle]) -> Result<()> {
+    for Cycle { customer, next_start, next_end } in cycles {
+        let sql = "update cycles set next_start = $2, next_end = $3, retry_at = null, refused = null
+                   where customer_id = $1";
+        tx.execute(sql, &[&customer.0, &Ts(*next_start), &Ts(*next_end)]).await?;
+    }
+    Ok(())
+}
+
+/// Claims customers whose next month ended before an instant, those that no other worker holds; the longest
+/// ended first.
+pub(in crate::invoices) async fn claim_due(
+    tx: &mut Tx,
+    ended_by: Timestamp,
+    now: Timestamp,
+) -> Result<Vec<CustomerId>> {
+    let sql = format!(
+        "select customer_id from cycles where next_end <= $1 and (retry_at is null or retry_at <= $2)
+         order by next_end, customer_id limit {IN_LIST} {}",
+        tx.hold(Hold::Free, "cycles")
+    );
+    let rows = tx.rows(&sql, &[&Ts(ended_by), &Ts(now)]).await?;
+    let mut ids =
+        rows.iter().map(|row| row.get("customer_id").map(CustomerId)).collect::<db::Result<Vec<_>>>()?;
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+/// Remembers why a customer's month could not be billed, and when to try again.
+pub(in crate::invoices) async fn refuse_cycle(
+    tx: &mut Tx,
+    customer: CustomerId,
+    reason: &str,
+    retry_at: Timestamp,
+) -> Result<()> {
+    let sql = "update cycles set refused = $2, retry_at = $3 where customer_id = $1";
+    tx.execute(sql, &[&customer.0, &reason, &Ts(retry_at)]).await?;
+    Ok(())
+}
+
+/// Customers whose month could not be billed: reference, beginning of the month, reason.
+pub(in crate::invoices) async fn refused(
+    tx: &mut Tx,
+    limit: i64,
+) -> Result<Vec<(String, Timestamp, String)>> {
+    let sql = "select u.reference, c.next_start, c.refused from cycles c
+               join customers u on u.customer_id = c.customer_id
+               where c.refused is not null order by u.reference limit $1";
+    let entry = |row: &Row| Ok((row.get("reference")?, row.time("next_start")?, row.get("refused")?));
+    Ok(tx.rows(sql, &[&limit]).await?.iter().map(entry).collect::<db::Result<_>>()?)
+}
