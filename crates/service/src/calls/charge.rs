@@ -313,7 +313,7 @@ impl<'b> Pass<'b> {
         let allowances = &bill.plan().allowances;
         let fresh = || vec![0; allowances.len()];
         let used = self.used.entry((record.customer, month, bill.plan().id)).or_insert_with(fresh);
-        let caller = Caller { zone: &bill.account.zone, allowances, used };
+        let caller = Caller { zone: &bill.account.zone, allowances, used, usage_pricing: &[] };
         let charge = rating::rate(&bill.version().tariff, caller, dialled, bill.billable);
         for taken in charge.iter().flat_map(|charge| &charge.taken) {
             if let Some(count) = used.get_mut(taken.allowance) {

@@ -75,7 +75,7 @@ pub async fn quote(
     };
     let Some(place) = subscribed.place_of_version(at) else { return Ok(Quoted::UnknownLine) };
     let version = subscribed.version(place);
-    let caller = Caller { zone: &account.zone, allowances: &[], used: &[] };
+    let caller = Caller { zone: &account.zone, allowances: &[], used: &[], usage_pricing: &[] };
     let charge =
         match rating::rate(&version.tariff, caller, &number, Billable { answered_at: at, talk_seconds }) {
             Ok(charge) => charge,

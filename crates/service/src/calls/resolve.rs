@@ -183,7 +183,7 @@ impl Bill {
     pub fn charge(&self) -> Option<Charge<'_>> {
         let Rated { rate, billed_seconds, exact, amount } = *self.rated.as_ref()?;
         let rate = self.version().tariff.rates().get(rate)?;
-        Some(Charge { rate, billed_seconds, taken: Vec::new(), exact, amount })
+        Some(Charge { rate, billed_seconds, taken: Vec::new(), exact, amount, month_pricing: None })
     }
 }
 
@@ -206,7 +206,7 @@ fn bill(billable: Billable, account: &Arc<Account>, dialled: &Dialled) -> Result
     let mut rated = None;
     if subscribed.plan.allowances.is_empty() {
         let tariff = &subscribed.version(version).tariff;
-        let caller = Caller { zone: &account.zone, allowances: &[], used: &[] };
+        let caller = Caller { zone: &account.zone, allowances: &[], used: &[], usage_pricing: &[] };
         let charge = rating::rate(tariff, caller, dialled, billable)?;
         let Charge { billed_seconds, exact, amount, .. } = charge;
         let place = tariff.rates().element_offset(charge.rate);
