@@ -59,7 +59,7 @@ pub struct Caller<'a> {
 /// # use jiff::tz::TimeZone;
 /// let terms = serde_json::from_str(r#"{"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"}}"#)?;
 /// let prices = "prefix,destination,rate_per_min,increments\n44,United Kingdom,0.0200,60/60\n";
-/// let tariff = deck::read(terms, prices.as_bytes(), &Columns::default()).unwrap();
+/// let tariff = deck::read(terms, prices.as_bytes(), &Default::default()).unwrap();
 /// let caller = Caller { zone: &TimeZone::UTC, allowances: &[], used: &[], usage_pricing: &[] };
 /// let talk = Billable { answered_at: "2026-10-05T10:00:00Z".parse().unwrap(), talk_seconds: 61 };
 /// let charge = rate(&tariff, caller, &Dialled::Number("+442079460000".parse().unwrap()), talk).unwrap();
