@@ -169,7 +169,7 @@ mod rating {
     #[divan::bench(args = decks(), sample_size = CALLS_A_SAMPLE, sample_count = SAMPLES)]
     fn rate_a_call_lookup_included(bencher: Bencher, deck: &Deck) {
         let tariff = deck.tariff(TERMS);
-        let caller = Caller { zone: &TimeZone::UTC, allowances: &[], used: &[] };
+        let caller = Caller { zone: &TimeZone::UTC, allowances: &[], used: &[], usage_pricing: &[] };
         each_call(bencher, &calls(&tariff), |number, talk| rate(&tariff, caller, number, talk));
     }
 
@@ -189,7 +189,7 @@ mod rating {
         let text = crate::deck::deck(&prefixes(), true);
         let tariff = Deck { name: "", text, columns: Columns::default() }.tariff(BANDED_TERMS);
         let zone = TimeZone::get("Europe/Berlin").expect("there is Berlin");
-        let caller = Caller { zone: &zone, allowances: &[], used: &[] };
+        let caller = Caller { zone: &zone, allowances: &[], used: &[], usage_pricing: &[] };
         each_call(bencher, &calls(&tariff), |number, talk| rate(&tariff, caller, number, talk));
     }
 
@@ -219,7 +219,12 @@ mod rating {
     fn rate_a_call_with_allowances(bencher: Bencher) {
         let tariff = decks()[0].tariff(TERMS);
         let allowances = allowances();
-        let caller = Caller { zone: &TimeZone::UTC, allowances: &allowances, used: &[5_900, 0, 0] };
+        let caller = Caller {
+            zone: &TimeZone::UTC,
+            allowances: &allowances,
+            used: &[5_900, 0, 0],
+            usage_pricing: &[],
+        };
         each_call(bencher, &calls(&tariff), |number, talk| rate(&tariff, caller, number, talk));
     }
 

@@ -101,7 +101,7 @@ pub fn prorated_seconds(seconds: u32, part: DaysOfMonth) -> u32 {
 
 /// The local days of a month that count for a span of time: those whose last instant it holds.
 ///
-/// They follow each other, so the first and the last say which. Nothing for a span that holds the end of
+/// The zone is the month's own. The days follow each other, so the first and the last say which. Nothing for a span that holds the end of
 /// no day of the month.
 ///
 /// ```
@@ -137,7 +137,7 @@ pub fn days_held(
 /// as after a move over the date line, is that of the month's first instant.
 fn last_instant(day: Date, period: Period, zone: &TimeZone) -> Timestamp {
     let next = day.tomorrow().ok().and_then(|next| first_instant(next, zone).ok());
-    let ends_at = next.map_or(period.ends_at, |begins_at| begins_at.min(period.ends_at));
+    let ends_at = next.unwrap_or(period.ends_at);
     let last = ends_at.checked_sub(SignedDuration::from_nanos(1)).unwrap_or(ends_at);
     last.max(period.starts_at)
 }

@@ -15,7 +15,9 @@ use jiff::Timestamp;
 
 use super::import::BATCH_RECORDS;
 use super::resolve::{Bill, Fate, Record};
+use super::spending::{self, Spent};
 use super::store::{self, MonthKey};
+use crate::clock::Clock;
 use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -138,7 +140,8 @@ impl Charging {
 }
 
 /// Charges a batch; answers what became of each record, in its order.
-pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, now: Timestamp) -> Result<Vec<Outcome>> {
+pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Clock) -> Result<Vec<Outcome>> {
+    let now = clock.now();
     let held = hold_customers(tx, batch).await?;
     let all_ids = || batch.incoming.iter().filter_map(Incoming::record_id).collect::<Vec<_>>();
     let mut stored = Stored::new();
@@ -165,6 +168,7 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, now: Timesta
                 store::insert_call_allowances(tx, &rows).await?;
                 run.look_first = !stored.is_empty();
                 store::save_uses(tx, &pass.changed_uses(&held)).await?;
+                spending::note(tx, &pass.spent(), clock).await?;
                 settle_suspense(tx, run, batch, &pass.outcomes, now).await?;
                 return Ok(pass.outcomes);
             }
@@ -195,7 +199,8 @@ async fn hold_customers(tx: &mut Tx, batch: &Batch) -> Result<Held> {
     let customers: BTreeSet<CustomerId> = bills().map(|bill| bill.account.id).collect();
     let counted: BTreeSet<CustomerId> =
         bills().filter(|bill| !bill.plan().allowances.is_empty()).map(|bill| bill.account.id).collect();
-    let hold = if counted.is_empty() { Hold::Shared } else { Hold::Exclusive };
+    let capped = bills().any(|bill| bill.spending_cap().is_some());
+    let hold = if counted.is_empty() && !capped { Hold::Shared } else { Hold::Exclusive };
     let closed = store::hold_customers(tx, &customers, hold).await?;
     Ok(Held { closed, used: store::uses(tx, &counted).await? })
 }
@@ -272,6 +277,18 @@ impl<'b> Pass<'b> {
         moved.map(|(key, used)| (*key, used.clone())).collect()
     }
 
+    /// What this pass charged to customers with a spending cap, by month.
+    fn spent(&self) -> Spent {
+        let mut spent = Spent::new();
+        for charged in self.charged.iter().flatten() {
+            let Some(cap) = charged.bill.spending_cap() else { continue };
+            let key = (charged.bill.account.id, charged.period_start);
+            let (_, sum) = spent.entry(key).or_insert((cap, Amount::ZERO));
+            *sum = sum.checked_add(charged.charge.amount).unwrap_or(*sum);
+        }
+        spent
+    }
+
     /// The ids of records that would be suspended and may be those of calls.
     fn doubtful(&self) -> Vec<&'b str> {
         let decided = self.batch.incoming.iter().zip(&self.outcomes);
@@ -290,7 +307,7 @@ impl<'b> Pass<'b> {
         let natural = own.starts_at;
         let charge = match bill.charge() {
             Some(charge) => charge,
-            None => match self.rate_and_count(record, bill, natural)? {
+            None => match self.rate_and_count(record, bill, own)? {
                 Ok(charge) => charge,
                 Err(flaw) => return Ok(Err(flaw)),
             },
@@ -300,20 +317,22 @@ impl<'b> Pass<'b> {
         Ok(Ok(Charged { bill, charge, period_start, late_for }))
     }
 
-    /// Charges a call of a plan with allowances, and counts what it takes from them.
+    /// Charges a call of a plan with allowances or month pricings, and counts what it takes from them.
     fn rate_and_count(
         &mut self,
         record: &Record,
         bill: &'b Bill,
-        month: Timestamp,
+        month: Period,
     ) -> Result<std::result::Result<Charge<'b>, Flaw>> {
         let Some(dialled) = &record.dialled else {
             return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
         };
-        let allowances = &bill.plan().allowances;
+        let allowances = &*bill.allowances(month);
         let fresh = || vec![0; allowances.len()];
-        let used = self.used.entry((record.customer, month, bill.plan().id)).or_insert_with(fresh);
-        let caller = Caller { zone: bill.account.zone(bill.billable.answered_at), allowances, used };
+        let used = self.used.entry((record.customer, month.starts_at, bill.plan().id)).or_insert_with(fresh);
+        let usage_pricing = &bill.plan().terms.usage_pricing;
+        let zone = bill.account.zone(bill.billable.answered_at);
+        let caller = Caller { zone, allowances, used, usage_pricing };
         let charge = rating::rate(&bill.version().tariff, caller, dialled, bill.billable);
         for taken in charge.iter().flat_map(|charge| &charge.taken) {
             if let Some(count) = used.get_mut(taken.allowance) {

@@ -4,7 +4,10 @@ use std::collections::HashMap;
 use std::collections::hash_map::Entry;
 use std::sync::Arc;
 
-use calculation::period::Calendar;
+use calculation::fee::{DaysOfMonth, days_held};
+use calculation::invoice::Days;
+use calculation::money::Amount;
+use calculation::period::{Calendar, Period};
 use calculation::phone_number::{E164, Region, region_of};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -13,7 +16,7 @@ use jiff::tz::TimeZone;
 use crate::customers::{Everybody, calendar_of};
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{CustomerId, TariffId};
+use crate::id::{CustomerId, PlanId, TariffId};
 use crate::plans::Plan;
 use crate::tariffs::{TariffBook, Version};
 
@@ -21,6 +24,8 @@ use crate::tariffs::{TariffBook, Version};
 #[derive(Debug)]
 pub struct Account {
     pub id: CustomerId,
+    /// The customer's own spending cap.
+    pub spending_cap: Option<Amount>,
     pub calendar: Arc<Calendar>,
     /// The same number for the same calendar, to remember months by.
     pub calendar_index: usize,
@@ -115,7 +120,8 @@ impl Directory {
             let by_line = first_lines.get(&customer.id).and_then(|(_, number)| region_of(*number));
             let region = by_line.or_else(|| customer.party.country.parse().ok());
             let plans = subscriptions.remove(&customer.id).unwrap_or_default();
-            let account = Account { id: customer.id, calendar, calendar_index, region, plans };
+            let (id, spending_cap) = (customer.id, customer.billing.spending_cap);
+            let account = Account { id, spending_cap, calendar, calendar_index, region, plans };
             directory.accounts.insert(customer.id, Arc::new(account));
         }
         Ok(directory)
@@ -146,6 +152,15 @@ impl Account {
     /// The plan the customer is on at an instant, by its place among those the customer was on.
     pub fn place_of_plan(&self, at: Timestamp) -> Option<usize> {
         self.plans.iter().position(|span| span.holds(at))
+    }
+
+    /// How many days of a month count for a plan.
+    pub fn days_on(&self, plan: PlanId, month: Period) -> Option<DaysOfMonth> {
+        let zone = self.calendar.zone_of(month.first_day);
+        let spans = self.plans.iter().filter(|span| span.what.plan.id == plan);
+        let days = spans.filter_map(|span| days_held(span.from, span.to, month, zone));
+        let of = u32::try_from(month.first_day.days_in_month()).ok()?;
+        DaysOfMonth::new(days.map(Days::count).sum(), of)
     }
 
     /// The plan at a place.

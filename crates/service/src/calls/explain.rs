@@ -1,6 +1,6 @@
 //! Why does this call cost what it costs? Computed again from what was stored, and told in a sentence.
 
-use calculation::money::{Amount, Money};
+use calculation::money::{Amount, Exact, Money};
 use calculation::phone_number::{Dialled, E164};
 use calculation::rating;
 use calculation::tariff::{Rate, Tariff};
@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{PlanId, TariffId};
+use crate::plans::Plan;
 
 /// Why a call costs what it costs.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -44,6 +45,8 @@ pub struct Why {
     pub minimum_charge: String,
     pub talk_seconds: i64,
     pub billed_seconds: i64,
+    /// The month pricing of the plan that the seconds count to: the invoice prices them.
+    pub month_pricing: Option<String>,
     /// Seconds covered by each allowance of the plan.
     pub allowances: Vec<TakenShown>,
     /// The charge before rounding; `…` marks a fraction without end.
@@ -117,6 +120,7 @@ pub async fn explain(tx: &mut Tx, app: &App, stored: &StoredCall) -> Result<Opti
         minimum_charge: rate.minimum_charge.to_string(),
         talk_seconds: call.talk_seconds,
         billed_seconds: call.billed_seconds.unwrap_or_default(),
+        month_pricing: month_pricing(plan.as_ref(), charge),
         allowances: allowances.collect(),
         exact: charge.exact.to_string(),
         rounding: format!("{} to {} digits", rounding.mode(), rounding.digits()),
@@ -124,6 +128,10 @@ pub async fn explain(tx: &mut Tx, app: &App, stored: &StoredCall) -> Result<Opti
     };
     why.sentence = sentence(&why, &rate.destination, rate, call);
     Ok(Some(why))
+}
+
+fn month_pricing(plan: Option<&Plan>, charge: &StoredCharge) -> Option<String> {
+    Some(plan?.terms.usage_pricing.get(charge.month_pricing?)?.name.clone())
 }
 
 fn sentence(why: &Why, destination: &str, rate: &Rate, call: &Call) -> String {
@@ -136,6 +144,9 @@ fn sentence(why: &Why, destination: &str, rate: &Rate, call: &Call) -> String {
     let priced = billed_seconds - call.included_seconds.unwrap_or_default();
     if priced == 0 {
         return format!("{text}: nothing to pay.");
+    }
+    if let Some(pricing) = &why.month_pricing {
+        return format!("{text}: {priced} s count to the month's “{pricing}”, which the invoice prices.");
     }
     let band = why.band.as_ref().map(|band| format!(" ({band})")).unwrap_or_default();
     let prices: Vec<_> = why
@@ -166,7 +177,11 @@ pub async fn recompute(tx: &mut Tx, app: &App, stored: &StoredCall) -> Result<Op
     let seconds = |seconds: Option<i64>| u32::try_from(seconds.unwrap_or_default()).unwrap_or_default();
     let talk = u32::try_from(call.talk_seconds).unwrap_or_default();
     let billed = rate.increments.billed(talk).unwrap_or_default();
-    let priced = rating::price(&tariff, rate, billed, seconds(call.included_seconds));
+    let priced = match charge.month_pricing {
+        // The month's minutes are priced, not the call.
+        Some(_) => Some((Exact::default(), Amount::ZERO)),
+        None => rating::price(&tariff, rate, billed, seconds(call.included_seconds)),
+    };
     let (exact, again) = priced.ok_or_else(|| Error::Inconsistent("a charge no longer fits".to_owned()))?;
     let same = exact == charge.exact && again == amount.amount && billed == seconds(call.billed_seconds);
     Ok(Some(Recomputed { amount: again, same }))

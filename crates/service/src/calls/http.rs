@@ -18,7 +18,7 @@ use utoipa_axum::routes;
 
 use super::{
     Answer, Call, Control, Cursor, HistoryQuery, Import, ImportRow, Imported, Outcome, Quote, Quoted, Source,
-    Why,
+    Spending, Why,
 };
 use crate::app::App;
 use crate::http::{
@@ -37,6 +37,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(history))
         .routes(routes!(read))
         .routes(routes!(quote))
+        .routes(routes!(spending))
 }
 
 /// Which switch or feed records come from.
@@ -345,4 +346,37 @@ async fn quote(State(app): State<App>, Params(query): Params<QuoteQuery>) -> Res
         Quoted::NotANumber(reason) => Err(Problem::invalid("/to", reason)),
         Quoted::Refused(flaw) => Err(Problem::invalid("/to", flaw.message)),
     }
+}
+
+/// Which month's spending is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct SpendingQuery {
+    /// A month; the running one when absent.
+    #[param(example = "2026-10")]
+    month: Option<String>,
+}
+
+/// Tell what a customer has spent on calls in a month
+///
+/// Net, and how much of the spending cap that is.
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/spending", tag = "calls",
+    params(("customer_id" = String, Path), SpendingQuery),
+    responses((status = 200, body = Spending), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn spending(
+    State(app): State<App>,
+    Key(id): Key<CustomerId>,
+    Params(query): Params<SpendingQuery>,
+) -> Result<Json<Spending>, Problem> {
+    let mut tx = app.db.read().await?;
+    let customer = crate::customers::by_id(&mut tx, id).await?;
+    let customer = customer.ok_or_else(|| Problem::not_found(format!("there is no customer {id}")))?;
+    let calendar = crate::customers::calendar(&mut tx, &customer).await?;
+    let period = match &query.month {
+        Some(month) => calendar.month(month),
+        None => calendar.holding(app.clock.now()),
+    };
+    let period = period.map_err(|error| Problem::malformed(error.to_string()))?;
+    Ok(Json(super::spending(&mut tx, &customer, period.starts_at).await?))
 }

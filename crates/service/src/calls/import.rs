@@ -160,7 +160,7 @@ async fn store_batch(
     loop {
         tries += 1;
         let mut tx = app.db.begin().await?;
-        match charge::charge(&mut tx, run, batch, app.clock.now()).await {
+        match charge::charge(&mut tx, run, batch, &app.clock).await {
             Ok(outcomes) => {
                 let mut control = before;
                 for outcome in &outcomes {
@@ -343,7 +343,7 @@ pub async fn charge_records(
         batch.incoming.push(judged(line, content, range, cdr, bench));
     }
     let mut run = Charging::begin_few(tx, source, &batch).await?;
-    let outcomes = charge::charge(tx, &mut run, &batch, now).await?;
+    let outcomes = charge::charge(tx, &mut run, &batch, &app.clock).await?;
     let ids = batch.incoming.iter().map(|incoming| incoming.record_id().map(str::to_owned));
     Ok(ids.zip(outcomes).collect())
 }

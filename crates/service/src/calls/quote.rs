@@ -37,6 +37,8 @@ pub struct Quote {
     pub exact: String,
     #[schema(value_type = MoneySchema)]
     pub amount: Money,
+    /// The month pricing of the plan that the seconds count to: the invoice prices them, and the amount is 0.
+    pub month_pricing: Option<String>,
 }
 
 /// What became of asking.
@@ -75,7 +77,8 @@ pub async fn quote(
     };
     let Some(place) = subscribed.place_of_version(at) else { return Ok(Quoted::UnknownLine) };
     let version = subscribed.version(place);
-    let caller = Caller { zone: account.zone(at), allowances: &[], used: &[] };
+    let usage_pricing = &subscribed.plan.terms.usage_pricing;
+    let caller = Caller { zone: account.zone(at), allowances: &[], used: &[], usage_pricing };
     let charge =
         match rating::rate(&version.tariff, caller, &number, Billable { answered_at: at, talk_seconds }) {
             Ok(charge) => charge,
@@ -91,5 +94,6 @@ pub async fn quote(
         billed_seconds: charge.billed_seconds,
         exact: charge.exact.to_string(),
         amount: Money { amount: charge.amount, currency: subscribed.plan.currency },
+        month_pricing: charge.month_pricing.and_then(|place| Some(usage_pricing.get(place)?.name.clone())),
     }))
 }

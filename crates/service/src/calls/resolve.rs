@@ -1,11 +1,15 @@
 //! Who pays for a record, for what, on which plan? Or: what keeps it from being charged?
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
+use calculation::allowance::Allowance;
 use calculation::call::{Billable, Free, Limits, Verdict, judge};
 use calculation::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Reason};
+use calculation::fee::prorated_seconds;
 use calculation::money::{Amount, Exact};
+use calculation::period::Period;
 use calculation::phone_number::{Dialled, Region, dialled, region_of};
 use calculation::rating::{self, Caller, Charge};
 use jiff::Timestamp;
@@ -171,6 +175,25 @@ impl Record {
 }
 
 impl Bill {
+    /// The allowances of a month: whole, or the part for the days that the customer is on the plan.
+    pub fn allowances(&self, month: Period) -> Cow<'_, [Allowance]> {
+        let plan = self.plan();
+        let part = plan.terms.prorate_allowances.then(|| self.account.days_on(plan.id, month)).flatten();
+        let Some(part) = part.filter(|part| part.held() < part.days_in_month()) else {
+            return Cow::Borrowed(&plan.allowances);
+        };
+        let parts = plan.allowances.iter().cloned().map(|allowance| {
+            let seconds = prorated_seconds(allowance.seconds, part);
+            Allowance { seconds, ..allowance }
+        });
+        Cow::Owned(parts.collect())
+    }
+
+    /// The spending cap that the charge counts against.
+    pub fn spending_cap(&self) -> Option<Amount> {
+        self.account.spending_cap.or(self.plan().terms.spending_cap)
+    }
+
     pub fn plan(&self) -> &Plan {
         &self.account.plan(self.plan).plan
     }
@@ -183,7 +206,7 @@ impl Bill {
     pub fn charge(&self) -> Option<Charge<'_>> {
         let Rated { rate, billed_seconds, exact, amount } = *self.rated.as_ref()?;
         let rate = self.version().tariff.rates().get(rate)?;
-        Some(Charge { rate, billed_seconds, taken: Vec::new(), exact, amount })
+        Some(Charge { rate, billed_seconds, taken: Vec::new(), exact, amount, month_pricing: None })
     }
 }
 
@@ -204,9 +227,10 @@ fn bill(billable: Billable, account: &Arc<Account>, dialled: &Dialled) -> Result
         Flaw::new(Reason::NoRate, "called_number", message)
     })?;
     let mut rated = None;
-    if subscribed.plan.allowances.is_empty() {
+    let Plan { allowances, terms, .. } = &*subscribed.plan;
+    if allowances.is_empty() && terms.usage_pricing.is_empty() {
         let tariff = &subscribed.version(version).tariff;
-        let caller = Caller { zone: account.zone(at), allowances: &[], used: &[] };
+        let caller = Caller { zone: account.zone(at), allowances: &[], used: &[], usage_pricing: &[] };
         let charge = rating::rate(tariff, caller, dialled, billable)?;
         let Charge { billed_seconds, exact, amount, .. } = charge;
         let place = tariff.rates().element_offset(charge.rate);

@@ -18,7 +18,7 @@ use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
 
 use months::POSTPAID;
-pub(super) use months::{late_usage, seconds_before, usage};
+pub(super) use months::{late_usage, save_spending, seconds_before, spending, usage};
 
 /// A customer's month, by its start.
 pub(super) type MonthKey = (CustomerId, Timestamp);
@@ -115,7 +115,7 @@ fn hash(bytes: &[u8]) -> Hash {
     bytes.try_into().unwrap_or_default()
 }
 
-const CALL_COLUMNS: [&str; 28] = [
+const CALL_COLUMNS: [&str; 29] = [
     "customer_id",
     "source",
     "record_id",
@@ -144,19 +144,20 @@ const CALL_COLUMNS: [&str; 28] = [
     "exact",
     "amount",
     "currency",
+    "month_pricing",
 ];
 
 pub(super) async fn insert_calls(tx: &mut Tx, rows: &[CallRow<'_>]) -> Result<()> {
     Ok(tx.insert_rows("calls", &CALL_COLUMNS, rows).await?)
 }
 
-impl Cells<28> for CallRow<'_> {
-    fn cells(&self) -> [Cell<'_>; 28] {
+impl Cells<29> for CallRow<'_> {
+    fn cells(&self) -> [Cell<'_>; 29] {
         call_cells(self)
     }
 }
 
-fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 28] {
+fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 29] {
     let CallRow { source, import, hash, record, outcome, charged } = row;
     let charge = charged.map(|charged| &charged.charge);
     let int = |number: i64| Cell::Int(number);
@@ -190,6 +191,7 @@ fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 28] {
         charge.map_or(Cell::Null, |charge| int(i64::try_from(charge.exact.units()).unwrap_or(i64::MAX))),
         charge.map_or(Cell::Null, |charge| int(charge.amount.micros())),
         charged.map(|charged| charged.bill.plan().currency.code()).into(),
+        charge.and_then(|charge| i64::try_from(charge.month_pricing?).ok()).into(),
     ]
 }
 
@@ -317,6 +319,8 @@ pub struct StoredCharge {
     pub prefix: String,
     pub band: Option<String>,
     pub exact: Exact,
+    /// Which of the plan's month pricings prices the call.
+    pub month_pricing: Option<usize>,
 }
 
 /// Where a page of the history begins: right after this call.
@@ -418,6 +422,7 @@ fn call(row: &Row) -> db::Result<StoredCall> {
             prefix: row.get("prefix")?,
             band: row.get("band")?,
             exact: Exact::from_units(row.get::<i64>("exact")?.into()),
+            month_pricing: row.get::<Option<i64>>("month_pricing")?.and_then(|place| place.try_into().ok()),
         }),
     };
     let call = Call {

@@ -1,9 +1,10 @@
 //! What do the charges of customers' months add up to?
 
+use calculation::money::Amount;
 use jiff::Timestamp;
 
 use crate::calls::{MonthUse, amount};
-use crate::db::{self, Row, Ts, Tx, in_list};
+use crate::db::{self, Param, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, PlanId};
 
@@ -87,4 +88,33 @@ pub(in crate::calls) async fn seconds_before(
     let row = tx.row(sql, &[&customer.0, &plan.0, &pricing, &Ts(month), &Ts(before)]).await?;
     let seconds: i64 = row.map_or(Ok(0), |row| row.get("seconds"))?;
     Ok(seconds.try_into().unwrap_or_default())
+}
+
+/// What is counted against a customer's cap in a month, and the percentage last told.
+pub(in crate::calls) async fn spending(
+    tx: &mut Tx,
+    customer: CustomerId,
+    period_start: Timestamp,
+) -> Result<(Amount, u32)> {
+    let sql = "select amount, notified_percent from spending where customer_id = $1 and period_start = $2";
+    let Some(row) = tx.row(sql, &[&customer.0, &Ts(period_start)]).await? else {
+        return Ok((Amount::ZERO, 0));
+    };
+    let told: i64 = row.get("notified_percent")?;
+    Ok((amount(row.get("amount")?), told.try_into().unwrap_or_default()))
+}
+
+pub(in crate::calls) async fn save_spending(
+    tx: &mut Tx,
+    customer: CustomerId,
+    period_start: Timestamp,
+    spent: Amount,
+    told: u32,
+) -> Result<()> {
+    let sql = "insert into spending (customer_id, period_start, amount, notified_percent)
+               values ($1, $2, $3, $4) on conflict (customer_id, period_start)
+               do update set amount = excluded.amount, notified_percent = excluded.notified_percent";
+    let params: [&dyn Param; 4] = [&customer.0, &Ts(period_start), &spent.micros(), &i64::from(told)];
+    tx.execute(sql, &params).await?;
+    Ok(())
 }
