@@ -4,6 +4,8 @@ mod bill;
 pub mod cli;
 mod compose;
 pub mod document;
+pub mod einvoice;
+pub mod file;
 pub mod http;
 mod issue;
 mod number;
