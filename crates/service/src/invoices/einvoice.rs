@@ -6,17 +6,15 @@
 mod lacks;
 mod model;
 mod party;
-#[cfg(test)]
-mod tests;
 mod words;
 
 use std::fmt::Write;
 
 use calculation::invoice::{self, Invoice};
 use calculation::money::Currency;
+use en16931::Validated;
 use en16931::profiles::{En16931, PeppolBis3};
 use en16931::validation::profile::ProfileMarker;
-use en16931::Validated;
 use en16931_formats::zugferd::{self, EmbedOptions, Metadata};
 use en16931_formats::{Syntax as Format, write};
 use jiff::tz::TimeZone;

@@ -38,7 +38,7 @@ struct Line {
 
 struct Tax {
     taxable: i128,
-    tax: i128,
+    due: i128,
     category: (String, i128),
 }
 
@@ -55,17 +55,21 @@ impl Amounts {
         check("BR-CO-11", self.allowances, 0);
         check("BR-CO-12", self.charges, 0);
         check("BR-CO-13", self.net, self.line_total - self.allowances + self.charges);
-        check("BR-CO-14", self.tax, self.taxes.iter().map(|tax| tax.tax).sum());
+        check("BR-CO-14", self.tax, self.taxes.iter().map(|tax| tax.due).sum());
         check("BR-CO-15", self.gross, self.net + self.tax);
         check("BR-CO-16", self.due, self.gross - self.paid + self.rounding);
         for tax in &self.taxes {
             let of_category = self.lines.iter().filter(|line| line.category == tax.category);
             check("taxable", tax.taxable, of_category.map(|line| line.net).sum());
-            check("BR-CO-17", tax.tax, rounded(tax.taxable * tax.category.1, minor_digits));
+            check("BR-CO-17", tax.due, rounded(tax.taxable * tax.category.1, minor_digits));
         }
         for line in &self.lines {
             check("quantity × price", line.net * 100, line.quantity * line.price);
-            check("categories", 1, self.taxes.iter().filter(|tax| tax.category == line.category).count() as i128);
+            check(
+                "categories",
+                1,
+                self.taxes.iter().filter(|tax| tax.category == line.category).count() as i128,
+            );
         }
         faults
     }
@@ -88,7 +92,7 @@ fn scaled(text: &str, digits: usize) -> i128 {
 /// The children at a path of local names.
 fn at<'a, 'input>(node: Node<'a, 'input>, path: &str) -> Vec<Node<'a, 'input>> {
     path.split('/').fold(vec![node], |nodes, name| {
-        let below = nodes.iter().flat_map(|node| node.children());
+        let below = nodes.iter().flat_map(Node::children);
         below.filter(|child| child.tag_name().name() == name).collect()
     })
 }
@@ -119,7 +123,7 @@ fn ubl(root: Node) -> Amounts {
     });
     let taxes = at(root, "TaxTotal/TaxSubtotal").into_iter().map(|tax| Tax {
         taxable: amount(tax, "TaxableAmount"),
-        tax: amount(tax, "TaxAmount"),
+        due: amount(tax, "TaxAmount"),
         category: category(tax, "TaxCategory/ID", "TaxCategory/Percent"),
     });
     let total = |name| amount(root, &format!("LegalMonetaryTotal/{name}"));
@@ -156,12 +160,10 @@ fn cii(root: Node) -> Amounts {
     let settled = at(trade, "ApplicableHeaderTradeSettlement")[0];
     let taxes = at(settled, "ApplicableTradeTax").into_iter().map(|tax| Tax {
         taxable: amount(tax, "BasisAmount"),
-        tax: amount(tax, "CalculatedAmount"),
+        due: amount(tax, "CalculatedAmount"),
         category: category(tax, "CategoryCode", "RateApplicablePercent"),
     });
-    let total = |name| {
-        amount(settled, &format!("SpecifiedTradeSettlementHeaderMonetarySummation/{name}"))
-    };
+    let total = |name| amount(settled, &format!("SpecifiedTradeSettlementHeaderMonetarySummation/{name}"));
     Amounts {
         lines: lines.collect(),
         taxes: taxes.collect(),

@@ -169,10 +169,8 @@ fn line(number: u32, line: &InvoiceLine, invoice: &Invoice, words: &Words) -> Op
     let quantity = if net.is_negative() { Quantity::ONE.checked_neg()? } else { Quantity::ONE };
     let name = clean(&line.description);
     let mut made = Line::new(number.to_string(), name, quantity, ONE, net, "", None);
-    made.vat = LineVat {
-        category: category(line.tax_category, line.tax_rate),
-        rate: percentage(line.tax_rate),
-    };
+    made.vat =
+        LineVat { category: category(line.tax_category, line.tax_rate), rate: percentage(line.tax_rate) };
     made.item.description = words.usage(line);
     // Late calls that do not tell their days have none: those of the invoice would be wrong.
     let late = line.kind == LineKind::LateUsage;

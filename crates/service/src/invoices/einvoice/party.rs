@@ -39,8 +39,11 @@ const VAT_SCHEMES: [(&str, &str); 26] = [
 
 /// The operator, with whom to ask (DE-R-002).
 pub(super) fn seller(party: &Party) -> ModelParty {
-    let contact =
-        Contact { name: given(&party.name), phone: optional(party.phone.as_deref()), email: optional(party.email.as_deref()) };
+    let contact = Contact {
+        name: given(&party.name),
+        phone: optional(party.phone.as_deref()),
+        email: optional(party.email.as_deref()),
+    };
     ModelParty { contact, ..buyer(party) }
 }
 
@@ -96,4 +99,46 @@ pub(super) fn peppol_address(party: &Party) -> Option<Identifier> {
 
 fn optional(text: Option<&str>) -> Option<String> {
     text.and_then(given)
+}
+
+#[cfg(test)]
+mod tests {
+    use calculation::invoice::Party;
+    use en16931::codes::generated::PEPPOL_EAS_SCHEMES;
+
+    use super::{VAT_SCHEMES, address};
+
+    fn addressed(vat_id: Option<&str>, email: Option<&str>) -> Option<String> {
+        let owned = |text: Option<&str>| text.map(str::to_owned);
+        let party = Party { vat_id: owned(vat_id), email: owned(email), ..Party::default() };
+        address(&party).map(|address| format!("{} {}", address.scheme().unwrap(), address.content()))
+    }
+
+    #[test]
+    fn every_scheme_is_one_that_peppol_takes() {
+        for scheme in VAT_SCHEMES.iter().map(|(_, scheme)| *scheme).chain(["0184", "0007", "0216"]) {
+            assert!(PEPPOL_EAS_SCHEMES.contains(&scheme), "{scheme}");
+        }
+    }
+
+    #[test]
+    fn a_party_is_addressed_by_its_vat_identifier_else_by_mail() {
+        let cases = [
+            (Some("DE123456789"), Some("a@b.example"), Some("9930 DE123456789")),
+            (Some(" de 123 456 789 "), None, Some("9930 DE123456789")),
+            (Some("EL123456789"), None, Some("9933 EL123456789")),
+            (Some("DK12345674"), None, Some("0184 DK12345674")),
+            (Some("SE555555555501"), None, Some("0007 5555555555")),
+            (Some("SE555555555502"), None, None),
+            (Some("FI12345671"), None, Some("0216 003712345671")),
+            (Some("US12345"), Some("a@b.example"), Some("EM a@b.example")),
+            (Some("D"), None, None),
+            (Some("ΔΕ1"), None, None),
+            (Some(" "), Some(" "), None),
+            (None, None, None),
+        ];
+        for (vat_id, email, expected) in cases {
+            assert_eq!(addressed(vat_id, email).as_deref(), expected, "{vat_id:?} {email:?}");
+        }
+    }
 }
