@@ -5,6 +5,7 @@
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use calculation::invoice::Invoice;
 use tollbook::invoices::{einvoice, file};
 
 use crate::support::arithmetic;
@@ -106,40 +107,46 @@ fn a_broken_file_fails_the_check() {
         ("no_invoice.xml", "<invoice/>".to_owned(), "no electronic invoice"),
         ("no_xml.xml", "EUR 12".to_owned(), "Start tag expected"),
     ];
-    let good = write(folder.path(), "good.xml", &cii);
-    for (name, content, reason) in cases {
-        let bad = write(folder.path(), name, content);
-        let verdict = check_files(&[good.clone(), bad]);
-        assert!(!verdict.accepted && verdict.said.contains(reason), "{name}: {}", verdict.said);
-        assert!(verdict.said.contains("good.xml: ok"), "{}", verdict.said);
-        assert_eq!(verdict.said.matches("WRONG").count(), 1, "{name}: {}", verdict.said);
+    let unnumbered = file::pdf(&Invoice { number: None, ..invoice }).unwrap();
+    let mut files = vec![write(folder.path(), "good.xml", &cii)];
+    files.extend(cases.iter().map(|(name, content, _)| write(folder.path(), name, content)));
+    files.extend([write(folder.path(), "alone.pdf", unnumbered), folder.path().join("nowhere.xml")]);
+    let verdict = check_files(&files);
+    assert!(!verdict.accepted, "{}", verdict.said);
+    assert_eq!(verdict.said.matches("xml: ok, ").count(), 1, "{}", verdict.said);
+    assert_eq!(verdict.said.matches(": WRONG, ").count(), files.len() - 1, "{}", verdict.said);
+    let reasons = cases.iter().map(|(name, _, reason)| (*name, *reason));
+    for (name, reason) in reasons.chain([("alone.pdf", "no XML in the PDF"), ("nowhere.xml", "No such file")])
+    {
+        let said = verdict.said.split_once(&format!("{name}: WRONG, ")).expect(name).1;
+        let said = said.split(": WRONG, ").next().unwrap_or_default();
+        assert!(said.contains(reason), "{name}: {said}");
     }
-    let unnumbered = file::pdf(&calculation::invoice::Invoice { number: None, ..invoice }).unwrap();
-    let verdict = check_files(&[write(folder.path(), "alone.pdf", unnumbered)]);
-    assert!(!verdict.accepted && verdict.said.contains("no XML in the PDF"), "{}", verdict.said);
-    assert!(!check_files(&[folder.path().join("nowhere.xml")]).accepted);
     assert!(!check_files(&[]).accepted);
+    assert!(!check_files(&files[1..2]).accepted);
 }
 
 #[test]
 fn a_check_by_the_wrong_rules_fails() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let invoice = sample::standard();
+    let files = [
+        write(folder.path(), "cii.xml", einvoice::cii(&invoice).unwrap()),
+        write(folder.path(), "ubl.xml", einvoice::ubl(&invoice).unwrap()),
+    ];
     let scripts = script().parent().expect("the script lies in a folder").to_owned();
-    for (syntax, xml) in [("CII", einvoice::cii(&invoice)), ("UBL", einvoice::ubl(&invoice))] {
-        let file = write(folder.path(), "good.xml", xml.unwrap());
-        let of_the_other = format!(
-            "import sys; sys.path.insert(0, {scripts:?})\nimport check_einvoice as check\n\
-             [other] = check.STYLESHEETS.keys() - {{'{syntax}'}}\n\
-             check.STYLESHEETS['{syntax}'] = check.STYLESHEETS[other]\nsys.exit(check.main(sys.argv[1:]))"
-        );
-        let verdict = check(&["-B", "-c", &of_the_other], &[file]);
-        assert!(!verdict.accepted && verdict.said.contains("no rule met the totals"), "{}", verdict.said);
-    }
+    let exchanged = format!(
+        "import sys; sys.path.insert(0, {scripts:?})\nimport check_einvoice as check\n\
+         rules = check.STYLESHEETS\nrules['CII'], rules['UBL'] = rules['UBL'], rules['CII']\n\
+         sys.exit(check.main(sys.argv[1:]))"
+    );
+    let verdict = check(&["-B", "-c", &exchanged], &files);
+    assert!(!verdict.accepted, "{}", verdict.said);
+    assert_eq!(verdict.said.matches("no rule met the totals").count(), 2, "{}", verdict.said);
 }
 
 /// One cent more tax, in every sum that holds it.
-fn a_cent_more(xml: &str, invoice: &calculation::invoice::Invoice) -> String {
+fn a_cent_more(xml: &str, invoice: &Invoice) -> String {
     let cent = "0.01".parse().unwrap();
     let more = |amount: calculation::money::Amount| amount.checked_add(cent).unwrap().to_string();
     let changed = xml.replace(&format!(">{}<", invoice.tax), &format!(">{}<", more(invoice.tax)));
@@ -150,14 +157,15 @@ fn a_cent_more(xml: &str, invoice: &calculation::invoice::Invoice) -> String {
 fn tax_that_is_a_cent_wrong_passes_the_official_rules_but_not_ours() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let invoice = sample::standard();
-    let documents = [einvoice::cii(&invoice).unwrap(), einvoice::ubl(&invoice).unwrap()];
-    for (number, xml) in documents.iter().enumerate() {
-        assert_eq!(arithmetic::faults(xml, 2), Vec::<String>::new());
-        let wrong = a_cent_more(xml, &invoice);
+    let mut files = Vec::new();
+    for (name, xml) in [("cii.xml", einvoice::cii(&invoice)), ("ubl.xml", einvoice::ubl(&invoice))] {
+        let right = xml.unwrap();
+        assert_eq!(arithmetic::faults(&right, 2), Vec::<String>::new());
+        let wrong = a_cent_more(&right, &invoice);
         // 19 % of 10.13 is 1.9247.
-        let faults = arithmetic::faults(&wrong, 2);
-        assert_eq!(faults, ["BR-CO-17: 193 is stated, 192 computed, in hundredths"]);
-        let verdict = check_files(&[write(folder.path(), &format!("{number}.xml"), wrong)]);
-        assert!(verdict.accepted, "the official rules have become exact: {}", verdict.said);
+        assert_eq!(arithmetic::faults(&wrong, 2), ["BR-CO-17: 193 is stated, 192 computed, in hundredths"]);
+        files.push(write(folder.path(), name, wrong));
     }
+    let verdict = check_files(&files);
+    assert!(verdict.accepted, "the official rules have become exact: {}", verdict.said);
 }
