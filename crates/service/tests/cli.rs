@@ -71,6 +71,10 @@ fn the_demo_shows_the_whole_job_in_a_dozen_lines() {
     assert!(shell.ok(&format!("{database} invoice INV-2026-000001")).contains("to pay"));
     shell.ok(&format!("{database} invoice INV-2026-000001 --pdf one.pdf"));
     assert!(std::fs::read(shell.path("one.pdf")).unwrap().starts_with(b"%PDF"));
+    shell.ok(&format!("{database} invoice INV-2026-000001 --xml one.xml --pdf two.pdf"));
+    assert!(std::fs::read_to_string(shell.path("one.xml")).unwrap().contains("CrossIndustryInvoice"));
+    assert!(std::fs::read(shell.path("two.pdf")).unwrap().starts_with(b"%PDF"));
+    assert!(shell.fails(&format!("{database} invoice INV-2026-000001 --syntax ubl")).contains("--xml"));
     assert!(shell.ok(&format!("{database} check")).ends_with("all adds up\n"));
     assert_eq!(shell.json(&format!("{database} bill --month 2026-10"))["already"], 13);
     assert_eq!(shell.json(&format!("{database} tariff list")).as_array().unwrap().len(), 5);

@@ -7,6 +7,8 @@ mod calls;
 mod cli;
 mod customers;
 mod db;
+mod einvoice_rules;
+mod einvoices;
 mod http;
 mod invoices;
 mod migrations;

@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::bill::{Run, invoices_of_month};
-use super::document::{self, Brand};
-use super::{StoredInvoice, bill as bill_month, by_number};
+use super::einvoice::{self, Syntax};
+use super::{StoredInvoice, bill as bill_month, by_number, file};
 use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
@@ -71,9 +71,13 @@ pub fn write_pdfs(invoices: &[StoredInvoice], folder: &Path) -> Result<Vec<PathB
 }
 
 fn write_pdf(stored: &StoredInvoice, path: &Path) -> Result<()> {
-    let drawn = document::pdf(&stored.invoice, &Brand::default());
-    let bytes = drawn.map_err(|error| Error::Document(error.to_string()))?;
-    std::fs::write(path, bytes).map_err(Error::file(path.display().to_string()))
+    std::fs::write(path, file::pdf(&stored.invoice)?).map_err(Error::file(path.display().to_string()))
+}
+
+fn write_xml(stored: &StoredInvoice, syntax: Syntax, path: &Path) -> Result<()> {
+    let made = einvoice::xml(&stored.invoice, syntax);
+    let text = made.map_err(|error| Error::Other(format!("no XML was written: {error}")))?;
+    std::fs::write(path, text).map_err(Error::file(path.display().to_string()))
 }
 
 #[derive(Debug, Args)]
@@ -83,6 +87,12 @@ pub struct InvoiceArgs {
     /// Write it as a PDF to this file
     #[arg(long, value_name = "FILE")]
     pdf: Option<PathBuf>,
+    /// Write it as an electronic invoice (EN 16931) to this file
+    #[arg(long, value_name = "FILE")]
+    xml: Option<PathBuf>,
+    /// The XML's syntax: cii for Factur-X and ZUGFeRD, ubl for Peppol
+    #[arg(long, value_enum, default_value = "cii", requires = "xml")]
+    syntax: Syntax,
 }
 
 pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<bool> {
@@ -91,8 +101,14 @@ pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<boo
     let stored = stored.ok_or_else(|| Error::Other(format!("no invoice has the number {}", args.number)))?;
     if let Some(path) = &args.pdf {
         write_pdf(&stored, path)?;
-        let words = format!("{} is in {}", args.number, path.display());
-        output.answer(&json!({"number": args.number, "pdf": path}), words)?;
+    }
+    if let Some(path) = &args.xml {
+        write_xml(&stored, args.syntax, path)?;
+    }
+    let files: Vec<_> = args.pdf.iter().chain(&args.xml).map(|path| path.display().to_string()).collect();
+    if !files.is_empty() {
+        let words = format!("{} is in {}", args.number, files.join(" and "));
+        output.answer(&json!({"number": args.number, "pdf": args.pdf, "xml": args.xml}), words)?;
         return Ok(true);
     }
     output.answer(&stored, words(&stored))?;

@@ -12,8 +12,8 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::document::{self, Brand};
-use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, number};
+use super::einvoice::{self, Syntax};
+use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, file, number};
 use crate::app::App;
 use crate::error::Error;
 use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Write, json};
@@ -25,6 +25,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(draft))
         .routes(routes!(read))
         .routes(routes!(pdf))
+        .routes(routes!(xml))
         .routes(routes!(set_tax_rate, tax_rates))
 }
 
@@ -164,6 +165,8 @@ async fn read(
 }
 
 /// Read an invoice as a PDF
+///
+/// With the electronic invoice inside (Factur-X, ZUGFeRD), if the invoice says all that one must.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf", tag = "invoices",
     params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
     responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem, content_type = "application/problem+json")))]
@@ -172,17 +175,52 @@ async fn pdf(
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
 ) -> Result<Response, Problem> {
     let stored = find(&app, customer, id).await?;
-    let Some(name) = stored.number.clone() else {
-        return Err(Problem::conflict("the invoice has no number yet: ask again in a moment"));
-    };
-    let drawn = tokio::task::block_in_place(|| document::pdf(&stored.invoice, &Brand::default()));
-    let bytes = drawn.map_err(|error| Error::Document(error.to_string()))?;
-    let shown = HeaderValue::from_str(&format!("inline; filename=\"{name}.pdf\""));
-    let mut response = ([(header::CONTENT_TYPE, "application/pdf")], bytes).into_response();
-    if let Ok(shown) = shown {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, shown);
+    let name = file_name(&stored)?;
+    let bytes = tokio::task::block_in_place(|| file::pdf(&stored.invoice))?;
+    Ok(download("application/pdf", &format!("inline; filename=\"{name}.pdf\""), bytes))
+}
+
+/// In which syntax the electronic invoice is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct SyntaxQuery {
+    /// `cii` (Factur-X, ZUGFeRD) or `ubl` (Peppol BIS Billing 3).
+    #[serde(default)]
+    #[param(value_type = Option<String>, example = "cii")]
+    syntax: Syntax,
+}
+
+/// Read an invoice as XML
+///
+/// An electronic invoice by EN 16931. Refused if the invoice does not say all that one must.
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/xml", tag = "invoices",
+    params(("customer_id" = String, Path), ("invoice_id" = String, Path), SyntaxQuery),
+    responses((status = 200, content_type = "application/xml", body = String), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn xml(
+    State(app): State<App>,
+    Key((customer, id)): Key<(CustomerId, InvoiceId)>,
+    Params(query): Params<SyntaxQuery>,
+) -> Result<Response, Problem> {
+    let stored = find(&app, customer, id).await?;
+    let name = file_name(&stored)?;
+    let made = einvoice::xml(&stored.invoice, query.syntax);
+    let text = made.map_err(|error| Problem::conflict(format!("{name} has no XML: {error}")))?;
+    Ok(download("application/xml", &format!("attachment; filename=\"{name}.xml\""), text.into_bytes()))
+}
+
+/// Nothing leaves the house unnumbered.
+fn file_name(stored: &StoredInvoice) -> Result<&str, Problem> {
+    let number = stored.number.as_deref();
+    number.ok_or_else(|| Problem::conflict("the invoice has no number yet: ask again in a moment"))
+}
+
+fn download(kind: &'static str, disposition: &str, bytes: Vec<u8>) -> Response {
+    let mut response = ([(header::CONTENT_TYPE, kind)], bytes).into_response();
+    if let Ok(disposition) = HeaderValue::from_str(disposition) {
+        response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     }
-    Ok(response)
+    response
 }
 
 /// Set the tax rate of a country from a day on

@@ -1,7 +1,9 @@
 //! What does a test start from? An application on a database of its own, at a fixed instant.
 
+pub(crate) mod arithmetic;
 pub(crate) mod operator;
 mod postgres;
+pub(crate) mod sample;
 
 use axum::Router;
 use axum::body::Body;

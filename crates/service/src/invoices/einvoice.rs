@@ -1,0 +1,136 @@
+//! How does an invoice read to a program? As an electronic invoice by EN 16931, in either of its syntaxes.
+//!
+//! The crates that know the standard stay behind this module: `en16931` (the model and its rules) and
+//! `en16931-formats` (the writers). What they are given is `model.rs`. `docs/einvoices.md` has the choices.
+
+mod lacks;
+mod model;
+mod party;
+mod words;
+
+use std::fmt::Write;
+
+use calculation::invoice::{self, Invoice};
+use calculation::money::Currency;
+use en16931::Validated;
+use en16931::profiles::{En16931, PeppolBis3};
+use en16931::validation::profile::ProfileMarker;
+use en16931_formats::zugferd::{self, EmbedOptions, Metadata};
+use en16931_formats::{Syntax as Format, write};
+use jiff::tz::TimeZone;
+
+pub use lacks::Lack;
+
+/// Why an invoice cannot be an electronic one.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum EInvoiceError {
+    /// The standard requires what the invoice does not say.
+    #[error("an electronic invoice needs more: {}", lacks::in_words(.0))]
+    Lacks(Vec<Lack>),
+    /// Two decimals are the most that the standard allows (BR-DEC-09 and its like).
+    #[error("amounts in {0} have more than the two decimals of an electronic invoice: send the PDF")]
+    Decimals(Currency),
+    /// The frozen sums are not those of the lines. The rules would let tax be wrong by up to 1.00.
+    #[error("its sums are not exactly those of its lines and rates: compare it with `tollbook check`")]
+    Inexact,
+    /// A rule of the standard, or of the profile, is broken by what the invoice says.
+    #[error("it breaks rules of electronic invoices: {0}")]
+    Rules(String),
+    /// The PDF takes no attachment: it is no PDF/A-3, or has one already.
+    #[error("the electronic invoice cannot be put into the PDF: {0}")]
+    Embed(String),
+}
+
+/// In which syntax an electronic invoice is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Syntax {
+    /// UN/CEFACT Cross Industry Invoice, as in Factur-X and ZUGFeRD.
+    #[default]
+    Cii,
+    /// UBL 2.1, as in Peppol.
+    Ubl,
+}
+
+/// The invoice as XML.
+pub fn xml(invoice: &Invoice, syntax: Syntax) -> Result<String, EInvoiceError> {
+    match syntax {
+        Syntax::Cii => cii(invoice),
+        Syntax::Ubl => ubl(invoice),
+    }
+}
+
+/// The invoice as Cross Industry Invoice: Factur-X and ZUGFeRD, profile EN 16931.
+pub fn cii(invoice: &Invoice) -> Result<String, EInvoiceError> {
+    Ok(write(&factur_x(invoice)?, Format::Cii).xml)
+}
+
+/// The invoice as UBL 2.1 `Invoice` or `CreditNote`: Peppol BIS Billing 3.
+pub fn ubl(invoice: &Invoice) -> Result<String, EInvoiceError> {
+    Ok(write(&peppol(invoice)?, Format::Ubl).xml)
+}
+
+/// A PDF/A-3 file with the invoice inside as `factur-x.xml`.
+///
+/// The same file and invoice always give the same bytes: the attachment is dated by the invoice.
+pub fn embed(pdf: &[u8], invoice: &Invoice) -> Result<Vec<u8>, EInvoiceError> {
+    let title = words::of(invoice.language).title(invoice);
+    let issued_at = TimeZone::UTC.to_timestamp(invoice.issued_on.into());
+    let options = EmbedOptions {
+        metadata: Some(Metadata {
+            subject: format!("{title}, {}, {}", invoice.issued_on, model::clean(&invoice.seller.name)),
+            author: model::clean(&invoice.seller.name),
+            title,
+        }),
+        modified: issued_at.ok().map(Into::into),
+        ..EmbedOptions::default()
+    };
+    let embedded = zugferd::embed(pdf, &factur_x(invoice)?, &options);
+    embedded.map_err(|error| EInvoiceError::Embed(error.to_string()))
+}
+
+/// The business process that Peppol wants named (BT-23).
+const BILLING: &str = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0";
+
+fn factur_x(invoice: &Invoice) -> Result<Validated<En16931>, EInvoiceError> {
+    proven(invoice, lacks::in_any(invoice), None)
+}
+
+fn peppol(invoice: &Invoice) -> Result<Validated<PeppolBis3>, EInvoiceError> {
+    proven(invoice, lacks::in_peppol(invoice), Some(BILLING))
+}
+
+/// The invoice in the standard's terms, with the proof that it keeps every rule of the profile.
+fn proven<P: ProfileMarker>(
+    invoice: &Invoice,
+    lacks: Vec<Lack>,
+    process: Option<&str>,
+) -> Result<Validated<P>, EInvoiceError> {
+    if !lacks.is_empty() {
+        return Err(EInvoiceError::Lacks(lacks));
+    }
+    check_sums(invoice)?;
+    let mut model = model::of(invoice).ok_or(EInvoiceError::Decimals(invoice.currency))?;
+    model.specification_id = Some(P::PROFILE.specification_id.to_owned());
+    model.business_process = process.map(str::to_owned);
+    Validated::new(model).map_err(|rejected| {
+        let mut broken = String::new();
+        for finding in rejected.report().fatal().take(SHOWN) {
+            let _ = write!(broken, "{}{} ({})", separator(&broken), finding.message, finding.rule);
+        }
+        EInvoiceError::Rules(broken)
+    })
+}
+
+/// Of many broken rules the first few tell enough.
+const SHOWN: usize = 3;
+
+fn separator(before: &str) -> &'static str {
+    if before.is_empty() { "" } else { "; " }
+}
+
+fn check_sums(invoice: &Invoice) -> Result<(), EInvoiceError> {
+    let sums = invoice::totals(&invoice.lines, invoice.currency).ok_or(EInvoiceError::Inexact)?;
+    let stated = (&invoice.taxes, invoice.net, invoice.tax, invoice.gross);
+    if (&sums.taxes, sums.net, sums.tax, sums.gross) == stated { Ok(()) } else { Err(EInvoiceError::Inexact) }
+}
