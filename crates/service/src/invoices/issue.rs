@@ -1,5 +1,6 @@
 //! Issues the invoice of one customer's month, once.
 
+use calculation::invoice::Invoice;
 use calculation::period::Period;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -11,6 +12,8 @@ use crate::customers;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId};
+use crate::ledger::{self, Entry};
+use crate::payments::{self, NewReceivable};
 
 /// What became of it.
 #[derive(Debug)]
@@ -68,6 +71,11 @@ pub async fn issue(
     };
     let id = InvoiceId(clock.id());
     store::insert(tx, id, customer.id, &invoice, now).await?;
+    let Invoice { currency, net, tax, gross, due_on, .. } = invoice;
+    ledger::post(tx, &[Entry::issue(customer.id, id, currency, net, tax, gross, now)], clock).await?;
+    let due_at = payments::due_at(due_on, &zone)?;
+    let receivable = NewReceivable { customer: customer.id, invoice: id, currency, due_at, gross };
+    payments::open_receivables(tx, &[receivable], clock).await?;
     let stored = store::by_id(tx, customer.id, id).await?;
     let lost = || Error::Inconsistent("an invoice vanished while it was issued".to_owned());
     Ok(Issued::New(Box::new(stored.ok_or_else(lost)?)))
