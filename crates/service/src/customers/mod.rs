@@ -6,6 +6,7 @@ mod end_line;
 pub mod http;
 mod store;
 mod subscribe;
+mod suspend;
 
 use calculation::invoice::Party;
 use calculation::money::Currency;
@@ -20,6 +21,10 @@ pub use create::{Created, create};
 pub use end_line::{Ended, end_line};
 pub use store::{LineSpan, ReferenceEntry, SubscriptionSpan};
 pub use subscribe::{Subscribed, subscribe};
+pub use suspend::{
+    Restored, Suspended, SuspendedFor, Suspension, restore, restore_overdue, suspend, suspend_overdue,
+    suspension,
+};
 
 use crate::db::Tx;
 use crate::error::Result;

@@ -4,7 +4,7 @@ use calculation::phone_number::E164;
 use calculation::zone::{FoundZone, ZoneStep};
 use jiff::Timestamp;
 
-use super::{Customer, Line, Subscription};
+use super::{Customer, Line, Subscription, SuspendedFor, Suspension};
 use crate::db::{self, Hold, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
@@ -229,6 +229,39 @@ pub(super) async fn subscription_spans(tx: &mut Tx) -> Result<Vec<SubscriptionSp
         })
     };
     Ok(rows.iter().map(span).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn suspension(tx: &mut Tx, customer: CustomerId) -> Result<Option<Suspension>> {
+    let sql = "select suspended_at, suspended_for, suspended_reason from customers
+               where customer_id = $1 and suspended_at is not null";
+    let suspension = |row: Row| {
+        let by_hand = row.get::<Option<String>>("suspended_for")?.as_deref() != Some("overdue");
+        Ok::<_, db::Error>(Suspension {
+            suspended_at: row.time("suspended_at")?,
+            suspended_for: if by_hand { SuspendedFor::Hand } else { SuspendedFor::Overdue },
+            reason: row.get("suspended_reason")?,
+        })
+    };
+    Ok(tx.row(sql, &[&customer.0]).await?.map(suspension).transpose()?)
+}
+
+pub(super) async fn suspend(tx: &mut Tx, customer: CustomerId, suspension: &Suspension) -> Result<()> {
+    let sql = "update customers set suspended_at = $2, suspended_for = $3, suspended_reason = $4
+               where customer_id = $1";
+    let Suspension { suspended_at, suspended_for, reason } = suspension;
+    tx.execute(sql, &[&customer.0, &Ts(*suspended_at), &suspended_for.code(), reason]).await?;
+    Ok(())
+}
+
+/// Restores what was suspended for one of these; answers whether it was.
+pub(super) async fn restore(tx: &mut Tx, customer: CustomerId, from: &[SuspendedFor]) -> Result<bool> {
+    let mut restored = false;
+    for suspended_for in from {
+        let sql = "update customers set suspended_at = null, suspended_for = null, suspended_reason = null
+                   where customer_id = $1 and suspended_for = $2 and suspended_at is not null";
+        restored |= tx.execute(sql, &[&customer.0, &suspended_for.code()]).await? == 1;
+    }
+    Ok(restored)
 }
 
 fn customer(row: &Row) -> db::Result<Customer> {

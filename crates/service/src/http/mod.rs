@@ -45,6 +45,7 @@ pub struct IdempotencyKey {
         (name = "tariffs", description = "What calls cost"),
         (name = "calls", description = "Call records in, history and explanations out"),
         (name = "invoices", description = "What customers owe for a month"),
+        (name = "payments", description = "What customers owe and pay: balances, payments, reminders"),
         (name = "jobs", description = "What is done later: mails to customers"),
     ),
     components(schemas(Problem))
@@ -78,6 +79,8 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::calls::http::routes())
         .merge(crate::suspense::http::routes())
         .merge(crate::invoices::http::routes())
+        .merge(crate::ledger::http::routes())
+        .merge(crate::payments::http::routes())
         .merge(crate::jobs::http::routes())
         .split_for_parts()
 }

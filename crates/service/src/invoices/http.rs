@@ -16,6 +16,7 @@ use utoipa_axum::routes;
 use super::document::{self, Brand};
 use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, number};
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::Error;
 use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Write, json};
 use crate::id::{CustomerId, InvoiceId};
@@ -61,12 +62,12 @@ async fn issue(
         Issued::New(invoice) => {
             // Nothing leaves the house unnumbered.
             while number::number_block(&mut write.tx, &app.config.invoices.series).await? > 0 {}
-            let numbered = super::by_id(&mut write.tx, customer, invoice.id).await?;
+            let numbered = shown(&mut write.tx, customer, invoice.id, &app).await?;
             write.finish(StatusCode::CREATED, &numbered).await
         }
         Issued::Already(invoice) => {
             while number::number_block(&mut write.tx, &app.config.invoices.series).await? > 0 {}
-            let numbered = super::by_id(&mut write.tx, customer, invoice.id).await?;
+            let numbered = shown(&mut write.tx, customer, invoice.id, &app).await?;
             write.finish(StatusCode::OK, &numbered).await
         }
         Issued::TooLarge => Err(too_large()),
@@ -84,6 +85,18 @@ async fn issue(
         }
         Issued::NoTaxRate { country, day } => Err(no_tax_rate(&country, day)),
     }
+}
+
+/// An invoice with its number and how it stands.
+async fn shown(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: InvoiceId,
+    app: &App,
+) -> Result<Option<StoredInvoice>, Error> {
+    let mut found = super::by_id(tx, customer, id).await?;
+    super::tell_standing(tx, found.as_mut_slice(), app.clock.now()).await?;
+    Ok(found)
 }
 
 fn unknown_customer(id: CustomerId) -> Problem {
@@ -148,12 +161,14 @@ async fn list(
 ) -> Result<Json<Vec<StoredInvoice>>, Problem> {
     let mut tx = app.db.read().await?;
     crate::customers::by_id(&mut tx, customer).await?.ok_or_else(|| unknown_customer(customer))?;
-    Ok(Json(super::of_customer(&mut tx, customer).await?))
+    let mut invoices = super::of_customer(&mut tx, customer).await?;
+    super::tell_standing(&mut tx, &mut invoices, app.clock.now()).await?;
+    Ok(Json(invoices))
 }
 
 async fn find(app: &App, customer: CustomerId, id: InvoiceId) -> Result<StoredInvoice, Problem> {
     let mut tx = app.db.read().await?;
-    let found = super::by_id(&mut tx, customer, id).await?;
+    let found = shown(&mut tx, customer, id, app).await?;
     found.ok_or_else(|| Problem::not_found(format!("customer {customer} has no invoice {id}")))
 }
 

@@ -3,7 +3,9 @@
 //! Entries are appended and never changed; a correction is another entry. Amounts are signed: a posting above
 //! zero is a debit, below zero a credit. So the postings to a customer's `receivable` sum to what they owe.
 
+pub mod http;
 mod post;
+mod statement;
 mod store;
 
 use calculation::money::{Amount, Currency};
@@ -12,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use post::post;
+pub use statement::{StatementEntry, balance, statement};
 
 use crate::id::{CreditNoteId, CustomerId, InvoiceId, PaymentId, WriteOffId};
 

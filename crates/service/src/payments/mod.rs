@@ -7,20 +7,133 @@
 //! Whoever changes what is open or credit holds the customer: `customers::hold`.
 
 mod allocate;
+pub mod http;
 mod open;
+mod record;
 mod settle;
+mod status;
 mod store;
+mod write_off;
 
-use calculation::money::{Amount, Currency};
+use calculation::money::{Amount, Currency, Money};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 pub use open::open_receivables;
+pub use record::{Recorded, record};
 pub use settle::settle_by_credit;
+pub use status::{Standing, Status, standing};
+pub use write_off::{WriteOff, WrittenOff, write_off};
 
+use crate::calls::MoneySchema;
+use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{CustomerId, InvoiceId};
+use crate::id::{CustomerId, InvoiceId, PaymentId};
+
+/// Money that a customer paid, or was paid back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Payment {
+    #[schema(value_type = String, example = "pay_01h2x3y4z5a6b")]
+    pub id: PaymentId,
+    #[schema(value_type = String, example = "cus_01h2x3y4z5a6b")]
+    pub customer_id: CustomerId,
+    pub kind: PaymentKind,
+    /// What names it: the bank's or the operator's own, once for all customers.
+    #[schema(example = "2026-11-03/0042")]
+    pub reference: String,
+    #[schema(value_type = MoneySchema)]
+    pub amount: Money,
+    /// The bank's day.
+    #[schema(value_type = String, format = Date)]
+    pub paid_on: Date,
+    #[schema(example = "bank transfer")]
+    pub method: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub recorded_at: Timestamp,
+    /// What of it went to which invoice. The rest was or is the customer's credit.
+    pub allocations: Vec<PaidInvoice>,
+}
+
+/// What of a payment went to an invoice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PaidInvoice {
+    #[schema(value_type = String, example = "inv_01h2x3y4z5a6b")]
+    pub invoice_id: InvoiceId,
+    #[schema(value_type = MoneySchema)]
+    pub amount: Money,
+}
+
+/// Which way the money went.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PaymentKind {
+    /// From the customer.
+    #[default]
+    Payment,
+    /// Back to the customer, of their credit.
+    Refund,
+}
+
+impl PaymentKind {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Payment => "payment",
+            Self::Refund => "refund",
+        }
+    }
+}
+
+/// A payment or refund to be recorded.
+#[derive(Debug, Clone, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewPayment {
+    /// What names it: recorded once, however often it is sent.
+    #[schema(example = "2026-11-03/0042")]
+    pub reference: String,
+    /// Above zero, no finer than the currency's minor unit.
+    #[schema(value_type = String, example = "12.04")]
+    pub amount: Amount,
+    /// The customer's.
+    #[schema(value_type = String, example = "EUR")]
+    pub currency: Currency,
+    /// The bank's day.
+    #[schema(value_type = String, format = Date, example = "2026-11-03")]
+    pub paid_on: Date,
+    #[schema(example = "bank transfer")]
+    pub method: Option<String>,
+    #[serde(default)]
+    pub kind: PaymentKind,
+    /// The number or id of the invoice that is paid first; the oldest open one when absent.
+    #[schema(example = "INV-2026-000001")]
+    pub invoice: Option<String>,
+}
+
+/// A customer's payments and refunds, newest first, after a cursor.
+pub async fn of_customer(
+    tx: &mut Tx,
+    customer: CustomerId,
+    after: Option<PaymentId>,
+    limit: usize,
+) -> Result<Vec<Payment>> {
+    store::payments(tx, customer, after.unwrap_or(PaymentId(i64::MAX)), limit).await
+}
+
+/// What is open of a customer's invoices, and their credit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Position {
+    pub open: Amount,
+    /// The part of `open` that is overdue.
+    pub overdue: Amount,
+    pub credit: Amount,
+}
+
+/// What is open of a customer's invoices, and their credit.
+pub async fn position(tx: &mut Tx, customer: CustomerId, now: Timestamp) -> Result<Position> {
+    store::position(tx, customer, now).await
+}
 
 /// An invoice that is to be paid from now on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,10 +1,12 @@
 //! Settles invoices by what a customer is given: a payment, a credit note, an invoice below zero.
 
 use calculation::money::Amount;
+use jiff::Timestamp;
 
 use super::allocate::{Allocation, Credit, allocate};
 use super::{Source, store};
 use crate::clock::Clock;
+use crate::customers;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
@@ -45,5 +47,16 @@ pub(super) async fn give(
     if left.remaining > Amount::ZERO {
         store::insert_credit(tx, customer, &left, clock.now()).await?;
     }
+    if !allocations.is_empty() {
+        restore_if_settled(tx, customer, clock.now()).await?;
+    }
     Ok(allocations)
+}
+
+/// Restores a service that was suspended for what was overdue, once nothing is.
+pub(super) async fn restore_if_settled(tx: &mut Tx, customer: CustomerId, now: Timestamp) -> Result<()> {
+    if store::position(tx, customer, now).await?.overdue == Amount::ZERO {
+        customers::restore_overdue(tx, customer).await?;
+    }
+    Ok(())
 }
