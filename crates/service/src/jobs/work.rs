@@ -5,24 +5,29 @@ use serde::Serialize;
 use super::Worked;
 use crate::app::App;
 use crate::error::Result;
+use crate::payments::{self, Reminded};
 
 /// What a round came to.
 #[derive(Debug, Clone, Default, Serialize)]
 pub struct Round {
+    pub reminders: Reminded,
     pub jobs: Worked,
 }
 
 impl std::fmt::Display for Round {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Worked { done, put_off, failed } = self.jobs;
+        let Reminded { reminded, suspended, failed: not_reminded } = self.reminders;
+        writeln!(out, "reminders: {reminded} due, {suspended} customers suspended, {not_reminded} faults")?;
         write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")
     }
 }
 
 /// Does all that is due now. Any number of programs may do it at once: each thing is done by one of them.
 pub async fn round(app: &App) -> Result<Round> {
+    let reminders = payments::remind(app).await?;
     let jobs = super::work_off(app).await?;
-    Ok(Round { jobs })
+    Ok(Round { reminders, jobs })
 }
 
 /// Rounds until it is told to stop; a fault is logged, and the next round tries again.

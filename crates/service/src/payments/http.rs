@@ -5,19 +5,20 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, Uri};
 use axum::response::Response;
-use serde::Deserialize;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{NewPayment, Payment, Recorded, WriteOff, WrittenOff};
+use super::{AgedCustomer, Ages, NewPayment, Payment, Recorded, WriteOff, WrittenOff};
 use crate::app::App;
 use crate::customers;
 use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_name, json};
 use crate::id::{CustomerId, InvoiceId};
 
 pub fn routes() -> OpenApiRouter<App> {
-    OpenApiRouter::new().routes(routes!(record, list)).routes(routes!(write_off))
+    OpenApiRouter::new().routes(routes!(record, list)).routes(routes!(write_off)).routes(routes!(ageing))
 }
 
 /// Record a payment or refund
@@ -113,4 +114,30 @@ async fn write_off(
         }
         WrittenOff::NothingOpen => Err(Problem::conflict("nothing is open of this invoice")),
     }
+}
+
+/// What customers owe, by its age.
+#[derive(Debug, Serialize, ToSchema)]
+struct Ageing {
+    #[schema(value_type = String, format = DateTime)]
+    as_of: Timestamp,
+    /// Of all customers, one entry a currency.
+    totals: Vec<Ages>,
+    /// A page of the customers who owe something.
+    items: Vec<AgedCustomer>,
+    /// The cursor of the next page; absent on the last.
+    next: Option<String>,
+}
+
+/// Read what customers owe, by the days since it was due
+#[utoipa::path(get, path = "/v1/receivables/ageing", tag = "payments", params(PageQuery),
+    responses((status = 200, body = Ageing), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn ageing(State(app): State<App>, Params(page): Params<PageQuery>) -> Result<Json<Ageing>, Problem> {
+    let (limit, after) = (page.limit()?, page.after()?);
+    let as_of = app.clock.now();
+    let mut tx = app.db.read().await?;
+    let totals = super::ageing(&mut tx, as_of).await?;
+    let customers = super::ageing_of_customers(&mut tx, as_of, after, limit + 1).await?;
+    let Page { items, next } = Page::new(customers, limit, |aged| aged.customer_id.to_string());
+    Ok(Json(Ageing { as_of, totals, items, next }))
 }

@@ -6,10 +6,14 @@
 //!
 //! Whoever changes what is open or credit holds the customer: `customers::hold`.
 
+mod ageing;
 mod allocate;
+pub mod cli;
 pub mod http;
+mod import;
 mod open;
 mod record;
+mod remind;
 mod settle;
 mod status;
 mod store;
@@ -22,8 +26,11 @@ use jiff::{Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use ageing::{AgedCustomer, Ages, ageing, ageing_of_customers};
+pub use import::{BankLine, ImportedPayments, Layout, RefusedLine, record_line};
 pub use open::open_receivables;
 pub use record::{Recorded, record};
+pub use remind::{Reminded, remind};
 pub use settle::settle_by_credit;
 pub use status::{Standing, Status, standing};
 pub use write_off::{WriteOff, WrittenOff, write_off};

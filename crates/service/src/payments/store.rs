@@ -1,7 +1,11 @@
 //! Receivables, payments, credit and allocations in the database.
 
+mod due;
+
 use calculation::money::{Amount, Currency, Money};
 use jiff::Timestamp;
+
+pub(super) use due::{ageing, ageing_of_customers, count_reminders, overdue, to_remind};
 
 use super::allocate::{Allocation, Credit, Open};
 use super::status::Facts;
