@@ -7,6 +7,7 @@ pub mod http;
 mod post;
 mod statement;
 mod store;
+mod verify;
 
 use calculation::money::{Amount, Currency};
 use jiff::Timestamp;
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 
 pub use post::post;
 pub use statement::{StatementEntry, balance, statement};
+pub use verify::{Verified, verify};
 
 use crate::id::{CreditNoteId, CustomerId, InvoiceId, PaymentId, WriteOffId};
 

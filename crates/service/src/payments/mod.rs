@@ -17,6 +17,7 @@ mod remind;
 mod settle;
 mod status;
 mod store;
+mod verify;
 mod write_off;
 
 use calculation::money::{Amount, Currency, Money};
@@ -33,12 +34,13 @@ pub use record::{Recorded, record};
 pub use remind::{Reminded, remind};
 pub use settle::settle_by_credit;
 pub use status::{Standing, Status, standing};
+pub use verify::{Verified, verify};
 pub use write_off::{WriteOff, WrittenOff, write_off};
 
 use crate::calls::MoneySchema;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{CustomerId, InvoiceId, PaymentId};
+use crate::id::{CreditNoteId, CustomerId, InvoiceId, PaymentId, WriteOffId};
 
 /// Money that a customer paid, or was paid back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -177,6 +179,16 @@ impl Source {
             Self::CreditNote => "credit_note",
             Self::Invoice => "invoice",
             Self::WriteOff => "write_off",
+        }
+    }
+
+    /// The id of what settles, as the API writes it.
+    fn subject(self, id: i64) -> String {
+        match self {
+            Self::Payment => PaymentId(id).to_string(),
+            Self::CreditNote => CreditNoteId(id).to_string(),
+            Self::Invoice => InvoiceId(id).to_string(),
+            Self::WriteOff => WriteOffId(id).to_string(),
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Receivables, payments, credit and allocations in the database.
 
 mod due;
+mod proof;
 
 use calculation::money::{Amount, Currency, Money};
 use jiff::Timestamp;
 
 pub(super) use due::{ageing, ageing_of_customers, count_reminders, overdue, to_remind};
+pub(super) use proof::{
+    counts, lost_receivables, overused, wrong_balances, wrong_credit, wrong_marks, wrong_opens,
+    wrong_references,
+};
 
 use super::allocate::{Allocation, Credit, Open};
 use super::status::Facts;
