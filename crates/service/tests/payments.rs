@@ -1,8 +1,11 @@
 //! Is what customers pay recorded once, and does it settle the right invoices?
 
+use calculation::money::Amount;
 use serde_json::{Value, json};
+use tollbook::id::InvoiceId;
+use tollbook::payments::{self, NewReceivable};
 
-use crate::support::account::{Account, assert_sound, id_of, payment};
+use crate::support::account::{Account, assert_sound, euro, id_of, payment};
 use crate::support::operator::operator;
 use crate::support::{TestApp, on_both_databases};
 
@@ -257,6 +260,41 @@ on_both_databases! {
         account.invoice(5_000_000, 14).await;
         assert_eq!(account.balance().await, ["3.00", "3.00", "0.00", "0.00"]);
         assert_sound(&db).await;
+    }
+
+    async fn many_receivables_open_at_once_and_each_takes_its_customers_credit(db: TestApp) {
+        operator(&db).await;
+        let (one, two, three) =
+            (Account::of(&db, "C-1").await, Account::of(&db, "C-2").await, Account::of(&db, "C-3").await);
+        one.pay("p1", "3.00").await;
+        one.pay("p2", "4.00").await;
+        three.invoice(2_000_000, 14).await;
+        let due = |days: i64| db.app.clock.now().checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap();
+        let new = |account: &Account<'_>, id: i64, cents: i64, days: i64| NewReceivable {
+            customer: account.id,
+            invoice: InvoiceId(id),
+            currency: euro(),
+            due_at: due(days),
+            gross: Amount::from_micros(cents * 10_000),
+        };
+        let all = [
+            new(&two, 90_001, 500, 14), new(&one, 90_002, 500, 20), new(&one, 90_003, 600, 10),
+            new(&three, 90_004, -500, 14), new(&three, 90_005, 400, 14), new(&two, 90_006, 0, 14),
+        ];
+        let mut tx = db.app.db.begin().await.unwrap();
+        payments::open_receivables(&mut tx, &[], &db.app.clock).await.unwrap();
+        payments::open_receivables(&mut tx, &all, &db.app.clock).await.unwrap();
+        let mut open = Vec::new();
+        for new in &all {
+            let found = payments::standing(&mut tx, new.customer, &[new.invoice], db.app.clock.now()).await.unwrap();
+            open.push(found[&new.invoice].open.amount.to_string());
+        }
+        // 7.00 of credit go to the one due first; the invoice below zero pays the older one first.
+        assert_eq!(open, ["5.00", "4.00", "0.00", "0.00", "1.00", "0.00"]);
+        for (account, credit) in [(&one, "0.00"), (&two, "0.00"), (&three, "0.00")] {
+            let position = payments::position(&mut tx, account.id, db.app.clock.now()).await.unwrap();
+            assert_eq!(position.credit.to_string(), credit);
+        }
     }
 
     async fn what_is_owed_is_told_by_its_age(db: TestApp) {

@@ -23,7 +23,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// What a customer owes.
 #[derive(Debug, Serialize, ToSchema)]
-struct Balance {
+struct Owed {
     /// What they owe by the ledger: `open` less `credit`. Below zero it is their credit.
     #[schema(value_type = MoneySchema)]
     balance: Money,
@@ -48,14 +48,14 @@ async fn find(tx: &mut Tx, id: CustomerId) -> Result<Customer, Problem> {
 /// Read what a customer owes
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/balance", tag = "payments",
     params(("customer_id" = String, Path)),
-    responses((status = 200, body = Balance), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn balance(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Balance>, Problem> {
+    responses((status = 200, body = Owed), (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn balance(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Owed>, Problem> {
     let mut tx = app.db.read().await?;
     let currency = find(&mut tx, id).await?.currency;
     let money = |amount: Amount| Money { amount, currency };
     let balance = super::balance(&mut tx, id).await?;
     let position = payments::position(&mut tx, id, app.clock.now()).await?;
-    Ok(Json(Balance {
+    Ok(Json(Owed {
         balance: money(balance),
         open: money(position.open),
         overdue: money(position.overdue),

@@ -40,7 +40,7 @@ pub async fn remind(app: &App) -> Result<Reminded> {
         let mut after = NOBODY;
         loop {
             let mut tx = app.db.read().await?;
-            let page = store::to_remind(&mut tx, done, due_before(step, now), after, PAGE).await?;
+            let page = store::to_remind(&mut tx, done, due_before(*step, now), after, PAGE).await?;
             drop(tx);
             let Some(last) = page.last() else { break };
             after = *last;
@@ -80,7 +80,7 @@ async fn remind_customer(
     customers::hold(tx, customer).await?;
     let (mut jobs, mut suspends) = (Vec::new(), false);
     for (invoice, due_at, done) in store::overdue(tx, customer, now).await? {
-        let due = steps.iter().take_while(|step| due_at <= due_before(step, now)).count();
+        let due = steps.iter().take_while(|step| due_at <= due_before(**step, now)).count();
         let skipped = usize::try_from(done).unwrap_or(usize::MAX);
         let Some(next) = steps.get(skipped..due).filter(|next| !next.is_empty()) else { continue };
         let step = u32::try_from(due).unwrap_or(u32::MAX);
@@ -95,7 +95,7 @@ async fn remind_customer(
 }
 
 /// What was due until then is due for the step now. A day is 24 hours here, whatever the clocks do.
-fn due_before(step: &ReminderStep, now: Timestamp) -> Timestamp {
+fn due_before(step: ReminderStep, now: Timestamp) -> Timestamp {
     let days = SignedDuration::from_hours(24 * i64::from(step.after_days));
     now.checked_sub(days).unwrap_or(Timestamp::MIN)
 }
