@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::cli::Output;
 use crate::error::Result;
-use crate::{calls, invoices};
+use crate::{calls, invoices, ledger, payments};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Serialize)]
@@ -15,6 +15,10 @@ struct Report {
     allowances: u64,
     invoices: u64,
     invoice_numbers: u64,
+    ledger_entries: u64,
+    receivables: u64,
+    payments: u64,
+    balances: u64,
     /// No fault, but to be seen to.
     unbilled: Vec<String>,
     refused: Vec<String>,
@@ -26,13 +30,19 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
     let calls = calls::verify(&mut tx, app).await?;
     let invoices = invoices::verify(&mut tx).await?;
-    let faults = [calls.faults, invoices.faults].concat();
+    let ledger = ledger::verify(&mut tx).await?;
+    let payments = payments::verify(&mut tx).await?;
+    let faults = [calls.faults, invoices.faults, ledger.faults, payments.faults].concat();
     let report = Report {
         imports: calls.imports,
         charges: calls.charges,
         allowances: calls.allowances,
         invoices: invoices.invoices,
         invoice_numbers: invoices.numbers,
+        ledger_entries: ledger.entries,
+        receivables: payments.receivables,
+        payments: payments.payments,
+        balances: ledger.customers,
         unbilled: calls.unbilled,
         refused: invoices.refused,
         faults,
@@ -46,6 +56,12 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
     for refused in &report.refused {
         words += &format!("\nnot billed: {refused}");
     }
+    words += &format!(
+        "\n{} ledger entries: each sums to zero and is that of its document\n\
+         {} receivables: what is open is what nothing settled\n{} payments and refunds: none is used twice\n\
+         {} balances: the open invoices less the credit",
+        report.ledger_entries, report.receivables, report.payments, report.balances
+    );
     for month in &report.unbilled {
         words += &format!("\nto be billed: {month}");
     }

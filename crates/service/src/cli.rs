@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::{calls, check, demo, http, invoices, jobs, suspense, tariffs};
+use crate::{calls, check, demo, http, invoices, jobs, payments, suspense, tariffs};
 
 /// Phone billing: call records in, charged calls and invoices out.
 ///
@@ -56,6 +56,11 @@ enum Command {
     Bill(invoices::cli::BillArgs),
     /// Show an invoice or write it as a PDF
     Invoice(invoices::cli::InvoiceArgs),
+    /// Record payments and refunds
+    #[command(subcommand, alias = "payments")]
+    Payment(payments::cli::Command),
+    /// Show what customers owe, by the days since it was due
+    Ageing,
     /// Bill what is due and send mails, over and over; `serve` does it too
     Work(jobs::cli::WorkArgs),
     /// Show jobs that were given up, or try one again
@@ -153,6 +158,8 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::History(args) => calls::cli::history(&app, args, output).await,
         Command::Bill(args) => invoices::cli::bill(&app, args, output).await,
         Command::Invoice(args) => invoices::cli::invoice(&app, args, output).await,
+        Command::Payment(command) => payments::cli::run(&app, command, output).await,
+        Command::Ageing => payments::cli::show_ageing(&app, output).await,
         Command::Work(args) => jobs::cli::work(&app, &args, output).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
         Command::Check => check::run(&app, output).await,

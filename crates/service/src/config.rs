@@ -21,6 +21,7 @@ pub struct Config {
     pub customers: Customers,
     pub calls: Calls,
     pub invoices: Invoices,
+    pub reminders: Reminders,
     pub jobs: Jobs,
     pub http: Http,
 }
@@ -46,6 +47,20 @@ pub struct Invoices {
     pub grace_hours: u16,
     pub zero_invoices: bool,
     pub credit_series: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Reminders {
+    pub steps: Vec<ReminderStep>,
+}
+
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReminderStep {
+    pub after_days: u16,
+    #[serde(default)]
+    pub suspend: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -104,6 +119,16 @@ impl Config {
         if series == credit_series {
             return refuse(format!("invoices.credit_series `{series}` must differ from invoices.series"));
         }
+        if self
+            .reminders
+            .steps
+            .windows(2)
+            .any(|pair| matches!(pair, [one, two] if one.after_days >= two.after_days))
+        {
+            return refuse(
+                "reminders.steps must each come more days after the due date than the one before".into(),
+            );
+        }
         Ok(self)
     }
 
@@ -133,6 +158,7 @@ mod tests {
             ("[invoice]\nseries = \"HT\"\n", "[invoice]"),
             ("[customers]\nzone = \"Berlin\"\n", "Berlin"),
             ("[invoices]\nseries = \"a-b\"\n", "a-b"),
+            ("[reminders]\nsteps = [{after_days = 3}, {after_days = 3}]\n", "reminders.steps"),
             ("series", "settings"),
         ] {
             let message = Config::from_toml(text).unwrap_err().to_string();

@@ -337,10 +337,12 @@ impl Db {
 const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/sqlite/0001_start.sql")),
     ("0002_billing", include_str!("../migrations/sqlite/0002_billing.sql")),
+    ("0003_ledger", include_str!("../migrations/sqlite/0003_ledger.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
     ("0002_billing", include_str!("../migrations/postgres/0002_billing.sql")),
+    ("0003_ledger", include_str!("../migrations/postgres/0003_ledger.sql")),
 ];
 
 impl Sqlite {

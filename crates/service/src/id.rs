@@ -99,6 +99,8 @@ ids! {
     PaymentId "pay";
     /// Something written off.
     WriteOffId "wof";
+    /// An entry of the ledger.
+    EntryId "ent";
     /// A job.
     JobId "job";
 }

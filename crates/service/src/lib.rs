@@ -18,6 +18,8 @@ pub mod http;
 pub mod id;
 pub mod invoices;
 pub mod jobs;
+pub mod ledger;
+pub mod payments;
 pub mod plans;
 pub mod suspense;
 pub mod tariffs;

@@ -123,9 +123,88 @@ fn records_are_imported_with_their_control_total() {
 }
 
 #[test]
+fn a_banks_list_is_recorded_with_its_control_total() {
+    let shell = Shell::new();
+    shell.ok("demo --no-serve --dir shown");
+    let database = "--database-url sqlite://shown/demo.db";
+    let invoice = shell.json(&format!("{database} invoice INV-2026-000001"));
+    let (gross, currency) =
+        (invoice["gross"]["amount"].as_str().unwrap(), invoice["gross"]["currency"].as_str().unwrap());
+    let (customer, day) = (invoice["invoice"]["customer_reference"].as_str().unwrap(), "2026-11-02");
+    let ageing = shell.json(&format!("{database} ageing"));
+    assert_eq!(ageing["customers"].as_array().unwrap().len(), 13);
+    shell.write(
+        "list.csv",
+        &format!(
+            "Reference;customer;invoice;amount;currency;date;method\n\
+             b-1;;INV-2026-000001;{gross};{currency};{day};transfer\n\
+             b-2;{customer};;1.50;{currency};{day};\n\
+             b-2;{customer};;1.50;{currency};{day};\n\
+             b-2;{customer};;1.51;{currency};{day};\n\
+             b-3;;;1.00;{currency};{day};\n\
+             b-4;nobody;;1.00;{currency};{day};\n\
+             b-5;;INV-0;1.00;{currency};{day};\n\
+             b-6;{customer};;-1.00;{currency};{day};\n\
+             b-7;{customer};;1,00;{currency};{day};\n\
+             b-8;{customer};;1.00;{currency};2.11.2026;\n\
+             b-9;{customer};;1.00;{currency}\n\
+             ;{customer};;1.00;{currency};{day};\n\
+             b-10;{customer};INV-2026-000002;1.00;{currency};{day};\n"
+        ),
+    );
+    let imported = shell.fails(&format!("{database} payments import list.csv"));
+    assert!(imported.contains("13 lines = 2 recorded + 1 duplicate + 10 refused"), "{imported}");
+    for line in [
+        "line 5: another payment has this reference",
+        "line 6: neither customer nor invoice",
+        "line 7: customer: no customer has the reference `nobody`",
+        "line 8: invoice: no invoice has the number `INV-0`",
+        "line 9: the amount must be above zero",
+        "line 10: amount: `1,00` has a decimal comma",
+        "line 11: date: `2.11.2026` is no day: write it as 2026-11-03",
+        "line 12: has 5 fields, the header 7",
+        "line 13: reference: is empty",
+        "line 14: the customer has no such invoice",
+    ] {
+        assert!(imported.contains(line), "{line}: {imported}");
+    }
+    let again = shell.fails(&format!("{database} payment import list.csv"));
+    assert!(again.contains("13 lines = 0 recorded + 3 duplicate + 10 refused"), "{again}");
+    for (header, part) in [
+        ("reference,customer,amount,currency", "`date` is missing"),
+        ("reference,amount,currency,date", "must say who paid"),
+        ("reference,customer,amount,currency,date,Betrag", "`Betrag` is no column"),
+        ("reference,customer,amount,currency,date,date", "there twice"),
+        ("", "line 1"),
+    ] {
+        shell.write("bad.csv", &format!("{header}\n"));
+        assert!(shell.fails(&format!("{database} payment import bad.csv")).contains(part), "{header}");
+    }
+    shell.write(
+        "good.csv",
+        &format!("\u{feff}reference,customer,amount,currency,date\nb-11,{customer},1,{currency},{day}\n"),
+    );
+    assert_eq!(shell.json(&format!("{database} payment import good.csv"))["recorded"], 1);
+    let add = format!("{database} payment add --customer {customer} --currency {currency} --paid-on {day}");
+    assert!(shell.ok(&format!("{add} --amount 2 --reference c-1")).contains("recorded: pay_"));
+    assert!(shell.ok(&format!("{add} --amount 2 --reference c-1")).contains("recorded before"));
+    assert_eq!(shell.json(&format!("{add} --amount 4.50 --reference c-2 --refund"))["kind"], "refund");
+    assert!(shell.fails(&format!("{add} --amount 0.01 --reference c-3 --refund")).contains("only 0.00"));
+    let nobody = add.replace(customer, "nobody");
+    assert!(shell.fails(&format!("{nobody} --amount 1 --reference c-4")).contains("nobody"));
+    let open = shell.ok(&format!("{database} invoice INV-2026-000001"));
+    assert!(open.contains("open") && open.contains(&format!("0.00 {currency}")), "{open}");
+    assert_eq!(shell.json(&format!("{database} ageing"))["customers"].as_array().unwrap().len(), 12);
+    assert!(shell.ok(&format!("{database} ageing")).contains("over 90"));
+    assert_eq!(shell.ok("ageing"), "nothing is open\n");
+    assert!(shell.ok(&format!("{database} check")).contains("payments and refunds: none is used twice"));
+    assert!(shell.ok(&format!("{database} work --once")).contains("reminders: "));
+}
+
+#[test]
 fn what_cannot_be_done_says_why() {
     let shell = Shell::new();
-    assert_eq!(shell.ok("migrate"), "ran 0001_start, 0002_billing\n");
+    assert_eq!(shell.ok("migrate"), "ran 0001_start, 0002_billing, 0003_ledger\n");
     assert_eq!(shell.ok("migrate"), "the database is up to date\n");
     assert!(shell.fails("history nobody").contains("nobody"));
     assert!(shell.fails("invoice INV-1").contains("INV-1"));
@@ -137,9 +216,21 @@ fn what_cannot_be_done_says_why() {
     assert!(shell.fails("check --config settings.toml").contains("nmae"));
     assert!(shell.fails("serve --listen 0.0.0.0:0").contains("--without-authentication"));
     assert!(shell.ok("settings").contains("[invoices]"));
-    for command in
-        ["", "demo", "serve", "tariff import", "import", "quote", "history", "bill", "invoice", "check"]
-    {
+    for command in [
+        "",
+        "demo",
+        "serve",
+        "tariff import",
+        "import",
+        "quote",
+        "history",
+        "bill",
+        "invoice",
+        "payment add",
+        "payment import",
+        "ageing",
+        "check",
+    ] {
         assert!(shell.ok(&format!("{command} --help")).contains("Usage: tollbook"), "{command}");
     }
 }

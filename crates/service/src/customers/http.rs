@@ -16,7 +16,7 @@ use utoipa_axum::routes;
 
 use super::{
     Assigned, Billing, ChangeCustomer, Changed, Closed, Created, Customer, Ended, Line, NewCustomer, NewLine,
-    NewSubscription, Subscribed, Subscription,
+    NewSubscription, Restored, Subscribed, Subscription, Suspended, Suspension,
 };
 use crate::app::App;
 use crate::http::{
@@ -33,6 +33,8 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(assign_line, lines))
         .routes(routes!(end_line))
         .routes(routes!(subscribe, subscriptions))
+        .routes(routes!(suspend))
+        .routes(routes!(restore))
 }
 
 /// Create a customer
@@ -356,4 +358,66 @@ async fn subscriptions(
     let mut tx = app.db.read().await?;
     super::by_id(&mut tx, id).await?.ok_or_else(|| unknown(id))?;
     Ok(Json(super::subscriptions(&mut tx, id).await?))
+}
+
+/// Why a service is to be suspended.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct Suspend {
+    #[schema(example = "The line is misused: case 4711")]
+    reason: String,
+}
+
+/// Suspend a customer's service by hand
+///
+/// It stays suspended until it is restored, whatever is paid.
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/suspend", tag = "customers",
+    params(("customer_id" = String, Path), IdempotencyKey), request_body = Suspend,
+    responses((status = 200, body = Suspension), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn suspend(
+    State(app): State<App>,
+    Key(id): Key<CustomerId>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let Suspend { reason } = json(&body)?;
+    check_name("/reason", &reason, 500)?;
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::suspend(&mut write.tx, id, &reason, app.clock.now()).await? {
+        Suspended::Suspended(suspension) => write.finish(StatusCode::OK, &suspension).await,
+        Suspended::UnknownCustomer => Err(unknown(id)),
+        Suspended::Already(known) => {
+            Err(Problem::conflict(format!("it is suspended by hand since {}", known.suspended_at)))
+        }
+    }
+}
+
+/// Restore a customer's service
+///
+/// Whatever it was suspended for. An invoice that is overdue still suspends it again only at its next step.
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/restore", tag = "customers",
+    params(("customer_id" = String, Path), IdempotencyKey),
+    responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn restore(
+    State(app): State<App>,
+    Key(id): Key<CustomerId>,
+    uri: Uri,
+    headers: HeaderMap,
+) -> Result<Response, Problem> {
+    let mut write = match Write::begin(&app, &uri, &headers, &[]).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::restore(&mut write.tx, id).await? {
+        Restored::Restored => {
+            let customer = super::by_id(&mut write.tx, id).await?;
+            write.finish(StatusCode::OK, &customer).await
+        }
+        Restored::UnknownCustomer => Err(unknown(id)),
+        Restored::NotSuspended => Err(Problem::conflict("the customer's service is not suspended")),
+    }
 }

@@ -8,6 +8,7 @@ mod end_line;
 pub mod http;
 mod store;
 mod subscribe;
+mod suspend;
 
 use std::collections::BTreeMap;
 
@@ -30,6 +31,10 @@ pub use create::{Created, create};
 pub use end_line::{Ended, end_line};
 pub use store::{FormerZone, LineSpan, ReferenceEntry, SubscriptionSpan};
 pub use subscribe::{Subscribed, subscribe};
+pub use suspend::{
+    Restored, Suspended, SuspendedFor, Suspension, restore, restore_overdue, suspend, suspend_overdue,
+    suspension,
+};
 
 use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
@@ -60,16 +65,7 @@ pub struct Customer {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub closed_at: Option<Timestamp>,
     /// Service is suspended since then, and why.
-    pub suspended: Option<Suspension>,
-}
-
-/// Since when, and why, service is suspended.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-pub struct Suspension {
-    #[schema(value_type = String, format = DateTime)]
-    pub at: Timestamp,
-    #[schema(example = "overdue")]
-    pub reason: String,
+    pub suspension: Option<Suspension>,
 }
 
 /// How a customer is billed.

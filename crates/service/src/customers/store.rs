@@ -8,7 +8,7 @@ use calculation::zone::{FoundZone, ZoneStep};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{Billing, Customer, Line, Subscription, Suspension};
+use super::{Billing, Customer, Line, Subscription, SuspendedFor, Suspension};
 use crate::db::{self, Hold, IN_LIST, Param, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
@@ -44,8 +44,10 @@ pub struct SubscriptionSpan {
     pub valid_to: Option<Timestamp>,
 }
 
-const CUSTOMER: &str = "select customer_id, reference, party, currency, zone, zone_step, created_at, language,
-    itemisation, tax_treatment, tax_note, spending_cap, closed_at, suspended_at, suspended_for from customers";
+const CUSTOMER: &str =
+    "select customer_id, reference, party, currency, zone, zone_step, created_at, language,
+    itemisation, tax_treatment, tax_note, spending_cap, closed_at, suspended_at, suspended_for,
+    suspended_reason from customers";
 
 /// The billing of a new customer begins with the month that holds `bill_from`.
 pub(super) async fn insert(tx: &mut Tx, customer: &Customer, bill_from: Timestamp) -> Result<bool> {
@@ -344,6 +346,36 @@ pub(super) async fn subscription_spans(tx: &mut Tx) -> Result<Vec<SubscriptionSp
     Ok(rows.iter().map(span).collect::<db::Result<_>>()?)
 }
 
+pub(super) async fn suspension(tx: &mut Tx, customer: CustomerId) -> Result<Option<Suspension>> {
+    Ok(by_id(tx, customer).await?.and_then(|customer| customer.suspension))
+}
+
+fn suspension_of(row: &Row) -> db::Result<Option<Suspension>> {
+    let Some(suspended_at) = row.optional_time("suspended_at")? else { return Ok(None) };
+    let by_hand = row.get::<Option<String>>("suspended_for")?.as_deref() != Some("overdue");
+    let suspended_for = if by_hand { SuspendedFor::Hand } else { SuspendedFor::Overdue };
+    Ok(Some(Suspension { suspended_at, suspended_for, reason: row.get("suspended_reason")? }))
+}
+
+pub(super) async fn suspend(tx: &mut Tx, customer: CustomerId, suspension: &Suspension) -> Result<()> {
+    let sql = "update customers set suspended_at = $2, suspended_for = $3, suspended_reason = $4
+               where customer_id = $1";
+    let Suspension { suspended_at, suspended_for, reason } = suspension;
+    tx.execute(sql, &[&customer.0, &Ts(*suspended_at), &suspended_for.code(), reason]).await?;
+    Ok(())
+}
+
+/// Restores what was suspended for one of these; answers whether it was.
+pub(super) async fn restore(tx: &mut Tx, customer: CustomerId, from: &[SuspendedFor]) -> Result<bool> {
+    let mut restored = false;
+    for suspended_for in from {
+        let sql = "update customers set suspended_at = null, suspended_for = null, suspended_reason = null
+                   where customer_id = $1 and suspended_for = $2 and suspended_at is not null";
+        restored |= tx.execute(sql, &[&customer.0, &suspended_for.code()]).await? == 1;
+    }
+    Ok(restored)
+}
+
 fn customer(row: &Row) -> db::Result<Customer> {
     let step: String = row.get("zone_step")?;
     let steps = [
@@ -369,9 +401,6 @@ fn customer(row: &Row) -> db::Result<Customer> {
         },
         created_at: row.time("created_at")?,
         closed_at: row.optional_time("closed_at")?,
-        suspended: match row.optional_time("suspended_at")? {
-            Some(at) => Some(Suspension { at, reason: row.get("suspended_for")? }),
-            None => None,
-        },
+        suspension: suspension_of(row)?,
     })
 }

@@ -46,6 +46,7 @@ pub struct IdempotencyKey {
         (name = "calls", description = "Call records in, history and explanations out"),
         (name = "invoices", description = "What customers owe for a month"),
         (name = "adjustments", description = "What else is on a bill: one-off charges and discounts"),
+        (name = "payments", description = "What customers owe and pay: balances, payments, reminders"),
         (name = "jobs", description = "What is done later: mails to customers"),
     ),
     components(schemas(Problem))
@@ -80,6 +81,8 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::suspense::http::routes())
         .merge(crate::adjustments::http::routes())
         .merge(crate::invoices::http::routes())
+        .merge(crate::ledger::http::routes())
+        .merge(crate::payments::http::routes())
         .merge(crate::jobs::http::routes())
         .split_for_parts()
 }

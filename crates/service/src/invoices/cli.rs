@@ -8,7 +8,7 @@ use serde_json::json;
 
 use super::bill::{Run, invoices_of_month};
 use super::einvoice::{self, Syntax};
-use super::{StoredInvoice, bill as bill_month, by_number, file};
+use super::{StoredInvoice, bill as bill_month, by_number, file, tell_standing};
 use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
@@ -111,6 +111,9 @@ pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<boo
         output.answer(&json!({"number": args.number, "pdf": args.pdf, "xml": args.xml}), words)?;
         return Ok(true);
     }
+    let mut stored = [stored];
+    tell_standing(&mut tx, &mut stored, app.clock.now()).await?;
+    let [stored] = stored;
     output.answer(&stored, words(&stored))?;
     Ok(true)
 }
@@ -144,5 +147,8 @@ fn words(stored: &StoredInvoice) -> String {
         ));
     }
     lines.push(format!("  {:<57} {:>12} {}", "to pay", amount(invoice.gross), invoice.currency));
+    if let Some(open) = stored.open {
+        lines.push(format!("  {:<57} {:>12} {}", "open", amount(open.amount), open.currency));
+    }
     lines.join("\n")
 }

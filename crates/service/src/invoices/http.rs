@@ -15,6 +15,7 @@ use utoipa_axum::routes;
 use super::einvoice::{self, Syntax};
 use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, file, number};
 use crate::app::App;
+use crate::db::Tx;
 use crate::error::Error;
 use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Write, json};
 use crate::id::{CustomerId, InvoiceId};
@@ -61,7 +62,7 @@ async fn issue(
         issued @ (Issued::New(invoice) | Issued::Already(invoice)) => {
             // Nothing leaves the house unnumbered.
             while number::number_block(&mut write.tx, &app.config, &app.clock).await? > 0 {}
-            let numbered = super::by_id(&mut write.tx, customer, invoice).await?;
+            let numbered = shown(&mut write.tx, customer, invoice, &app).await?;
             let new = matches!(issued, Issued::New(_));
             write.finish(if new { StatusCode::CREATED } else { StatusCode::OK }, &numbered).await
         }
@@ -80,6 +81,18 @@ async fn issue(
         }
         Issued::NoTaxRate { country, class, day } => Err(no_tax_rate(&country, class, day)),
     }
+}
+
+/// An invoice with its number and how it stands.
+async fn shown(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: InvoiceId,
+    app: &App,
+) -> Result<Option<StoredInvoice>, Error> {
+    let mut found = super::by_id(tx, customer, id).await?;
+    super::tell_standing(tx, found.as_mut_slice(), app.clock.now()).await?;
+    Ok(found)
 }
 
 fn unknown_customer(id: CustomerId) -> Problem {
@@ -144,12 +157,14 @@ async fn list(
 ) -> Result<Json<Vec<StoredInvoice>>, Problem> {
     let mut tx = app.db.read().await?;
     crate::customers::by_id(&mut tx, customer).await?.ok_or_else(|| unknown_customer(customer))?;
-    Ok(Json(super::of_customer(&mut tx, customer).await?))
+    let mut invoices = super::of_customer(&mut tx, customer).await?;
+    super::tell_standing(&mut tx, &mut invoices, app.clock.now()).await?;
+    Ok(Json(invoices))
 }
 
 async fn find(app: &App, customer: CustomerId, id: InvoiceId) -> Result<StoredInvoice, Problem> {
     let mut tx = app.db.read().await?;
-    let found = super::by_id(&mut tx, customer, id).await?;
+    let found = shown(&mut tx, customer, id, app).await?;
     found.ok_or_else(|| Problem::not_found(format!("customer {customer} has no invoice {id}")))
 }
 

@@ -4,6 +4,7 @@ use calculation::invoice::Invoice;
 use calculation::period::{Calendar, Period};
 use calculation::tax::TaxClass;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Composed;
@@ -13,10 +14,12 @@ use super::store::{self, Cycle};
 use crate::adjustments::{self, TakenUp};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::customers::{self, Customer};
+use crate::customers;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId};
+use crate::ledger::{self, Entry};
+use crate::payments::{self, NewReceivable};
 
 /// What became of it.
 #[derive(Debug)]
@@ -114,7 +117,10 @@ pub async fn issue_some(
         let composed = compose_facts(config, &rates, &facts, now)?;
         let issued = match composed {
             Composed::Invoice(_) if config.operator.name.trim().is_empty() => Issued::NoOperator,
-            Composed::Invoice(composition) => Issued::New(made.invoice(&facts.customer, *composition, clock)),
+            Composed::Invoice(composition) => {
+                let zone = facts.calendar.zone_of(facts.period.first_day);
+                Issued::New(made.invoice(id, *composition, zone, clock)?)
+            }
             Composed::Nothing => Issued::Nothing,
             Composed::Prepaid => Issued::Prepaid,
             Composed::TooLarge => Issued::TooLarge,
@@ -167,6 +173,8 @@ struct Made {
     invoices: Vec<NewInvoice>,
     fees: Vec<(CustomerId, InvoiceId, FeeCharged)>,
     taken_up: Vec<TakenUp>,
+    entries: Vec<Entry>,
+    receivables: Vec<NewReceivable>,
     closed: Vec<(CustomerId, Period)>,
     moves: Vec<Cycle>,
 }
@@ -180,15 +188,25 @@ pub(super) struct NewInvoice {
 }
 
 impl Made {
-    fn invoice(&mut self, customer: &Customer, composition: Composition, clock: &Clock) -> InvoiceId {
-        let (id, customer) = (InvoiceId(clock.id()), customer.id);
+    fn invoice(
+        &mut self,
+        customer: CustomerId,
+        composition: Composition,
+        zone: &TimeZone,
+        clock: &Clock,
+    ) -> Result<InvoiceId> {
+        let id = InvoiceId(clock.id());
         let Composition { invoice, fees, charges, discounts } = composition;
         self.fees.extend(fees.into_iter().map(|fee| (customer, id, fee)));
         if !charges.is_empty() || !discounts.is_empty() {
             self.taken_up.push(TakenUp { customer, invoice: id, charges, discounts });
         }
+        let Invoice { currency, net, tax, gross, due_on, .. } = invoice;
+        let due_at = payments::due_at(due_on, zone)?;
+        self.entries.push(Entry::issue(customer, id, currency, net, tax, gross, clock.now()));
+        self.receivables.push(NewReceivable { customer, invoice: id, currency, due_at, gross });
         self.invoices.push(NewInvoice { id, customer, invoice });
-        id
+        Ok(id)
     }
 
     async fn store(&self, tx: &mut Tx, clock: &Clock) -> Result<()> {
@@ -197,6 +215,8 @@ impl Made {
         store::insert(tx, &self.invoices, now).await?;
         store::insert_fees(tx, &self.fees).await?;
         adjustments::take_up(tx, &self.taken_up).await?;
+        ledger::post(tx, &self.entries, clock).await?;
+        payments::open_receivables(tx, &self.receivables, clock).await?;
         store::move_cycles(tx, &self.moves).await
     }
 }

@@ -31,6 +31,7 @@ use crate::calls::MoneySchema;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, InvoiceId};
+use crate::payments;
 
 /// An issued invoice.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -47,6 +48,13 @@ pub struct StoredInvoice {
     /// What is to be paid.
     #[schema(value_type = MoneySchema)]
     pub gross: Money,
+    /// How it stands.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub status: Option<payments::Status>,
+    /// What is still to be paid.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<MoneySchema>)]
+    pub open: Option<Money>,
     /// All that the document shows.
     #[schema(value_type = serde_json::Value)]
     pub invoice: Invoice,
@@ -60,6 +68,18 @@ pub async fn by_id(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<O
 /// A customer's invoices, newest month first.
 pub async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec<StoredInvoice>> {
     store::of_customer(tx, customer).await
+}
+
+/// Tells of a customer's invoices how they stand.
+pub async fn tell_standing(tx: &mut Tx, invoices: &mut [StoredInvoice], now: Timestamp) -> Result<()> {
+    let Some(customer) = invoices.first().map(|stored| stored.customer_id) else { return Ok(()) };
+    let ids: Vec<_> = invoices.iter().map(|stored| stored.id).collect();
+    let standing = payments::standing(tx, customer, &ids, now).await?;
+    for stored in invoices {
+        let found = standing.get(&stored.id);
+        (stored.status, stored.open) = (found.map(|found| found.status), found.map(|found| found.open));
+    }
+    Ok(())
 }
 
 /// An invoice by its legal number.

@@ -233,6 +233,8 @@ fn invoice(row: &Row) -> db::Result<StoredInvoice> {
         number: number.clone(),
         issued_at: row.time("issued_at")?,
         gross,
+        status: None,
+        open: None,
         // The content is frozen before the number is given.
         invoice: Invoice { number, ..content },
     })

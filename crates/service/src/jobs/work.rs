@@ -6,11 +6,13 @@ use super::Worked;
 use crate::app::App;
 use crate::error::Result;
 use crate::invoices::{self, Billed};
+use crate::payments::{self, Reminded};
 
 /// What a round came to.
 #[derive(Debug, Default, Serialize)]
 pub struct Round {
     pub billed: Billed,
+    pub reminders: Reminded,
     pub jobs: Worked,
 }
 
@@ -23,6 +25,8 @@ impl std::fmt::Display for Round {
             self.billed.issued,
             self.billed.refused.len()
         )?;
+        let Reminded { reminded, suspended, failed: not_reminded } = self.reminders;
+        writeln!(out, "reminders: {reminded} due, {suspended} customers suspended, {not_reminded} faults")?;
         write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")
     }
 }
@@ -30,8 +34,9 @@ impl std::fmt::Display for Round {
 /// Does all that is due now. Any number of programs may do it at once: each thing is done by one of them.
 pub async fn round(app: &App) -> Result<Round> {
     let billed = invoices::bill_due(app).await?;
+    let reminders = payments::remind(app).await?;
     let jobs = super::work_off(app).await?;
-    Ok(Round { billed, jobs })
+    Ok(Round { billed, reminders, jobs })
 }
 
 /// Rounds until it is told to stop; a fault is logged, and the next round tries again.

@@ -1,5 +1,6 @@
 //! What does a test start from? An application on a database of its own, at a fixed instant.
 
+pub(crate) mod account;
 pub(crate) mod arithmetic;
 pub(crate) mod operator;
 mod postgres;

@@ -1,0 +1,83 @@
+//! The ledger's API.
+
+use axum::Json;
+use axum::extract::State;
+use calculation::money::{Amount, Money};
+use serde::Serialize;
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::StatementEntry;
+use crate::app::App;
+use crate::calls::MoneySchema;
+use crate::customers::{self, Customer, Suspension};
+use crate::db::Tx;
+use crate::http::{Key, Page, PageQuery, Params, Problem};
+use crate::id::CustomerId;
+use crate::payments;
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(balance)).routes(routes!(statement))
+}
+
+/// What a customer owes.
+#[derive(Debug, Serialize, ToSchema)]
+struct Owed {
+    /// What they owe by the ledger: `open` less `credit`. Below zero it is their credit.
+    #[schema(value_type = MoneySchema)]
+    balance: Money,
+    /// What is open of their invoices.
+    #[schema(value_type = MoneySchema)]
+    open: Money,
+    /// The part of it that is overdue.
+    #[schema(value_type = MoneySchema)]
+    overdue: Money,
+    /// What they paid or were given beyond that.
+    #[schema(value_type = MoneySchema)]
+    credit: Money,
+    /// Absent while they may use the service.
+    suspension: Option<Suspension>,
+}
+
+async fn find(tx: &mut Tx, id: CustomerId) -> Result<Customer, Problem> {
+    let found = customers::by_id(tx, id).await?;
+    found.ok_or_else(|| Problem::not_found(format!("there is no customer {id}")))
+}
+
+/// Read what a customer owes
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/balance", tag = "payments",
+    params(("customer_id" = String, Path)),
+    responses((status = 200, body = Owed), (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn balance(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Owed>, Problem> {
+    let mut tx = app.db.read().await?;
+    let currency = find(&mut tx, id).await?.currency;
+    let money = |amount: Amount| Money { amount, currency };
+    let balance = super::balance(&mut tx, id).await?;
+    let position = payments::position(&mut tx, id, app.clock.now()).await?;
+    Ok(Json(Owed {
+        balance: money(balance),
+        open: money(position.open),
+        overdue: money(position.overdue),
+        credit: money(position.credit),
+        suspension: customers::suspension(&mut tx, id).await?,
+    }))
+}
+
+/// Read a customer's statement, oldest entry first
+///
+/// Each invoice, credit note, payment, refund and write-off, with what the customer owed after it.
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/statement", tag = "payments",
+    params(("customer_id" = String, Path), PageQuery),
+    responses((status = 200, body = Page<StatementEntry>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn statement(
+    State(app): State<App>,
+    Key(id): Key<CustomerId>,
+    Params(page): Params<PageQuery>,
+) -> Result<Json<Page<StatementEntry>>, Problem> {
+    let (limit, after) = (page.limit()?, page.after()?);
+    let mut tx = app.db.read().await?;
+    find(&mut tx, id).await?;
+    let entries = super::statement(&mut tx, id, after, limit + 1).await?;
+    Ok(Json(Page::new(entries, limit, |entry| entry.id.to_string())))
+}

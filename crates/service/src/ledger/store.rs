@@ -1,0 +1,184 @@
+//! The ledger in the database.
+
+use calculation::money::{Amount, Currency};
+use jiff::Timestamp;
+
+use super::{Entry, EntryKind};
+use crate::db::{self, Cell, Row, Tx};
+use crate::error::Result;
+use crate::id::{CustomerId, EntryId};
+
+pub(super) async fn insert(tx: &mut Tx, entries: &[(EntryId, &Entry)]) -> Result<()> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = entries
+        .iter()
+        .map(|(id, entry)| {
+            [
+                Cell::Int(entry.customer.0),
+                Cell::Int(id.0),
+                Cell::Text(entry.kind.code()),
+                Cell::Int(entry.subject),
+                Cell::Text(entry.currency.code()),
+                Cell::Time(entry.at),
+            ]
+        })
+        .collect();
+    let columns = ["customer_id", "entry_id", "kind", "subject_id", "currency", "posted_at"];
+    tx.insert_rows("ledger_entries", &columns, &rows).await?;
+    let rows: Vec<_> = entries
+        .iter()
+        .flat_map(|(id, entry)| {
+            let posted = entry.postings.iter().filter(|(_, amount)| *amount != Amount::ZERO);
+            posted.map(|(account, amount)| {
+                [
+                    Cell::Int(entry.customer.0),
+                    Cell::Int(id.0),
+                    Cell::Text(account.code()),
+                    Cell::Int(amount.micros()),
+                ]
+            })
+        })
+        .collect();
+    tx.insert_rows("postings", &["customer_id", "entry_id", "account", "amount"], &rows).await?;
+    Ok(())
+}
+
+/// An entry, with what it posts to the receivable account.
+pub(super) struct StoredEntry {
+    pub(super) id: EntryId,
+    pub(super) kind: EntryKind,
+    pub(super) subject: i64,
+    pub(super) currency: Currency,
+    pub(super) posted_at: Timestamp,
+    pub(super) amount: Amount,
+}
+
+pub(super) async fn entries_after(
+    tx: &mut Tx,
+    customer: CustomerId,
+    after: EntryId,
+    limit: usize,
+) -> Result<Vec<StoredEntry>> {
+    let sql =
+        "select e.entry_id, e.kind, e.subject_id, e.currency, e.posted_at, coalesce(p.amount, 0) as amount
+               from ledger_entries e
+               left join postings p on p.customer_id = e.customer_id and p.entry_id = e.entry_id
+                 and p.account = 'receivable'
+               where e.customer_id = $1 and e.entry_id > $2 order by e.entry_id limit $3";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let entry = |row: &Row| {
+        Ok(StoredEntry {
+            id: EntryId(row.get("entry_id")?),
+            kind: row.parse("kind")?,
+            subject: row.get("subject_id")?,
+            currency: row.parse("currency")?,
+            posted_at: row.time("posted_at")?,
+            amount: row.get("amount").map(Amount::from_micros)?,
+        })
+    };
+    let rows = tx.rows(sql, &[&customer.0, &after.0, &limit]).await?;
+    Ok(rows.iter().map(entry).collect::<db::Result<_>>()?)
+}
+
+/// What a customer owed after an entry.
+pub(super) async fn balance_until(tx: &mut Tx, customer: CustomerId, last: EntryId) -> Result<Amount> {
+    let sql = "select coalesce(cast(sum(amount) as bigint), 0) as balance from postings
+               where customer_id = $1 and entry_id <= $2 and account = 'receivable'";
+    let row = tx.row(sql, &[&customer.0, &last.0]).await?;
+    Ok(row.map_or(Ok(0), |row| row.get("balance")).map(Amount::from_micros)?)
+}
+
+pub(super) async fn counts(tx: &mut Tx) -> Result<(u64, u64)> {
+    let sql = "select count(*) as entries, count(distinct customer_id) as customers from ledger_entries";
+    let Some(row) = tx.row(sql, &[]).await? else { return Ok((0, 0)) };
+    let count = |column: &str| row.get::<i64>(column).map(|count| u64::try_from(count).unwrap_or_default());
+    Ok((count("entries")?, count("customers")?))
+}
+
+/// Of each kind of fault so many are named: more say nothing new.
+const FAULTS: &str = "limit 100";
+
+/// Entries whose postings do not sum to zero.
+pub(super) async fn unbalanced(tx: &mut Tx) -> Result<Vec<(CustomerId, EntryId, Amount)>> {
+    let sql = format!(
+        "select customer_id, entry_id, cast(sum(amount) as bigint) as amount from postings
+         group by customer_id, entry_id having sum(amount) <> 0 order by customer_id, entry_id {FAULTS}"
+    );
+    let entry = |row: &Row| {
+        let (customer, entry) = (CustomerId(row.get("customer_id")?), EntryId(row.get("entry_id")?));
+        Ok((customer, entry, row.get("amount").map(Amount::from_micros)?))
+    };
+    Ok(tx.rows(&sql, &[]).await?.iter().map(entry).collect::<db::Result<_>>()?)
+}
+
+/// Postings of entries that are not there.
+pub(super) async fn lone_postings(tx: &mut Tx) -> Result<Vec<(CustomerId, EntryId)>> {
+    let sql = format!(
+        "select distinct p.customer_id, p.entry_id from postings p
+         left join ledger_entries e on e.customer_id = p.customer_id and e.entry_id = p.entry_id
+         where e.entry_id is null order by p.customer_id, p.entry_id {FAULTS}"
+    );
+    let entry = |row: &Row| Ok((CustomerId(row.get("customer_id")?), EntryId(row.get("entry_id")?)));
+    Ok(tx.rows(&sql, &[]).await?.iter().map(entry).collect::<db::Result<_>>()?)
+}
+
+/// Where a kind's documents are, and what its entry posts of each to receivable, revenue, tax, bank and bad debt.
+fn documents(kind: EntryKind) -> (&'static str, &'static str, &'static str, [&'static str; 5]) {
+    match kind {
+        EntryKind::Issue => ("invoices", "invoice_id", "true", ["gross", "-net", "-tax", "0", "0"]),
+        EntryKind::CreditNote => {
+            ("credit_notes", "credit_note_id", "true", ["-gross", "net", "tax", "0", "0"])
+        }
+        EntryKind::Payment => {
+            ("payments", "payment_id", "kind = 'payment'", ["-amount", "0", "0", "amount", "0"])
+        }
+        EntryKind::Refund => {
+            ("payments", "payment_id", "kind = 'refund'", ["amount", "0", "0", "-amount", "0"])
+        }
+        EntryKind::WriteOff => ("write_offs", "write_off_id", "true", ["-amount", "0", "0", "0", "amount"]),
+    }
+}
+
+/// Documents without an entry that posts exactly their amounts. Here and in the next the ledger looks at what
+/// other features store, since comparing them is the point.
+pub(super) async fn documents_posted_wrong(tx: &mut Tx, kind: EntryKind) -> Result<Vec<(CustomerId, i64)>> {
+    let (table, id, those, [receivable, revenue, tax, bank, bad_debt]) = documents(kind);
+    let posted = |account: &str| {
+        format!("coalesce(sum(case when p.account = '{account}' then p.amount else 0 end), 0)")
+    };
+    let [is_receivable, is_revenue, is_tax, is_bank, is_bad_debt] =
+        ["receivable", "revenue", "tax", "bank", "bad_debt"].map(posted);
+    let sql = format!(
+        "select d.customer_id, d.subject_id
+         from (select customer_id, {id} as subject_id, {receivable} as receivable, {revenue} as revenue,
+                 {tax} as tax, {bank} as bank, {bad_debt} as bad_debt from {table} where {those}) d
+         left join ledger_entries e
+           on e.customer_id = d.customer_id and e.kind = $1 and e.subject_id = d.subject_id
+         left join postings p on p.customer_id = e.customer_id and p.entry_id = e.entry_id
+         group by d.customer_id, d.subject_id, d.receivable, d.revenue, d.tax, d.bank, d.bad_debt
+         having count(e.entry_id) = 0
+           or {is_receivable} <> d.receivable or {is_revenue} <> d.revenue or {is_tax} <> d.tax
+           or {is_bank} <> d.bank or {is_bad_debt} <> d.bad_debt
+         order by d.customer_id, d.subject_id {FAULTS}"
+    );
+    subjects(tx, &sql, kind).await
+}
+
+/// Entries of documents that are not there.
+pub(super) async fn entries_of_nothing(tx: &mut Tx, kind: EntryKind) -> Result<Vec<(CustomerId, i64)>> {
+    let (table, id, those, _) = documents(kind);
+    let sql = format!(
+        "select e.customer_id, e.subject_id from ledger_entries e
+         left join (select customer_id, {id} as subject_id from {table} where {those}) d
+           on d.customer_id = e.customer_id and d.subject_id = e.subject_id
+         where e.kind = $1 and d.subject_id is null order by e.customer_id, e.subject_id {FAULTS}"
+    );
+    subjects(tx, &sql, kind).await
+}
+
+async fn subjects(tx: &mut Tx, sql: &str, kind: EntryKind) -> Result<Vec<(CustomerId, i64)>> {
+    let subject = |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.get("subject_id")?));
+    Ok(tx.rows(sql, &[&kind.code()]).await?.iter().map(subject).collect::<db::Result<_>>()?)
+}

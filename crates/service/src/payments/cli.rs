@@ -1,0 +1,192 @@
+//! The payments' commands.
+
+use std::path::PathBuf;
+
+use calculation::money::{Amount, Currency, Money};
+use clap::{Args, Subcommand};
+use jiff::civil::Date;
+use serde_json::json;
+
+use super::{
+    Ages, ImportedPayments, Layout, NewPayment, Payment, PaymentKind, Recorded, ageing, ageing_of_customers,
+    record, record_line,
+};
+use crate::app::App;
+use crate::cli::Output;
+use crate::customers;
+use crate::error::{Error, Result};
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Record a payment or a refund
+    Add(AddArgs),
+    /// Record the payments of a bank's list, each once
+    Import(ImportArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct AddArgs {
+    /// The customer's reference, such as C-1001
+    #[arg(long)]
+    customer: String,
+    /// How much, such as 12.04
+    #[arg(long)]
+    amount: Amount,
+    /// The customer's currency
+    #[arg(long)]
+    currency: Currency,
+    /// What names the payment: recorded once
+    #[arg(long)]
+    reference: String,
+    /// The bank's day, such as 2026-11-03
+    #[arg(long, value_name = "DAY")]
+    paid_on: Date,
+    /// How it was paid
+    #[arg(long)]
+    method: Option<String>,
+    /// The number of the invoice that is paid first; the oldest open one when absent
+    #[arg(long, value_name = "NUMBER")]
+    invoice: Option<String>,
+    /// Pay the customer back, of their credit
+    #[arg(long)]
+    refund: bool,
+}
+
+#[derive(Debug, Args)]
+pub struct ImportArgs {
+    /// CSV with the columns reference, amount, currency, date, and customer or invoice; method if there is one
+    file: PathBuf,
+}
+
+pub async fn run(app: &App, command: Command, output: Output) -> Result<bool> {
+    match command {
+        Command::Add(args) => add(app, args, output).await,
+        Command::Import(args) => import(app, &args, output).await,
+    }
+}
+
+async fn add(app: &App, args: AddArgs, output: Output) -> Result<bool> {
+    let AddArgs { customer, amount, currency, reference, paid_on, method, invoice, refund } = args;
+    let kind = if refund { PaymentKind::Refund } else { PaymentKind::Payment };
+    let new = NewPayment { reference, amount, currency, paid_on, method, kind, invoice };
+    let mut tx = app.db.begin().await?;
+    let found = customers::by_reference(&mut tx, &customer).await?;
+    let found = found.ok_or_else(|| Error::Other(format!("no customer has the reference {customer}")))?;
+    let recorded = record(&mut tx, found.id, new, &app.clock).await?;
+    if let Some(refusal) = recorded.refusal() {
+        return Err(Error::Other(refusal));
+    }
+    tx.commit().await?;
+    let (payment, how) = match &recorded {
+        Recorded::Known(payment) => (Some(payment), "recorded before"),
+        Recorded::New(payment) => (Some(payment), "recorded"),
+        _ => (None, ""),
+    };
+    output.answer(&payment, payment.map_or(String::new(), |payment| words(payment, how)))?;
+    Ok(true)
+}
+
+fn words(payment: &Payment, how: &str) -> String {
+    let mut lines = vec![format!("{} of {} {how}: {}", payment.reference, payment.amount, payment.id)];
+    for part in &payment.allocations {
+        lines.push(format!("  {} to {}", part.amount, part.invoice_id));
+    }
+    lines.join("\n")
+}
+
+async fn import(app: &App, args: &ImportArgs, output: Output) -> Result<bool> {
+    let shown = args.file.display();
+    let text = std::fs::read_to_string(&args.file).map_err(Error::file(shown.to_string()))?;
+    let wrong = |message: String| Error::Other(format!("{shown}: {message}"));
+    let first = text.lines().next().unwrap_or_default();
+    let delimiter = if first.contains(';') { b';' } else { b',' };
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());
+    let header = reader.headers().map_err(|error| wrong(error.to_string()))?;
+    let layout = Layout::of_header(header).map_err(wrong)?;
+    let mut imported = ImportedPayments::default();
+    for record in reader.records() {
+        let line = match &record {
+            Ok(record) => record.position().map_or(0, csv::Position::line),
+            Err(error) => error.position().map_or(0, csv::Position::line),
+        };
+        let read = record.map_err(|error| fault_of_line(&error));
+        let became = match read.and_then(|record| layout.read(&record)) {
+            Err(message) => Err(message),
+            Ok(bank_line) => {
+                let mut tx = app.db.begin().await?;
+                let became = record_line(&mut tx, bank_line, &app.clock).await?;
+                // A refusal leaves nothing behind: dropping the transaction rolls it back.
+                if matches!(became, Ok(Recorded::New(_))) {
+                    tx.commit().await?;
+                }
+                became
+            }
+        };
+        imported.count(line, became);
+    }
+    if !imported.balances() {
+        return Err(Error::Inconsistent(format!("{shown}: lines are not accounted for: {imported:?}")));
+    }
+    let ImportedPayments { lines, recorded, duplicate, refused } = &imported;
+    let mut words = format!(
+        "{shown}: {lines} lines = {recorded} recorded + {duplicate} duplicate + {} refused",
+        refused.len()
+    );
+    for line in refused {
+        words += &format!("\n  line {}: {}", line.line, line.message);
+    }
+    output.answer(&imported, words)?;
+    Ok(imported.refused.is_empty())
+}
+
+/// What is wrong with a line, without its place, which is shown beside it.
+fn fault_of_line(error: &csv::Error) -> String {
+    match error.kind() {
+        csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
+            format!("has {len} fields, the header {expected_len}")
+        }
+        _ => error.to_string(),
+    }
+}
+
+/// So many customers are read at once.
+const PAGE: usize = 1_000;
+
+pub async fn show_ageing(app: &App, output: Output) -> Result<bool> {
+    let now = app.clock.now();
+    let mut tx = app.db.read().await?;
+    let totals = ageing(&mut tx, now).await?;
+    let mut customers = Vec::new();
+    loop {
+        let after = customers.last().map(|aged: &super::AgedCustomer| aged.customer_id);
+        let page = ageing_of_customers(&mut tx, now, after, PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        customers.extend(page);
+    }
+    let row = |name: &str, [a, b, c, d, e, f]: [String; 6]| {
+        format!("{name:<20} {a:>12} {b:>12} {c:>12} {d:>12} {e:>12} {f:>14}")
+    };
+    let head = ["not due", "1-30 days", "31-60", "61-90", "over 90", "open"].map(str::to_owned);
+    let mut lines = vec![row("", head)];
+    lines.extend(customers.iter().map(|aged| row(&aged.reference, columns(&aged.ages))));
+    lines.extend(totals.iter().map(|ages| row("all", columns(ages))));
+    let words = if totals.is_empty() { "nothing is open".to_owned() } else { lines.join("\n") };
+    output.answer(&json!({"as_of": now, "totals": totals, "customers": customers}), words)?;
+    Ok(true)
+}
+
+fn columns(ages: &Ages) -> [String; 6] {
+    let Ages { not_due, days_1_to_30, days_31_to_60, days_61_to_90, days_over_90, open } = ages;
+    let amount = |money: &Money| money.amount.to_text(money.currency.minor_digits());
+    [
+        amount(not_due),
+        amount(days_1_to_30),
+        amount(days_31_to_60),
+        amount(days_61_to_90),
+        amount(days_over_90),
+        open.to_string(),
+    ]
+}

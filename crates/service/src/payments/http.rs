@@ -1,0 +1,143 @@
+//! The payments' API.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{AgedCustomer, Ages, NewPayment, Payment, Recorded, WriteOff, WrittenOff};
+use crate::app::App;
+use crate::customers;
+use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_name, json};
+use crate::id::{CustomerId, InvoiceId};
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new().routes(routes!(record, list)).routes(routes!(write_off)).routes(routes!(ageing))
+}
+
+/// Record a payment or refund
+///
+/// Once by its reference: sent again it is answered as it is. A payment goes to the invoice it names, then to
+/// those due earliest, and is the customer's credit with what is left. A refund is of that credit.
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/payments", tag = "payments",
+    params(("customer_id" = String, Path), IdempotencyKey), request_body = NewPayment,
+    responses((status = 201, body = Payment), (status = 200, description = "Recorded before", body = Payment),
+        (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn record(
+    State(app): State<App>,
+    Key(customer): Key<CustomerId>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let new: NewPayment = json(&body)?;
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    let recorded = super::record(&mut write.tx, customer, new, &app.clock).await?;
+    let words = recorded.refusal().unwrap_or_default();
+    match recorded {
+        Recorded::New(payment) => write.finish(StatusCode::CREATED, &payment).await,
+        Recorded::Known(payment) => write.finish(StatusCode::OK, &payment).await,
+        Recorded::NotAReference => Err(Problem::invalid("/reference", words)),
+        Recorded::NotAMethod => Err(Problem::invalid("/method", words)),
+        Recorded::NotPositive | Recorded::TooLarge | Recorded::TooFine(_) => {
+            Err(Problem::invalid("/amount", words))
+        }
+        Recorded::NotADay => Err(Problem::invalid("/paid_on", words)),
+        Recorded::UnknownCustomer => Err(unknown(customer)),
+        Recorded::OtherCurrency(_) => Err(Problem::invalid("/currency", words)),
+        Recorded::RefundOfInvoice | Recorded::UnknownInvoice => Err(Problem::invalid("/invoice", words)),
+        Recorded::ReferenceTaken | Recorded::BeyondCredit(_) => Err(Problem::conflict(words)),
+    }
+}
+
+fn unknown(id: CustomerId) -> Problem {
+    Problem::not_found(format!("there is no customer {id}"))
+}
+
+/// List a customer's payments and refunds, newest first
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/payments", tag = "payments",
+    params(("customer_id" = String, Path), PageQuery),
+    responses((status = 200, body = Page<Payment>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn list(
+    State(app): State<App>,
+    Key(customer): Key<CustomerId>,
+    Params(page): Params<PageQuery>,
+) -> Result<Json<Page<Payment>>, Problem> {
+    let (limit, after) = (page.limit()?, page.after()?);
+    let mut tx = app.db.read().await?;
+    customers::by_id(&mut tx, customer).await?.ok_or_else(|| unknown(customer))?;
+    let payments = super::of_customer(&mut tx, customer, after, limit + 1).await?;
+    Ok(Json(Page::new(payments, limit, |payment| payment.id.to_string())))
+}
+
+/// Why an invoice is written off.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct GiveUp {
+    #[schema(example = "Insolvent, proceedings 36 IN 4711/26")]
+    reason: String,
+}
+
+/// Write off what is open of an invoice
+///
+/// It becomes bad debt. What comes all the same is the customer's credit.
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/write-off", tag = "payments",
+    params(("customer_id" = String, Path), ("invoice_id" = String, Path), IdempotencyKey), request_body = GiveUp,
+    responses((status = 201, body = WriteOff), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn write_off(
+    State(app): State<App>,
+    Key((customer, invoice)): Key<(CustomerId, InvoiceId)>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let GiveUp { reason } = json(&body)?;
+    check_name("/reason", &reason, 500)?;
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::write_off(&mut write.tx, customer, invoice, &reason, &app.clock).await? {
+        WrittenOff::WriteOff(written) => write.finish(StatusCode::CREATED, &written).await,
+        WrittenOff::UnknownCustomer => Err(unknown(customer)),
+        WrittenOff::UnknownInvoice => {
+            Err(Problem::not_found(format!("customer {customer} has no invoice {invoice}")))
+        }
+        WrittenOff::NothingOpen => Err(Problem::conflict("nothing is open of this invoice")),
+    }
+}
+
+/// What customers owe, by its age.
+#[derive(Debug, Serialize, ToSchema)]
+struct Ageing {
+    #[schema(value_type = String, format = DateTime)]
+    as_of: Timestamp,
+    /// Of all customers, one entry a currency.
+    totals: Vec<Ages>,
+    /// A page of the customers who owe something.
+    items: Vec<AgedCustomer>,
+    /// The cursor of the next page; absent on the last.
+    next: Option<String>,
+}
+
+/// Read what customers owe, by the days since it was due
+#[utoipa::path(get, path = "/v1/receivables/ageing", tag = "payments", params(PageQuery),
+    responses((status = 200, body = Ageing), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn ageing(State(app): State<App>, Params(page): Params<PageQuery>) -> Result<Json<Ageing>, Problem> {
+    let (limit, after) = (page.limit()?, page.after()?);
+    let as_of = app.clock.now();
+    let mut tx = app.db.read().await?;
+    let totals = super::ageing(&mut tx, as_of).await?;
+    let customers = super::ageing_of_customers(&mut tx, as_of, after, limit + 1).await?;
+    let Page { items, next } = Page::new(customers, limit, |aged| aged.customer_id.to_string());
+    Ok(Json(Ageing { as_of, totals, items, next }))
+}

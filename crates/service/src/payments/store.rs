@@ -1,0 +1,295 @@
+//! Receivables, payments, credit and allocations in the database.
+
+mod due;
+mod proof;
+
+use calculation::money::{Amount, Currency, Money};
+use jiff::Timestamp;
+
+pub(super) use due::{ageing, ageing_of_customers, count_reminders, overdue, to_remind};
+pub(super) use proof::{
+    counts, lost_receivables, overused, wrong_balances, wrong_credit, wrong_marks, wrong_opens,
+    wrong_references,
+};
+
+use super::allocate::{Allocation, Credit, Open};
+use super::status::Facts;
+use super::{NewReceivable, PaidInvoice, Payment, PaymentKind, Position, Source, WriteOff};
+use crate::clock::Clock;
+use crate::db::{self, Cell, Row, Ts, Tx};
+use crate::error::{Error, Result};
+use crate::id::{CustomerId, InvoiceId, PaymentId};
+
+pub(super) fn amount(row: &Row, column: &str) -> db::Result<Amount> {
+    row.get(column).map(Amount::from_micros)
+}
+
+pub(super) async fn insert_receivables(tx: &mut Tx, new: &[NewReceivable]) -> Result<()> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = new
+        .iter()
+        .map(|new| {
+            [
+                Cell::Int(new.customer.0),
+                Cell::Int(new.invoice.0),
+                Cell::Text(new.currency.code()),
+                Cell::Time(new.due_at),
+                Cell::Int(new.gross.micros()),
+                Cell::Int(new.gross.max(Amount::ZERO).micros()),
+                Cell::Int(0),
+            ]
+        })
+        .collect();
+    let columns = ["customer_id", "invoice_id", "currency", "due_at", "gross", "open", "reminders"];
+    Ok(tx.insert_rows("receivables", &columns, &rows).await?)
+}
+
+/// Those of many customers who have credit.
+pub(super) async fn with_credit(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<CustomerId>> {
+    let sql = "select distinct c.customer_id from {} join credits c on c.customer_id = g.customer_id
+               where c.remaining > 0 order by c.customer_id";
+    let rows = match customers {
+        [] => return Ok(Vec::new()),
+        [customer] => {
+            let sql = sql.replace("{}", "(select cast($1 as bigint) as customer_id) g");
+            tx.rows(&sql, &[&customer.0]).await?
+        }
+        many => {
+            let rows: Vec<_> = many.iter().map(|customer| [Cell::Int(customer.0)]).collect();
+            let sql = sql.replace("{}", "given g");
+            tx.over_rows("customer_id bigint", &["customer_id"], &rows, &[&sql]).await?
+        }
+    };
+    Ok(rows.iter().map(|row| row.get("customer_id").map(CustomerId)).collect::<db::Result<_>>()?)
+}
+
+/// A customer's credit, the oldest first.
+pub(super) async fn credits(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Credit>> {
+    let sql = "select source, source_id, remaining from credits where customer_id = $1 and remaining > 0
+               order by given_at, source_id";
+    let credit = |row: &Row| {
+        let (source, source_id) = (row.parse("source")?, row.get("source_id")?);
+        Ok(Credit { source, source_id, remaining: amount(row, "remaining")? })
+    };
+    Ok(tx.rows(sql, &[&customer.0]).await?.iter().map(credit).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn insert_credit(
+    tx: &mut Tx,
+    customer: CustomerId,
+    credit: &Credit,
+    now: Timestamp,
+) -> Result<()> {
+    let sql = "insert into credits (customer_id, source, source_id, remaining, given_at)
+               values ($1, $2, $3, $4, $5)";
+    let (source, remaining) = (credit.source.code(), credit.remaining.micros());
+    tx.execute(sql, &[&customer.0, &source, &credit.source_id, &remaining, &Ts(now)]).await?;
+    Ok(())
+}
+
+/// Takes a part of a credit. That it is there still is what holding the customer is for.
+pub(super) async fn use_credit(
+    tx: &mut Tx,
+    customer: CustomerId,
+    source: Source,
+    source_id: i64,
+    part: Amount,
+) -> Result<()> {
+    let sql = "update credits set remaining = remaining - $4
+               where customer_id = $1 and source = $2 and source_id = $3 and remaining >= $4";
+    let touched = tx.execute(sql, &[&customer.0, &source.code(), &source_id, &part.micros()]).await?;
+    one(touched, || format!("credit of {customer} was used twice: the customer was not held"))
+}
+
+/// A customer's open invoices, those due earliest first.
+pub(super) async fn open_invoices(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Open>> {
+    let sql = "select invoice_id, open from receivables where customer_id = $1 and open > 0
+               order by due_at, invoice_id";
+    let open =
+        |row: &Row| Ok(Open { invoice: InvoiceId(row.get("invoice_id")?), open: amount(row, "open")? });
+    Ok(tx.rows(sql, &[&customer.0]).await?.iter().map(open).collect::<db::Result<_>>()?)
+}
+
+/// Stores allocations, and takes them off what is open.
+pub(super) async fn save_allocations(
+    tx: &mut Tx,
+    customer: CustomerId,
+    allocations: &[Allocation],
+    clock: &Clock,
+) -> Result<()> {
+    let now = clock.now();
+    for allocation in allocations {
+        let Allocation { invoice, source, source_id, amount } = *allocation;
+        let sql = "update receivables set open = open - $3
+                   where customer_id = $1 and invoice_id = $2 and open >= $3";
+        let touched = tx.execute(sql, &[&customer.0, &invoice.0, &amount.micros()]).await?;
+        one(touched, || format!("invoice {invoice} was settled twice: the customer was not held"))?;
+        let sql =
+            "insert into allocations (customer_id, allocation_id, invoice_id, source, source_id, amount,
+                                            allocated_at)
+                   values ($1, $2, $3, $4, $5, $6, $7)";
+        let (id, source) = (clock.id(), source.code());
+        let params: [&dyn db::Param; 7] =
+            [&customer.0, &id, &invoice.0, &source, &source_id, &amount.micros(), &Ts(now)];
+        tx.execute(sql, &params).await?;
+    }
+    Ok(())
+}
+
+/// Remembers that so much of an invoice was credited.
+pub(super) async fn count_credited(
+    tx: &mut Tx,
+    customer: CustomerId,
+    invoice: InvoiceId,
+    amount: Amount,
+) -> Result<()> {
+    let sql = "update receivables set credited = credited + $3 where customer_id = $1 and invoice_id = $2";
+    let touched = tx.execute(sql, &[&customer.0, &invoice.0, &amount.micros()]).await?;
+    one(touched, || format!("invoice {invoice} has no receivable"))
+}
+
+/// What is open of an invoice, if there is such an invoice.
+pub(super) async fn receivable(
+    tx: &mut Tx,
+    customer: CustomerId,
+    invoice: InvoiceId,
+) -> Result<Option<Money>> {
+    let sql = "select open, currency from receivables where customer_id = $1 and invoice_id = $2";
+    let row = tx.row(sql, &[&customer.0, &invoice.0]).await?;
+    let open = |row: Row| {
+        Ok::<_, db::Error>(Money { amount: amount(&row, "open")?, currency: row.parse("currency")? })
+    };
+    Ok(row.map(open).transpose()?)
+}
+
+/// What is open, overdue and credit of a customer.
+pub(super) async fn position(tx: &mut Tx, customer: CustomerId, now: Timestamp) -> Result<Position> {
+    let sql = "select coalesce(cast(sum(open) as bigint), 0) as open,
+                 coalesce(cast(sum(case when due_at <= $2 then open else 0 end) as bigint), 0) as overdue,
+                 (select coalesce(cast(sum(remaining) as bigint), 0) from credits
+                  where customer_id = $1 and remaining > 0) as credit
+               from receivables where customer_id = $1 and open > 0";
+    let nothing = Position { open: Amount::ZERO, overdue: Amount::ZERO, credit: Amount::ZERO };
+    let Some(row) = tx.row(sql, &[&customer.0, &Ts(now)]).await? else { return Ok(nothing) };
+    let (open, overdue) = (amount(&row, "open")?, amount(&row, "overdue")?);
+    Ok(Position { open, overdue, credit: amount(&row, "credit")? })
+}
+
+/// What tells how a customer's invoices stand, from one id to another.
+pub(super) async fn facts(
+    tx: &mut Tx,
+    customer: CustomerId,
+    first: InvoiceId,
+    last: InvoiceId,
+) -> Result<Vec<(InvoiceId, Currency, Facts)>> {
+    let sql = "select invoice_id, currency, gross, open, credited, written_off, due_at from receivables
+               where customer_id = $1 and invoice_id >= $2 and invoice_id <= $3";
+    let facts = |row: &Row| {
+        let facts = Facts {
+            gross: amount(row, "gross")?,
+            open: amount(row, "open")?,
+            credited: amount(row, "credited")?,
+            written_off: amount(row, "written_off")?,
+            due_at: row.time("due_at")?,
+        };
+        Ok((InvoiceId(row.get("invoice_id")?), row.parse("currency")?, facts))
+    };
+    let rows = tx.rows(sql, &[&customer.0, &first.0, &last.0]).await?;
+    Ok(rows.iter().map(facts).collect::<db::Result<_>>()?)
+}
+
+/// Makes the reference that of this payment; answers whether it was free.
+pub(super) async fn claim_reference(tx: &mut Tx, payment: &Payment) -> Result<bool> {
+    let sql = "insert into payment_directory (reference, customer_id, payment_id) values ($1, $2, $3)
+               on conflict (reference) do nothing";
+    Ok(tx.execute(sql, &[&payment.reference, &payment.customer_id.0, &payment.id.0]).await? == 1)
+}
+
+pub(super) async fn insert_payment(tx: &mut Tx, payment: &Payment) -> Result<()> {
+    let sql =
+        "insert into payments (customer_id, payment_id, kind, reference, amount, currency, paid_on, method,
+                                     recorded_at)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
+    let params: [&dyn db::Param; 9] = [
+        &payment.customer_id.0,
+        &payment.id.0,
+        &payment.kind.code(),
+        &payment.reference,
+        &payment.amount.amount.micros(),
+        &payment.amount.currency.code(),
+        &payment.paid_on.to_string(),
+        &payment.method,
+        &Ts(payment.recorded_at),
+    ];
+    tx.execute(sql, &params).await?;
+    Ok(())
+}
+
+/// The payment that a reference names.
+pub(super) async fn by_reference(tx: &mut Tx, reference: &str) -> Result<Option<Payment>> {
+    let sql = "select customer_id, payment_id from payment_directory where reference = $1";
+    let Some(row) = tx.row(sql, &[&reference]).await? else { return Ok(None) };
+    let (customer, id) = (CustomerId(row.get("customer_id")?), PaymentId(row.get("payment_id")?));
+    let found = payments(tx, customer, PaymentId(id.0.saturating_add(1)), 1).await?;
+    Ok(found.into_iter().find(|payment| payment.id == id))
+}
+
+/// A customer's payments before one, newest first, with what of each went to which invoice.
+pub(super) async fn payments(
+    tx: &mut Tx,
+    customer: CustomerId,
+    before: PaymentId,
+    limit: usize,
+) -> Result<Vec<Payment>> {
+    let sql =
+        "select payment_id, kind, reference, amount, currency, paid_on, method, recorded_at from payments
+               where customer_id = $1 and payment_id < $2 order by payment_id desc limit $3";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = tx.rows(sql, &[&customer.0, &before.0, &limit]).await?;
+    let mut found = rows.iter().map(|row| payment(customer, row)).collect::<db::Result<Vec<_>>>()?;
+    let (Some(newest), Some(oldest)) = (found.first(), found.last()) else { return Ok(found) };
+    let sql = "select invoice_id, source_id, amount from allocations
+               where customer_id = $1 and source = 'payment' and source_id >= $2 and source_id <= $3
+               order by allocation_id";
+    for row in tx.rows(sql, &[&customer.0, &oldest.id.0, &newest.id.0]).await? {
+        let id = PaymentId(row.get("source_id")?);
+        if let Some(payment) = found.iter_mut().find(|payment| payment.id == id) {
+            let amount = Money { amount: amount(&row, "amount")?, currency: payment.amount.currency };
+            payment.allocations.push(PaidInvoice { invoice_id: InvoiceId(row.get("invoice_id")?), amount });
+        }
+    }
+    Ok(found)
+}
+
+fn payment(customer_id: CustomerId, row: &Row) -> db::Result<Payment> {
+    let refund = row.get::<String>("kind")? == PaymentKind::Refund.code();
+    Ok(Payment {
+        id: PaymentId(row.get("payment_id")?),
+        customer_id,
+        kind: if refund { PaymentKind::Refund } else { PaymentKind::Payment },
+        reference: row.get("reference")?,
+        amount: Money { amount: amount(row, "amount")?, currency: row.parse("currency")? },
+        paid_on: row.parse("paid_on")?,
+        method: row.get("method")?,
+        recorded_at: row.time("recorded_at")?,
+        allocations: Vec::new(),
+    })
+}
+
+pub(super) async fn insert_write_off(tx: &mut Tx, written: &WriteOff) -> Result<()> {
+    let WriteOff { id, customer_id, invoice_id, amount, reason, written_at } = written;
+    let sql = "insert into write_offs (customer_id, write_off_id, invoice_id, amount, reason, written_at)
+               values ($1, $2, $3, $4, $5, $6)";
+    let micros = amount.amount.micros();
+    tx.execute(sql, &[&customer_id.0, &id.0, &invoice_id.0, &micros, reason, &Ts(*written_at)]).await?;
+    let sql = "update receivables set written_off = written_off + $3
+               where customer_id = $1 and invoice_id = $2";
+    tx.execute(sql, &[&customer_id.0, &invoice_id.0, &micros]).await?;
+    Ok(())
+}
+
+fn one(touched: u64, fault: impl FnOnce() -> String) -> Result<()> {
+    if touched == 1 { Ok(()) } else { Err(Error::Inconsistent(fault())) }
+}

@@ -1,0 +1,46 @@
+//! Do receivables, payments and credit add up, and agree with the ledger?
+
+use super::store;
+use crate::db::Tx;
+use crate::error::Result;
+
+/// What was checked and what is wrong.
+#[derive(Debug, Default)]
+pub struct Verified {
+    pub receivables: u64,
+    pub payments: u64,
+    pub faults: Vec<String>,
+}
+
+/// Verifies every receivable, payment and credit, and every customer's balance.
+pub async fn verify(tx: &mut Tx) -> Result<Verified> {
+    let (receivables, payments) = store::counts(tx).await?;
+    let mut faults = Vec::new();
+    for (customer, invoice) in store::lost_receivables(tx).await? {
+        faults.push(format!("invoice {invoice} of {customer}: no receivable has its amount"));
+    }
+    for (customer, invoice) in store::wrong_opens(tx).await? {
+        faults.push(format!(
+            "invoice {invoice} of {customer}: what is open is not its amount less what settled it"
+        ));
+    }
+    for (customer, invoice) in store::wrong_marks(tx).await? {
+        faults.push(format!(
+            "invoice {invoice} of {customer}: what it says was credited or written off is not what was"
+        ));
+    }
+    for (customer, source, subject) in store::overused(tx).await? {
+        let subject = source.subject(subject);
+        faults.push(format!("{subject} of {customer} settles more than it comes to"));
+    }
+    for customer in store::wrong_credit(tx).await? {
+        faults.push(format!("{customer}: the credit is not what was given less what was used"));
+    }
+    for customer in store::wrong_balances(tx).await? {
+        faults.push(format!("{customer}: the balance is not the open invoices less the credit"));
+    }
+    for (customer, subject) in store::wrong_references(tx).await? {
+        faults.push(format!("payment {subject} of {customer}: its reference does not lead to it"));
+    }
+    Ok(Verified { receivables, payments, faults })
+}

@@ -1,0 +1,235 @@
+//! Does the ledger agree with what was done, and is every damage to it found?
+
+use calculation::money::Amount;
+use proptest::strategy::{Strategy, ValueTree};
+use proptest::test_runner::TestRunner;
+use serde_json::json;
+use tollbook::error::Error;
+use tollbook::id::{InvoiceId, PaymentId};
+use tollbook::ledger::{self, Entry};
+
+use crate::support::account::{Account, assert_sound, euro, faults, payment};
+use crate::support::operator::{create, operator};
+use crate::support::{TestApp, on_both_databases};
+
+const CENT: i64 = 10_000;
+
+/// Something that is done to an account; places choose among its invoices.
+#[derive(Debug, Clone)]
+enum Step {
+    Issue { cents: i64, due_in_days: i64 },
+    Pay { cents: i64, first: Option<usize> },
+    Refund { cents: i64 },
+    Credit { place: usize, cents: i64 },
+    WriteOff { place: usize },
+}
+
+fn step() -> impl Strategy<Value = Step> {
+    use proptest::option::of;
+    proptest::prop_oneof![
+        4 => (-2_000..6_000_i64, -40..40_i64).prop_map(|(cents, due_in_days)| Step::Issue { cents, due_in_days }),
+        4 => (1..8_000_i64, of(0..9_usize)).prop_map(|(cents, first)| Step::Pay { cents, first }),
+        2 => (1..3_000_i64).prop_map(|cents| Step::Refund { cents }),
+        2 => (0..9_usize, 1..6_000_i64).prop_map(|(place, cents)| Step::Credit { place, cents }),
+        1 => (0..9_usize).prop_map(|place| Step::WriteOff { place }),
+    ]
+}
+
+/// What an account must be like, in cents.
+#[derive(Debug, Default)]
+struct Model {
+    /// Each invoice with the day it is due and what is open of it.
+    invoices: Vec<(InvoiceId, i64, i64)>,
+    credit: i64,
+}
+
+impl Model {
+    fn give(&mut self, mut cents: i64, first: Option<InvoiceId>) {
+        let mut order: Vec<_> = self.invoices.iter_mut().collect();
+        order.sort_by_key(|(id, due, _)| (Some(*id) != first, *due, *id));
+        for (_, _, open) in order {
+            let part = cents.min(*open);
+            (*open, cents) = (*open - part, cents - part);
+        }
+        self.credit += cents;
+    }
+
+    fn at(&mut self, place: usize) -> Option<&mut (InvoiceId, i64, i64)> {
+        let count = self.invoices.len().max(1);
+        self.invoices.get_mut(place % count)
+    }
+
+    fn open(&self) -> i64 {
+        self.invoices.iter().map(|(_, _, open)| open).sum()
+    }
+}
+
+fn text(cents: i64) -> String {
+    Amount::from_micros(cents * CENT).to_string()
+}
+
+/// Does a step to the account and the model.
+async fn take(step: Step, reference: &str, account: &Account<'_>, model: &mut Model) {
+    let pay = |kind: &str, cents: i64, first: Option<InvoiceId>| {
+        let mut payment = payment(reference, &text(cents));
+        payment["kind"] = json!(kind);
+        payment["invoice"] = json!(first.map(|id| id.to_string()));
+        account.send(payment)
+    };
+    match step {
+        Step::Issue { cents, due_in_days } => {
+            let id = account.invoice(cents * CENT, due_in_days).await;
+            model.invoices.push((id, due_in_days, cents.max(0)));
+            let credit = std::mem::take(&mut model.credit);
+            model.give(credit - cents.min(0), None);
+        }
+        Step::Pay { cents, first } => {
+            let first = first.and_then(|place| model.at(place)).map(|(id, _, _)| *id);
+            assert_eq!(pay("payment", cents, first).await.status, 201);
+            model.give(cents, first);
+        }
+        Step::Refund { cents } => {
+            let expected = if cents <= model.credit { 201 } else { 409 };
+            assert_eq!(pay("refund", cents, None).await.status, expected);
+            model.credit -= if expected == 201 { cents } else { 0 };
+        }
+        Step::Credit { place, cents } => {
+            let Some((id, _, _)) = model.at(place).copied() else { return };
+            account.credit(id, cents * CENT).await;
+            model.give(cents, Some(id));
+        }
+        Step::WriteOff { place } => {
+            let Some((id, _, open)) = model.at(place) else { return };
+            let expected = if *open > 0 { 201 } else { 409 };
+            let path = format!("{}/invoices/{id}/write-off", account.path);
+            assert_eq!(account.db.post_json(&path, &json!({"reason": "lost"})).await.status, expected);
+            *open = 0;
+        }
+    }
+}
+
+/// One account with an invoice of 10.00, of which 4.00 were paid and 1.00 credited, and one with credit.
+async fn small_ledger(db: &TestApp) {
+    operator(db).await;
+    let account = Account::of(db, "C-2").await;
+    let invoice = account.invoice(1_000 * CENT, 14).await;
+    account.pay("p1", "4.00").await;
+    account.credit(invoice, 100 * CENT).await;
+    let other = Account::of(db, "C-1").await;
+    other.pay("p2", "5.00").await;
+    let mut refund = payment("r1", "2.00");
+    refund["kind"] = json!("refund");
+    assert_eq!(other.send(refund).await.status, 201);
+    let lost = other.invoice(900 * CENT, 14).await;
+    let path = format!("{}/invoices/{lost}/write-off", other.path);
+    assert_eq!(db.post_json(&path, &json!({"reason": "lost"})).await.status, 201);
+    other.invoice(-50 * CENT, 14).await;
+    assert_sound(db).await;
+}
+
+on_both_databases! {
+    async fn whatever_is_done_balance_and_open_invoices_agree_with_a_simple_model(db: TestApp) {
+        operator(&db).await;
+        let mut runner = TestRunner::deterministic();
+        for case in 0..8 {
+            let reference = format!("P-{case}");
+            create(&db, "/v1/customers", json!({"reference": reference, "currency": "EUR", "zone": "Europe/Berlin",
+                "party": {"name": "Any", "country": "DE"}})).await;
+            let account = Account::of(&db, &reference).await;
+            let mut model = Model::default();
+            let sequence = proptest::collection::vec(step(), 10..40).new_tree(&mut runner).unwrap().current();
+            for (place, step) in sequence.iter().enumerate() {
+                take(step.clone(), &format!("{case}-{place}"), &account, &mut model).await;
+                let [balance, open, _, credit] = account.balance().await;
+                let expected = (text(model.open() - model.credit), text(model.open()), text(model.credit));
+                assert_eq!((balance, open, credit), expected, "{case}: {:?}", &sequence[..=place]);
+            }
+            let mut tx = db.app.db.read().await.unwrap();
+            let ids: Vec<_> = model.invoices.iter().map(|(id, _, _)| *id).collect();
+            let standing = tollbook::payments::standing(&mut tx, account.id, &ids, db.app.clock.now()).await.unwrap();
+            for (id, _, open) in &model.invoices {
+                assert_eq!(standing[id].open.amount, Amount::from_micros(open * CENT), "{case}: {sequence:?}");
+            }
+        }
+        assert_sound(&db).await;
+    }
+
+    async fn every_damage_is_found(db: TestApp) {
+        small_ledger(&db).await;
+        for (damage, fault) in [
+            ("update postings set amount = amount + 1 where account = 'bank'", "sum to"),
+            ("delete from postings where account = 'revenue'", "sum to"),
+            ("delete from ledger_entries where kind = 'payment'", "is not there"),
+            ("delete from ledger_entries where kind = 'issue'", "no issue entry"),
+            ("update ledger_entries set subject_id = 1 where kind = 'credit_note'", "no credit_note entry"),
+            ("update ledger_entries set subject_id = 1 where kind = 'refund'", "has a refund entry, but is not there"),
+            ("update postings set amount = 2 * amount", "no write_off entry"),
+            ("update postings set account = 'tax' where account = 'revenue'", "no issue entry"),
+            ("delete from invoices where gross > 9500000", "has a issue entry, but is not there"),
+            ("delete from receivables where gross > 9500000", "no receivable has its amount"),
+            ("update receivables set gross = gross + 1", "no receivable has its amount"),
+            ("update receivables set open = open - 1 where open > 0", "what is open is not its amount"),
+            ("update receivables set open = -1 where open = 0", "what is open is not its amount"),
+            ("delete from allocations where source = 'payment'", "what is open is not its amount"),
+            ("update receivables set credited = 0", "credited or written off"),
+            ("update receivables set written_off = 1", "credited or written off"),
+            ("update allocations set amount = amount + 1 where source = 'payment'", "settles more than it comes to"),
+            ("update allocations set source_id = 1 where source = 'credit_note'", "settles more than it comes to"),
+            ("update allocations set amount = -amount", "settles more than it comes to"),
+            ("update credits set remaining = remaining - 1", "the credit is not what was given"),
+            ("delete from credits", "the balance is not the open invoices less the credit"),
+            ("update payments set amount = 1 where kind = 'refund'", "no refund entry"),
+            ("update payments set reference = 'p3' where reference = 'p1'", "its reference does not lead to it"),
+            ("update payment_directory set payment_id = 1", "its reference does not lead to it"),
+        ] {
+            // Not committed: the next damage begins from a sound ledger.
+            let mut tx = db.app.db.begin().await.unwrap();
+            assert!(tx.execute(damage, &[]).await.unwrap() > 0, "{damage}");
+            let found = faults(&mut tx).await;
+            assert!(found.iter().any(|found| found.contains(fault)), "{damage}: {found:#?}");
+        }
+        assert_sound(&db).await;
+    }
+
+    async fn an_entry_that_does_not_balance_or_is_there_is_a_fault(db: TestApp) {
+        operator(&db).await;
+        let account = Account::of(&db, "C-2").await;
+        let (clock, now) = (&db.app.clock, db.app.clock.now());
+        let amount = Amount::from_micros;
+        let good = Entry::payment(account.id, PaymentId(1), euro(), amount(5), now);
+        let bad = Entry::issue(account.id, InvoiceId(1), euro(), amount(10), amount(1), amount(12), now);
+        let mut tx = db.app.db.begin().await.unwrap();
+        let refused = ledger::post(&mut tx, &[good.clone(), bad], clock).await.unwrap_err();
+        assert!(matches!(refused, Error::Inconsistent(_)) && refused.to_string().contains("inv_"), "{refused}");
+        assert_eq!(ledger::balance(&mut tx, account.id).await.unwrap(), Amount::ZERO);
+        ledger::post(&mut tx, &[], clock).await.unwrap();
+        ledger::post(&mut tx, std::slice::from_ref(&good), clock).await.unwrap();
+        assert_eq!(ledger::balance(&mut tx, account.id).await.unwrap(), amount(-5));
+        let twice = ledger::post(&mut tx, &[good], clock).await.unwrap_err();
+        assert!(matches!(&twice, Error::Database(error) if error.is_unique_violation()), "{twice}");
+    }
+
+    async fn invoices_of_before_the_ledger_are_adopted(db: TestApp) {
+        operator(&db).await;
+        let account = Account::of(&db, "C-2").await;
+        let october = account.issue("2026-10", "2026-11-05").await;
+        account.invoice(-2_000_000, 14).await;
+        // As if the third migration had not run yet.
+        let mut tx = db.app.db.begin().await.unwrap();
+        tx.script("delete from migrations where name >= '0003'; delete from ledger_entries; delete from postings;
+                   delete from receivables; delete from allocations; drop table credits;
+                   drop index receivables_to_remind; alter table receivables drop column credited;
+                   alter table receivables drop column written_off; alter table customers drop column suspended_reason;
+                   create index receivables_open on receivables (due_at) where open > 0").await.unwrap();
+        tx.commit().await.unwrap();
+        assert_eq!(db.app.db.migrate(db.app.clock.now()).await.unwrap(), ["0003_ledger"]);
+        assert_sound(&db).await;
+        assert_eq!(account.balance().await, ["9.78", "11.78", "0.00", "2.00"]);
+        let statement = db.get(&format!("{}/statement", account.path)).await.body;
+        assert_eq!(statement["items"][0]["subject"], october["id"], "{statement}");
+        // Due 14 days after it was issued, as far as anybody knows, and nobody is reminded of it.
+        db.app.clock.set("2027-11-05T00:00:00Z".parse().unwrap());
+        assert_eq!(account.balance().await[2], "11.78");
+        assert_eq!(tollbook::payments::remind(&db.app).await.unwrap().reminded, 0);
+    }
+}
