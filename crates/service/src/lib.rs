@@ -17,6 +17,7 @@ pub mod http;
 pub mod id;
 pub mod invoices;
 pub mod jobs;
+pub mod mail;
 pub mod plans;
 pub mod suspense;
 pub mod tariffs;

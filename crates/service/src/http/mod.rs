@@ -79,6 +79,7 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::suspense::http::routes())
         .merge(crate::invoices::http::routes())
         .merge(crate::jobs::http::routes())
+        .merge(crate::mail::http::routes())
         .split_for_parts()
 }
 
