@@ -1,12 +1,12 @@
 //! What does a mail say? Templates in the customer's language, ours or the operator's.
 //!
 //! `invoice.de.txt` begins with the line `Subject: …`; `invoice.de.html` says the same as HTML, in the frame
-//! `layout.html`. In HTML whatever is filled in is escaped.
+//! `layout.html`. In templates named `.html` whatever is filled in is escaped.
 
 use std::path::Path;
 
 use calculation::invoice::Language;
-use minijinja::{AutoEscape, Environment, UndefinedBehavior};
+use minijinja::{Environment, UndefinedBehavior};
 
 use super::facts::Facts;
 use super::settings::{in_file, wrong};
@@ -49,10 +49,6 @@ impl Messages {
         let mut environment = Environment::new();
         // A name that is misspelt must not leave a hole in a mail.
         environment.set_undefined_behavior(UndefinedBehavior::Strict);
-        environment.set_auto_escape_callback(|name| match name.ends_with(".html") {
-            true => AutoEscape::Html,
-            false => AutoEscape::None,
-        });
         environment.set_trim_blocks(true);
         environment.set_lstrip_blocks(true);
         for (name, source) in EMBEDDED {

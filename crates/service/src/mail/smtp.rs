@@ -157,17 +157,16 @@ fn is_loopback(host: &str) -> bool {
 
 fn parameters(settings: &Settings) -> Result<TlsParameters> {
     let builder = TlsParameters::builder(settings.host.clone());
-    let builder = match &settings.ca_file {
-        None => builder.certificate_store(CertificateStore::WebpkiRoots),
-        Some(path) => {
-            let refuse = |what: String| wrong("mail.ca_file", in_file(path, what));
-            let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
-            if !String::from_utf8_lossy(&pem).contains("BEGIN CERTIFICATE") {
-                return Err(refuse("has no certificate (PEM)".to_owned()));
-            }
-            let authority = Certificate::from_pem(&pem).map_err(|error| refuse(error.to_string()))?;
-            builder.certificate_store(CertificateStore::None).add_root_certificate(authority)
-        }
+    let Some(path) = &settings.ca_file else {
+        let public = builder.certificate_store(CertificateStore::WebpkiRoots).build_rustls();
+        return public.map_err(|error| wrong("mail.tls", error));
     };
-    builder.build_rustls().map_err(|error| wrong("mail.tls", error))
+    let refuse = |what: String| wrong("mail.ca_file", in_file(path, what));
+    let pem = std::fs::read(path).map_err(|error| refuse(error.to_string()))?;
+    if !String::from_utf8_lossy(&pem).contains("BEGIN CERTIFICATE") {
+        return Err(refuse("has no certificate (PEM)".to_owned()));
+    }
+    let authority = Certificate::from_pem(&pem).map_err(|error| refuse(error.to_string()))?;
+    let private = builder.certificate_store(CertificateStore::None).add_root_certificate(authority);
+    private.build_rustls().map_err(|error| refuse(error.to_string()))
 }
