@@ -10,8 +10,8 @@ use tollbook::invoices;
 use tollbook::jobs::Job;
 
 use crate::support::mailing::{
-    DONE, FAILED, Invoiced, PUT_OFF, assert_error, enqueue, execute, invoiced, parse, pass, retry, set_email,
-    the_job, work,
+    DONE, FAILED, Invoiced, PUT_OFF, assert_error, enqueue, execute, invoiced, owe, parse, pass, retry,
+    set_email, the_job, work,
 };
 use crate::support::{TestApp, on_both_databases};
 
@@ -45,13 +45,6 @@ async fn in_german(db: &TestApp, of: &Invoiced) {
     let sql = "update invoices set content = replace(content, '\"language\":\"en\"', '\"language\":\"de\"')
                where customer_id = $1";
     execute(db, sql, &[&of.customer.0]).await;
-}
-
-async fn owe(db: &TestApp, of: &Invoiced, micros: i64) {
-    let sql = "insert into receivables (customer_id, invoice_id, currency, due_at, gross, open, reminders)
-               values ($1, $2, 'EUR', $3, 11780000, $4, 0)
-               on conflict (customer_id, invoice_id) do update set open = excluded.open";
-    execute(db, sql, &[&of.customer.0, &of.invoice.0, &tollbook::db::Ts(db.app.clock.now()), &micros]).await;
 }
 
 /// Settings that send links, signed with the secret in the folder.
@@ -99,7 +92,16 @@ on_both_databases! {
         assert_eq!(work(&app).await, PUT_OFF);
         assert_error(&db, &["cannot be written", folder.path().to_str().unwrap()]).await;
         std::fs::remove_file(folder.path().join("mail")).unwrap();
+        // Something else has the mail's name: what was written under another is not left behind.
+        let name = format!("{}.eml", the_job(&db).await["id"].as_str().unwrap());
+        let taken = folder.path().join("mail").join(&name);
+        std::fs::create_dir_all(&taken).unwrap();
         pass(&db, 60);
+        assert_eq!(work(&app).await, PUT_OFF);
+        let left: Vec<_> = std::fs::read_dir(folder.path().join("mail")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(left, std::slice::from_ref(&taken));
+        std::fs::remove_dir(&taken).unwrap();
+        pass(&db, 120);
         assert_eq!(work(&app).await, DONE);
         the_mail(&folder);
     }
@@ -240,7 +242,7 @@ on_both_databases! {
         let mail = parse(&mail);
         assert_eq!(mail.subject(), Some("2 INV-2026-000001"));
         assert_eq!(mail.body_text(0).unwrap().trim(), "5.78 EUR, 8 days");
-        assert!(mail.body_html(0).unwrap().contains("5.78 EUR of it have not reached us"));
+        assert!(mail.body_html(0).unwrap().contains("5.78 EUR of it has not reached us"));
         assert_eq!(mail.attachments().count(), 1);
         enqueue(&db, &[reminder(3)]).await;
         assert_eq!(work(&app).await, DONE);

@@ -4,8 +4,8 @@ use serde_json::json;
 use tollbook::jobs::Job;
 
 use crate::support::mailing::{
-    DONE, FAILED, Invoiced, NOTHING, PUT_OFF, assert_error, enqueue, execute, invoiced, parse, pass, retry,
-    set_email, the_job, work,
+    DONE, FAILED, Invoiced, NOTHING, PUT_OFF, assert_error, enqueue, execute, invoiced, owe, parse, pass,
+    retry, set_email, the_job, work,
 };
 use crate::support::smtp::{Certificate, SmtpServer};
 use crate::support::{TestApp, on_both_databases};
@@ -130,6 +130,36 @@ on_both_databases! {
         assert_eq!(server.taken()[0].envelope["to"], json!(["ännchen@example.org"]));
     }
 
+    async fn a_domain_beyond_ascii_needs_nothing_of_the_server(db: TestApp) {
+        let server = SmtpServer::start("accept");
+        let app = db.configured(&server.settings("")).unwrap();
+        let of = asked_for(&db).await;
+        set_email(&db, &of, Some("anna@bücher.example")).await;
+        assert_eq!(work(&app).await, DONE, "{}", the_job(&db).await);
+        assert_eq!(server.taken()[0].envelope["to"], json!(["anna@xn--bcher-kva.example"]));
+    }
+
+    async fn the_command_line_shows_what_was_given_up_and_tries_it_again(db: TestApp) {
+        let server = SmtpServer::start("gone,accept");
+        let app = db.configured(&server.settings("")).unwrap();
+        asked_for(&db).await;
+        assert_eq!(work(&app).await, FAILED);
+        let tollbook = |arguments: &[&str]| {
+            let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tollbook"));
+            let output = command.args(["--database-url", &db.url, "jobs"]).args(arguments).output().unwrap();
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let shown = tollbook(&[]);
+        assert!(shown.contains("failed after 1 attempts") && shown.contains("5.1.1 No such user here"), "{shown}");
+        tollbook(&["--retry", the_job(&db).await["id"].as_str().unwrap()]);
+        assert_eq!(tollbook(&[]).trim(), "no job was given up");
+        // The command's clock is the machine's.
+        db.app.clock.set("2100-01-01T00:00:00Z".parse().unwrap());
+        assert_eq!(work(&app).await, DONE);
+        assert_eq!(server.taken().len(), 1);
+    }
+
     async fn content_that_is_refused_for_good_is_given_up(db: TestApp) {
         let server = SmtpServer::start("spam");
         let app = db.configured(&server.settings("")).unwrap();
@@ -153,7 +183,7 @@ on_both_databases! {
         let app = db.configured(&server.settings("timeout_seconds = 1")).unwrap();
         asked_for(&db).await;
         assert_eq!(work(&app).await, PUT_OFF);
-        assert_error(&db, &["longer than 1 seconds (mail.timeout_seconds)"]).await;
+        assert_error(&db, &["more than 1 s (mail.timeout_seconds)"]).await;
         pass(&db, 60);
         assert_eq!(work(&app).await, DONE);
         assert_eq!(server.taken().len(), 1);
@@ -176,15 +206,38 @@ on_both_databases! {
         assert_error(&db, &[&format!("127.0.0.1:{port}"), "refused"]).await;
     }
 
+    async fn a_server_that_cannot_be_spoken_to_is_asked_once_for_many_mails(db: TestApp) {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let calls = std::sync::Arc::new(std::sync::atomic::AtomicU32::new(0));
+        let counted = calls.clone();
+        // Whoever calls is hung up on.
+        std::thread::spawn(move || {
+            for call in listener.incoming() {
+                counted.fetch_add(1, std::sync::atomic::Ordering::SeqCst);
+                drop(call);
+            }
+        });
+        let settings = format!(
+            "[mail]\ntransport = \"smtp\"\nhost = \"127.0.0.1\"\nport = {port}\ntls = \"none\"\nfrom = \"a@b.example\"\n"
+        );
+        let app = db.configured(&settings).unwrap();
+        let of = asked_for(&db).await;
+        owe(&db, &of, 11_780_000).await;
+        let reminder = |step| Job::SendReminder { customer_id: of.customer, invoice_id: of.invoice, step };
+        enqueue(&db, &[1, 2, 3, 4].map(reminder)).await;
+        for round in 1..=2 {
+            assert_eq!(work(&app).await.put_off, 5);
+            assert_eq!(calls.load(std::sync::atomic::Ordering::SeqCst), round);
+            pass(&db, 60);
+        }
+    }
+
     async fn four_that_work_at_once_send_each_mail_once(db: TestApp) {
         let server = SmtpServer::start("accept");
         let app = db.configured(&server.settings("")).unwrap();
         let of = asked_for(&db).await;
-        let receivable = "insert into receivables (customer_id, invoice_id, currency, due_at, gross, open, reminders)
-                          values ($1, $2, 'EUR', $3, 11780000, 11780000, 0)
-                          on conflict (customer_id, invoice_id) do update set open = excluded.open";
-        let due = tollbook::db::Ts(db.app.clock.now());
-        execute(&db, receivable, &[&of.customer.0, &of.invoice.0, &due]).await;
+        owe(&db, &of, 11_780_000).await;
         let reminder = |step| Job::SendReminder { customer_id: of.customer, invoice_id: of.invoice, step };
         enqueue(&db, &[1, 2, 3, 4, 5].map(reminder)).await;
         let mut workers = tokio::task::JoinSet::new();

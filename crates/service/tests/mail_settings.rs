@@ -30,6 +30,7 @@ fn a_wrong_setting_of_mail_is_named() {
         ("[mail]\ntls = \"ssl\"", &["ssl", "tls"]),
         ("[mail]\nsmtp = true", &["smtp"]),
         ("[mail]\nfrom = \"nobody\"", &["mail.from", "`nobody`"]),
+        ("[mail]\nfrom = \"ä@example.org\"", &["mail.from", "ASCII"]),
         ("[operator]\nemail = \"a b\"", &["operator.email", "`a b`"]),
         ("[mail]\ntransport = \"smtp\"\nhost = \"mail.example.org\"", &["mail.from"]),
         ("[mail]\ntransport = \"smtp\"\nfrom = \"a@example.org\"", &["mail.host"]),

@@ -3,6 +3,7 @@
 //! A mail is a job of the outbox (`jobs`). Its message id is the job's, so that a mail which is sent again,
 //! because this program died between the server's yes and its own commit, can be recognised.
 
+mod address;
 mod documents;
 mod facts;
 mod folder;
@@ -26,7 +27,7 @@ pub use settings::{Carried, Delivery, Settings, Tls, Transport};
 use crate::config::Config;
 use crate::error::Result;
 use crate::id::JobId;
-use crate::jobs::Tried;
+use crate::jobs::{StoredJob, Tried};
 use folder::Folder;
 use link::Links;
 use messages::Messages;
@@ -62,10 +63,20 @@ impl Mailer {
         Ok(Self { mail, from, messages, links, carried: config.delivery.invoices })
     }
 
-    async fn deliver(&self, id: JobId, attempt: u32, to: &Mailbox, mail: &[u8]) -> Tried {
+    /// Why nothing can be sent now, if it is known.
+    fn resting(&self, now: Timestamp) -> Option<String> {
         match &self.mail {
-            Mail::Smtp(smtp) => smtp.deliver(&to.email, mail).await,
-            Mail::Folder(folder) => tokio::task::block_in_place(|| folder.deliver(id, attempt, mail)),
+            Mail::Smtp(smtp) => smtp.resting(now),
+            Mail::Folder(_) => None,
+        }
+    }
+
+    async fn deliver(&self, job: &StoredJob, to: &Mailbox, mail: &[u8], now: Timestamp) -> Tried {
+        match &self.mail {
+            Mail::Smtp(smtp) => smtp.deliver(&to.email, mail, now).await,
+            Mail::Folder(folder) => {
+                tokio::task::block_in_place(|| folder.deliver(job.id, job.attempts, mail))
+            }
         }
     }
 
@@ -87,8 +98,8 @@ fn sender(config: &Config) -> Result<Mailbox> {
             return Err(wrong("mail.from", "is missing, and so is operator.email: who is mail from?"));
         }
     };
-    let mailbox: Mailbox =
-        text.parse().map_err(|error| wrong(name, format!("`{text}` is no e-mail address: {error}")))?;
+    let mailbox =
+        address::own(text).map_err(|error| wrong(name, format!("`{text}` is no e-mail address: {error}")))?;
     let operator = Some(operator.name.clone()).filter(|name| !name.trim().is_empty());
     Ok(Mailbox { name: mailbox.name.or(operator), ..mailbox })
 }

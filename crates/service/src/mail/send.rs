@@ -7,6 +7,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::Mailbox;
 
+use super::address::address;
 use super::documents::{self, Document};
 use super::facts::{Addressee, DocumentFacts, Facts, LinkFacts, Matter, ReminderFacts, SpendingFacts};
 use super::letter::{Attached, Head, formatted};
@@ -36,6 +37,10 @@ struct Parcel {
 
 /// Sends the mail of a job. The database is let go of before the mail server is spoken to.
 pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
+    let now = app.clock.now();
+    if let Some(why) = app.mailer.resting(now) {
+        return Ok(Tried::Again(why));
+    }
     let mut tx = app.db.read().await?;
     let gathered = gather(&mut tx, app, &stored.job).await?;
     drop(tx);
@@ -62,9 +67,9 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
         }
     };
     let from = &app.mailer.from;
-    let head = Head { from, to: &to, id: message_id(stored.id, from), at: app.clock.now() };
+    let head = Head { from, to: &to, id: message_id(stored.id, from), at: now };
     match formatted(head, message, attached) {
-        Ok(mail) => Ok(app.mailer.deliver(stored.id, stored.attempts, &to, &mail).await),
+        Ok(mail) => Ok(app.mailer.deliver(stored, &to, &mail, now).await),
         Err(why) => Ok(Tried::Failed(why)),
     }
 }
@@ -75,7 +80,7 @@ fn recipient(customer: &Customer) -> std::result::Result<Mailbox, String> {
     let email = party.email.as_deref().map(str::trim).filter(|email| !email.is_empty());
     let email = email
         .ok_or_else(|| format!("customer {reference} has no e-mail address: set one, then retry the job"))?;
-    let address = email.parse().map_err(|error| {
+    let address = address(email).map_err(|error| {
         format!(
             "`{email}` of customer {reference} is no e-mail address ({error}): mend it, then retry the job"
         )

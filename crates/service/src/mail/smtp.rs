@@ -1,8 +1,10 @@
 //! Hands mails to a mail server (RFC 5321), and tells what of its answers is worth another try.
 
 use std::net::IpAddr;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use lettre::Address;
 use lettre::transport::smtp::Error as SmtpError;
 use lettre::transport::smtp::authentication::{Credentials, Mechanism};
@@ -10,12 +12,17 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, Certific
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
+use super::address;
 use super::settings::{Settings, Tls, in_file, secret, wrong};
 use crate::error::Result;
 use crate::jobs::Tried;
 
 /// The answer to a mail that was taken is worth waiting for, the farewell after it is not.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// A server that cannot be reached, or refuses our login, is left alone for so long: each of ten thousand mails
+/// would wait for it in vain.
+const REST: SignedDuration = SignedDuration::from_secs(30);
 
 /// A mail server.
 pub(super) struct Smtp {
@@ -27,6 +34,8 @@ pub(super) struct Smtp {
     from: Address,
     bcc: Option<Address>,
     timeout: Duration,
+    /// Until when it is left alone, and why.
+    rest: Mutex<Option<(Timestamp, String)>>,
 }
 
 enum Encryption {
@@ -51,7 +60,8 @@ impl Smtp {
             Tls::Tls => (Encryption::Tls(parameters(settings)?), 465),
         };
         let bcc = settings.bcc.as_ref().map(|text| {
-            text.parse().map_err(|error| wrong("mail.bcc", format!("`{text}` is no address: {error}")))
+            let own = address::own(text).map(|mailbox| mailbox.email);
+            own.map_err(|error| wrong("mail.bcc", format!("`{text}` is no e-mail address: {error}")))
         });
         Ok(Self {
             host: host.clone(),
@@ -62,12 +72,24 @@ impl Smtp {
             from: from.clone(),
             bcc: bcc.transpose()?,
             timeout: Duration::from_secs(settings.timeout_seconds),
+            rest: Mutex::default(),
         })
     }
 
+    /// Why the server is left alone now, if it is.
+    pub(super) fn resting(&self, now: Timestamp) -> Option<String> {
+        let rest = self.rest.lock().unwrap_or_else(PoisonError::into_inner);
+        rest.as_ref().filter(|(until, _)| now < *until).map(|(_, why)| why.clone())
+    }
+
+    fn rest(&self, now: Timestamp, why: &str) {
+        let until = now.checked_add(REST).unwrap_or(now);
+        *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some((until, why.to_owned()));
+    }
+
     /// Sends a mail to a customer.
-    pub(super) async fn deliver(&self, to: &Address, mail: &[u8]) -> Tried {
-        match tokio::time::timeout(self.timeout, self.hand_over(to, mail)).await {
+    pub(super) async fn deliver(&self, to: &Address, mail: &[u8], now: Timestamp) -> Tried {
+        match tokio::time::timeout(self.timeout, self.hand_over(to, mail, now)).await {
             Ok(Ok(mut connection)) => {
                 let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
                 Tried::Done
@@ -75,19 +97,28 @@ impl Smtp {
             Ok(Err(tried)) => tried,
             Err(_) => {
                 let seconds = self.timeout.as_secs();
-                Tried::Again(format!(
-                    "{} took longer than {seconds} seconds (mail.timeout_seconds)",
-                    self.host
-                ))
+                let why = format!("{} took more than {seconds} s (mail.timeout_seconds)", self.host);
+                self.rest(now, &why);
+                Tried::Again(why)
             }
         }
     }
 
     /// Until the server has taken the mail. What it refuses before it heard of the customer is our fault
     /// and will be mended; what it refuses for good after that concerns this mail.
-    async fn hand_over(&self, to: &Address, mail: &[u8]) -> std::result::Result<AsyncSmtpConnection, Tried> {
-        let ours = |error: SmtpError| Tried::Again(format!("{}:{}: {error}", self.host, self.port));
-        let mut connection = self.connect().await.map_err(ours)?;
+    async fn hand_over(
+        &self,
+        to: &Address,
+        mail: &[u8],
+        now: Timestamp,
+    ) -> std::result::Result<AsyncSmtpConnection, Tried> {
+        let why = |error: SmtpError| format!("{}:{}: {error}", self.host, self.port);
+        let ours = |error: SmtpError| Tried::Again(why(error));
+        let mut connection = self.connect().await.map_err(|error| {
+            let why = why(error);
+            self.rest(now, &why);
+            Tried::Again(why)
+        })?;
         let mut parameters = Vec::new();
         if !AsRef::<str>::as_ref(to).is_ascii() {
             if !connection.server_info().supports_feature(Extension::SmtpUtfEight) {

@@ -52,6 +52,14 @@ pub(crate) async fn execute(db: &TestApp, sql: &str, params: &[&dyn Param]) {
     tx.commit().await.unwrap();
 }
 
+/// Lets an invoice have so much open, in millionths.
+pub(crate) async fn owe(db: &TestApp, of: &Invoiced, micros: i64) {
+    let sql = "insert into receivables (customer_id, invoice_id, currency, due_at, gross, open, reminders)
+               values ($1, $2, 'EUR', $3, 11780000, $4, 0)
+               on conflict (customer_id, invoice_id) do update set open = excluded.open";
+    execute(db, sql, &[&of.customer.0, &of.invoice.0, &tollbook::db::Ts(db.app.clock.now()), &micros]).await;
+}
+
 pub(crate) async fn set_email(db: &TestApp, of: &Invoiced, email: Option<&str>) {
     let party = json!({"name": "Änne Brandt", "country": "DE", "email": email}).to_string();
     let sql = "update customers set party = $2 where customer_id = $1";
