@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use serde::Deserialize;
 
 use crate::error::{Error, Result};
+use crate::mail;
 
 /// Every setting, with its default and what it means.
 pub const DEFAULT: &str = include_str!("../default.toml");
@@ -23,6 +24,8 @@ pub struct Config {
     pub invoices: Invoices,
     pub reminders: Reminders,
     pub jobs: Jobs,
+    pub mail: mail::Settings,
+    pub delivery: mail::Delivery,
     pub http: Http,
 }
 

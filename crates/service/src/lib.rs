@@ -19,6 +19,7 @@ pub mod id;
 pub mod invoices;
 pub mod jobs;
 pub mod ledger;
+pub mod mail;
 pub mod payments;
 pub mod plans;
 pub mod suspense;

@@ -9,6 +9,7 @@ use calculation::invoice::Invoice;
 use tollbook::invoices::{einvoice, file};
 
 use crate::support::arithmetic;
+use crate::support::python::python;
 use crate::support::sample;
 
 /// What the check said, and whether it succeeded.
@@ -17,8 +18,8 @@ struct Verdict {
     said: String,
 }
 
-fn check(python: &[&str], files: &[PathBuf]) -> Verdict {
-    let output = Command::new(interpreter()).args(python).args(files).output().expect("Python runs");
+fn check(command: &[&str], files: &[PathBuf]) -> Verdict {
+    let output = Command::new(python()).args(command).args(files).output().expect("Python runs");
     let said = [output.stdout, output.stderr].concat();
     let said = String::from_utf8(said).expect("the check says text");
     Verdict { accepted: output.status.success(), said }
@@ -30,17 +31,6 @@ fn script() -> PathBuf {
 
 fn check_files(files: &[PathBuf]) -> Verdict {
     check(&[script().to_str().expect("the path is text")], files)
-}
-
-/// The Python that `./test` prepared: the one it names, or the one beside what cargo builds.
-fn interpreter() -> PathBuf {
-    if let Some(named) = std::env::var_os("TOLLBOOK_TEST_PYTHON") {
-        return named.into();
-    }
-    let program = std::env::current_exe().expect("a test knows its own file");
-    let prepared =
-        program.ancestors().map(|folder| folder.join("venv/bin/python")).find(|path| path.exists());
-    prepared.expect("the rules' Python packages are missing: run `./test` once, it installs them")
 }
 
 fn write(folder: &Path, name: &str, content: impl AsRef<[u8]>) -> PathBuf {

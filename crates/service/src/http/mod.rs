@@ -84,6 +84,7 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::ledger::http::routes())
         .merge(crate::payments::http::routes())
         .merge(crate::jobs::http::routes())
+        .merge(crate::mail::http::routes())
         .split_for_parts()
 }
 

@@ -20,6 +20,7 @@ use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId, JobId};
+use crate::mail;
 
 /// Everything that is done later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -130,8 +131,8 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
     store::retry(tx, id, now).await
 }
 
-/// So many jobs are claimed at once.
-const CLAIM: usize = 16;
+/// So many jobs are claimed at once: a lease must outlive trying all of them, and a mail may take minutes.
+const CLAIM: usize = 1;
 /// A claim holds so long; the jobs of a worker that died are then another's.
 const LEASE: SignedDuration = SignedDuration::from_mins(10);
 /// After so many attempts, over about two days, a job is given up.
@@ -158,7 +159,7 @@ pub async fn work_off(app: &App) -> Result<Worked> {
             return Ok(worked);
         }
         for job in claimed {
-            let tried = match try_job(app, &job.job).await {
+            let tried = match try_job(app, &job).await {
                 Ok(tried) => tried,
                 Err(error) => {
                     tracing::error!(%error, job = %job.id, "a job met a fault and is tried again");
@@ -192,12 +193,11 @@ fn later(now: Timestamp, attempts: u32) -> Timestamp {
     now.checked_add(minutes.min(480).minutes()).unwrap_or(now)
 }
 
-#[expect(clippy::unused_async, reason = "sending waits")]
-async fn try_job(_app: &App, job: &Job) -> Result<Tried> {
-    match job {
+async fn try_job(app: &App, stored: &StoredJob) -> Result<Tried> {
+    match &stored.job {
         Job::SendInvoice { .. }
         | Job::SendCreditNote { .. }
         | Job::SendReminder { .. }
-        | Job::SendSpendingNotice { .. } => Ok(Tried::Done),
+        | Job::SendSpendingNotice { .. } => mail::send(app, stored).await,
     }
 }

@@ -2,9 +2,14 @@
 
 pub(crate) mod account;
 pub(crate) mod arithmetic;
+pub(crate) mod mailing;
 pub(crate) mod operator;
 mod postgres;
+pub(crate) mod python;
 pub(crate) mod sample;
+pub(crate) mod smtp;
+
+use std::sync::Arc;
 
 use axum::Router;
 use axum::body::Body;
@@ -14,6 +19,7 @@ use serde_json::Value;
 use tollbook::app::App;
 use tollbook::clock::Clock;
 use tollbook::config::Config;
+use tollbook::mail::Mailer;
 use tower::ServiceExt;
 
 /// Tests start over when the machine fails, so nothing waits for the disk.
@@ -119,6 +125,13 @@ pub(crate) struct Answer {
 }
 
 impl TestApp {
+    /// The same application under further settings, or why it refuses to start under them.
+    pub(crate) fn configured(&self, over: &str) -> Result<App, String> {
+        let config = Config::from_toml(&format!("{SETTINGS}{over}")).map_err(|error| error.to_string())?;
+        let mailer = Mailer::open(&config).map_err(|error| error.to_string())?;
+        Ok(App { config: Arc::new(config), mailer: Arc::new(mailer), ..self.app.clone() })
+    }
+
     pub(crate) async fn get(&self, path: &str) -> Answer {
         self.send(Request::get(path).body(Body::empty()).expect("the path is sound")).await
     }

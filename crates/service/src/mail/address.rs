@@ -1,0 +1,50 @@
+//! Is that an address, and how do mail servers know it?
+
+use lettre::Address;
+use lettre::message::Mailbox;
+
+/// An address, its domain in ASCII: `bücher.example` is `xn--bcher-kva.example` (RFC 5891).
+pub(super) fn address(text: &str) -> Result<Address, String> {
+    known(text.parse().map_err(|error: lettre::address::AddressError| error.to_string())?)
+}
+
+/// An address of ours, with a name or without: every mail server must take it.
+pub(super) fn own(text: &str) -> Result<Mailbox, String> {
+    let mailbox: Mailbox = text.parse().map_err(|error: lettre::address::AddressError| error.to_string())?;
+    let email = known(mailbox.email)?;
+    if !email.user().is_ascii() {
+        return Err("not every mail server takes letters beyond ASCII before the @".to_owned());
+    }
+    Ok(Mailbox { email, ..mailbox })
+}
+
+fn known(address: Address) -> Result<Address, String> {
+    if address.domain().is_ascii() {
+        return Ok(address);
+    }
+    let domain = idna::domain_to_ascii(address.domain()).map_err(|error| error.to_string())?;
+    Address::new(address.user(), domain).map_err(|error| error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_domain_is_written_as_mail_servers_know_it() {
+        for (text, written) in [
+            ("anna@example.org", Some("anna@example.org")),
+            ("anna@[192.0.2.1]", Some("anna@[192.0.2.1]")),
+            ("anna@Bücher.example", Some("anna@xn--bcher-kva.example")),
+            ("ännchen@bücher.example", Some("ännchen@xn--bcher-kva.example")),
+            ("anna", None),
+            ("anna@", None),
+            ("anna@a b.example", None),
+            ("Anna <anna@example.org>", None),
+        ] {
+            assert_eq!(address(text).map(|address| address.to_string()).ok().as_deref(), written, "{text}");
+        }
+        assert_eq!(own("Änne <a@bücher.example>").unwrap().email.to_string(), "a@xn--bcher-kva.example");
+        assert!(own("ä@example.org").is_err());
+    }
+}

@@ -1,0 +1,121 @@
+//! What can a template say? Everything here, under these names.
+
+use calculation::invoice::{Invoice, Language, Party};
+use serde::Serialize;
+
+use super::words::{date, money};
+
+/// What a mail is about. Amounts and days are text in the mail's language.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Facts {
+    pub(super) operator: Party,
+    pub(super) customer: Addressee,
+    #[serde(flatten)]
+    pub(super) matter: Matter,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct Addressee {
+    pub(super) name: String,
+    pub(super) reference: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+#[serde(untagged)]
+pub(super) enum Matter {
+    Invoice(DocumentFacts),
+    CreditNote(DocumentFacts),
+    Reminder(ReminderFacts),
+    SpendingNotice(SpendingFacts),
+}
+
+/// An invoice or credit note.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct DocumentFacts {
+    pub(super) number: String,
+    pub(super) issued_on: String,
+    pub(super) due_on: String,
+    pub(super) first_day: String,
+    pub(super) last_day: String,
+    pub(super) net: String,
+    pub(super) tax: String,
+    pub(super) gross: String,
+    /// Whether there is anything to pay.
+    pub(super) to_pay: bool,
+    /// The invoice that a credit note corrects.
+    pub(super) corrects: Option<CorrectionFacts>,
+    /// Where the document is, unless it is attached.
+    pub(super) link: Option<LinkFacts>,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct CorrectionFacts {
+    pub(super) number: String,
+    pub(super) issued_on: String,
+    pub(super) reason: String,
+}
+
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct LinkFacts {
+    pub(super) url: String,
+    /// The last day on which it works throughout.
+    pub(super) last_day: String,
+}
+
+/// An overdue invoice.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct ReminderFacts {
+    #[serde(flatten)]
+    pub(super) document: DocumentFacts,
+    /// The first reminder is 1.
+    pub(super) step: u32,
+    /// What is still to be paid.
+    pub(super) open: String,
+    pub(super) days_overdue: i32,
+}
+
+/// How much of a month's spending cap is used.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SpendingFacts {
+    pub(super) percent: u32,
+    pub(super) used: String,
+    pub(super) cap: String,
+    pub(super) first_day: String,
+    pub(super) last_day: String,
+}
+
+impl Matter {
+    /// The name of its templates.
+    pub(super) fn template(&self) -> &'static str {
+        match self {
+            Self::Invoice(_) => "invoice",
+            Self::CreditNote(_) => "credit_note",
+            Self::Reminder(_) => "reminder",
+            Self::SpendingNotice(_) => "spending_notice",
+        }
+    }
+}
+
+impl DocumentFacts {
+    pub(super) fn of(invoice: &Invoice, number: &str, link: Option<LinkFacts>, language: Language) -> Self {
+        let money = |amount| money(language, amount, invoice.currency);
+        let date = |day| date(language, day);
+        Self {
+            number: number.to_owned(),
+            issued_on: date(invoice.issued_on),
+            due_on: date(invoice.due_on),
+            first_day: date(invoice.period.first_day),
+            last_day: date(invoice.period.last_day),
+            net: money(invoice.net),
+            tax: money(invoice.tax),
+            gross: money(invoice.gross),
+            to_pay: invoice.gross > calculation::money::Amount::ZERO,
+            corrects: invoice.corrects.as_ref().map(|corrects| CorrectionFacts {
+                number: corrects.number.clone(),
+                issued_on: date(corrects.issued_on),
+                reason: corrects.reason.clone(),
+            }),
+            link,
+        }
+    }
+}

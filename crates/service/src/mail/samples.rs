@@ -1,0 +1,77 @@
+//! What templates are tried on when the program starts: every kind of mail, with and without what may be absent.
+
+use calculation::invoice::Party;
+
+use super::facts::{
+    Addressee, CorrectionFacts, DocumentFacts, Facts, LinkFacts, Matter, ReminderFacts, SpendingFacts,
+};
+
+/// Facts that lead through every branch a template can have.
+pub(super) fn all() -> Vec<Facts> {
+    let mut all = Vec::new();
+    for plain in [true, false] {
+        for matter in matters(plain) {
+            let customer = Addressee { name: "Anna Brandt".into(), reference: "C-1001".into() };
+            all.push(Facts { operator: operator(plain), customer, matter });
+        }
+    }
+    all
+}
+
+fn matters(plain: bool) -> Vec<Matter> {
+    let document = document(plain);
+    let reminder = |step| {
+        let document = document.clone();
+        Matter::Reminder(ReminderFacts { document, step, open: "10.00 EUR".into(), days_overdue: 8 })
+    };
+    let spending = |percent| {
+        let (first_day, last_day) = (document.first_day.clone(), document.last_day.clone());
+        let (used, cap) = ("80.00 EUR".into(), "100.00 EUR".into());
+        Matter::SpendingNotice(SpendingFacts { percent, used, cap, first_day, last_day })
+    };
+    let corrects = Some(CorrectionFacts {
+        number: "INV-2026-000001".into(),
+        issued_on: "1 November 2026".into(),
+        reason: "A call was charged twice".into(),
+    });
+    let credit_note = DocumentFacts { corrects: corrects.filter(|_| !plain), ..document.clone() };
+    let mut matters = vec![Matter::Invoice(document.clone()), Matter::CreditNote(credit_note)];
+    matters.extend((1..=4).map(reminder));
+    matters.extend([50, 80, 100].map(spending));
+    matters
+}
+
+fn operator(plain: bool) -> Party {
+    let operator = Party { name: "Harbour Telecom GmbH".into(), country: "DE".into(), ..Party::default() };
+    if plain {
+        return operator;
+    }
+    Party {
+        street: "Kaiserkai 0".into(),
+        postcode: "20457".into(),
+        city: "Hamburg".into(),
+        vat_id: Some("DE000000000".into()),
+        email: Some("billing@example.org".into()),
+        phone: Some("+49 40 0".into()),
+        iban: Some("DE02120300000000202051".into()),
+        ..operator
+    }
+}
+
+fn document(plain: bool) -> DocumentFacts {
+    let url = "https://bill.example.org/d/token".into();
+    let link = LinkFacts { url, last_day: "1 December 2026".into() };
+    DocumentFacts {
+        number: "INV-2026-000002".into(),
+        issued_on: "1 November 2026".into(),
+        due_on: "15 November 2026".into(),
+        first_day: "1 October 2026".into(),
+        last_day: "31 October 2026".into(),
+        net: "8.40 EUR".into(),
+        tax: "1.60 EUR".into(),
+        gross: "10.00 EUR".into(),
+        to_pay: !plain,
+        corrects: None,
+        link: (!plain).then_some(link),
+    }
+}

@@ -1,0 +1,318 @@
+//! What is in a mail, who gets none, and is a link to an invoice as good as a key?
+
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tollbook::app::App;
+use tollbook::id::{CreditNoteId, InvoiceId};
+use tollbook::invoices;
+use tollbook::jobs::Job;
+
+use crate::support::mailing::{
+    DONE, FAILED, Invoiced, PUT_OFF, assert_error, enqueue, execute, invoiced, owe, parse, pass, retry,
+    set_email, the_job, work,
+};
+use crate::support::{TestApp, on_both_databases};
+
+/// A folder that mails go to, and an application that writes there.
+fn mailbox(db: &TestApp, further: &str) -> (TempDir, App) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!("[mail]\nfolder = \"{}\"\n{further}", folder.path().join("mail").display());
+    let app = db.configured(&settings).unwrap();
+    (folder, app)
+}
+
+/// The mails in it, with the names of all its files.
+fn mails(folder: &TempDir) -> Vec<(String, Vec<u8>)> {
+    let Ok(entries) = std::fs::read_dir(folder.path().join("mail")) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let read = |path: PathBuf| {
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap())
+    };
+    paths.map(read).collect()
+}
+
+/// The only mail in it.
+fn the_mail(folder: &TempDir) -> Vec<u8> {
+    let mut mails = mails(folder);
+    assert_eq!(mails.len(), 1, "{:?}", mails.iter().map(|(name, _)| name).collect::<Vec<_>>());
+    mails.remove(0).1
+}
+
+async fn in_german(db: &TestApp, of: &Invoiced) {
+    execute(db, "update customers set language = 'de' where customer_id = $1", &[&of.customer.0]).await;
+    let sql = "update invoices set content = replace(content, '\"language\":\"en\"', '\"language\":\"de\"')
+               where customer_id = $1";
+    execute(db, sql, &[&of.customer.0]).await;
+}
+
+/// Settings that send links, signed with the secret in the folder.
+fn links(folder: &Path) -> String {
+    let secret = folder.join("secret");
+    std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+    format!(
+        "[delivery]\ninvoices = \"link\"\npublic_url = \"https://bill.example.org/\"\nsecret_file = \"{}\"\n",
+        secret.display()
+    )
+}
+
+/// The path of the link in a text.
+fn link_in(text: &str) -> String {
+    let start = text.find("https://bill.example.org/d/").unwrap_or_else(|| panic!("no link in {text}"));
+    let link = text[start..].split_whitespace().next().unwrap();
+    link["https://bill.example.org".len()..].to_owned()
+}
+
+on_both_databases! {
+    async fn a_folder_holds_one_whole_file_for_each_job_however_often_it_is_tried(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        let of = invoiced(&db).await;
+        enqueue(&db, &[of.job()]).await;
+        assert_eq!(work(&app).await, DONE);
+        // A program that died before it could commit tries the job again.
+        execute(&db, "update jobs set state = 'ready' where kind = $1", &[&"send_invoice"]).await;
+        pass(&db, 600);
+        assert_eq!(work(&app).await, DONE);
+        let job = the_job(&db).await;
+        let [(name, mail)] = &mails(&folder)[..] else { panic!("one file") };
+        assert_eq!(*name, format!("{}.eml", job["id"].as_str().unwrap()));
+        let mail = parse(mail);
+        // Without mail.from and operator.email a file needs no sender that anybody could answer to.
+        assert_eq!(mail.from().unwrap().first().unwrap().address(), Some("tollbook@localhost"));
+        assert_eq!(mail.header("Auto-Submitted").unwrap().as_text(), Some("auto-generated"));
+        assert_eq!(mail.date().unwrap().to_rfc3339(), "2026-11-05T12:10:00Z");
+    }
+
+    async fn a_folder_that_cannot_be_written_is_tried_again(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        std::fs::write(folder.path().join("mail"), "a file in the folder's place").unwrap();
+        let of = invoiced(&db).await;
+        enqueue(&db, &[of.job()]).await;
+        assert_eq!(work(&app).await, PUT_OFF);
+        assert_error(&db, &["cannot be written", folder.path().to_str().unwrap()]).await;
+        std::fs::remove_file(folder.path().join("mail")).unwrap();
+        // Something else has the mail's name: what was written under another is not left behind.
+        let name = format!("{}.eml", the_job(&db).await["id"].as_str().unwrap());
+        let taken = folder.path().join("mail").join(&name);
+        std::fs::create_dir_all(&taken).unwrap();
+        pass(&db, 60);
+        assert_eq!(work(&app).await, PUT_OFF);
+        let left: Vec<_> = std::fs::read_dir(folder.path().join("mail")).unwrap().map(|entry| entry.unwrap().path()).collect();
+        assert_eq!(left, std::slice::from_ref(&taken));
+        std::fs::remove_dir(&taken).unwrap();
+        pass(&db, 120);
+        assert_eq!(work(&app).await, DONE);
+        the_mail(&folder);
+    }
+
+    async fn a_mail_is_in_the_language_of_its_document(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        let of = invoiced(&db).await;
+        in_german(&db, &of).await;
+        enqueue(&db, &[of.job()]).await;
+        assert_eq!(work(&app).await, DONE);
+        let mail = the_mail(&folder);
+        let mail = parse(&mail);
+        assert_eq!(mail.subject(), Some("Rechnung INV-2026-000001 von Harbour Telecom GmbH"));
+        let text = mail.body_text(0).unwrap();
+        assert!(text.contains("Guten Tag Änne Brandt & <Söhne>,"), "{text}");
+        assert!(text.contains("Rechnung INV-2026-000001 für die Zeit vom 1. Oktober 2026 bis 31. Oktober 2026"), "{text}");
+        assert!(text.contains("Bitte zahlen Sie 11,78 EUR bis zum 19. November 2026"), "{text}");
+        let html = mail.body_html(0).unwrap();
+        assert!(html.contains("Guten Tag Änne Brandt &amp; &lt;Söhne&gt;,") && html.contains("11,78 EUR"), "{html}");
+        let attached: Vec<_> = mail.attachments().collect();
+        assert!(attached.len() == 1 && attached[0].contents().starts_with(b"%PDF-"));
+        let kinds: Vec<_> = mail.parts.iter().map(|part| part.body.len()).collect();
+        assert_eq!(kinds.len(), 5, "mixed, alternative, text, HTML and PDF");
+    }
+
+    async fn what_has_no_number_yet_is_sent_when_it_has_one(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        invoiced(&db).await;
+        let page = db.get("/v1/customers?limit=500").await.body;
+        let customer = page["items"][1]["id"].as_str().unwrap().parse().unwrap();
+        let mut tx = db.app.db.begin().await.unwrap();
+        let issued = invoices::issue(&mut tx, &db.app.config, customer, "2026-10", &db.app.clock).await.unwrap();
+        tx.commit().await.unwrap();
+        let invoices::Issued::New(stored) = issued else { panic!("{issued:?}") };
+        let unnumbered = Invoiced { customer, invoice: stored };
+        set_email(&db, &unnumbered, Some("two@example.org")).await;
+        enqueue(&db, &[unnumbered.job()]).await;
+        assert_eq!(work(&app).await, PUT_OFF);
+        assert_error(&db, &["has no number yet"]).await;
+        assert_eq!(mails(&folder).len(), 0);
+        invoices::number_all(&db.app).await.unwrap();
+        pass(&db, 60);
+        assert_eq!(work(&app).await, DONE);
+        assert_eq!(parse(&the_mail(&folder)).to().unwrap().first().unwrap().address(), Some("two@example.org"));
+    }
+
+    async fn what_does_not_exist_is_given_up(db: TestApp) {
+        let (_folder, app) = mailbox(&db, "");
+        let of = invoiced(&db).await;
+        let (customer_id, invoice_id) = (of.customer, InvoiceId(7));
+        for job in [
+            Job::SendInvoice { customer_id, invoice_id },
+            Job::SendCreditNote { customer_id, credit_note_id: CreditNoteId(7) },
+            Job::SendReminder { customer_id, invoice_id, step: 1 },
+        ] {
+            enqueue(&db, &[job]).await;
+            assert_eq!(work(&app).await, FAILED);
+            assert_error(&db, &["_0000000000007"]).await;
+            execute(&db, "delete from jobs where state = $1", &[&"failed"]).await;
+        }
+    }
+
+    async fn a_link_takes_the_place_of_the_pdf_until_it_expires(db: TestApp) {
+        let secrets = tempfile::tempdir().unwrap();
+        let (folder, app) = mailbox(&db, &links(secrets.path()));
+        let mut db = db;
+        db.app = app;
+        let of = invoiced(&db).await;
+        enqueue(&db, &[of.job()]).await;
+        assert_eq!(work(&db.app).await, DONE);
+        let mail = the_mail(&folder);
+        let mail = parse(&mail);
+        assert_eq!(mail.attachments().count(), 0);
+        let text = mail.body_text(0).unwrap();
+        assert!(text.contains("works until 4 December 2026"), "{text}");
+        let link = link_in(&text);
+        assert!(mail.body_html(0).unwrap().contains(&format!("<a href=\"https:&#x2f;&#x2f;bill.example.org{}\"", link.replace('/', "&#x2f;"))));
+        let pdf = db.get(&link).await;
+        assert_eq!((pdf.status.as_u16(), &pdf.headers["content-type"]), (200, &"application/pdf".parse().unwrap()));
+        assert_eq!(pdf.headers["content-disposition"], "inline; filename=\"INV-2026-000001.pdf\"");
+        assert_eq!(pdf.headers["cache-control"], "private, no-store");
+        pass(&db, 30 * 86_400 - 1);
+        assert_eq!(db.get(&link).await.status, 200);
+        pass(&db, 1);
+        assert_eq!(db.get(&link).await.status, 410);
+    }
+
+    async fn a_link_that_was_not_signed_here_opens_nothing(db: TestApp) {
+        let secrets = tempfile::tempdir().unwrap();
+        let (folder, app) = mailbox(&db, &links(secrets.path()));
+        let mut db = db;
+        let plain = std::mem::replace(&mut db.app, app);
+        let of = invoiced(&db).await;
+        enqueue(&db, &[of.job()]).await;
+        assert_eq!(work(&db.app).await, DONE);
+        let link = link_in(&parse(&the_mail(&folder)).body_text(0).unwrap());
+        assert_eq!(db.get(&link).await.status, 200);
+        let parts: Vec<_> = link["/d/".len()..].split('.').collect();
+        let [invoice, customer, expires, signature] = parts[..] else { panic!("{parts:?}") };
+        let other = if signature.starts_with('A') { "B" } else { "A" };
+        for forged in [
+            format!("{invoice}.{customer}.{expires}.{other}{}", &signature[1..]),
+            format!("{invoice}.{customer}.99999999999.{signature}"),
+            format!("inv_0000000000007.{customer}.{expires}.{signature}"),
+            format!("{invoice}.{customer}.{expires}."),
+            format!("{invoice}.{customer}.{expires}"),
+            signature.to_owned(),
+            "%00".to_owned(),
+        ] {
+            assert_eq!(db.get(&format!("/d/{forged}")).await.status, 404, "{forged}");
+        }
+        // Another secret has signed nothing; no secret neither.
+        std::fs::write(secrets.path().join("secret"), "another secret of thirty-two letters").unwrap();
+        let secret = secrets.path().join("secret");
+        db.app = db.configured(&format!("[delivery]\nsecret_file = \"{}\"", secret.display())).unwrap();
+        assert_eq!(db.get(&link).await.status, 404);
+        db.app = plain;
+        assert_eq!(db.get(&link).await.status, 404);
+    }
+
+    async fn a_reminder_names_what_is_open_unless_it_was_paid(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        let of = invoiced(&db).await;
+        let reminder = |step| Job::SendReminder { customer_id: of.customer, invoice_id: of.invoice, step };
+        db.app.clock.set("2026-11-27T09:00:00Z".parse().unwrap());
+        owe(&db, &of, 0).await;
+        enqueue(&db, &[reminder(1)]).await;
+        assert_eq!(work(&app).await, DONE);
+        assert_eq!(mails(&folder).len(), 0);
+        owe(&db, &of, 5_780_000).await;
+        let overdue = folder.path().join("templates");
+        std::fs::create_dir(&overdue).unwrap();
+        std::fs::write(overdue.join("reminder.en.txt"), "Subject: {{ step }} {{ number }}\n\n{{ open }}, {{ days_overdue }} days").unwrap();
+        let (own, owned) = mailbox(&db, &format!("templates = \"{}\"\n", overdue.display()));
+        enqueue(&db, &[reminder(2)]).await;
+        assert_eq!(work(&owned).await, DONE);
+        let mail = the_mail(&own);
+        let mail = parse(&mail);
+        assert_eq!(mail.subject(), Some("2 INV-2026-000001"));
+        assert_eq!(mail.body_text(0).unwrap().trim(), "5.78 EUR, 8 days");
+        assert!(mail.body_html(0).unwrap().contains("5.78 EUR of it has not reached us"));
+        assert_eq!(mail.attachments().count(), 1);
+        enqueue(&db, &[reminder(3)]).await;
+        assert_eq!(work(&app).await, DONE);
+        assert_eq!(parse(&the_mail(&folder)).subject(), Some("Final reminder: invoice INV-2026-000001"));
+    }
+
+    async fn a_credit_note_is_mailed_with_what_it_corrects(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        let of = invoiced(&db).await;
+        let path = format!("/v1/customers/{}/invoices/{}", of.customer, of.invoice);
+        let mut content = db.get(&path).await.body["invoice"].take();
+        content["kind"] = json!("credit_note");
+        content["number"] = Value::Null;
+        content["corrects"] = json!({"number": "INV-2026-000001", "issued_on": "2026-11-05", "reason": "A call was charged twice"});
+        let sql = "insert into credit_notes (customer_id, credit_note_id, invoice_id, issued_at, issued_on, currency,
+                     net, tax, gross, content, number)
+                   values ($1, 77, $2, $3, '2026-11-05', 'EUR', 9900000, 1880000, 11780000, $4, null)";
+        let now = tollbook::db::Ts(db.app.clock.now());
+        execute(&db, sql, &[&of.customer.0, &of.invoice.0, &now, &content.to_string()]).await;
+        enqueue(&db, &[Job::SendCreditNote { customer_id: of.customer, credit_note_id: CreditNoteId(77) }]).await;
+        assert_eq!(work(&app).await, PUT_OFF);
+        assert_error(&db, &["has no number yet"]).await;
+        execute(&db, "update credit_notes set number = $2 where customer_id = $1", &[&of.customer.0, &"CN-2026-000001"]).await;
+        pass(&db, 60);
+        assert_eq!(work(&app).await, DONE);
+        let mail = the_mail(&folder);
+        let mail = parse(&mail);
+        assert_eq!(mail.subject(), Some("Credit note CN-2026-000001 from Harbour Telecom GmbH"));
+        let text = mail.body_text(0).unwrap();
+        assert!(text.contains("corrects invoice INV-2026-000001 of 5 November 2026. Reason: A call was charged twice"), "{text}");
+        assert_eq!(mail.attachments().count(), 1);
+    }
+
+    async fn a_spending_notice_says_how_much_is_used_while_there_is_a_cap(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        let of = invoiced(&db).await;
+        let period_start = "2026-10-31T23:00:00Z".parse().unwrap();
+        let notice = |percent| Job::SendSpendingNotice { customer_id: of.customer, period_start, percent };
+        let sql = "insert into spending (customer_id, period_start, amount, notified_percent) values ($1, $2, 1600000000, 80)";
+        execute(&db, sql, &[&of.customer.0, &tollbook::db::Ts(period_start)]).await;
+        enqueue(&db, &[notice(50)]).await;
+        assert_eq!(work(&app).await, DONE);
+        assert_eq!(mails(&folder).len(), 0);
+        let cap = "update customers set spending_cap = 2000000000, language = 'de' where customer_id = $1";
+        execute(&db, cap, &[&of.customer.0]).await;
+        enqueue(&db, &[notice(80)]).await;
+        assert_eq!(work(&app).await, DONE);
+        let mail = the_mail(&folder);
+        let mail = parse(&mail);
+        assert_eq!(mail.subject(), Some("80 % Ihres Ausgabenlimits sind verbraucht"));
+        let text = mail.body_text(0).unwrap();
+        let said = "Limit von 2.000,00 EUR für die Zeit vom 1. November 2026 bis 30. November 2026 haben Sie 1.600,00 EUR";
+        assert!(text.contains(said), "{text}");
+        assert_eq!(mail.attachments().count(), 0);
+    }
+
+    async fn a_template_that_fails_on_a_customer_is_named(db: TestApp) {
+        let templates = tempfile::tempdir().unwrap();
+        // No sample has that name.
+        let text = "Subject: Invoice\n\n{% if customer.name != 'Anna Brandt' %}{{ nmae }}{% endif %}\n";
+        std::fs::write(templates.path().join("invoice.en.txt"), text).unwrap();
+        let (_folder, app) = mailbox(&db, &format!("templates = \"{}\"\n", templates.path().display()));
+        let of = invoiced(&db).await;
+        enqueue(&db, &[of.job()]).await;
+        assert_eq!(work(&app).await, FAILED);
+        assert_error(&db, &["mail.templates", "invoice.en.txt line 3", "nmae"]).await;
+        std::fs::remove_file(templates.path().join("invoice.en.txt")).unwrap();
+        retry(&db).await;
+        let (folder, mended) = mailbox(&db, &format!("templates = \"{}\"\n", templates.path().display()));
+        assert_eq!(work(&mended).await, DONE);
+        the_mail(&folder);
+    }
+}
