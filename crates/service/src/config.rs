@@ -1,14 +1,15 @@
 //! What is set, and by whom? `default.toml` first, then a file given by `--config`.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use calculation::call::Limits;
 use calculation::invoice::Party;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
+use crate::invoices::document::{self, Colour, Texts};
 
 /// Every setting, with its default and what it means.
 pub const DEFAULT: &str = include_str!("../default.toml");
@@ -21,6 +22,9 @@ pub struct Config {
     pub customers: Customers,
     pub calls: Calls,
     pub invoices: Invoices,
+    /// Read once, its logo too.
+    #[serde(deserialize_with = "brand")]
+    pub brand: document::Brand,
     pub http: Http,
 }
 
@@ -42,6 +46,23 @@ pub struct Calls {
 pub struct Invoices {
     pub series: String,
     pub payment_days: u16,
+}
+
+/// How documents look.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Brand {
+    pub logo: Option<PathBuf>,
+    pub accent: Colour,
+    pub footer: Vec<String>,
+    #[serde(default)]
+    pub en: Texts,
+    #[serde(default)]
+    pub de: Texts,
+}
+
+fn brand<'de, D: Deserializer<'de>>(settings: D) -> std::result::Result<document::Brand, D::Error> {
+    document::Brand::load(&Brand::deserialize(settings)?).map_err(serde::de::Error::custom)
 }
 
 #[derive(Debug, Clone, Deserialize)]
