@@ -7,6 +7,7 @@ mod calls;
 mod cli;
 mod customers;
 mod db;
+mod documents;
 mod http;
 mod invoices;
 mod migrations;

@@ -25,7 +25,7 @@ pub use directory::Directory;
 pub use explain::{Recomputed, Why, explain, recompute};
 pub use import::{Import, Imported, Source, charge_records, import};
 pub use quote::{Quote, Quoted, quote};
-pub use store::{Cursor, ImportRow, StoredCall, usage};
+pub use store::{Cursor, ImportRow, StoredCall, itemised, usage};
 pub use verify::{Verified, verify};
 
 use crate::db::Tx;

@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::bill::{Run, invoices_of_month};
-use super::document::{self, Brand};
-use super::{StoredInvoice, bill as bill_month, by_number};
+use super::document;
+use super::{StoredInvoice, bill as bill_month, by_number, itemise};
 use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
@@ -50,7 +50,7 @@ pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
         words += &format!("\n  {} got none: {}", refused.reference, refused.reason);
     }
     if let Some(folder) = &args.pdf {
-        let written = write_pdfs(&invoices_of_month(app, &args.month).await?, folder)?;
+        let written = write_pdfs(app, &invoices_of_month(app, &args.month).await?, folder).await?;
         words += &format!("\n{} PDF files in {}", written.len(), folder.display());
     }
     output.answer(&billed, words)?;
@@ -58,20 +58,21 @@ pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
 }
 
 /// Draws invoices into a folder, one file each, named by its number.
-pub fn write_pdfs(invoices: &[StoredInvoice], folder: &Path) -> Result<Vec<PathBuf>> {
+pub async fn write_pdfs(app: &App, invoices: &[StoredInvoice], folder: &Path) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder).map_err(Error::file(folder.display().to_string()))?;
     let mut written = Vec::new();
     for stored in invoices {
         let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
         let path = folder.join(format!("{name}.pdf"));
-        write_pdf(stored, &path)?;
+        write_pdf(app, stored, &path).await?;
         written.push(path);
     }
     Ok(written)
 }
 
-fn write_pdf(stored: &StoredInvoice, path: &Path) -> Result<()> {
-    let drawn = document::pdf(&stored.invoice, &Brand::default());
+async fn write_pdf(app: &App, stored: &StoredInvoice, path: &Path) -> Result<()> {
+    let calls = itemise(&mut app.db.read().await?, stored).await?;
+    let drawn = tokio::task::block_in_place(|| document::pdf(&stored.invoice, &calls, &app.config.brand));
     let bytes = drawn.map_err(|error| Error::Document(error.to_string()))?;
     std::fs::write(path, bytes).map_err(Error::file(path.display().to_string()))
 }
@@ -90,7 +91,8 @@ pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<boo
     let stored = by_number(&mut tx, &args.number).await?;
     let stored = stored.ok_or_else(|| Error::Other(format!("no invoice has the number {}", args.number)))?;
     if let Some(path) = &args.pdf {
-        write_pdf(&stored, path)?;
+        drop(tx);
+        write_pdf(app, &stored, path).await?;
         let words = format!("{} is in {}", args.number, path.display());
         output.answer(&json!({"number": args.number, "pdf": path}), words)?;
         return Ok(true);

@@ -13,7 +13,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::document::{self, Brand};
+use super::document;
 use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, number};
 use crate::app::App;
 use crate::error::Error;
@@ -180,7 +180,8 @@ async fn pdf(
     let Some(name) = stored.number.clone() else {
         return Err(Problem::conflict("the invoice has no number yet: ask again in a moment"));
     };
-    let drawn = tokio::task::block_in_place(|| document::pdf(&stored.invoice, &Brand::default()));
+    let calls = super::itemise(&mut app.db.read().await?, &stored).await?;
+    let drawn = tokio::task::block_in_place(|| document::pdf(&stored.invoice, &calls, &app.config.brand));
     let bytes = drawn.map_err(|error| Error::Document(error.to_string()))?;
     let shown = HeaderValue::from_str(&format!("inline; filename=\"{name}.pdf\""));
     let mut response = ([(header::CONTENT_TYPE, "application/pdf")], bytes).into_response();
