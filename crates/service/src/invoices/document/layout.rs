@@ -151,10 +151,14 @@ impl<'a> Page<'a> {
         self.rows.iter().all(|(_, row)| matches!(row, Row::Chart(_)))
     }
 
+    fn lacks_head_of(&self, row: &Row) -> bool {
+        row.head().is_some_and(|head| self.heads.last().is_none_or(|(_, last)| *last != head))
+    }
+
     /// Adds a row at a height, below the head of its table if that is not there yet; answers the height
     /// below it.
     fn add(&mut self, mut at: f32, row: Row<'a>) -> f32 {
-        if let Some(head) = row.head().filter(|head| self.heads.last().is_none_or(|(_, last)| last != head)) {
+        if let Some(head) = row.head().filter(|_| self.lacks_head_of(&row)) {
             self.heads.push((at, head));
             at += TABLE_HEAD;
         }
@@ -172,8 +176,9 @@ pub(super) fn pages<'a>(sheet: &Sheet<'a>, calls: &'a [ItemisedCall]) -> Vec<Pag
     let (mut pages, mut page) = (Vec::new(), Page::default());
     let mut at = opening(sheet).bottom;
     for block in blocks {
+        let head = if block.iter().any(|row| page.lacks_head_of(row)) { TABLE_HEAD } else { 0.0 };
         let height: f32 = block.iter().map(Row::height).sum();
-        let mut stays = at + height + TABLE_HEAD <= TABLE_BOTTOM;
+        let mut stays = at + head + height <= TABLE_BOTTOM;
         if matches!(block.first(), Some(Row::AnnexTitle(_))) && !page.is_for_the_annex() {
             stays = false;
         }
