@@ -123,7 +123,7 @@ fn reference_of_two_pages_that_say_nothing(bencher: Bencher) {
 mod reference {
     use krilla::configure::{Archival, ConfigurationBuilder};
     use krilla::geom::Point;
-    use krilla::metadata::Metadata;
+    use krilla::metadata::{DateTime, Metadata};
     use krilla::page::PageSettings;
     use krilla::text::{Font, GlyphId, KrillaGlyph};
     use krilla::{Document, SerializeSettings};
@@ -145,7 +145,8 @@ mod reference {
         let configuration = archival.finish().expect("a configuration");
         let mut document =
             Document::new_with(SerializeSettings { configuration, ..SerializeSettings::default() });
-        document.set_metadata(Metadata::new().title("Nothing".into()).language("en".into()));
+        let metadata = Metadata::new().title("Nothing".into()).language("en".into());
+        document.set_metadata(metadata.creation_date(DateTime::new(2026)));
         for _ in 0..2 {
             let mut page = document.start_page_with(PageSettings::from_wh(595.0, 842.0).expect("a size"));
             let mut surface = page.surface();

@@ -14,9 +14,9 @@ use super::layout::{BODY, LEFT, RIGHT};
 use super::page::{GREY, HAIRLINE, INK, Sheet};
 use super::words::fill;
 
-pub(super) const CHART_HEIGHT: f32 = 118.0;
+pub(super) const CHART_HEIGHT: f32 = 106.0;
 /// Where the plot begins and ends below the chart's top.
-const PLOT: (f32, f32) = (44.0, 102.0);
+const PLOT: (f32, f32) = (39.0, 94.0);
 const TINY: f32 = 6.5;
 /// A month has at most 31; whatever has more is no month to draw.
 const MOST_DAYS: usize = 31;
@@ -62,7 +62,7 @@ impl Chart {
 
 impl Sheet<'_> {
     pub(super) fn chart(&self, canvas: &mut Canvas, top: f32, chart: &Chart) {
-        canvas.text(self.bold(BODY, INK), LEFT, top + 26.0, RIGHT - LEFT, self.words.chart);
+        canvas.text(self.bold(BODY, INK), LEFT, top + 23.0, RIGHT - LEFT, self.words.chart);
         let (high, low) = (top + PLOT.0, top + PLOT.1);
         let scale = chart.scale();
         let minutes = fill(self.words.minutes, &[("{minutes}", &self.words.count(scale))]);
