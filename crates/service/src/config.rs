@@ -1,14 +1,15 @@
 //! What is set, and by whom? `default.toml` first, then a file given by `--config`.
 
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use calculation::call::Limits;
 use calculation::invoice::Party;
 use jiff::tz::TimeZone;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
+use crate::invoices::document::{self, Colour, Texts};
 use crate::mail;
 
 /// Every setting, with its default and what it means.
@@ -26,6 +27,9 @@ pub struct Config {
     pub jobs: Jobs,
     pub mail: mail::Settings,
     pub delivery: mail::Delivery,
+    /// Read once, its logo too.
+    #[serde(deserialize_with = "brand")]
+    pub brand: document::Brand,
     pub http: Http,
 }
 
@@ -70,6 +74,23 @@ pub struct ReminderStep {
 #[serde(deny_unknown_fields)]
 pub struct Jobs {
     pub every_seconds: u64,
+}
+
+/// How documents look.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Brand {
+    pub logo: Option<PathBuf>,
+    pub accent: Colour,
+    pub footer: Vec<String>,
+    #[serde(default)]
+    pub en: Texts,
+    #[serde(default)]
+    pub de: Texts,
+}
+
+fn brand<'de, D: Deserializer<'de>>(settings: D) -> std::result::Result<document::Brand, D::Error> {
+    document::Brand::load(&Brand::deserialize(settings)?).map_err(serde::de::Error::custom)
 }
 
 #[derive(Debug, Clone, Deserialize)]

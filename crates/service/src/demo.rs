@@ -209,7 +209,7 @@ pub async fn run(args: &Args, output: Output) -> Result<bool> {
     };
     let all = invoices::invoices_of_month(&app, MONTH).await?;
     let folder = dir.join("invoices");
-    write_pdfs(&all, &folder)?;
+    write_pdfs(&app, &all, &folder).await?;
     let words = summary(total, &billed, &folder, &shown.to_string());
     output.answer(&serde_json::json!({"control": total, "billed": billed, "dir": dir}), words)?;
     if args.no_serve {

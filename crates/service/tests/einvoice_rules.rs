@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use calculation::invoice::Invoice;
-use tollbook::invoices::{einvoice, file};
+use tollbook::invoices::einvoice;
 
 use crate::support::arithmetic;
 use crate::support::python::python;
@@ -47,7 +47,7 @@ fn the_official_rules_accept_every_sample() {
     for (name, invoice) in sample::all() {
         files.push(write(folder.path(), &format!("{name}.cii.xml"), einvoice::cii(&invoice).expect(name)));
         files.push(write(folder.path(), &format!("{name}.ubl.xml"), einvoice::ubl(&invoice).expect(name)));
-        files.push(write(folder.path(), &format!("{name}.pdf"), file::pdf(&invoice).expect(name)));
+        files.push(write(folder.path(), &format!("{name}.pdf"), sample::draw(&invoice).expect(name)));
         kinds.extend(["CII", "UBL", "factur-x.xml in a PDF, CII"]);
     }
     assert!(files.len() >= 60);
@@ -97,7 +97,7 @@ fn a_broken_file_fails_the_check() {
         ("no_invoice.xml", "<invoice/>".to_owned(), "no electronic invoice"),
         ("no_xml.xml", "EUR 12".to_owned(), "Start tag expected"),
     ];
-    let unnumbered = file::pdf(&Invoice { number: None, ..invoice }).unwrap();
+    let unnumbered = sample::draw(&Invoice { number: None, ..invoice }).unwrap();
     let mut files = vec![write(folder.path(), "good.xml", &cii)];
     files.extend(cases.iter().map(|(name, content, _)| write(folder.path(), name, content)));
     files.extend([write(folder.path(), "alone.pdf", unnumbered), folder.path().join("nowhere.xml")]);

@@ -6,7 +6,6 @@ use en16931_formats::zugferd::{Limits, extract};
 use roxmltree::{Document, Node};
 use serde_json::json;
 use tollbook::invoices::einvoice::{EInvoiceError, cii, embed, ubl};
-use tollbook::invoices::file;
 use tower::ServiceExt;
 
 use crate::support::operator::{Record, import_text, operator};
@@ -253,7 +252,7 @@ fn what_lacks_is_named_with_its_field_and_what_to_do() {
         assert_lacks(cii(&invoice), case);
         assert_lacks(ubl(&invoice), case);
         // The customer gets the PDF nevertheless.
-        assert!(extract(&file::pdf(&invoice).unwrap(), &Limits::default()).is_err(), "{}", case.0);
+        assert!(extract(&sample::draw(&invoice).unwrap(), &Limits::default()).is_err(), "{}", case.0);
     }
     for case in &IN_PEPPOL {
         assert_lacks(ubl(&without(case)), case);
@@ -301,11 +300,11 @@ fn sums_that_are_a_cent_wrong_are_refused() {
 #[test]
 fn the_pdf_holds_the_very_document_and_is_always_the_same() {
     for (name, invoice) in sample::all() {
-        let pdf = file::pdf(&invoice).unwrap();
+        let pdf = sample::draw(&invoice).unwrap();
         let inside = extract(&pdf, &Limits::default()).expect(name);
         assert_eq!(inside.filename, "factur-x.xml");
         assert_eq!(String::from_utf8(inside.xml).unwrap(), cii(&invoice).unwrap(), "{name}");
-        assert_eq!(file::pdf(&invoice).unwrap(), pdf, "{name}");
+        assert_eq!(sample::draw(&invoice).unwrap(), pdf, "{name}");
         lopdf::Document::load_mem(&pdf).expect(name);
     }
 }
@@ -313,7 +312,7 @@ fn the_pdf_holds_the_very_document_and_is_always_the_same() {
 #[test]
 fn what_is_no_archival_pdf_takes_no_attachment() {
     let invoice = sample::standard();
-    let whole = file::pdf(&invoice).unwrap();
+    let whole = sample::draw(&invoice).unwrap();
     for pdf in [b"%PDF-1.7".as_slice(), b"", &whole] {
         assert!(matches!(embed(pdf, &invoice), Err(EInvoiceError::Embed(_))));
     }

@@ -7,6 +7,7 @@ mod calls;
 mod cli;
 mod customers;
 mod db;
+mod documents;
 mod einvoice_rules;
 mod einvoices;
 mod http;

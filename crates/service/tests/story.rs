@@ -4,9 +4,11 @@
 use std::collections::BTreeMap;
 
 use axum::http::StatusCode;
+use calculation::invoice::{InvoiceLine, LineKind};
 use calculation::money::Amount;
 use serde_json::Value;
 use tollbook::calls::{self, HistoryQuery, Import, Imported};
+use tollbook::invoices::document::ItemisedCall;
 use tollbook::{customers, demo, invoices};
 
 use crate::support::{TestApp, on_both_databases};
@@ -108,6 +110,24 @@ async fn assert_adds_up(db: &TestApp) {
     assert!(calls.charges > 300 && calls.allowances > 5 && invoices.invoices == 13 && invoices.numbers == 13);
 }
 
+/// The calls behind an invoice add up to its lines.
+fn assert_itemised(stored: &invoices::StoredInvoice, calls: &[ItemisedCall]) {
+    let usage = |line: &&InvoiceLine| matches!(line.kind, LineKind::Usage | LineKind::LateUsage);
+    let mut found = 0;
+    for line in stored.invoice.lines.iter().filter(usage) {
+        let late = line.kind == LineKind::LateUsage;
+        let of_line = calls.iter().filter(|call| call.late == late && call.destination == line.description);
+        let of_line: Vec<_> = of_line.collect();
+        let sum = Amount::sum(of_line.iter().map(|call| call.amount)).unwrap();
+        let seconds: u64 = of_line.iter().map(|call| call.billed_seconds).sum();
+        assert_eq!((of_line.len() as u64, seconds), (line.calls, line.seconds), "{line:?}");
+        assert_eq!(sum.to_minor_unit(stored.invoice.currency), Some(line.net), "{line:?}");
+        found += of_line.len();
+    }
+    assert_eq!(found, calls.len());
+    assert!(calls.is_sorted_by_key(|call| call.answered_at));
+}
+
 on_both_databases! {
     async fn the_sample_month_comes_out_as_it_must(db: TestApp) {
         demo::load(&db.app).await.unwrap();
@@ -139,7 +159,9 @@ on_both_databases! {
             let shown = serde_json::to_value(&stored.invoice).unwrap();
             let reference = text(&shown["customer_reference"]);
             compare(&reference, &shown, &expected_invoices["invoices"][&reference]);
-            let pdf = invoices::document::pdf(&stored.invoice, &invoices::document::Brand::default()).unwrap();
+            let calls = invoices::itemise(&mut db.app.db.read().await.unwrap(), stored).await.unwrap();
+            assert_itemised(stored, &calls);
+            let pdf = invoices::document::pdf(&stored.invoice, &calls, &db.app.config.brand).unwrap();
             assert!(pdf.starts_with(b"%PDF-"), "{reference}");
         }
         assert_adds_up(&db).await;

@@ -28,7 +28,7 @@ pub use explain::{Recomputed, Why, explain, recompute};
 pub use import::{Import, Imported, Source, charge_records, import};
 pub use quote::{Quote, Quoted, quote};
 pub use spending::{Spending, spending};
-pub use store::{Cursor, ImportRow, StoredCall};
+pub use store::{Cursor, ImportRow, StoredCall, itemised};
 pub use usage::{Month, MonthUse, Uses, seconds_before, usage};
 pub use verify::{Verified, verify};
 

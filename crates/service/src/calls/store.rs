@@ -1,5 +1,6 @@
 //! The calls in the database.
 
+mod itemised;
 mod months;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,9 +15,9 @@ use super::charge::{CallRow, Stored, Uses};
 use super::{Call, Control, HistoryQuery, amount};
 use crate::db::{self, Cell, Cells, Hold, Param, Row, Ts, Tx};
 use crate::error::Result;
-use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
 
+pub use itemised::itemised;
 use months::POSTPAID;
 pub(super) use months::{late_usage, save_spending, seconds_before, spending, usage};
 
@@ -106,13 +107,10 @@ pub(super) async fn stored(tx: &mut Tx, source: &str, ids: &[&str]) -> Result<St
     let mut stored = Stored::new();
     for row in tx.over_rows("source text, record_id text", &["source", "record_id"], &rows, &[select]).await?
     {
-        stored.insert(row.get("record_id")?, hash(&row.get::<Vec<u8>>("content_hash")?));
+        let hash: Vec<u8> = row.get("content_hash")?;
+        stored.insert(row.get("record_id")?, hash.as_slice().try_into().unwrap_or_default());
     }
     Ok(stored)
-}
-
-fn hash(bytes: &[u8]) -> Hash {
-    bytes.try_into().unwrap_or_default()
 }
 
 const CALL_COLUMNS: [&str; 29] = [
@@ -449,8 +447,7 @@ fn call(row: &Row) -> db::Result<StoredCall> {
 
 /// The seconds that one call took from each allowance of its plan.
 pub(super) async fn taken(tx: &mut Tx, customer: CustomerId, call: &Call) -> Result<BTreeMap<i64, i64>> {
-    let sql = "select allowance, seconds from call_allowances
-               where customer_id = $1 and source = $2 and record_id = $3";
+    let sql = "select allowance, seconds from call_allowances where customer_id = $1 and source = $2 and record_id = $3";
     let rows = tx.rows(sql, &[&customer.0, &call.source, &call.record_id]).await?;
     Ok(rows.iter().map(|row| Ok((row.get("allowance")?, row.get("seconds")?))).collect::<db::Result<_>>()?)
 }

@@ -50,7 +50,7 @@ pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
         words += &format!("\n  {} got none: {}", refused.reference, refused.reason);
     }
     if let Some(folder) = &args.pdf {
-        let written = write_pdfs(&invoices_of_month(app, &args.month).await?, folder)?;
+        let written = write_pdfs(app, &invoices_of_month(app, &args.month).await?, folder).await?;
         words += &format!("\n{} PDF files in {}", written.len(), folder.display());
     }
     output.answer(&billed, words)?;
@@ -58,20 +58,21 @@ pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
 }
 
 /// Draws invoices into a folder, one file each, named by its number.
-pub fn write_pdfs(invoices: &[StoredInvoice], folder: &Path) -> Result<Vec<PathBuf>> {
+pub async fn write_pdfs(app: &App, invoices: &[StoredInvoice], folder: &Path) -> Result<Vec<PathBuf>> {
     std::fs::create_dir_all(folder).map_err(Error::file(folder.display().to_string()))?;
     let mut written = Vec::new();
     for stored in invoices {
         let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
         let path = folder.join(format!("{name}.pdf"));
-        write_pdf(stored, &path)?;
+        write_pdf(app, stored, &path).await?;
         written.push(path);
     }
     Ok(written)
 }
 
-fn write_pdf(stored: &StoredInvoice, path: &Path) -> Result<()> {
-    std::fs::write(path, file::pdf(&stored.invoice)?).map_err(Error::file(path.display().to_string()))
+async fn write_pdf(app: &App, stored: &StoredInvoice, path: &Path) -> Result<()> {
+    let bytes = file::of(app, stored.customer_id, &stored.invoice).await?;
+    std::fs::write(path, bytes).map_err(Error::file(path.display().to_string()))
 }
 
 fn write_xml(stored: &StoredInvoice, syntax: Syntax, path: &Path) -> Result<()> {
@@ -100,7 +101,7 @@ pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<boo
     let stored = by_number(&mut tx, &args.number).await?;
     let stored = stored.ok_or_else(|| Error::Other(format!("no invoice has the number {}", args.number)))?;
     if let Some(path) = &args.pdf {
-        write_pdf(&stored, path)?;
+        write_pdf(app, &stored, path).await?;
     }
     if let Some(path) = &args.xml {
         write_xml(&stored, args.syntax, path)?;

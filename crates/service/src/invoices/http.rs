@@ -191,7 +191,7 @@ async fn pdf(
 ) -> Result<Response, Problem> {
     let stored = find(&app, customer, id).await?;
     let name = file_name(&stored)?;
-    let bytes = tokio::task::block_in_place(|| file::pdf(&stored.invoice))?;
+    let bytes = file::of(&app, customer, &stored.invoice).await?;
     Ok(download("application/pdf", &format!("inline; filename=\"{name}.pdf\""), bytes))
 }
 

@@ -7,10 +7,9 @@ use calculation::invoice::Invoice;
 
 use super::store;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId, NotAnId};
 use crate::invoices;
-use crate::invoices::document::{self, Brand};
 
 /// A document that a customer gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,12 +24,6 @@ pub(super) async fn read(tx: &mut Tx, customer: CustomerId, document: Document) 
         Document::Invoice(id) => Ok(invoices::by_id(tx, customer, id).await?.map(|stored| stored.invoice)),
         Document::CreditNote(id) => store::credit_note(tx, customer, id).await,
     }
-}
-
-/// Draws a document.
-pub(super) fn pdf(invoice: &Invoice) -> Result<Vec<u8>> {
-    let drawn = tokio::task::block_in_place(|| document::pdf(invoice, &Brand::default()));
-    drawn.map_err(|error| Error::Document(error.to_string()))
 }
 
 impl fmt::Display for Document {

@@ -10,6 +10,7 @@ use super::documents;
 use super::link::Opened;
 use crate::app::App;
 use crate::http::Problem;
+use crate::invoices;
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(document))
@@ -38,7 +39,7 @@ async fn document(State(app): State<App>, Path(token): Path<String>) -> Result<R
     drop(tx);
     let invoice = invoice.ok_or_else(none)?;
     let name = invoice.number.clone().ok_or_else(none)?;
-    let mut response = documents::pdf(&invoice)?.into_response();
+    let mut response = invoices::file::of(&app, customer, &invoice).await?.into_response();
     let headers = response.headers_mut();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/pdf"));
     // Whoever has the address has the document: it is not to be kept on the way, nor told to others.

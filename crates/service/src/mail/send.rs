@@ -18,6 +18,7 @@ use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId};
+use crate::invoices;
 use crate::jobs::{Job, StoredJob, Tried};
 
 /// What a mail is made of, or why there is none.
@@ -52,7 +53,7 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
         Ok(to) => to,
         Err(why) => return Ok(Tried::Failed(why)),
     };
-    let Customer { party, reference, .. } = parcel.customer;
+    let Customer { id: customer_id, party, reference, .. } = parcel.customer;
     let customer = Addressee { name: party.name, reference };
     let facts = Facts { operator: parcel.operator, customer, matter: parcel.matter };
     let message = match app.mailer.messages.write(parcel.language, &facts) {
@@ -63,7 +64,7 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
         None => None,
         Some(invoice) => {
             let name = format!("{}.pdf", invoice.number.as_deref().unwrap_or_default());
-            Some(Attached { name, content: documents::pdf(invoice)? })
+            Some(Attached { name, content: invoices::file::of(app, customer_id, invoice).await? })
         }
     };
     let from = &app.mailer.from;

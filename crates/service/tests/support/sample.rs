@@ -216,3 +216,8 @@ fn countries() -> Vec<Sample> {
         ),
     ]
 }
+
+/// The file of an invoice, without calls and in no brand.
+pub(crate) fn draw(invoice: &Invoice) -> tollbook::error::Result<Vec<u8>> {
+    tollbook::invoices::file::pdf(invoice, &[], &tollbook::invoices::document::Brand::default())
+}

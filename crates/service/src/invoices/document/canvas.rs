@@ -7,7 +7,8 @@
 )]
 
 use krilla::color::rgb;
-use krilla::geom::{PathBuilder, Point, Rect, Transform};
+use krilla::geom::{PathBuilder, Point, Rect, Size, Transform};
+use krilla::image::Image;
 use krilla::num::NormalizedF32;
 use krilla::paint::{Fill, FillRule};
 use krilla::surface::Surface;
@@ -88,13 +89,31 @@ impl<'a> Canvas<'a> {
     }
 
     pub(super) fn area(&mut self, colour: Colour, corner: (f32, f32), size: (f32, f32)) {
-        let Some(rect) = Rect::from_xywh(corner.0, corner.1, size.0, size.1) else { return };
+        self.areas(colour, [(corner, size)]);
+    }
+
+    /// Fills several areas, each a corner and a size, as one path.
+    pub(super) fn areas(
+        &mut self,
+        colour: Colour,
+        areas: impl IntoIterator<Item = ((f32, f32), (f32, f32))>,
+    ) {
         let mut path = PathBuilder::new();
-        path.push_rect(rect);
+        let rects = areas
+            .into_iter()
+            .filter_map(|(corner, size)| Rect::from_xywh(corner.0, corner.1, size.0, size.1));
+        rects.for_each(|rect| path.push_rect(rect));
         if let Some(path) = path.finish() {
             self.surface.set_fill(Some(fill(colour)));
             self.surface.draw_path(&path);
         }
+    }
+
+    pub(super) fn image(&mut self, image: &Image, corner: (f32, f32), size: (f32, f32)) {
+        let Some(size) = Size::from_wh(size.0, size.1) else { return };
+        self.surface.push_transform(&Transform::from_translate(corner.0, corner.1));
+        self.surface.draw_image(image.clone(), size);
+        self.surface.pop();
     }
 
     fn glyphs(&mut self, style: Style, x: f32, baseline: f32, text: &str) {

@@ -6,24 +6,29 @@
     reason = "PDF coordinates are points, not money; amounts arrive here as finished text"
 )]
 
-use calculation::invoice::{Invoice, InvoiceLine, LineKind, Party, TaxLine};
-use calculation::money::Amount;
+use calculation::invoice::{Days, DocumentKind, Invoice, Party};
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 
 use super::canvas::{Canvas, Style};
 use super::layout::{
-    ADDRESS_TOP, ADDRESS_WIDTH, BODY, Columns, FOLDS, FOOTER_TOP, LEADING, LEFT, PAGE_HEIGHT, PAGE_WIDTH,
-    PAYMENT_GAP, PAYMENT_HEIGHT, Page, RIGHT, Row, SIDE, SMALL, Sum, TABLE_HEAD,
+    ADDRESS_TOP, ADDRESS_WIDTH, BODY, FOLDS, FOOTER_TOP, Head, LEFT, PAGE_HEIGHT, PAGE_WIDTH, Page, RIGHT,
+    SIDE, SMALL, TABLE_TOP_FIRST,
 };
 use super::text::Faces;
-use super::words::{Words, duration, in_groups_of_four};
-use super::{Brand, Colour};
+use super::words::{Words, fill};
+use super::{Brand, Colour, Texts};
 
-const INK: Colour = Colour(0x1f, 0x24, 0x2a);
-const GREY: Colour = Colour(0x5c, 0x65, 0x70);
-const HAIRLINE: Colour = Colour(0xd5, 0xda, 0xe0);
+pub(super) const INK: Colour = Colour(0x1f, 0x24, 0x2a);
+pub(super) const GREY: Colour = Colour(0x5c, 0x65, 0x70);
+pub(super) const HAIRLINE: Colour = Colour(0xd5, 0xda, 0xe0);
 const DRAFT_INK: Colour = Colour(0xf7, 0xdf, 0xdf);
 const TINY: f32 = 7.0;
 const FOOTER_LINES: usize = 5;
+/// The room for a logo, above the address.
+const LOGO: (f32, f32) = (190.0, 62.0);
+const LOGO_TOP: f32 = 34.0;
 
 /// All that the drawing of one invoice needs to know.
 pub(super) struct Sheet<'a> {
@@ -31,6 +36,45 @@ pub(super) struct Sheet<'a> {
     pub(super) brand: &'a Brand,
     pub(super) faces: &'a Faces,
     pub(super) words: &'a Words,
+    /// The customer's zone, which dates and times are of.
+    pub(super) zone: TimeZone,
+}
+
+/// What stands between the title and the table: the period, what is corrected and why, a greeting.
+pub(super) struct Opening {
+    /// With the baseline and whether it is a fact, which is set in grey.
+    lines: Vec<(f32, bool, String)>,
+    /// Where the table may begin.
+    pub(super) bottom: f32,
+}
+
+const TITLE: f32 = 290.0;
+
+pub(super) fn opening(sheet: &Sheet) -> Opening {
+    let (invoice, words) = (sheet.invoice, sheet.words);
+    let days = Days { first: invoice.period.first_day, last: invoice.period.last_day };
+    let values = [("{days}", words.days(days)), ("{zone}", invoice.period.zone.clone())];
+    let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let mut facts = sheet.wrapped(&fill(words.period, &values), 1);
+    if let Some(corrects) = &invoice.corrects {
+        let date = words.date(corrects.issued_on);
+        let corrected = fill(words.corrects, &[("{number}", &corrects.number), ("{date}", &date)]);
+        facts.extend(sheet.wrapped(&corrected, 2));
+        facts.extend(sheet.wrapped(&fill(words.reason, &[("{reason}", &corrects.reason)]), 3));
+    }
+    let greeting = sheet.texts().and_then(|texts| texts.greeting.as_deref()).unwrap_or_default();
+    let mut lines = Vec::new();
+    let mut at = TITLE + 16.0;
+    for fact in facts {
+        lines.push((at, true, fact));
+        at += 13.0;
+    }
+    at += 6.0;
+    for line in sheet.wrapped(greeting, 4) {
+        lines.push((at, false, line));
+        at += 12.5;
+    }
+    Opening { lines, bottom: at.max(TABLE_TOP_FIRST) }
 }
 
 impl Sheet<'_> {
@@ -44,10 +88,10 @@ impl Sheet<'_> {
         if number == 1 {
             self.letterhead(canvas);
         } else {
-            self.running_head(canvas);
+            self.running_head(canvas, page);
         }
-        if let Some(top) = page.table_head {
-            self.table_head(canvas, top);
+        for (top, head) in &page.heads {
+            self.table_head(canvas, *top, *head);
         }
         for (top, row) in &page.rows {
             self.row(canvas, *top, row);
@@ -57,21 +101,33 @@ impl Sheet<'_> {
 
     /// What only the first page has: both parties, the facts and the title.
     fn letterhead(&self, canvas: &mut Canvas) {
-        self.seller_name(canvas);
+        if self.brand.logo.is_some() {
+            self.logo(canvas);
+        } else {
+            self.seller_name(canvas);
+        }
         self.seller_block(canvas);
         self.address(canvas);
         self.facts(canvas);
-        canvas.text(self.bold(20.0, INK), LEFT, 290.0, RIGHT - LEFT, &title_of(self.invoice, self.words));
-        let period = self
-            .words
-            .period
-            .replace("{first}", &self.words.date(self.invoice.period.first_day))
-            .replace("{last}", &self.words.date(self.invoice.period.last_day))
-            .replace("{zone}", &self.invoice.period.zone);
-        canvas.text(self.regular(10.0, GREY), LEFT, 306.0, RIGHT - LEFT, &period);
+        canvas.whole(self.bold(20.0, INK), LEFT, TITLE, RIGHT - LEFT, &title_of(self.invoice, self.words));
+        for (baseline, fact, line) in opening(self).lines {
+            let colour = if fact { GREY } else { INK };
+            canvas.text(self.regular(BODY, colour), LEFT, baseline, RIGHT - LEFT, &line);
+        }
         for fold in FOLDS {
             canvas.rule(HAIRLINE, (11.0, 22.0), fold, 0.5);
         }
+    }
+
+    /// The logo, as large as its room allows.
+    fn logo(&self, canvas: &mut Canvas) {
+        let Some(logo) = &self.brand.logo else { return };
+        let (width, height) = logo.0.size();
+        let points = |pixels: u32| f32::from(u16::try_from(pixels).unwrap_or(u16::MAX).max(1));
+        let (width, height) = (points(width), points(height));
+        let scale = (LOGO.0 / width).min(LOGO.1 / height);
+        let size = (width * scale, height * scale);
+        canvas.image(&logo.0, (LEFT, LOGO_TOP + (LOGO.1 - size.1) / 2.0), size);
     }
 
     /// The operator's name, large, or less so where it is long.
@@ -88,12 +144,15 @@ impl Sheet<'_> {
 
     fn seller_block(&self, canvas: &mut Canvas) {
         let seller = &self.invoice.seller;
+        let mut at = 56.0;
+        if self.brand.logo.is_some() {
+            canvas.whole(self.bold(SMALL, INK), SIDE, at - 11.0, RIGHT - SIDE, &seller.name);
+        }
         let mut lines = vec![seller.street.clone(), town(seller)];
         lines.extend(self.foreign_country());
         lines.extend(seller.email.clone());
         lines.extend(seller.phone.clone());
         lines.extend(self.vat_id());
-        let mut at = 56.0;
         for line in lines.iter().filter(|line| !line.is_empty()) {
             canvas.text(self.regular(SMALL, GREY), SIDE, at, RIGHT - SIDE, line);
             at += 11.0;
@@ -122,173 +181,52 @@ impl Sheet<'_> {
     /// The facts one looks for first, beside the address.
     fn facts(&self, canvas: &mut Canvas) {
         let (invoice, words) = (self.invoice, self.words);
-        let number = invoice.number.as_deref().unwrap_or(words.not_numbered);
-        let mut facts = vec![
-            (words.number, number.to_owned()),
-            (words.issued_on, words.date(invoice.issued_on)),
-            (words.due_on, words.date(invoice.due_on)),
-            (words.customer_reference, invoice.customer_reference.clone()),
-        ];
+        let number = invoice.number.as_deref().unwrap_or(words.not_numbered).to_owned();
+        let issued = words.date(invoice.issued_on);
+        let (mut facts, amount) = match invoice.kind {
+            DocumentKind::Invoice => (
+                vec![
+                    (words.invoice_number, number),
+                    (words.invoice_date, issued),
+                    (words.due_on, words.date(invoice.due_on)),
+                ],
+                words.amount_due,
+            ),
+            DocumentKind::CreditNote => {
+                let facts = vec![(words.credit_note_number, number), (words.credit_note_date, issued)];
+                (facts, words.amount_credited)
+            }
+        };
+        facts.extend(
+            invoice.corrects.iter().map(|corrects| (words.corrects_invoice, corrects.number.clone())),
+        );
+        facts.push((words.customer_reference, invoice.customer_reference.clone()));
         facts.extend(invoice.buyer.vat_id.clone().map(|id| (words.your_vat_id, id)));
         let mut at = ADDRESS_TOP + 26.0;
         for (label, value) in facts {
-            canvas.text(self.regular(SMALL, GREY), SIDE, at, 84.0, label);
+            canvas.whole(self.regular(SMALL, GREY), SIDE, at, 82.0, label);
             canvas.whole(self.regular(BODY, INK), SIDE + 86.0, at, RIGHT - SIDE - 86.0, &value);
             canvas.rule(HAIRLINE, (SIDE, RIGHT), at + 5.5, 0.5);
             at += 17.0;
         }
-        canvas.text(self.bold(BODY, INK), SIDE, at + 3.0, 84.0, words.amount_due);
+        canvas.whole(self.bold(BODY, INK), SIDE, at + 3.0, 82.0, amount);
         let total = words.money(invoice.gross, invoice.currency);
         let style = self.bold(13.0, self.brand.accent_ink());
         canvas.figure(style, RIGHT, at + 4.0, RIGHT - SIDE - 86.0, &total);
     }
 
     /// What the pages after the first begin with.
-    fn running_head(&self, canvas: &mut Canvas) {
-        let half = (RIGHT - LEFT) / 2.0 - 6.0;
+    fn running_head(&self, canvas: &mut Canvas, page: &Page) {
+        let third = (RIGHT - LEFT) / 3.0;
         let name = self.bold(10.0, self.brand.accent_ink());
-        canvas.text(name, LEFT, 56.0, half, &self.invoice.seller.name);
-        let continued = self.words.continued.replace("{title}", &title_of(self.invoice, self.words));
+        canvas.text(name, LEFT, 56.0, third, &self.invoice.seller.name);
+        let annex = page.heads.iter().all(|(_, head)| *head == Head::Calls) && !page.heads.is_empty();
+        let text = if annex { self.words.annex_of } else { self.words.continued };
+        let continued = fill(text, &[("{title}", &title_of(self.invoice, self.words))]);
         let style = self.regular(BODY, GREY);
-        let shown = style.face.fit(&style.face.printable(&continued), style.size, half);
-        canvas.figure(style, RIGHT, 56.0, half, &shown);
-    }
-
-    fn table_head(&self, canvas: &mut Canvas, top: f32) {
-        let words = self.words;
-        let baseline = top + 13.0;
-        let style = self.bold(SMALL, self.brand.accent_ink());
-        canvas.text(style, LEFT, baseline, Columns::DESCRIPTION_WIDTH, words.description);
-        let net = words.net.replace("{currency}", self.invoice.currency.code());
-        let heads: [&str; 5] = [words.calls, words.duration, words.included, words.tax_rate, &net];
-        figures(canvas, style, baseline, heads);
-        canvas.rule(self.brand.accent, (LEFT, RIGHT), top + TABLE_HEAD - 1.0, 1.2);
-    }
-
-    fn row(&self, canvas: &mut Canvas, top: f32, row: &Row) {
-        let words = self.words;
-        match row {
-            Row::Group(kind) => {
-                let heading = match kind {
-                    LineKind::Fee | LineKind::OneOff | LineKind::MinimumCommitment | LineKind::Discount => {
-                        words.fees
-                    }
-                    LineKind::Usage => words.usage,
-                    LineKind::LateUsage => words.late_usage,
-                };
-                canvas.text(self.bold(BODY, INK), LEFT, top + 16.5, RIGHT - LEFT, heading);
-            }
-            Row::LateUsageNote(lines) => {
-                canvas.lines(self.regular(SMALL, GREY), LEFT, top + 8.5, 10.5, lines);
-            }
-            Row::Line { line, description } => self.line(canvas, top, line, description),
-            Row::Subtotal(sum) => self.subtotal(canvas, top, sum),
-            Row::NoLines => {
-                canvas.text(self.regular(BODY, GREY), LEFT, top + 14.0, RIGHT - LEFT, words.no_lines);
-            }
-            Row::Net => {
-                canvas.rule(self.brand.accent, (LEFT, RIGHT), top + 5.0, 1.2);
-                self.total(canvas, top + 20.0, words.net_total, self.invoice.net);
-            }
-            Row::Tax(tax) => self.tax(canvas, top, tax),
-            Row::Gross => self.gross(canvas, top),
-            Row::Payment => self.payment(canvas, top + PAYMENT_GAP),
-        }
-    }
-
-    fn line(&self, canvas: &mut Canvas, top: f32, line: &InvoiceLine, description: &[String]) {
-        let style = self.regular(BODY, INK);
-        let baseline = top + 10.5;
-        canvas.lines(style, LEFT, baseline, LEADING, description);
-        let rate = self.words.rate(line.tax_rate);
-        let net = self.words.amount(line.net, self.invoice.currency);
-        let (calls, spoken, included) = if line.kind == LineKind::Fee {
-            Default::default()
-        } else {
-            (self.words.count(line.calls), duration(line.seconds), included(line.included_seconds))
-        };
-        figures(canvas, style, baseline, [&calls, &spoken, &included, &rate, &net]);
-        let count = f32::from(u16::try_from(description.len().max(1)).unwrap_or(u16::MAX));
-        canvas.rule(HAIRLINE, (LEFT, RIGHT), top + count * LEADING + 3.5, 0.5);
-    }
-
-    fn subtotal(&self, canvas: &mut Canvas, top: f32, sum: &Sum) {
-        let style = self.bold(BODY, INK);
-        let baseline = top + 11.5;
-        canvas.text(style, LEFT, baseline, Columns::DESCRIPTION_WIDTH, self.words.subtotal);
-        let net = self.words.amount(sum.net, self.invoice.currency);
-        let (calls, spoken, included) = if sum.calls == 0 && sum.seconds == 0 {
-            Default::default()
-        } else {
-            (self.words.count(sum.calls), duration(sum.seconds), included(sum.included_seconds))
-        };
-        figures(canvas, style, baseline, [&calls, &spoken, &included, "", &net]);
-    }
-
-    fn total(&self, canvas: &mut Canvas, baseline: f32, label: &str, amount: Amount) {
-        canvas.text(self.regular(BODY, INK), SIDE - 50.0, baseline, 150.0, label);
-        let text = self.words.money(amount, self.invoice.currency);
-        canvas.figure(self.regular(BODY, INK), Columns::NET, baseline, 110.0, &text);
-    }
-
-    fn tax(&self, canvas: &mut Canvas, top: f32, tax: &TaxLine) {
-        let label = self
-            .words
-            .tax_line
-            .replace("{rate}", &self.words.rate(tax.rate))
-            .replace("{taxable}", &self.words.money(tax.taxable, self.invoice.currency));
-        self.total(canvas, top + 10.0, &label, tax.tax);
-    }
-
-    fn gross(&self, canvas: &mut Canvas, top: f32) {
-        let from = SIDE - 50.0;
-        canvas.rule(INK, (from, RIGHT), top + 3.0, 0.7);
-        canvas.text(self.bold(11.0, INK), from, top + 19.0, 100.0, self.words.gross_total);
-        let text = self.words.money(self.invoice.gross, self.invoice.currency);
-        canvas.figure(self.bold(11.0, INK), Columns::NET, top + 19.0, 130.0, &text);
-        canvas.rule(INK, (from, RIGHT), top + 26.0, 0.7);
-    }
-
-    /// What to pay, to whom, until when and with which reference; or that nothing is to be paid.
-    fn payment(&self, canvas: &mut Canvas, top: f32) {
-        let (invoice, words) = (self.invoice, self.words);
-        canvas.area(self.brand.tint(), (LEFT, top), (RIGHT - LEFT, PAYMENT_HEIGHT));
-        canvas.area(self.brand.accent, (LEFT, top), (3.0, PAYMENT_HEIGHT));
-        let left = LEFT + 14.0;
-        let Some(number) = &invoice.number else {
-            let style = self.bold(BODY, INK);
-            return canvas.text(style, left, top + 37.0, RIGHT - left, words.draft_is_not_payable);
-        };
-        if invoice.gross <= Amount::ZERO {
-            let sentence =
-                if invoice.gross < Amount::ZERO { words.in_your_favour } else { words.nothing_to_pay };
-            return canvas.text(self.bold(BODY, INK), left, top + 37.0, RIGHT - left, sentence);
-        }
-        let sentence = words
-            .please_pay
-            .replace("{amount}", &words.money(invoice.gross, invoice.currency))
-            .replace("{date}", &words.date(invoice.due_on));
-        canvas.text(self.bold(10.0, INK), left, top + 20.0, RIGHT - left - 10.0, &sentence);
-        let iban = in_groups_of_four(invoice.seller.iban.as_deref().unwrap_or_default());
-        let columns = [
-            (words.payee, invoice.seller.name.as_str(), 124.0),
-            (words.iban, iban.as_str(), 154.0),
-            (words.reference, number.as_str(), 85.0),
-            (words.due_on, &words.date(invoice.due_on), RIGHT - left - 363.0),
-        ];
-        let mut x = left;
-        for (label, value, width) in columns.into_iter().filter(|(_, value, _)| !value.is_empty()) {
-            canvas.text(self.regular(TINY, GREY), x, top + 39.0, width - 6.0, label);
-            let style = self.regular(BODY, INK);
-            // A reference is copied as one word: rather small than broken.
-            if value.contains(' ') {
-                let lines = style.face.wrap(&style.face.printable(value), style.size, width - 6.0, 2);
-                canvas.lines(style, x, top + 51.0, 10.5, &lines);
-            } else {
-                canvas.whole(style, x, top + 51.0, width - 6.0, value);
-            }
-            x += width;
-        }
+        let room = 2.0 * third - 12.0;
+        let shown = style.face.fit(&style.face.printable(&continued), style.size, room);
+        canvas.figure(style, RIGHT, 56.0, room, &shown);
     }
 
     /// Who the operator is by law, and which page this is.
@@ -307,12 +245,12 @@ impl Sheet<'_> {
             own.map(|line| style.face.fit(&line, style.size, width)).take(FOOTER_LINES - lines.len()),
         );
         canvas.lines(style, LEFT, FOOTER_TOP + 13.0, 9.5, &lines);
-        let page = self.words.page.replace("{n}", &number.to_string()).replace("{m}", &of.to_string());
+        let page = fill(self.words.page, &[("{n}", &number.to_string()), ("{m}", &of.to_string())]);
         canvas.figure(style, RIGHT, FOOTER_TOP + 13.0, 66.0, &page);
     }
 
     fn vat_id(&self) -> Option<String> {
-        self.invoice.seller.vat_id.as_ref().map(|id| self.words.vat_id.replace("{id}", id))
+        self.invoice.seller.vat_id.as_ref().map(|id| fill(self.words.vat_id, &[("{id}", id)]))
     }
 
     /// The seller's country, where the letter crosses a border.
@@ -321,42 +259,45 @@ impl Sheet<'_> {
         (seller.country != buyer.country).then(|| self.words.country(&seller.country).to_owned())
     }
 
-    fn regular(&self, size: f32, colour: Colour) -> Style<'_> {
+    /// An instant as the customer's clock showed it.
+    pub(super) fn local(&self, instant: Timestamp) -> DateTime {
+        self.zone.to_datetime(instant)
+    }
+
+    /// What an invoice says besides the facts; a credit note says nothing.
+    pub(super) fn texts(&self) -> Option<&Texts> {
+        let invoice = self.invoice;
+        (invoice.kind == DocumentKind::Invoice).then(|| self.brand.texts(invoice.language))
+    }
+
+    /// A text of any length in lines as wide as the page.
+    pub(super) fn wrapped(&self, text: &str, most: usize) -> Vec<String> {
+        let face = &self.faces.regular;
+        face.wrap(&face.printable(text), BODY, RIGHT - LEFT, most)
+    }
+
+    pub(super) fn regular(&self, size: f32, colour: Colour) -> Style<'_> {
         Style { face: &self.faces.regular, size, colour }
     }
 
-    fn bold(&self, size: f32, colour: Colour) -> Style<'_> {
+    pub(super) fn bold(&self, size: f32, colour: Colour) -> Style<'_> {
         Style { face: &self.faces.bold, size, colour }
     }
 }
 
 /// `Invoice 2026-000123`, or that it is a draft.
 pub(super) fn title_of(invoice: &Invoice, words: &Words) -> String {
+    let (numbered, draft) = match invoice.kind {
+        DocumentKind::Invoice => (words.invoice, words.invoice_draft),
+        DocumentKind::CreditNote => (words.credit_note, words.credit_note_draft),
+    };
     match &invoice.number {
-        Some(number) => words.title.replace("{number}", number),
-        None => words.title_draft.into(),
+        Some(number) => fill(numbered, &[("{number}", number)]),
+        None => draft.into(),
     }
 }
 
 /// `10115 Berlin`.
 fn town(party: &Party) -> String {
     format!("{} {}", party.postcode, party.city).trim().into()
-}
-
-fn included(seconds: u64) -> String {
-    if seconds == 0 { "–".into() } else { duration(seconds) }
-}
-
-/// Prints calls, duration, included, tax rate and net amount into their columns.
-fn figures(canvas: &mut Canvas, style: Style, baseline: f32, texts: [&str; 5]) {
-    let columns = [
-        (Columns::CALLS, 36.0),
-        (Columns::DURATION, 50.0),
-        (Columns::INCLUDED, 50.0),
-        (Columns::TAX_RATE, 36.0),
-        (Columns::NET, 66.0),
-    ];
-    for ((right, width), text) in columns.into_iter().zip(texts) {
-        canvas.figure(style, right, baseline, width, text);
-    }
 }

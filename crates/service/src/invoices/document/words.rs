@@ -2,130 +2,108 @@
 //!
 //! No float here: amounts come as exact decimal text and only gain separators.
 
+mod countries;
+mod de;
+mod en;
+
+use calculation::invoice::{Days, Language};
 use calculation::money::{Amount, Currency};
 use calculation::tax::TaxRate;
 use jiff::civil::Date;
 
-/// All fixed texts of the document in one language, with its way of writing numbers and dates.
-///
-/// `{…}` stands for what is filled in.
-pub(super) struct Words {
-    pub(super) language: &'static str,
-    pub(super) title: &'static str,
-    pub(super) title_draft: &'static str,
-    pub(super) draft_mark: &'static str,
-    pub(super) continued: &'static str,
-    pub(super) page: &'static str,
-    pub(super) period: &'static str,
-    pub(super) number: &'static str,
-    pub(super) not_numbered: &'static str,
-    pub(super) issued_on: &'static str,
-    pub(super) due_on: &'static str,
-    pub(super) customer_reference: &'static str,
-    pub(super) your_vat_id: &'static str,
-    pub(super) vat_id: &'static str,
-    pub(super) amount_due: &'static str,
-    pub(super) description: &'static str,
-    pub(super) calls: &'static str,
-    pub(super) duration: &'static str,
-    pub(super) included: &'static str,
-    pub(super) tax_rate: &'static str,
-    pub(super) net: &'static str,
-    pub(super) fees: &'static str,
-    pub(super) usage: &'static str,
-    pub(super) late_usage: &'static str,
-    pub(super) late_usage_note: &'static str,
-    pub(super) subtotal: &'static str,
-    pub(super) no_lines: &'static str,
-    pub(super) net_total: &'static str,
-    pub(super) tax_line: &'static str,
-    pub(super) gross_total: &'static str,
-    pub(super) please_pay: &'static str,
-    pub(super) nothing_to_pay: &'static str,
-    pub(super) in_your_favour: &'static str,
-    pub(super) draft_is_not_payable: &'static str,
-    pub(super) payee: &'static str,
-    pub(super) iban: &'static str,
-    pub(super) reference: &'static str,
-    date: &'static str,
-    months: [&'static str; 12],
-    thousands: &'static str,
-    point: &'static str,
-    country: fn(&str) -> Option<&'static str>,
+/// The texts of a language, and a list of them for the test that compares languages.
+macro_rules! words {
+    ($($text:ident),+ $(,)?) => {
+        /// All fixed texts of the document in one language, with its way of writing numbers and dates.
+        ///
+        /// `{…}` stands for what is filled in.
+        pub(super) struct Words {
+            language: Language,
+            months: [&'static str; 12],
+            short_date: fn(&Words, Date) -> String,
+            $(pub(super) $text: &'static str),+
+        }
+
+        impl Words {
+            #[cfg(test)]
+            fn texts(&self) -> Vec<(&'static str, &'static str)> {
+                vec![$((stringify!($text), self.$text)),+]
+            }
+        }
+    };
 }
 
-/// English as written in Europe.
-pub(super) static ENGLISH: Words = Words {
-    language: "en",
-    title: "Invoice {number}",
-    title_draft: "Draft invoice",
-    draft_mark: "DRAFT",
-    continued: "{title}, continued",
-    page: "Page {n} of {m}",
-    period: "{first} to {last}, counted in {zone} time",
-    number: "Invoice number",
-    not_numbered: "Draft, not numbered",
-    issued_on: "Invoice date",
-    due_on: "Due date",
-    customer_reference: "Customer reference",
-    your_vat_id: "Your VAT ID",
-    vat_id: "VAT ID {id}",
-    amount_due: "Amount due",
-    description: "Description",
-    calls: "Calls",
-    duration: "Duration",
-    included: "Included",
-    tax_rate: "VAT",
-    net: "Net {currency}",
-    fees: "Fees",
-    usage: "Calls by destination",
-    late_usage: "Calls of earlier months",
-    late_usage_note: "Their records reached us after the invoice of their month was closed, so they are charged here.",
-    subtotal: "Subtotal",
-    no_lines: "Nothing was charged in this period.",
-    net_total: "Net total",
-    tax_line: "VAT {rate} on {taxable}",
-    gross_total: "Total to pay",
-    please_pay: "Please pay {amount} by {date}, quoting the reference.",
-    nothing_to_pay: "Nothing is to be paid.",
-    in_your_favour: "The total is in your favour. Nothing is to be paid.",
-    draft_is_not_payable: "This is a draft and not payable. The numbered invoice follows.",
-    payee: "Payee",
-    iban: "IBAN",
-    reference: "Reference",
-    date: "{day} {month} {year}",
-    months: [
-        "January",
-        "February",
-        "March",
-        "April",
-        "May",
-        "June",
-        "July",
-        "August",
-        "September",
-        "October",
-        "November",
-        "December",
-    ],
-    thousands: ",",
-    point: ".",
-    country: english_country,
-};
+words! {
+    tag, invoice, invoice_draft, credit_note, credit_note_draft, draft_mark, continued, page, period,
+    date, days_of_month, days_of_year, days, thousands, point, percent,
+    invoice_number, credit_note_number, not_numbered, invoice_date, credit_note_date, due_on, corrects_invoice,
+    corrects, reason, customer_reference, your_vat_id, vat_id, amount_due, amount_credited,
+    description, calls, duration, included, tax_rate, net,
+    fees, one_off, usage, late_usage, late_usage_note, minimum_commitment, discounts, subtotal, no_lines,
+    net_total, tax_line, tax_exempt, tax_reverse_charge, reverse_charge_note, gross_total, credited_total,
+    please_pay, nothing_to_pay, in_your_favour, credited, draft_is_not_payable,
+    payee, iban, reference, scan_to_pay,
+    chart, minutes,
+    annex, annex_of, annex_note, masked_note, call_date, call_time, call_line, call_number, call_destination,
+    annex_total,
+}
 
 impl Words {
+    /// The words of a language.
+    pub(super) fn of(language: Language) -> &'static Self {
+        match language {
+            Language::En => &en::WORDS,
+            Language::De => &de::WORDS,
+        }
+    }
+
     /// `31 October 2026`.
     pub(super) fn date(&self, date: Date) -> String {
+        let (day, month, year) = self.parts(date);
+        fill(self.date, &[("{day}", &day), ("{month}", month), ("{year}", &year)])
+    }
+
+    /// `31 Oct 2026`, for a narrow column.
+    pub(super) fn short_date(&self, date: Date) -> String {
+        (self.short_date)(self, date)
+    }
+
+    /// `15 to 31 October 2026`: nothing is said twice.
+    pub(super) fn days(&self, days: Days) -> String {
+        let Days { first, last } = days;
+        if first == last {
+            return self.date(first);
+        }
+        let (first_day, first_month, first_year) = self.parts(first);
+        let (last_day, last_month, last_year) = self.parts(last);
+        if first_year != last_year {
+            return fill(self.days, &[("{first}", &self.date(first)), ("{last}", &self.date(last))]);
+        }
+        let text = if first_month == last_month { self.days_of_month } else { self.days_of_year };
+        let (first, last) = (("{first_day}", first_day.as_str()), ("{last_day}", last_day.as_str()));
+        fill(
+            text,
+            &[first, last, ("{first_month}", first_month), ("{month}", last_month), ("{year}", &last_year)],
+        )
+    }
+
+    fn parts(&self, date: Date) -> (String, &'static str, String) {
+        (date.day().to_string(), self.month(date), date.year().to_string())
+    }
+
+    fn month(&self, date: Date) -> &'static str {
         let month = usize::try_from(date.month()).ok().and_then(|number| self.months.get(number - 1));
-        self.date
-            .replace("{day}", &date.day().to_string())
-            .replace("{month}", month.copied().unwrap_or_default())
-            .replace("{year}", &date.year().to_string())
+        month.copied().unwrap_or_default()
     }
 
     /// `1,234.56`: the exact decimal text, with separators.
     pub(super) fn amount(&self, amount: Amount, currency: Currency) -> String {
         self.decimal(&amount.to_text(currency.minor_digits()))
+    }
+
+    /// `1,234.5600`: with at least so many digits after the point.
+    pub(super) fn amount_to(&self, amount: Amount, digits: u8) -> String {
+        self.decimal(&amount.to_text(digits))
     }
 
     /// `1,234.56 EUR`.
@@ -140,12 +118,12 @@ impl Words {
 
     /// `8.1%`.
     pub(super) fn rate(&self, rate: TaxRate) -> String {
-        format!("{}%", self.decimal(&rate.to_string()))
+        fill(self.percent, &[("{number}", &self.decimal(&rate.to_string()))])
     }
 
     /// The name of a country, or its code where we have no name for it.
     pub(super) fn country<'a>(&self, code: &'a str) -> &'a str {
-        (self.country)(code).unwrap_or(code)
+        countries::name(code, self.language).unwrap_or(code)
     }
 
     fn decimal(&self, text: &str) -> String {
@@ -162,6 +140,21 @@ impl Words {
     }
 }
 
+/// The text with each placeholder replaced once: what is filled in is never read as a placeholder.
+pub(super) fn fill(text: &str, values: &[(&str, &str)]) -> String {
+    let mut filled = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some(start) = rest.find('{') {
+        filled.push_str(&rest[..start]);
+        rest = &rest[start..];
+        let value = values.iter().find(|(name, _)| rest.starts_with(name));
+        let (name, value) = value.copied().unwrap_or(("{", "{"));
+        filled.push_str(value);
+        rest = &rest[name.len()..];
+    }
+    filled + rest
+}
+
 /// `1:02:05`, or `2:05` under an hour.
 pub(super) fn duration(seconds: u64) -> String {
     let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
@@ -174,72 +167,50 @@ pub(super) fn in_groups_of_four(iban: &str) -> String {
     plain.chunks(4).map(|group| group.iter().collect::<String>()).collect::<Vec<_>>().join(" ")
 }
 
-/// The countries an address is likely to name; it ends a letter that crosses a border.
-fn english_country(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "AT" => "Austria",
-        "AU" => "Australia",
-        "BE" => "Belgium",
-        "BG" => "Bulgaria",
-        "BR" => "Brazil",
-        "CA" => "Canada",
-        "CH" => "Switzerland",
-        "CN" => "China",
-        "CY" => "Cyprus",
-        "CZ" => "Czechia",
-        "DE" => "Germany",
-        "DK" => "Denmark",
-        "EE" => "Estonia",
-        "ES" => "Spain",
-        "FI" => "Finland",
-        "FR" => "France",
-        "GB" => "United Kingdom",
-        "GR" => "Greece",
-        "HR" => "Croatia",
-        "HU" => "Hungary",
-        "IE" => "Ireland",
-        "IN" => "India",
-        "IS" => "Iceland",
-        "IT" => "Italy",
-        "JP" => "Japan",
-        "LI" => "Liechtenstein",
-        "LT" => "Lithuania",
-        "LU" => "Luxembourg",
-        "LV" => "Latvia",
-        "MT" => "Malta",
-        "NL" => "Netherlands",
-        "NO" => "Norway",
-        "NZ" => "New Zealand",
-        "PL" => "Poland",
-        "PT" => "Portugal",
-        "RO" => "Romania",
-        "RS" => "Serbia",
-        "SE" => "Sweden",
-        "SI" => "Slovenia",
-        "SK" => "Slovakia",
-        "TR" => "Türkiye",
-        "UA" => "Ukraine",
-        "US" => "United States",
-        "ZA" => "South Africa",
-        _ => return None,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
+    use jiff::civil::date;
+
     use super::*;
+
+    const EN: &Words = &en::WORDS;
+    const DE: &Words = &de::WORDS;
+
+    #[test]
+    fn both_languages_fill_in_the_same() {
+        let placeholders = |text: &str| -> BTreeSet<String> {
+            let ends = text.split('{').skip(1).map(|part| part.split_once('}').expect("a closed brace").0);
+            ends.map(String::from).collect()
+        };
+        for ((name, english), (_, german)) in EN.texts().into_iter().zip(DE.texts()) {
+            assert!(!english.is_empty() && !german.is_empty(), "{name}");
+            assert_eq!(placeholders(english), placeholders(german), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_is_filled_in_is_not_filled_in_again() {
+        let values = [("{a}", "{b}"), ("{b}", "2")];
+        assert_eq!(fill("{a} and {b}, {c} {", &values), "{b} and 2, {c} {");
+    }
 
     #[test]
     fn an_amount_keeps_every_digit_and_gains_separators() {
         let euro: Currency = "EUR".parse().unwrap();
         let yen: Currency = "JPY".parse().unwrap();
-        let text = |amount: &str, currency| ENGLISH.amount(amount.parse().unwrap(), currency);
+        let text = |amount: &str, currency| EN.amount(amount.parse().unwrap(), currency);
         assert_eq!(text("0", euro), "0.00");
         assert_eq!(text("999.5", euro), "999.50");
         assert_eq!(text("1234.56", euro), "1,234.56");
         assert_eq!(text("-1234567.891", euro), "-1,234,567.891");
         assert_eq!(text("9223372036854.775807", euro), "9,223,372,036,854.775807");
         assert_eq!(text("123456", yen), "123,456");
+        assert_eq!(DE.amount("-1234567.891".parse().unwrap(), euro), "-1.234.567,891");
+        assert_eq!(DE.amount_to("0.0173".parse().unwrap(), 6), "0,017300");
+        assert_eq!((EN.rate("8.1".parse().unwrap()).as_str(), DE.count(1234).as_str()), ("8.1%", "1.234"));
+        assert_eq!(DE.rate("8.1".parse().unwrap()), "8,1\u{a0}%");
     }
 
     #[test]
@@ -259,8 +230,36 @@ mod tests {
 
     #[test]
     fn a_date_is_written_out() {
-        assert_eq!(ENGLISH.date(jiff::civil::date(2026, 10, 31)), "31 October 2026");
-        assert_eq!(ENGLISH.date(Date::MIN), "1 January -9999");
+        assert_eq!(EN.date(date(2026, 10, 31)), "31 October 2026");
+        assert_eq!(DE.date(date(2026, 3, 1)), "1. März 2026");
+        assert_eq!(EN.date(Date::MIN), "1 January -9999");
+        assert_eq!(EN.short_date(date(2026, 9, 3)), "3 Sep 2026");
+        assert_eq!(DE.short_date(date(2026, 9, 3)), "03.09.2026");
+    }
+
+    #[test]
+    fn days_say_nothing_twice() {
+        let cases = [
+            ((2026, 10, 15), (2026, 10, 31), "15 to 31 October 2026", "15. bis 31. Oktober 2026"),
+            ((2026, 10, 15), (2026, 10, 15), "15 October 2026", "15. Oktober 2026"),
+            (
+                (2026, 10, 15),
+                (2026, 11, 14),
+                "15 October to 14 November 2026",
+                "15. Oktober bis 14. November 2026",
+            ),
+            (
+                (2026, 12, 1),
+                (2027, 1, 2),
+                "1 December 2026 to 2 January 2027",
+                "1. Dezember 2026 bis 2. Januar 2027",
+            ),
+        ];
+        for (first, last, english, german) in cases {
+            let day = |(year, month, day)| date(year, month, day);
+            let days = Days { first: day(first), last: day(last) };
+            assert_eq!((EN.days(days).as_str(), DE.days(days).as_str()), (english, german));
+        }
     }
 
     #[test]
