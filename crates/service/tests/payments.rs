@@ -268,6 +268,7 @@ on_both_databases! {
             (Account::of(&db, "C-1").await, Account::of(&db, "C-2").await, Account::of(&db, "C-3").await);
         one.pay("p1", "3.00").await;
         one.pay("p2", "4.00").await;
+        two.pay("p3", "1.00").await;
         three.invoice(2_000_000, 14).await;
         let due = |days: i64| db.app.clock.now().checked_add(jiff::SignedDuration::from_hours(24 * days)).unwrap();
         let new = |account: &Account<'_>, id: i64, cents: i64, days: i64| NewReceivable {
@@ -290,11 +291,19 @@ on_both_databases! {
             open.push(found[&new.invoice].open.amount.to_string());
         }
         // 7.00 of credit go to the one due first; the invoice below zero pays the older one first.
-        assert_eq!(open, ["5.00", "4.00", "0.00", "0.00", "1.00", "0.00"]);
+        assert_eq!(open, ["4.00", "4.00", "0.00", "0.00", "1.00", "0.00"]);
         for (account, credit) in [(&one, "0.00"), (&two, "0.00"), (&three, "0.00")] {
             let position = payments::position(&mut tx, account.id, db.app.clock.now()).await.unwrap();
             assert_eq!(position.credit.to_string(), credit);
         }
+        // The older credit was used first.
+        let paid = payments::of_customer(&mut tx, one.id, None, 10).await.unwrap();
+        let paid: Vec<Vec<_>> = paid
+            .iter()
+            .map(|payment| payment.allocations.iter().map(|part| (part.invoice_id.0, part.amount.to_string())).collect())
+            .collect();
+        let euros = |id: i64, text: &str| (id, format!("{text} EUR"));
+        assert_eq!(paid, [vec![euros(90_003, "3.00"), euros(90_002, "1.00")], vec![euros(90_003, "3.00")]]);
     }
 
     async fn what_is_owed_is_told_by_its_age(db: TestApp) {
