@@ -286,9 +286,12 @@ fn not_held(month: Period, held: Option<Days>) -> Days {
     Days { first: after.unwrap_or(month.first_day), last }
 }
 
+/// What is one line of usage: the month of late calls, its name, and the plan's pricing if one prices it.
+type Group = (Option<Date>, String, Option<(i64, usize)>);
+
 /// A line for each destination, late ones apart, and one for each month pricing.
 fn usage(known: &Known<'_>, bill: &mut Bill) -> Result<(), BillError> {
-    let mut sums: BTreeMap<(Option<Date>, String, Option<(i64, usize)>), Sum> = BTreeMap::new();
+    let mut sums: BTreeMap<Group, Sum> = BTreeMap::new();
     for used in known.usage {
         let (name, pricing) = match month_pricing(known, used) {
             Some(pricing) => (pricing.name.clone(), used.month_pricing.map(|place| (used.plan, place))),

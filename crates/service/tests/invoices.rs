@@ -112,14 +112,14 @@ on_both_databases! {
         let issued = invoices::issue(&mut tx, &db.app.config, id, "2026-10", &db.app.clock).await.unwrap();
         let invoices::Issued::New(stored) = issued else { panic!("{issued:?}") };
         tx.commit().await.unwrap();
-        assert_eq!(db.get(&format!("{path}/invoices/{}/pdf", stored)).await.status, 409);
+        assert_eq!(db.get(&format!("{path}/invoices/{stored}/pdf")).await.status, 409);
         let mut tx = db.app.db.read().await.unwrap();
         let faults = invoices::verify(&mut tx).await.unwrap().faults;
         assert!(faults.len() == 1 && faults[0].contains("no number"), "{faults:?}");
         drop(tx);
         let (status, again) = issue(&db, "C-2", "2026-10").await;
         assert_eq!((status, &again["number"]), (200, &json!("INV-2026-000001")));
-        assert_eq!(db.get(&format!("{path}/invoices/{}/pdf", stored)).await.status, 200);
+        assert_eq!(db.get(&format!("{path}/invoices/{stored}/pdf")).await.status, 200);
     }
 
     async fn without_a_tax_rate_no_invoice_is_guessed(db: TestApp) {

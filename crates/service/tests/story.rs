@@ -159,7 +159,9 @@ on_both_databases! {
             let shown = serde_json::to_value(&stored.invoice).unwrap();
             let reference = text(&shown["customer_reference"]);
             compare(&reference, &shown, &expected_invoices["invoices"][&reference]);
-            let calls = invoices::itemise(&mut db.app.db.read().await.unwrap(), stored).await.unwrap();
+            let mut tx = db.app.db.read().await.unwrap();
+            let calls = invoices::itemise(&mut tx, stored.customer_id, &stored.invoice).await.unwrap();
+            drop(tx);
             assert_itemised(stored, &calls);
             let pdf = invoices::document::pdf(&stored.invoice, &calls, &db.app.config.brand).unwrap();
             assert!(pdf.starts_with(b"%PDF-"), "{reference}");

@@ -3,13 +3,14 @@
 use calculation::allowance::Allowance;
 use calculation::invoice::Party;
 use calculation::money::{Amount, Currency, Rounding, RoundingMode};
+use calculation::plan_terms::PlanTerms;
 use calculation::tariff::Terms;
 use calculation::tariff::deck::Columns;
 use jiff::Timestamp;
 use tollbook::app::App;
 use tollbook::clock::Clock;
 use tollbook::config::Config;
-use tollbook::customers::{self, NewCustomer, NewLine, NewSubscription};
+use tollbook::customers::{self, Billing, NewCustomer, NewLine, NewSubscription};
 use tollbook::id::{PlanId, TariffId};
 use tollbook::plans::{self, NewPlan, Payment};
 use tollbook::tariffs::{self, NewTariff};
@@ -95,6 +96,7 @@ impl Operator {
             monthly_fee: Amount::ZERO,
             tariff: "wholesale".to_owned(),
             allowances: if self.with_allowance { vec![allowance] } else { vec![] },
+            terms: PlanTerms::default(),
         };
         let created = plans::create(&mut tx, plan, PlanId(app.clock.id()), now).await;
         assert!(matches!(created, Ok(plans::Created::Plan(_))), "{created:?}");
@@ -117,6 +119,8 @@ fn new_customer(customer: u64, currency: Currency) -> NewCustomer {
         zone: Some("Europe/Berlin".to_owned()),
         lines: vec![NewLine { number, valid_from, valid_to: None }],
         subscription: Some(NewSubscription { plan: "plan".to_owned(), valid_from }),
+        billing: Billing::default(),
+        bill_from: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! What is known of customers' months before their invoices are composed? Read for many at once.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
 use calculation::bill::{Late, Usage};
@@ -68,10 +69,10 @@ pub(super) async fn load(tx: &mut Tx, asked: Vec<Asked>) -> Result<Vec<Facts>> {
     let mut subscriptions = customers::subscriptions_of(tx, &ids).await?;
     let mut plans_known: BTreeMap<PlanId, Arc<Plan>> = BTreeMap::new();
     for subscription in subscriptions.values().flatten() {
-        if !plans_known.contains_key(&subscription.plan_id) {
+        if let Entry::Vacant(new) = plans_known.entry(subscription.plan_id) {
             let plan = plans::by_id(tx, subscription.plan_id).await?;
             let missing = || Error::Inconsistent(format!("no plan {}", subscription.plan_id));
-            plans_known.insert(subscription.plan_id, Arc::new(plan.ok_or_else(missing)?));
+            new.insert(Arc::new(plan.ok_or_else(missing)?));
         }
     }
     let months: Vec<_> = asked.iter().map(|asked| (asked.customer.id, asked.period)).collect();
