@@ -189,12 +189,23 @@ async fn serve(app: App, args: &Serve, output: Output) -> Result<bool> {
         );
         return Err(Error::Other(message));
     }
-    let working = (!args.without_work).then(|| tokio::spawn(jobs::run(app.clone(), stop())));
-    listen(app, address, output).await?;
-    if let Some(working) = working {
-        working.await.map_err(|error| Error::Other(error.to_string()))?;
+    if args.without_work {
+        listen(app, address, output).await?;
+    } else {
+        serve_and_work(app, address, output).await?;
     }
     Ok(true)
+}
+
+/// Serves the API and does what is due, until it is told to stop.
+pub async fn serve_and_work(app: App, address: std::net::SocketAddr, output: Output) -> Result<()> {
+    let working = tokio::spawn(jobs::run(app.clone(), stop()));
+    let served = listen(app, address, output).await;
+    if served.is_err() {
+        working.abort();
+    }
+    served?;
+    working.await.map_err(|error| Error::Other(error.to_string()))
 }
 
 /// Serves the API until it is told to stop; what was begun is finished.
