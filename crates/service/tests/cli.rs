@@ -81,6 +81,14 @@ fn the_demo_shows_the_whole_job_in_a_dozen_lines() {
     assert!(std::fs::read_to_string(shell.path("one.xml")).unwrap().contains("CrossIndustryInvoice"));
     assert!(std::fs::read(shell.path("two.pdf")).unwrap().starts_with(b"%PDF"));
     assert!(shell.fails(&format!("{database} invoice INV-2026-000001 --syntax ubl")).contains("--xml"));
+    let credit = "credit INV-2026-000001 --reason Disputed";
+    assert!(shell.fails(&format!("{database} {credit} --line 1 --net 999")).contains("is left"));
+    assert!(shell.fails(&format!("{database} {credit} --call nonsense")).contains("SOURCE/RECORD_ID"));
+    let credited = shell.ok(&format!("{database} {credit} --line 1 --net 1.00"));
+    assert_eq!(credited, "CN-2026-000001 credits 1.19 EUR of INV-2026-000001\n");
+    let note = shell.ok(&format!("{database} invoice CN-2026-000001 --pdf note.pdf"));
+    assert!(note.contains("CN-2026-000001"), "{note}");
+    assert!(shell.fails(&format!("{database} invoice CN-2026-000009")).contains("no invoice or credit note"));
     assert!(shell.ok(&format!("{database} check")).ends_with("all adds up\n"));
     assert_eq!(shell.json(&format!("{database} bill --month 2026-10"))["already"], 13);
     assert_eq!(shell.json(&format!("{database} tariff list")).as_array().unwrap().len(), 5);

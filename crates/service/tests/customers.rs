@@ -238,3 +238,54 @@ on_both_databases! {
         assert_eq!(db.get("/v1/customers/cus_0000000000011/calls").await.status, 404);
     }
 }
+
+on_both_databases! {
+    async fn a_customer_is_changed_by_what_the_patch_names(db: TestApp) {
+        operator(&db).await;
+        let path = first_customer(&db).await;
+        let before = db.get(&path).await.body;
+        let patch = json!({"party": {"email": "one@example.org", "street": "Quay 1"}, "billing": {"language": "de"}});
+        let changed = db.patch_json(&path, &patch).await;
+        assert_eq!(changed.status, 200, "{changed:?}");
+        assert_eq!(changed.body["party"]["name"], before["party"]["name"]);
+        assert_eq!(changed.body["party"]["email"], "one@example.org");
+        let patch = json!({"party": {"email": null}, "billing": {"spending_cap": "5.00"}});
+        let changed = db.patch_json(&path, &patch).await.body;
+        assert_eq!((&changed["party"]["email"], &changed["billing"]["language"]), (&Value::Null, &json!("de")));
+        assert_eq!(changed["party"]["street"], "Quay 1");
+        assert_eq!(db.get(&path).await.body, changed);
+        for (patch, pointer) in [
+            (json!({"party": {"nmae": "x"}}), "/party"),
+            (json!({"party": {"name": null}}), "/party/name"),
+            (json!({"party": 5}), "/party"),
+            (json!({"billing": {"language": "xx"}}), "/billing"),
+            (json!({"billing": {"spending_cap": "0"}}), "/billing/spending_cap"),
+            (json!({"billing": {"tax_treatment": "exempt"}}), "/billing/tax_note"),
+            (json!({"billing": {"tax_treatment": "reverse_charge"}}), "/party/vat_id"),
+            (json!({"zone": "Berlin"}), "/zone"),
+            (json!({"reference": "other"}), "/reference"),
+        ] {
+            let refused = db.patch_json(&path, &patch).await;
+            assert_eq!((refused.status.as_u16(), &refused.body["errors"][0]["pointer"]), (422, &json!(pointer)), "{patch}");
+        }
+        assert_eq!(db.get(&path).await.body, changed, "what is refused changes nothing");
+        assert_eq!(db.patch_json("/v1/customers/cus_0000000000011", &json!({})).await.status, 404);
+    }
+
+    async fn a_closed_customer_has_no_line_and_no_plan(db: TestApp) {
+        operator(&db).await;
+        let path = first_customer(&db).await;
+        let at = format!("{path}/close");
+        let close = async |instant: &str| db.post_json(&at, &json!({"closed_at": instant})).await;
+        assert_eq!(close("2025-12-31T00:00:00Z").await.status, 422, "before the plan begins");
+        let closed = close("2026-11-10T00:00:00Z").await;
+        assert_eq!((closed.status.as_u16(), &closed.body["closed_at"]), (200, &json!("2026-11-10T00:00:00Z")));
+        assert_eq!(close("2026-11-11T00:00:00Z").await.status, 409, "once");
+        assert_eq!(db.get(&format!("{path}/lines")).await.body[0]["valid_to"], "2026-11-10T00:00:00Z");
+        assert_eq!(db.get(&format!("{path}/subscriptions")).await.body[0]["valid_to"], "2026-11-10T00:00:00Z");
+        let line = json!({"number": "+493023125099", "valid_from": "2026-12-01T00:00:00Z"});
+        assert_eq!(db.post_json(&format!("{path}/lines"), &line).await.status, 409);
+        let plan = json!({"plan": "Hundred", "valid_from": "2026-12-01T00:00:00Z"});
+        assert_eq!(db.post_json(&format!("{path}/subscriptions"), &plan).await.status, 409);
+    }
+}

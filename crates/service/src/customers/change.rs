@@ -2,6 +2,9 @@
 
 use calculation::period::Period;
 use jiff::tz::TimeZone;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
 
 use super::{ChangeCustomer, Customer, store};
 use crate::clock::Clock;
@@ -15,6 +18,8 @@ pub enum Changed {
     Customer(Box<Customer>),
     Unknown,
     UnknownZone,
+    /// The patch makes nothing sound of this part.
+    Unreadable(&'static str, String),
 }
 
 /// Changes a customer. Another zone holds from the next month on: the running one ends where it would have
@@ -32,10 +37,33 @@ pub async fn change(tx: &mut Tx, id: CustomerId, new: ChangeCustomer, clock: &Cl
         customer.zone = zone;
         customer.zone_step = calculation::zone::ZoneStep::Set;
     }
-    customer.party = new.party.unwrap_or(customer.party);
-    customer.billing = new.billing.unwrap_or(customer.billing);
+    if let Some(patch) = &new.party {
+        customer.party = match patched(&customer.party, patch) {
+            Ok(party) => party,
+            Err(error) => return Ok(Changed::Unreadable("/party", error.to_string())),
+        };
+    }
+    if let Some(patch) = &new.billing {
+        customer.billing = match patched(&customer.billing, patch) {
+            Ok(billing) => billing,
+            Err(error) => return Ok(Changed::Unreadable("/billing", error.to_string())),
+        };
+    }
     store::update(tx, &customer).await?;
     Ok(Changed::Customer(Box::new(customer)))
+}
+
+/// A value with a merge patch of one level (RFC 7396).
+fn patched<T: Serialize + DeserializeOwned>(value: &T, patch: &Value) -> serde_json::Result<T> {
+    let mut value = serde_json::to_value(value)?;
+    match (&mut value, patch) {
+        (Value::Object(fields), Value::Object(patch)) => {
+            fields.extend(patch.iter().map(|(name, value)| (name.clone(), value.clone())));
+            fields.retain(|_, value| !value.is_null());
+        }
+        _ => value = patch.clone(),
+    }
+    serde_json::from_value(value)
 }
 
 fn next_first_day(running: Period) -> Result<jiff::civil::Date> {

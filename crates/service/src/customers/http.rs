@@ -184,7 +184,7 @@ fn closed() -> Problem {
 
 /// Change a customer
 ///
-/// What is absent stays as it is. Another zone holds from the customer's next month on: the running month
+/// A merge patch (RFC 7396): what is absent stays as it is, null takes away. Another zone holds from the customer's next month on: the running month
 /// ends where it would have ended, and the next begins there.
 #[utoipa::path(patch, path = "/v1/customers/{customer_id}", tag = "customers",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = ChangeCustomer,
@@ -197,19 +197,18 @@ async fn change(
     body: Bytes,
 ) -> Result<Response, Problem> {
     let new: ChangeCustomer = json(&body)?;
-    if let Some(party) = &new.party {
-        check_party(party)?;
-    }
     let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
     match super::change(&mut write.tx, id, new, &app.clock).await? {
         Changed::Customer(customer) => {
+            check_party(&customer.party)?;
             check_billing(&customer.billing, Some(&customer.party))?;
             write.finish(StatusCode::OK, &customer).await
         }
         Changed::Unknown => Err(unknown(id)),
+        Changed::Unreadable(pointer, message) => Err(Problem::invalid(pointer, message)),
         Changed::UnknownZone => Err(Problem::invalid("/zone", "is no IANA time zone, such as Europe/Berlin")),
     }
 }

@@ -120,16 +120,18 @@ pub enum TaxTreatmentSchema {
     ReverseCharge,
 }
 
-/// What is to be changed of a customer; what is absent stays as it is.
+/// What is to be changed of a customer, as a merge patch (RFC 7396): what is absent stays as it is, null takes
+/// away.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeCustomer {
     #[schema(value_type = Option<PartySchema>)]
-    pub party: Option<Party>,
+    pub party: Option<serde_json::Value>,
     /// Another IANA zone, from the customer's next month on.
     #[schema(example = "Europe/Lisbon")]
     pub zone: Option<String>,
-    pub billing: Option<Billing>,
+    #[schema(value_type = Option<Billing>)]
+    pub billing: Option<serde_json::Value>,
 }
 
 /// A customer to be, with a first line and plan if they are known.

@@ -3,6 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use calculation::invoice::{DocumentKind, Invoice};
+use calculation::money::{Amount, Money};
 use clap::Args;
 use serde_json::json;
 
@@ -13,6 +15,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
+use crate::id::CustomerId;
 
 #[derive(Debug, Args)]
 pub struct BillArgs {
@@ -64,26 +67,26 @@ pub async fn write_pdfs(app: &App, invoices: &[StoredInvoice], folder: &Path) ->
     for stored in invoices {
         let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
         let path = folder.join(format!("{name}.pdf"));
-        write_pdf(app, stored, &path).await?;
+        write_pdf(app, stored.customer_id, &stored.invoice, &path).await?;
         written.push(path);
     }
     Ok(written)
 }
 
-async fn write_pdf(app: &App, stored: &StoredInvoice, path: &Path) -> Result<()> {
-    let bytes = file::of(app, stored.customer_id, &stored.invoice).await?;
+async fn write_pdf(app: &App, customer: CustomerId, document: &Invoice, path: &Path) -> Result<()> {
+    let bytes = file::of(app, customer, document).await?;
     std::fs::write(path, bytes).map_err(Error::file(path.display().to_string()))
 }
 
-fn write_xml(stored: &StoredInvoice, syntax: Syntax, path: &Path) -> Result<()> {
-    let made = einvoice::xml(&stored.invoice, syntax);
+fn write_xml(document: &Invoice, syntax: Syntax, path: &Path) -> Result<()> {
+    let made = einvoice::xml(document, syntax);
     let text = made.map_err(|error| Error::Other(format!("no XML was written: {error}")))?;
     std::fs::write(path, text).map_err(Error::file(path.display().to_string()))
 }
 
 #[derive(Debug, Args)]
 pub struct InvoiceArgs {
-    /// The invoice's number, such as INV-2026-000001
+    /// The number of an invoice or credit note, such as INV-2026-000001
     number: String,
     /// Write it as a PDF to this file
     #[arg(long, value_name = "FILE")]
@@ -98,13 +101,21 @@ pub struct InvoiceArgs {
 
 pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
-    let stored = by_number(&mut tx, &args.number).await?;
-    let stored = stored.ok_or_else(|| Error::Other(format!("no invoice has the number {}", args.number)))?;
+    let number = &args.number;
+    let found = by_number(&mut tx, number).await?;
+    let note = crate::credit_notes::by_number(&mut tx, number).await?;
+    let (customer, document) = match (&found, &note) {
+        (Some(stored), _) => (stored.customer_id, &stored.invoice),
+        (None, Some(note)) => (note.customer_id, &note.credit_note),
+        (None, None) => {
+            return Err(Error::Other(format!("no invoice or credit note has the number {number}")));
+        }
+    };
     if let Some(path) = &args.pdf {
-        write_pdf(app, &stored, path).await?;
+        write_pdf(app, customer, document, path).await?;
     }
     if let Some(path) = &args.xml {
-        write_xml(&stored, args.syntax, path)?;
+        write_xml(document, args.syntax, path)?;
     }
     let files: Vec<_> = args.pdf.iter().chain(&args.xml).map(|path| path.display().to_string()).collect();
     if !files.is_empty() {
@@ -112,26 +123,31 @@ pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<boo
         output.answer(&json!({"number": args.number, "pdf": args.pdf, "xml": args.xml}), words)?;
         return Ok(true);
     }
-    let mut stored = [stored];
-    tell_standing(&mut tx, &mut stored, app.clock.now()).await?;
-    let [stored] = stored;
-    output.answer(&stored, words(&stored))?;
+    let mut found = found;
+    tell_standing(&mut tx, found.as_mut_slice(), app.clock.now()).await?;
+    match (found, note) {
+        (Some(stored), _) => output.answer(&stored, words(&stored.invoice, stored.open))?,
+        (None, Some(note)) => output.answer(&note, words(&note.credit_note, None))?,
+        (None, None) => {}
+    }
     Ok(true)
 }
 
-fn words(stored: &StoredInvoice) -> String {
-    let invoice = &stored.invoice;
+fn words(invoice: &Invoice, open: Option<Money>) -> String {
     let digits = invoice.currency.minor_digits();
-    let amount = |amount: calculation::money::Amount| amount.to_text(digits);
+    let amount = |amount: Amount| amount.to_text(digits);
     let mut lines = vec![
         format!(
             "{}  {}  {}",
-            stored.number.as_deref().unwrap_or("no number yet"),
+            invoice.number.as_deref().unwrap_or("no number yet"),
             invoice.issued_on,
             invoice.buyer.name
         ),
         format!("{} to {} ({})", invoice.period.first_day, invoice.period.last_day, invoice.period.zone),
     ];
+    if let Some(corrects) = &invoice.corrects {
+        lines.push(format!("corrects {} of {}: {}", corrects.number, corrects.issued_on, corrects.reason));
+    }
     for line in &invoice.lines {
         let calls = match line.calls {
             0 => String::new(),
@@ -147,8 +163,9 @@ fn words(stored: &StoredInvoice) -> String {
             amount(tax.tax)
         ));
     }
-    lines.push(format!("  {:<57} {:>12} {}", "to pay", amount(invoice.gross), invoice.currency));
-    if let Some(open) = stored.open {
+    let total = if invoice.kind == DocumentKind::CreditNote { "credited" } else { "to pay" };
+    lines.push(format!("  {total:<57} {:>12} {}", amount(invoice.gross), invoice.currency));
+    if let Some(open) = open {
         lines.push(format!("  {:<57} {:>12} {}", "open", amount(open.amount), open.currency));
     }
     lines.join("\n")
