@@ -78,3 +78,30 @@ on_both_databases! {
         assert_problem(&db.send(delete).await, StatusCode::METHOD_NOT_ALLOWED);
     }
 }
+
+#[test]
+fn no_two_types_have_one_name_in_the_api() {
+    // The description would show one of them for both.
+    let mut names = std::collections::BTreeMap::<String, usize>::new();
+    let mut folders = vec![std::path::PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/src"))];
+    while let Some(folder) = folders.pop() {
+        for path in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            let Ok(text) = std::fs::read_to_string(&path) else { continue };
+            for after in text.split("ToSchema)]").skip(1) {
+                let named = after.split_once("schema(as = ").map(|(before, name)| (before.len(), name));
+                let plain = after.find("struct ").into_iter().chain(after.find("enum ")).min();
+                let plain = plain.map(|at| (at, after[at..].split_once(' ').map_or("", |(_, name)| name)));
+                let first = named.into_iter().chain(plain).min_by_key(|(at, _)| *at);
+                let name = first.map_or("", |(_, name)| name).split(|letter: char| !letter.is_alphanumeric());
+                *names.entry(name.take(1).collect()).or_default() += 1;
+            }
+        }
+    }
+    assert!(names.len() > 40 && names.contains_key("PlanPayment"), "{names:?}");
+    let twice: Vec<_> = names.iter().filter(|(_, count)| **count > 1).collect();
+    assert!(twice.is_empty(), "{twice:?}");
+}

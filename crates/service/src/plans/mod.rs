@@ -72,6 +72,7 @@ pub struct NewPlan {
 /// When calls are paid.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = PlanPayment)]
 pub enum Payment {
     /// By the monthly invoice.
     Postpaid,
