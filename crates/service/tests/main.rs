@@ -6,6 +6,7 @@ mod support;
 mod calls;
 mod cli;
 mod customers;
+mod cycle;
 mod db;
 mod documents;
 mod einvoice_rules;
