@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, ToSpan};
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::account::Account;
 use crate::support::cycle::{
@@ -151,18 +151,26 @@ on_both_databases! {
     }
 }
 
-/// A call at every half hour between two instants, each imported an hour later, and a round after each.
-async fn call_each_hour(db: &TestApp, number: &str, from: &str, to: &str) -> Vec<Timestamp> {
-    let (mut hour, mut made) = (at(from), Vec::new());
+/// What somebody called, to be found on the invoices.
+struct Caller<'a> {
+    number: &'a str,
+    account: Account<'a>,
+    calls: Vec<Timestamp>,
+}
+
+/// Between two instants everybody calls each hour at half past, and at the full hour it is imported and billed.
+async fn call_each_hour(callers: &mut [Caller<'_>; 2], from: &str, to: &str) {
+    let (db, mut hour) = (callers[0].account.db, at(from));
     while hour < at(to) {
         let answered = later(hour, HOUR / 2);
-        db.app.clock.set(later(hour, HOUR));
-        import(db, &[Call::new(format!("{number} {answered}"), number, answered)]).await;
-        made.push(answered);
         hour = later(hour, HOUR);
+        db.app.clock.set(hour);
+        for caller in &mut *callers {
+            import(db, &[Call::new(format!("{} {answered}", caller.number), caller.number, answered)]).await;
+            caller.calls.push(answered);
+        }
         round_at(db, hour).await;
     }
-    made
 }
 
 async fn move_to(account: &Account<'_>, zone: &str, on: &str) {
@@ -172,18 +180,17 @@ async fn move_to(account: &Account<'_>, zone: &str, on: &str) {
 }
 
 /// Each call is on the one invoice of the month that holds it, and the months meet.
-async fn assert_each_call_is_billed_once(account: &Account<'_>, calls: &[Timestamp], months: usize) {
-    let invoices = invoices_of(account).await;
-    assert_eq!(invoices.len(), months);
+async fn assert_each_call_is_billed_once(caller: &Caller<'_>) {
+    let invoices = invoices_of(&caller.account).await;
     assert_they_meet(&invoices);
     for invoice in &invoices {
         let [from, to] = span(invoice);
-        let within = calls.iter().filter(|call| from <= **call && **call < to).count() as u64;
+        let within = caller.calls.iter().filter(|call| from <= **call && **call < to).count() as u64;
         assert_eq!(calls_on(invoice), within, "{invoice}");
         assert!(amounts(invoice).iter().all(|(kind, _)| kind != "late_usage"), "{invoice}");
         assert!(amounts(invoice).contains(&("fee".to_owned(), "10.00".to_owned())), "{invoice}");
     }
-    assert_eq!(invoices.iter().map(calls_on).sum::<u64>(), calls.len() as u64);
+    assert_eq!(invoices.iter().map(calls_on).sum::<u64>(), caller.calls.len() as u64);
 }
 
 on_both_databases! {
@@ -191,28 +198,33 @@ on_both_databases! {
         provider(&db).await;
         db.app.clock.set(at("2026-06-10T00:00:00Z"));
         let (east, west, from) = ("Pacific/Kiritimati", "Pacific/Pago_Pago", ("Ten", "2026-01-01T00:00:00Z"));
-        let numbers = ["+493023125001", "+493023125002"];
-        let one = customer(&db, "westward", east, from, json!({"lines": line(numbers[0])})).await;
-        let other = customer(&db, "eastward", west, from, json!({"lines": line(numbers[1])})).await;
-        move_to(&one, west, "2026-06-15T00:00:00Z").await;
-        move_to(&other, east, "2026-06-15T00:00:00Z").await;
-        let mut calls = [Vec::new(), Vec::new()];
-        for (from, to) in [("2026-06-30T06:00:00Z", "2026-07-01T15:00:00Z"), ("2026-07-31T06:00:00Z", "2026-08-01T15:00:00Z")] {
-            for (number, calls) in numbers.iter().zip(&mut calls) {
-                calls.extend(call_each_hour(&db, number, from, to).await);
+        let [one, other] = ["+493023125001", "+493023125002"];
+        let westward = customer(&db, "westward", east, from, json!({"lines": line(one)})).await;
+        let eastward = customer(&db, "eastward", west, from, json!({"lines": line(other)})).await;
+        let caller = |number, account| Caller { number, account, calls: Vec::new() };
+        let mut callers = [caller(one, westward), caller(other, eastward)];
+        for (zones, on, edges) in [
+            ([west, east], "2026-06-15T00:00:00Z", [("2026-06-30T06:00:00Z", "2026-07-01T15:00:00Z"), ("2026-07-31T06:00:00Z", "2026-08-01T15:00:00Z")]),
+            ([east, west], "2026-08-20T00:00:00Z", [("2026-08-31T06:00:00Z", "2026-09-01T15:00:00Z"), ("2026-09-30T06:00:00Z", "2026-10-01T15:00:00Z")]),
+        ] {
+            for (caller, zone) in callers.iter().zip(zones) {
+                move_to(&caller.account, zone, on).await;
+            }
+            for (from, to) in edges {
+                call_each_hour(&mut callers, from, to).await;
             }
         }
-        move_to(&one, east, "2026-08-20T00:00:00Z").await;
-        move_to(&other, west, "2026-08-20T00:00:00Z").await;
-        for (number, calls) in numbers.iter().zip(&mut calls) {
-            calls.extend(call_each_hour(&db, number, "2026-08-31T06:00:00Z", "2026-09-01T15:00:00Z").await);
+        round_at(&db, at("2026-11-02T00:00:00Z")).await;
+        for caller in &callers {
+            assert_each_call_is_billed_once(caller).await;
         }
-        round_at(&db, at("2026-10-02T00:00:00Z")).await;
-        // June to September; the months around the moves are 25 hours longer or shorter.
-        assert_each_call_is_billed_once(&one, &calls[0], 4).await;
-        assert_each_call_is_billed_once(&other, &calls[1], 4).await;
-        let [from, to] = span(&invoices_of(&one).await[1]);
-        assert_eq!(to.duration_since(from).as_hours(), 31 * 24 + 25);
+        // Midnight in Pago Pago comes 25 hours after that in Kiritimati.
+        let hours = |invoice: &Value| span(invoice)[1].duration_since(span(invoice)[0]).as_hours();
+        let lengths = [[720, 769, 744, 695, 744], [720, 719, 744, 745, 744]];
+        for (caller, expected) in callers.iter().zip(lengths) {
+            let found: Vec<_> = invoices_of(&caller.account).await.iter().map(hours).collect();
+            assert_eq!(found, expected);
+        }
         assert_all_adds_up(&db).await;
     }
 
@@ -322,7 +334,7 @@ on_both_databases! {
         let coming = customer(&db, "D", "Europe/Berlin", from, json!({"bill_from": "2026-12-01T00:00:00Z"})).await;
         assert_eq!(round_at(&db, at("2026-10-15T00:00:01Z")).await.billed.issued, 2);
         assert_eq!(round_at(&db, at("2027-01-02T00:00:00Z")).await.billed.issued, 4);
-        let months = |invoices: Vec<serde_json::Value>| -> Vec<_> {
+        let months = |invoices: Vec<Value>| -> Vec<_> {
             invoices.iter().map(|stored| stored["invoice"]["period"]["first_day"].as_str().unwrap().to_owned()).collect()
         };
         assert_eq!(months(invoices_of(&earlier).await), ["2026-08-01", "2026-09-01", "2026-10-01", "2026-11-01", "2026-12-01"]);
