@@ -7,6 +7,7 @@ mod calls;
 mod cli;
 mod credit_notes;
 mod customers;
+mod cycle;
 mod db;
 mod documents;
 mod einvoice_rules;

@@ -246,7 +246,7 @@ impl Chunk {
 
 /// Whether time alone will bring it about.
 fn waits(issued: &Issued) -> bool {
-    matches!(issued, Issued::NotOver(_) | Issued::InGrace(_))
+    matches!(issued, Issued::NotOver(_) | Issued::InGrace(..))
 }
 
 fn count(billed: &mut Billed, customer: CustomerId, issued: Result<Issued>) {
@@ -274,7 +274,7 @@ fn reason(issued: &Issued) -> Option<String> {
         Issued::TooLarge => TOO_LARGE.to_owned(),
         Issued::NoOperator => NO_OPERATOR.to_owned(),
         Issued::NotOver(end) => format!("the month ends at {end} in the customer's zone"),
-        Issued::InGrace(end) => format!("records may come until {end}"),
+        Issued::InGrace(_, until) => format!("records may come until {until}"),
         Issued::NoTaxRate { country, class, day } => no_tax_rate(country, *class, *day),
     })
 }

@@ -69,7 +69,7 @@ async fn issue(
         Issued::TooLarge => Err(too_large()),
         Issued::UnknownCustomer => Err(unknown_customer(customer)),
         Issued::NotAMonth(reason) => Err(Problem::invalid("/month", reason)),
-        Issued::NotOver(end) | Issued::InGrace(end) => {
+        Issued::NotOver(end) | Issued::InGrace(end, _) => {
             Err(Problem::conflict(format!("the month ends only at {end}: see the draft")))
         }
         Issued::Nothing => {

@@ -31,8 +31,8 @@ pub enum Issued {
     NotAMonth(String),
     /// The month ends only then, in the customer's zone.
     NotOver(Timestamp),
-    /// The month ended, but records may still come: it is issued then.
-    InGrace(Timestamp),
+    /// The month ended then, but records may still come: it is issued at the second instant.
+    InGrace(Timestamp, Timestamp),
     /// No fee and no calls; the month is closed.
     Nothing,
     /// Paid before or while calling; the month is closed.
@@ -92,8 +92,10 @@ pub async fn issue_some(
         match month(&calendar, wanted, cycles.get(&id), config, now) {
             Ok(period) => asked.push(Asked { customer, calendar, period }),
             Err(refusal) => {
-                // The end of a cycle's month is found when it is first asked for.
-                if let (Wanted::Next, Issued::NotOver(end), Some(cycle)) = (wanted, &refusal, cycles.get(&id))
+                // The end of a cycle's month is found when it is first asked for: it is claimed after that
+                // end and its grace, and not again before.
+                if let (Wanted::Next, Issued::NotOver(end) | Issued::InGrace(end, _), Some(cycle)) =
+                    (wanted, &refusal, cycles.get(&id))
                 {
                     found.push(Cycle { next_end: *end, ..*cycle });
                 }
@@ -157,7 +159,7 @@ fn month(
         return Err(Issued::NotOver(period.ends_at));
     }
     let due_at = period.ends_at.checked_add(grace).unwrap_or(period.ends_at);
-    if now < due_at { Err(Issued::InGrace(due_at)) } else { Ok(period) }
+    if now < due_at { Err(Issued::InGrace(period.ends_at, due_at)) } else { Ok(period) }
 }
 
 /// Where a customer's cycle goes when a month is billed: to the next, if it was that one's turn.
