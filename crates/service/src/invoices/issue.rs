@@ -92,10 +92,13 @@ pub async fn issue_some(
         match month(&calendar, wanted, cycles.get(&id), config, now) {
             Ok(period) => asked.push(Asked { customer, calendar, period }),
             Err(refusal) => {
-                // The end of a cycle's month is found when it is first asked for.
-                if let (Wanted::Next, Issued::NotOver(end), Some(cycle)) = (wanted, &refusal, cycles.get(&id))
-                {
-                    found.push(Cycle { next_end: *end, ..*cycle });
+                // The end of a cycle's month is found when it is first asked for. Until it is known the
+                // customer is claimed again and again.
+                let waits = matches!(refusal, Issued::NotOver(_) | Issued::InGrace(_));
+                if let (Wanted::Next, true, Some(cycle)) = (wanted, waits, cycles.get(&id)) {
+                    let next = calendar.holding(cycle.next_start);
+                    let next_end = next.map_err(|error| Error::Other(error.to_string()))?.ends_at;
+                    found.push(Cycle { next_end, ..*cycle });
                 }
                 outcomes.push((id, refusal));
             }
