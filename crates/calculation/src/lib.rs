@@ -17,6 +17,7 @@ pub mod bill;
 pub mod call;
 pub mod cdr;
 pub mod commitment;
+pub mod credit;
 pub mod discount;
 pub mod emergency;
 pub mod fee;

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::cli::Output;
 use crate::error::Result;
-use crate::{calls, invoices, ledger, payments};
+use crate::{calls, credit_notes, invoices, ledger, payments};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Serialize)]
@@ -15,6 +15,7 @@ struct Report {
     allowances: u64,
     invoices: u64,
     invoice_numbers: u64,
+    credit_notes: u64,
     ledger_entries: u64,
     receivables: u64,
     payments: u64,
@@ -32,13 +33,16 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
     let invoices = invoices::verify(&mut tx).await?;
     let ledger = ledger::verify(&mut tx).await?;
     let payments = payments::verify(&mut tx).await?;
-    let faults = [calls.faults, invoices.faults, ledger.faults, payments.faults].concat();
+    let credit_notes = credit_notes::verify(&mut tx).await?;
+    let faults =
+        [calls.faults, invoices.faults, credit_notes.faults, ledger.faults, payments.faults].concat();
     let report = Report {
         imports: calls.imports,
         charges: calls.charges,
         allowances: calls.allowances,
         invoices: invoices.invoices,
         invoice_numbers: invoices.numbers,
+        credit_notes: credit_notes.credit_notes,
         ledger_entries: ledger.entries,
         receivables: payments.receivables,
         payments: payments.payments,
@@ -50,8 +54,14 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
     let mut words = format!(
         "{} imports: every control total balances\n{} charges: computed again from their tariff versions\n\
          {} allowances: used as much as their calls took\n{} invoices: each equals its fees and calls\n\
-         {} invoice numbers: without a gap",
-        report.imports, report.charges, report.allowances, report.invoices, report.invoice_numbers
+         {} credit notes: none gives back more than was asked\n{} numbers of invoices and credit notes: \
+         without a gap",
+        report.imports,
+        report.charges,
+        report.allowances,
+        report.invoices,
+        report.credit_notes,
+        report.invoice_numbers
     );
     for refused in &report.refused {
         words += &format!("\nnot billed: {refused}");

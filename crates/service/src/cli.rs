@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::{calls, check, demo, http, invoices, jobs, payments, suspense, tariffs};
+use crate::{calls, check, credit_notes, demo, http, invoices, jobs, payments, suspense, tariffs};
 
 /// Phone billing: call records in, charged calls and invoices out.
 ///
@@ -61,6 +61,8 @@ enum Command {
     Payment(payments::cli::Command),
     /// Show what customers owe, by the days since it was due
     Ageing,
+    /// Issue a credit note: for an invoice, a line of it, or one call
+    Credit(credit_notes::cli::CreditArgs),
     /// Bill what is due and send mails, over and over; `serve` does it too
     Work(jobs::cli::WorkArgs),
     /// Show jobs that were given up, or try one again
@@ -160,6 +162,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Invoice(args) => invoices::cli::invoice(&app, args, output).await,
         Command::Payment(command) => payments::cli::run(&app, command, output).await,
         Command::Ageing => payments::cli::show_ageing(&app, output).await,
+        Command::Credit(args) => credit_notes::cli::credit(&app, args, output).await,
         Command::Work(args) => jobs::cli::work(&app, &args, output).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
         Command::Check => check::run(&app, output).await,
@@ -186,12 +189,23 @@ async fn serve(app: App, args: &Serve, output: Output) -> Result<bool> {
         );
         return Err(Error::Other(message));
     }
-    let working = (!args.without_work).then(|| tokio::spawn(jobs::run(app.clone(), stop())));
-    listen(app, address, output).await?;
-    if let Some(working) = working {
-        working.await.map_err(|error| Error::Other(error.to_string()))?;
+    if args.without_work {
+        listen(app, address, output).await?;
+    } else {
+        serve_and_work(app, address, output).await?;
     }
     Ok(true)
+}
+
+/// Serves the API and does what is due, until it is told to stop.
+pub async fn serve_and_work(app: App, address: std::net::SocketAddr, output: Output) -> Result<()> {
+    let working = tokio::spawn(jobs::run(app.clone(), stop()));
+    let served = listen(app, address, output).await;
+    if served.is_err() {
+        working.abort();
+    }
+    served?;
+    working.await.map_err(|error| Error::Other(error.to_string()))
 }
 
 /// Serves the API until it is told to stop; what was begun is finished.

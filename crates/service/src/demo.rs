@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use crate::app::App;
 use crate::calls::{self, Control, Import, Imported, Source};
-use crate::cli::{Output, listen};
+use crate::cli::{Output, serve_and_work};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::customers::{self, NewCustomer, NewLine, NewSubscription};
@@ -21,6 +21,8 @@ use crate::error::{Error, Result};
 use crate::id::{PlanId, TariffId};
 use crate::invoices::cli::write_pdfs;
 use crate::invoices::{self, NewTaxRate};
+use crate::invoices::{StoredInvoice, einvoice};
+use crate::jobs;
 use crate::plans::{self, NewPlan};
 use crate::tariffs::{self, NewTariff};
 
@@ -190,7 +192,10 @@ pub async fn run(args: &Args, output: Output) -> Result<bool> {
     let shown = dir.display();
     clear(dir)?;
     let url = format!("sqlite://{}", dir.join("demo.db").display());
-    let app = App::open(&url, Clock::system(), config()?).await?;
+    let mails = dir.join("mail");
+    let mut config = config()?;
+    config.mail.folder.clone_from(&mails);
+    let app = App::open(&url, Clock::system(), config).await?;
     load(&app).await?;
     output.note(format_args!("Harbour Telecom, an invented operator, in October 2026"));
     let mut total = Control::default();
@@ -210,36 +215,67 @@ pub async fn run(args: &Args, output: Output) -> Result<bool> {
     let all = invoices::invoices_of_month(&app, MONTH).await?;
     let folder = dir.join("invoices");
     write_pdfs(&app, &all, &folder).await?;
-    let words = summary(total, &billed, &folder, &shown.to_string());
-    output.answer(&serde_json::json!({"control": total, "billed": billed, "dir": dir}), words)?;
+    let xmls = write_xmls(&all, &folder)?;
+    let sent = jobs::work_off(&app).await?;
+    let shown = Shown { total, billed: &billed, xmls, sent, dir: &shown.to_string() };
+    let json = serde_json::json!({"control": total, "billed": billed, "mails": sent, "dir": dir});
+    output.answer(&json, shown.words())?;
     if args.no_serve {
         return Ok(true);
     }
-    listen(app, args.listen, output).await?;
+    serve_and_work(app, args.listen, output).await?;
     Ok(true)
 }
 
-fn summary(total: Control, billed: &invoices::Billed, folder: &Path, dir: &str) -> String {
-    let program = std::env::args().next().unwrap_or_else(|| "tollbook".to_owned());
-    let tollbook = format!("{program} --database-url sqlite://{dir}/demo.db");
-    let shown = folder.display();
-    format!(
-        "control total: {total}\n\
-         {MONTH}: {} invoices issued, {} customer prepaid; as PDF in {shown}\n\
-         look around:\n  {tollbook} history C-1001\n  {tollbook} suspense\n  \
-         {tollbook} invoice INV-2026-000001\n  {tollbook} check",
-        billed.issued, billed.prepaid
-    )
+/// What the demo came to.
+struct Shown<'a> {
+    total: Control,
+    billed: &'a invoices::Billed,
+    xmls: usize,
+    sent: jobs::Worked,
+    dir: &'a str,
+}
+
+impl Shown<'_> {
+    fn words(&self) -> String {
+        let Self { total, billed, xmls, sent, dir } = self;
+        let program = std::env::args().next().unwrap_or_else(|| "tollbook".to_owned());
+        let tollbook = format!("{program} --database-url sqlite://{dir}/demo.db");
+        format!(
+            "control total: {total}\n\
+             {MONTH}: {} invoices issued, {} customer prepaid; in {dir}/invoices as PDF, {xmls} as XML (EN 16931)\n\
+             {} mails in {dir}/mail, {} customers without an address\n\
+             look around:\n  {tollbook} history C-1001\n  {tollbook} suspense\n  \
+             {tollbook} invoice INV-2026-000001\n  {tollbook} jobs\n  {tollbook} check",
+            billed.issued, billed.prepaid, sent.done, sent.failed
+        )
+    }
+}
+
+/// Writes the electronic invoices beside the PDF files; answers how many could be made.
+fn write_xmls(all: &[StoredInvoice], folder: &Path) -> Result<usize> {
+    let mut written = 0;
+    for stored in all {
+        let Ok(text) = einvoice::cii(&stored.invoice) else { continue };
+        let name = stored.number.clone().unwrap_or_default();
+        let path = folder.join(format!("{name}.xml"));
+        std::fs::write(&path, text).map_err(Error::file(path.display().to_string()))?;
+        written += 1;
+    }
+    Ok(written)
 }
 
 /// Removes what an earlier demo left, and nothing else.
 fn clear(dir: &Path) -> Result<()> {
     std::fs::create_dir_all(dir).map_err(Error::file(dir.display().to_string()))?;
-    for name in ["demo.db", "demo.db-wal", "demo.db-shm"] {
-        let path = dir.join(name);
-        if path.exists() {
-            std::fs::remove_file(&path).map_err(Error::file(path.display().to_string()))?;
-        }
+    let mut own: Vec<_> = ["demo.db", "demo.db-wal", "demo.db-shm"].map(|name| dir.join(name)).into();
+    // The mails of an earlier demo have other names.
+    if let Ok(mails) = std::fs::read_dir(dir.join("mail")) {
+        let mails = mails.flatten().map(|entry| entry.path());
+        own.extend(mails.filter(|path| path.extension().is_some_and(|extension| extension == "eml")));
+    }
+    for path in own.into_iter().filter(|path| path.exists()) {
+        std::fs::remove_file(&path).map_err(Error::file(path.display().to_string()))?;
     }
     Ok(())
 }

@@ -9,6 +9,7 @@ mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod credit_notes;
 pub mod customers;
 pub mod db;
 pub mod demo;

@@ -58,7 +58,13 @@ fn the_demo_shows_the_whole_job_in_a_dozen_lines() {
     let shown = shell.ok("demo --no-serve --dir shown"); // again replaces its own files
     assert!(shown.contains("556 records = 388 charged + 112 free + 6 duplicate + 50 suspended"), "{shown}");
     let pdfs = std::fs::read_dir(shell.path("shown/invoices")).unwrap().count();
-    assert_eq!(pdfs, 13);
+    let named = |extension: &str| {
+        let files = std::fs::read_dir(shell.path("shown/invoices")).unwrap().map(|file| file.unwrap().path());
+        files.filter(|path| path.extension().is_some_and(|found| found == extension)).count()
+    };
+    assert_eq!((pdfs, named("pdf"), named("xml")), (26, 13, 13));
+    let mails = std::fs::read_dir(shell.path("shown/mail")).unwrap().count();
+    assert!(mails > 5, "{mails} mails");
     let database = "--database-url sqlite://shown/demo.db";
     assert_eq!(shell.json(&format!("{database} history C-1001 --limit 3")).as_array().unwrap().len(), 3);
     let more = shell.ok(&format!("{database} history C-1001 --limit 3"));

@@ -13,6 +13,7 @@ use crate::support::mailing::{
     DONE, FAILED, Invoiced, PUT_OFF, assert_error, enqueue, execute, invoiced, owe, parse, pass, retry,
     set_email, the_job, work,
 };
+use crate::support::operator::{Record, create, import_text};
 use crate::support::{TestApp, on_both_databases};
 
 /// A folder that mails go to, and an application that writes there.
@@ -281,20 +282,23 @@ on_both_databases! {
         let of = invoiced(&db).await;
         let period_start = "2026-10-31T23:00:00Z".parse().unwrap();
         let notice = |percent| Job::SendSpendingNotice { customer_id: of.customer, period_start, percent };
-        let sql = "insert into spending (customer_id, period_start, amount, notified_percent) values ($1, $2, 1600000000, 80)";
-        execute(&db, sql, &[&of.customer.0, &tollbook::db::Ts(period_start)]).await;
         enqueue(&db, &[notice(50)]).await;
         assert_eq!(work(&app).await, DONE);
         assert_eq!(mails(&folder).len(), 0);
-        let cap = "update customers set spending_cap = 2000000000, language = 'de' where customer_id = $1";
-        execute(&db, cap, &[&of.customer.0]).await;
-        enqueue(&db, &[notice(80)]).await;
+        let path = format!("/v1/customers/{}", of.customer);
+        let line = json!({"number": "+493023125009", "valid_from": "2025-01-01T00:00:00Z"});
+        create(&db, &format!("{path}/lines"), line).await;
+        db.patch_json(&path, &json!({"billing": {"language": "de", "spending_cap": "3.60"}})).await;
+        // 144 minutes to the United Kingdom are 2.88 EUR: the notice is asked for by charging them.
+        let (from, start) = ("+493023125009", "2026-11-02T10:00:00Z");
+        let call = Record { from, start, seconds: 144 * 60, ..Record::new("r1") };
+        assert_eq!(import_text(&db, "switch", &Record::file(&[call])).await.charged, 1);
         assert_eq!(work(&app).await, DONE);
         let mail = the_mail(&folder);
         let mail = parse(&mail);
         assert_eq!(mail.subject(), Some("80 % Ihres Ausgabenlimits sind verbraucht"));
         let text = mail.body_text(0).unwrap();
-        let said = "Limit von 2.000,00 EUR für die Zeit vom 1. November 2026 bis 30. November 2026 haben Sie 1.600,00 EUR";
+        let said = "Limit von 3,60 EUR für die Zeit vom 1. November 2026 bis 30. November 2026 haben Sie 2,88 EUR";
         assert!(text.contains(said), "{text}");
         assert_eq!(mail.attachments().count(), 0);
     }

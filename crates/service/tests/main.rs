@@ -5,6 +5,7 @@ mod support;
 
 mod calls;
 mod cli;
+mod credit_notes;
 mod customers;
 mod db;
 mod documents;

@@ -142,7 +142,6 @@ create table credited_lines (
   line bigint not null,
   credit_note_id bigint not null,
   net bigint not null,
-  tax bigint not null,
   primary key (customer_id, invoice_id, line, credit_note_id)
 );
 
@@ -153,6 +152,9 @@ create table credited_calls (
   source text not null,
   record_id text not null,
   credit_note_id bigint not null,
+  invoice_id bigint not null,
+  line bigint not null,
+  amount bigint not null,
   primary key (customer_id, source, record_id)
 );
 

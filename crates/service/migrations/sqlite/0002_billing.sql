@@ -142,7 +142,6 @@ create table credited_lines (
   line integer not null,
   credit_note_id integer not null,
   net integer not null,
-  tax integer not null,
   primary key (customer_id, invoice_id, line, credit_note_id)
 ) strict;
 
@@ -153,6 +152,9 @@ create table credited_calls (
   source text not null,
   record_id text not null,
   credit_note_id integer not null,
+  invoice_id integer not null,
+  line integer not null,
+  amount integer not null,
   primary key (customer_id, source, record_id)
 ) strict;
 

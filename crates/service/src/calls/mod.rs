@@ -178,6 +178,11 @@ pub async fn by_key(
     store::by_key(tx, customer, source, record).await
 }
 
+/// What calls such as this one come to on their invoice: of its month and destination, on time or late alike.
+pub async fn of_destination(tx: &mut Tx, customer: CustomerId, call: &Call) -> Result<Amount> {
+    store::of_destination(tx, customer, call).await
+}
+
 /// All imports, newest first.
 pub async fn imports(tx: &mut Tx, limit: usize) -> Result<Vec<ImportRow>> {
     store::imports(tx, limit).await

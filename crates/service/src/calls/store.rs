@@ -19,7 +19,7 @@ use crate::id::{CustomerId, ImportId, PlanId, TariffId};
 
 pub use itemised::itemised;
 use months::POSTPAID;
-pub(super) use months::{late_usage, save_spending, seconds_before, spending, usage};
+pub(super) use months::{late_usage, of_destination, save_spending, seconds_before, spending, usage};
 
 /// A customer's month, by its start.
 pub(super) type MonthKey = (CustomerId, Timestamp);

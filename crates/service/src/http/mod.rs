@@ -1,5 +1,6 @@
 //! What can be asked over HTTP? The features' routes, merged, with one way to refuse and one to write.
 
+mod file;
 mod page;
 mod problem;
 mod write;
@@ -14,6 +15,7 @@ use utoipa::{IntoParams, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
+pub use file::download;
 pub use page::{Key, Page, PageQuery, Params};
 pub use problem::{FieldError, Problem};
 pub use write::{Begun, Write, check_instant, check_name, check_text, json};
@@ -45,6 +47,7 @@ pub struct IdempotencyKey {
         (name = "tariffs", description = "What calls cost"),
         (name = "calls", description = "Call records in, history and explanations out"),
         (name = "invoices", description = "What customers owe for a month"),
+        (name = "credit notes", description = "What is given back of an invoice"),
         (name = "adjustments", description = "What else is on a bill: one-off charges and discounts"),
         (name = "payments", description = "What customers owe and pay: balances, payments, reminders"),
         (name = "jobs", description = "What is done later: mails to customers"),
@@ -81,6 +84,7 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::suspense::http::routes())
         .merge(crate::adjustments::http::routes())
         .merge(crate::invoices::http::routes())
+        .merge(crate::credit_notes::http::routes())
         .merge(crate::ledger::http::routes())
         .merge(crate::payments::http::routes())
         .merge(crate::jobs::http::routes())

@@ -3,8 +3,8 @@
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
 use calculation::invoice::Invoice;
 use calculation::tax::TaxClass;
 use serde::Deserialize;
@@ -17,7 +17,7 @@ use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntr
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Write, json};
+use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Write, download, json};
 use crate::id::{CustomerId, InvoiceId};
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -61,7 +61,7 @@ async fn issue(
     match super::issue(&mut write.tx, &app.config, customer, &wanted.month, &app.clock).await? {
         issued @ (Issued::New(invoice) | Issued::Already(invoice)) => {
             // Nothing leaves the house unnumbered.
-            while number::number_block(&mut write.tx, &app.config, &app.clock).await? > 0 {}
+            number::number_in(&mut write.tx, &app.config, &app.clock).await?;
             let numbered = shown(&mut write.tx, customer, invoice, &app).await?;
             let new = matches!(issued, Issued::New(_));
             write.finish(if new { StatusCode::CREATED } else { StatusCode::OK }, &numbered).await
@@ -199,11 +199,11 @@ async fn pdf(
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
 #[serde(deny_unknown_fields)]
-struct SyntaxQuery {
+pub struct SyntaxQuery {
     /// `cii` (Factur-X, ZUGFeRD) or `ubl` (Peppol BIS Billing 3).
     #[serde(default)]
     #[param(value_type = Option<String>, example = "cii")]
-    syntax: Syntax,
+    pub syntax: Syntax,
 }
 
 /// Read an invoice as XML
@@ -228,14 +228,6 @@ async fn xml(
 fn file_name(stored: &StoredInvoice) -> Result<&str, Problem> {
     let number = stored.number.as_deref();
     number.ok_or_else(|| Problem::conflict("the invoice has no number yet: ask again in a moment"))
-}
-
-fn download(kind: &'static str, disposition: &str, bytes: Vec<u8>) -> Response {
-    let mut response = ([(header::CONTENT_TYPE, kind)], bytes).into_response();
-    if let Ok(disposition) = HeaderValue::from_str(disposition) {
-        response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
-    }
-    response
 }
 
 /// Set the tax rate of a country from a day on

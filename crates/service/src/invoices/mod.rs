@@ -23,9 +23,10 @@ use utoipa::ToSchema;
 
 pub use bill::{Billed, Run, bill, bill_due, invoices_of_month};
 pub use compose::{Composed, Composition, compose};
+pub use http::SyntaxQuery;
 pub use issue::{Issued, Wanted, issue, issue_some};
 pub use itemise::itemise;
-pub use number::number_all;
+pub use number::{number_all, number_in};
 pub use tax::{NewTaxRate, SetTaxRate, TaxRateEntry, set_tax_rate, tax_rates};
 pub use verify::{Verified, verify};
 

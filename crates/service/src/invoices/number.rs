@@ -28,8 +28,14 @@ pub async fn number_all(app: &App) -> Result<u64> {
     }
 }
 
+/// Numbers what was issued in a transaction, and all that waits before it.
+pub async fn number_in(tx: &mut Tx, config: &Config, clock: &Clock) -> Result<()> {
+    while number_block(tx, config, clock).await? > 0 {}
+    Ok(())
+}
+
 /// Numbers a block of each series, the first issued first.
-pub(super) async fn number_block(tx: &mut Tx, config: &Config, clock: &Clock) -> Result<u64> {
+async fn number_block(tx: &mut Tx, config: &Config, clock: &Clock) -> Result<u64> {
     let mut numbered = 0;
     let series = [
         (Document::Invoice, &config.invoices.series),

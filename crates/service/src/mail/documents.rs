@@ -5,11 +5,10 @@ use std::str::FromStr;
 
 use calculation::invoice::Invoice;
 
-use super::store;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId, NotAnId};
-use crate::invoices;
+use crate::{credit_notes, invoices};
 
 /// A document that a customer gets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,7 +21,9 @@ pub(super) enum Document {
 pub(super) async fn read(tx: &mut Tx, customer: CustomerId, document: Document) -> Result<Option<Invoice>> {
     match document {
         Document::Invoice(id) => Ok(invoices::by_id(tx, customer, id).await?.map(|stored| stored.invoice)),
-        Document::CreditNote(id) => store::credit_note(tx, customer, id).await,
+        Document::CreditNote(id) => {
+            Ok(credit_notes::by_id(tx, customer, id).await?.map(|note| note.credit_note))
+        }
     }
 }
 

@@ -15,7 +15,6 @@ mod samples;
 mod send;
 mod settings;
 mod smtp;
-mod store;
 mod words;
 
 use jiff::Timestamp;

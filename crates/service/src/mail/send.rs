@@ -2,8 +2,6 @@
 
 use calculation::invoice::{Invoice, Language, Party};
 use calculation::money::Amount;
-use calculation::period::Period;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::Mailbox;
 
@@ -12,14 +10,16 @@ use super::documents::{self, Document};
 use super::facts::{Addressee, DocumentFacts, Facts, LinkFacts, Matter, ReminderFacts, SpendingFacts};
 use super::letter::{Attached, Head, formatted};
 use super::words::{date, money};
-use super::{day, message_id, store};
+use super::{day, message_id};
 use crate::app::App;
+use crate::calls;
 use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId};
 use crate::invoices;
 use crate::jobs::{Job, StoredJob, Tried};
+use crate::payments;
 
 /// What a mail is made of, or why there is none.
 enum Gathered {
@@ -154,7 +154,8 @@ async fn reminder(
     id: InvoiceId,
     step: u32,
 ) -> Result<Gathered> {
-    let Some(open) = store::open_amount(tx, customer, id).await? else {
+    let standing = payments::standing(tx, customer, &[id], app.clock.now()).await?;
+    let Some(open) = standing.get(&id).map(|standing| standing.open.amount) else {
         return Ok(Gathered::None(Tried::Failed(format!("nothing is known about what is open of {id}"))));
     };
     if open <= Amount::ZERO {
@@ -178,17 +179,16 @@ async fn spending_notice(
     start: Timestamp,
     percent: u32,
 ) -> Result<Gathered> {
-    let Some(spending) = store::spending(tx, id, start).await? else {
-        return Ok(Gathered::None(Tried::Done));
-    };
     let customer = customer(tx, id).await?;
-    let language = store::language(tx, id).await?;
-    let zone = TimeZone::get(&customer.zone).map_err(|error| Error::Inconsistent(error.to_string()))?;
-    let period = Period::holding(start, &zone).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    let spending = calls::spending(tx, &customer, start).await?;
+    let Some(cap) = spending.cap else { return Ok(Gathered::None(Tried::Done)) };
+    let language = customer.billing.language;
+    let calendar = customers::calendar(tx, &customer).await?;
+    let period = calendar.holding(start).map_err(|error| Error::Inconsistent(error.to_string()))?;
     let matter = Matter::SpendingNotice(SpendingFacts {
         percent,
-        used: money(language, spending.used, customer.currency),
-        cap: money(language, spending.cap, customer.currency),
+        used: money(language, spending.used.amount, customer.currency),
+        cap: money(language, cap.amount, customer.currency),
         first_day: date(language, period.first_day),
         last_day: date(language, period.last_day()),
     });

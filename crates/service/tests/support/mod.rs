@@ -140,6 +140,12 @@ impl TestApp {
         self.send(json_request(path, body)).await
     }
 
+    pub(crate) async fn patch_json(&self, path: &str, body: &Value) -> Answer {
+        let mut request = json_request(path, body);
+        *request.method_mut() = axum::http::Method::PATCH;
+        self.send(request).await
+    }
+
     /// Posts under an `Idempotency-Key`.
     pub(crate) async fn post_json_once(&self, path: &str, key: &str, body: &Value) -> Answer {
         let mut request = json_request(path, body);

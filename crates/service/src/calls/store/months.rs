@@ -3,7 +3,7 @@
 use calculation::money::Amount;
 use jiff::Timestamp;
 
-use crate::calls::{MonthUse, amount};
+use crate::calls::{Call, MonthUse, amount};
 use crate::db::{self, Param, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, PlanId};
@@ -117,4 +117,21 @@ pub(in crate::calls) async fn save_spending(
     let params: [&dyn Param; 4] = [&customer.0, &Ts(period_start), &spent.micros(), &i64::from(told)];
     tx.execute(sql, &params).await?;
     Ok(())
+}
+
+/// The charges of a call's month and destination, late for the same month if it is.
+pub(in crate::calls) async fn of_destination(
+    tx: &mut Tx,
+    customer: CustomerId,
+    call: &Call,
+) -> Result<Amount> {
+    let sql = format!(
+        "select coalesce(cast(sum(amount) as bigint), 0) as amount from calls
+         where customer_id = $1 and period_start = $2 and destination = $3 and month_pricing is null
+           and coalesce(late_for, period_start) = $4 and {POSTPAID}"
+    );
+    let Some(month) = call.period_start else { return Ok(Amount::ZERO) };
+    let late_for = Ts(call.late_for.unwrap_or(month));
+    let row = tx.row(&sql, &[&customer.0, &Ts(month), &call.destination, &late_for]).await?;
+    Ok(amount(row.map_or(Ok(0), |row| row.get("amount"))?))
 }

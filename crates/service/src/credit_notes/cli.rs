@@ -1,0 +1,58 @@
+//! The credit notes' command.
+
+use calculation::money::Amount;
+use clap::Args;
+
+use super::{Credited, Credits, NewCredit};
+use crate::app::App;
+use crate::cli::Output;
+use crate::error::{Error, Result};
+use crate::invoices;
+
+#[derive(Debug, Args)]
+pub struct CreditArgs {
+    /// The invoice's number, such as INV-2026-000001
+    number: String,
+    /// Why, as the credit note shows it
+    #[arg(long)]
+    reason: String,
+    /// Only this line of it, counted from 1
+    #[arg(long, value_name = "NUMBER", conflicts_with = "call")]
+    line: Option<usize>,
+    /// Only so much of the line, net
+    #[arg(long, value_name = "AMOUNT", requires = "line")]
+    net: Option<Amount>,
+    /// Only this call
+    #[arg(long, value_name = "SOURCE/RECORD_ID")]
+    call: Option<String>,
+}
+
+pub async fn credit(app: &App, args: CreditArgs, output: Output) -> Result<bool> {
+    let CreditArgs { number, reason, line, net, call } = args;
+    let credits = match (line, call) {
+        (Some(number), _) => Credits::Line { number, net },
+        (None, Some(call)) => {
+            let parts = call.split_once('/').map(|(source, id)| (source.to_owned(), id.to_owned()));
+            let wrong = || Error::Other(format!("--call: `{call}` is no SOURCE/RECORD_ID"));
+            let (source, record_id) = parts.ok_or_else(wrong)?;
+            Credits::Call { source, record_id }
+        }
+        (None, None) => Credits::Whole,
+    };
+    let mut tx = app.db.begin().await?;
+    let invoice = invoices::by_number(&mut tx, &number).await?;
+    let invoice = invoice.ok_or_else(|| Error::Other(format!("no invoice has the number {number}")))?;
+    let new = NewCredit { reason, credits };
+    let id = match super::credit(&mut tx, invoice.customer_id, invoice.id, new, &app.clock).await? {
+        Credited::New(id) => id,
+        refusal => return Err(Error::Other(refusal.to_string())),
+    };
+    invoices::number_in(&mut tx, &app.config, &app.clock).await?;
+    let note = super::by_id(&mut tx, invoice.customer_id, id).await?;
+    let note = note.ok_or_else(|| Error::Inconsistent("a credit note vanished".to_owned()))?;
+    tx.commit().await?;
+    let name = note.number.clone().unwrap_or_default();
+    let words = format!("{name} credits {} of {number}", note.gross);
+    output.answer(&note, words)?;
+    Ok(true)
+}

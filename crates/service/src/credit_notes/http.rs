@@ -1,0 +1,147 @@
+//! The credit notes' API.
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::Response;
+use calculation::credit::CreditError;
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::{CreditNote, Credited, NewCredit};
+use crate::app::App;
+use crate::http::{
+    Begun, IdempotencyKey, Key, Params, Problem, Write, check_name, check_text, download, json,
+};
+use crate::id::{CreditNoteId, CustomerId, InvoiceId};
+use crate::invoices::{self, SyntaxQuery, einvoice};
+
+pub fn routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(credit))
+        .routes(routes!(list))
+        .routes(routes!(read))
+        .routes(routes!(pdf))
+        .routes(routes!(xml))
+}
+
+/// Credit an invoice, a line of it, or one call
+///
+/// Issues a credit note with the invoice's tax. What is credited is not billed again.
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/credit-notes", tag = "credit notes",
+    params(("customer_id" = String, Path), ("invoice_id" = String, Path), IdempotencyKey), request_body = NewCredit,
+    responses((status = 201, body = CreditNote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn credit(
+    State(app): State<App>,
+    Key((customer, invoice)): Key<(CustomerId, InvoiceId)>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let new: NewCredit = json(&body)?;
+    check_name("/reason", &new.reason, 300)?;
+    if let super::Credits::Call { source, record_id } = &new.credits {
+        check_text("/credits/call/source", source, 200)?;
+        check_text("/credits/call/record_id", record_id, 500)?;
+    }
+    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::credit(&mut write.tx, customer, invoice, new, &app.clock).await? {
+        Credited::New(id) => {
+            // Nothing leaves the house unnumbered.
+            invoices::number_in(&mut write.tx, &app.config, &app.clock).await?;
+            let note = super::by_id(&mut write.tx, customer, id).await?;
+            write.finish(StatusCode::CREATED, &note).await
+        }
+        Credited::UnknownInvoice => {
+            Err(Problem::not_found(format!("customer {customer} has no invoice {invoice}")))
+        }
+        refusal => Err(refused(&refusal)),
+    }
+}
+
+fn refused(refusal: &Credited) -> Problem {
+    let words = refusal.to_string();
+    match refusal {
+        Credited::UnknownCall | Credited::NotOnInvoice | Credited::PricedByTheMonth | Credited::TooSmall => {
+            Problem::invalid("/credits/call", words)
+        }
+        Credited::Refused(CreditError::NoSuchLine(_)) => Problem::invalid("/credits/line/number", words),
+        Credited::Refused(CreditError::NotAboveZero | CreditError::TooFine) => {
+            Problem::invalid("/credits/line/net", words)
+        }
+        _ => Problem::conflict(words),
+    }
+}
+
+/// List a customer's credit notes, newest first
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/credit-notes", tag = "credit notes",
+    params(("customer_id" = String, Path)),
+    responses((status = 200, body = Vec<CreditNote>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn list(
+    State(app): State<App>,
+    Key(customer): Key<CustomerId>,
+) -> Result<Json<Vec<CreditNote>>, Problem> {
+    let mut tx = app.db.read().await?;
+    let found = crate::customers::by_id(&mut tx, customer).await?;
+    found.ok_or_else(|| Problem::not_found(format!("there is no customer {customer}")))?;
+    Ok(Json(super::of_customer(&mut tx, customer).await?))
+}
+
+async fn find(app: &App, customer: CustomerId, id: CreditNoteId) -> Result<CreditNote, Problem> {
+    let mut tx = app.db.read().await?;
+    let found = super::by_id(&mut tx, customer, id).await?;
+    found.ok_or_else(|| Problem::not_found(format!("customer {customer} has no credit note {id}")))
+}
+
+/// Read a credit note
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/credit-notes/{credit_note_id}", tag = "credit notes",
+    params(("customer_id" = String, Path), ("credit_note_id" = String, Path)),
+    responses((status = 200, body = CreditNote), (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn read(
+    State(app): State<App>,
+    Key((customer, id)): Key<(CustomerId, CreditNoteId)>,
+) -> Result<Json<CreditNote>, Problem> {
+    Ok(Json(find(&app, customer, id).await?))
+}
+
+/// Nothing leaves the house unnumbered.
+fn file_name(note: &CreditNote) -> Result<&str, Problem> {
+    let number = note.number.as_deref();
+    number.ok_or_else(|| Problem::conflict("the credit note has no number yet: ask again in a moment"))
+}
+
+/// Read a credit note as a PDF
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/credit-notes/{credit_note_id}/pdf", tag = "credit notes",
+    params(("customer_id" = String, Path), ("credit_note_id" = String, Path)),
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn pdf(
+    State(app): State<App>,
+    Key((customer, id)): Key<(CustomerId, CreditNoteId)>,
+) -> Result<Response, Problem> {
+    let note = find(&app, customer, id).await?;
+    let name = file_name(&note)?;
+    let bytes = invoices::file::of(&app, customer, &note.credit_note).await?;
+    Ok(download("application/pdf", &format!("inline; filename=\"{name}.pdf\""), bytes))
+}
+
+/// Read a credit note as XML
+///
+/// By EN 16931, as an invoice is.
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/credit-notes/{credit_note_id}/xml", tag = "credit notes",
+    params(("customer_id" = String, Path), ("credit_note_id" = String, Path), SyntaxQuery),
+    responses((status = 200, content_type = "application/xml", body = String), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn xml(
+    State(app): State<App>,
+    Key((customer, id)): Key<(CustomerId, CreditNoteId)>,
+    Params(query): Params<SyntaxQuery>,
+) -> Result<Response, Problem> {
+    let note = find(&app, customer, id).await?;
+    let name = file_name(&note)?;
+    let made = einvoice::xml(&note.credit_note, query.syntax);
+    let text = made.map_err(|error| Problem::conflict(format!("{name} has no XML: {error}")))?;
+    Ok(download("application/xml", &format!("attachment; filename=\"{name}.xml\""), text.into_bytes()))
+}

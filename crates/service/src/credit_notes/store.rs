@@ -1,0 +1,160 @@
+//! The credit notes in the database.
+
+use calculation::credit::CreditedBefore;
+use calculation::invoice::Invoice;
+use calculation::money::{Amount, Money};
+use jiff::Timestamp;
+
+use super::CreditNote;
+use crate::calls::Call;
+use crate::db::{self, Cell, Param, Row, Ts, Tx};
+use crate::error::Result;
+use crate::id::{CreditNoteId, CustomerId, InvoiceId};
+
+const CREDIT_NOTES: &str = "select customer_id, credit_note_id, invoice_id, issued_at, gross, number, content
+    from credit_notes";
+
+/// Stores a credit note as it is frozen, without a number, and what it gives back of which lines.
+pub(super) async fn insert(
+    tx: &mut Tx,
+    customer: CustomerId,
+    invoice: InvoiceId,
+    id: CreditNoteId,
+    note: &Invoice,
+    lines: &[(usize, Amount)],
+    now: Timestamp,
+) -> Result<()> {
+    let sql =
+        "insert into credit_notes (customer_id, credit_note_id, invoice_id, issued_at, issued_on, currency,
+                                         net, tax, gross, content)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
+    let content = serde_json::to_string(note).unwrap_or_default();
+    let params: [&dyn Param; 10] = [
+        &customer.0,
+        &id.0,
+        &invoice.0,
+        &Ts(now),
+        &note.issued_on.to_string(),
+        &note.currency.code(),
+        &note.net.micros(),
+        &note.tax.micros(),
+        &note.gross.micros(),
+        &content,
+    ];
+    tx.execute(sql, &params).await?;
+    let rows = lines.iter().map(|(place, net)| {
+        let place = i64::try_from(*place).unwrap_or(i64::MAX);
+        [
+            Cell::Int(customer.0),
+            Cell::Int(invoice.0),
+            Cell::Int(place),
+            Cell::Int(id.0),
+            Cell::Int(net.micros()),
+        ]
+    });
+    let columns = ["customer_id", "invoice_id", "line", "credit_note_id", "net"];
+    Ok(tx.insert_rows("credited_lines", &columns, &rows.collect::<Vec<_>>()).await?)
+}
+
+/// Remembers that a call of a line was credited.
+pub(super) async fn insert_call(
+    tx: &mut Tx,
+    customer: CustomerId,
+    call: &Call,
+    (invoice, place): (InvoiceId, usize),
+    id: CreditNoteId,
+) -> Result<()> {
+    let sql = "insert into credited_calls (customer_id, source, record_id, credit_note_id, invoice_id, line, amount)
+               values ($1, $2, $3, $4, $5, $6, $7)";
+    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    let amount = call.amount.map_or(0, |money| money.amount.micros());
+    let Call { source, record_id, .. } = call;
+    tx.execute(sql, &[&customer.0, source, record_id, &id.0, &invoice.0, &place, &amount]).await?;
+    Ok(())
+}
+
+pub(super) async fn is_credited(tx: &mut Tx, customer: CustomerId, call: &Call) -> Result<bool> {
+    let sql = "select credit_note_id from credited_calls
+               where customer_id = $1 and source = $2 and record_id = $3";
+    Ok(tx.row(sql, &[&customer.0, &call.source, &call.record_id]).await?.is_some())
+}
+
+/// What the credited calls of a line had cost.
+pub(super) async fn credited_calls(
+    tx: &mut Tx,
+    customer: CustomerId,
+    invoice: InvoiceId,
+    place: usize,
+) -> Result<Amount> {
+    let sql = "select coalesce(cast(sum(amount) as bigint), 0) as amount from credited_calls
+               where customer_id = $1 and invoice_id = $2 and line = $3";
+    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    let row = tx.row(sql, &[&customer.0, &invoice.0, &place]).await?;
+    Ok(Amount::from_micros(row.map_or(Ok(0), |row| row.get("amount"))?))
+}
+
+/// What was credited of an invoice.
+pub(super) async fn credited_before(
+    tx: &mut Tx,
+    customer: CustomerId,
+    invoice: InvoiceId,
+) -> Result<CreditedBefore> {
+    let mut before = CreditedBefore::default();
+    let sql = "select line, cast(sum(net) as bigint) as net from credited_lines
+               where customer_id = $1 and invoice_id = $2 group by line";
+    for row in tx.rows(sql, &[&customer.0, &invoice.0]).await? {
+        let place = usize::try_from(row.get::<i64>("line")?).unwrap_or(usize::MAX);
+        before.lines.insert(place, Amount::from_micros(row.get("net")?));
+    }
+    let sql = format!("{CREDIT_NOTES} where customer_id = $1 and invoice_id = $2");
+    for row in tx.rows(&sql, &[&customer.0, &invoice.0]).await? {
+        before.taxes.extend(credit_note(&row)?.credit_note.taxes);
+    }
+    Ok(before)
+}
+
+pub(super) async fn by_id(tx: &mut Tx, customer: CustomerId, id: CreditNoteId) -> Result<Option<CreditNote>> {
+    let sql = format!("{CREDIT_NOTES} where customer_id = $1 and credit_note_id = $2");
+    Ok(tx.row(&sql, &[&customer.0, &id.0]).await?.as_ref().map(credit_note).transpose()?)
+}
+
+pub(super) async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<CreditNote>> {
+    // Invoices and credit notes have series of their own in one directory.
+    let sql = "select customer_id, invoice_id from invoice_directory where number = $1";
+    let Some(row) = tx.row(sql, &[&number]).await? else { return Ok(None) };
+    by_id(tx, CustomerId(row.get("customer_id")?), CreditNoteId(row.get("invoice_id")?)).await
+}
+
+pub(super) async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec<CreditNote>> {
+    let sql = format!("{CREDIT_NOTES} where customer_id = $1 order by credit_note_id desc");
+    Ok(tx.rows(&sql, &[&customer.0]).await?.iter().map(credit_note).collect::<db::Result<_>>()?)
+}
+
+/// Credit notes of every customer, after a cursor.
+pub(super) async fn after(tx: &mut Tx, after: CreditNoteId, limit: i64) -> Result<Vec<CreditNote>> {
+    let sql = format!("{CREDIT_NOTES} where credit_note_id > $1 order by credit_note_id limit $2");
+    Ok(tx.rows(&sql, &[&after.0, &limit]).await?.iter().map(credit_note).collect::<db::Result<_>>()?)
+}
+
+/// What a credit note gives back of the invoice's lines, together.
+pub(super) async fn net_of_lines(tx: &mut Tx, note: &CreditNote) -> Result<Amount> {
+    let sql = "select coalesce(cast(sum(net) as bigint), 0) as net from credited_lines
+               where customer_id = $1 and invoice_id = $2 and credit_note_id = $3";
+    let row = tx.row(sql, &[&note.customer_id.0, &note.invoice_id.0, &note.id.0]).await?;
+    Ok(Amount::from_micros(row.map_or(Ok(0), |row| row.get("net"))?))
+}
+
+fn credit_note(row: &Row) -> db::Result<CreditNote> {
+    let content: Invoice = row.json("content")?;
+    let number: Option<String> = row.get("number")?;
+    Ok(CreditNote {
+        id: CreditNoteId(row.get("credit_note_id")?),
+        customer_id: CustomerId(row.get("customer_id")?),
+        invoice_id: InvoiceId(row.get("invoice_id")?),
+        number: number.clone(),
+        issued_at: row.time("issued_at")?,
+        gross: Money { amount: Amount::from_micros(row.get("gross")?), currency: content.currency },
+        // The content is frozen before the number is given.
+        credit_note: Invoice { number, ..content },
+    })
+}

@@ -1,0 +1,54 @@
+//! Do the credit notes add up? Each equals what it gives back of lines, and no invoice gives back more than it asked.
+
+use std::collections::BTreeMap;
+
+use calculation::money::Amount;
+
+use super::store;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{CreditNoteId, CustomerId, InvoiceId};
+use crate::invoices;
+
+/// What was checked and what is wrong.
+#[derive(Debug, Default)]
+pub struct Verified {
+    pub credit_notes: u64,
+    pub faults: Vec<String>,
+}
+
+const PAGE: i64 = 500;
+
+/// Verifies every credit note.
+pub async fn verify(tx: &mut Tx) -> Result<Verified> {
+    let mut verified = Verified::default();
+    let mut credited: BTreeMap<(CustomerId, InvoiceId), i64> = BTreeMap::new();
+    let mut after = CreditNoteId(0);
+    loop {
+        let page = store::after(tx, after, PAGE).await?;
+        let Some(last) = page.last() else { break };
+        after = last.id;
+        for note in &page {
+            verified.credit_notes += 1;
+            let document = &note.credit_note;
+            let name = note.number.clone().unwrap_or_else(|| note.id.to_string());
+            if note.number.is_none() {
+                verified.faults.push(format!("credit note {name} has no number"));
+            }
+            let lines = Amount::sum(document.lines.iter().map(|line| line.net));
+            let gross = document.net.checked_add(document.tax);
+            let remembered = store::net_of_lines(tx, note).await?;
+            if lines != Some(document.net) || gross != Some(note.gross.amount) || remembered != document.net {
+                verified.faults.push(format!("credit note {name}: its lines do not add up to its total"));
+            }
+            *credited.entry((note.customer_id, note.invoice_id)).or_default() += note.gross.amount.micros();
+        }
+    }
+    for ((customer, id), credited) in credited {
+        let invoice = invoices::by_id(tx, customer, id).await?;
+        if invoice.is_none_or(|stored| stored.gross.amount.micros() < credited) {
+            verified.faults.push(format!("more was credited of invoice {id} than it asked for"));
+        }
+    }
+    Ok(verified)
+}
