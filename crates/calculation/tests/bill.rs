@@ -138,7 +138,9 @@ impl Case {
     }
 
     fn calls(&mut self, plan: &str, destination: &str, late: Option<Late>, sums: &[&str]) {
-        let [calls, seconds, included_seconds, amount] = sums else { panic!("calls, seconds, included, sum") };
+        let [calls, seconds, included_seconds, amount] = sums else {
+            panic!("calls, seconds, included, sum")
+        };
         let month_pricing = amount.strip_prefix("pricing-").map(|place| place.parse().unwrap());
         let plan = self.plan(plan);
         let before = late.zip(month_pricing).map(|(late, place)| (plan, place, late.month));

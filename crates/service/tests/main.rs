@@ -9,6 +9,7 @@ mod credit_notes;
 mod customers;
 mod db;
 mod documents;
+mod edges;
 mod einvoice_rules;
 mod einvoices;
 mod http;
