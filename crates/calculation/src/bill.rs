@@ -4,11 +4,12 @@
 //! what was charged before: so a plan that changed, began or ended after its month was billed is put right
 //! by the next bill, and nothing is charged twice.
 
+mod least;
+
 use std::collections::BTreeMap;
 
 use jiff::civil::Date;
 
-use crate::commitment::shortfall;
 use crate::discount::{self, DiscountTerms};
 use crate::fee::{DaysOfMonth, FeeTiming, days_held, prorated};
 use crate::invoice::{Days, InvoiceLine, Language, LineKind};
@@ -109,6 +110,8 @@ pub struct OneOff<'a> {
     pub amount: Amount,
     /// Which tax rate applies.
     pub tax_class: TaxClass,
+    /// The local day it was charged on.
+    pub day: Date,
 }
 
 /// A discount that a customer has.
@@ -156,11 +159,18 @@ pub fn bill(known: &Known<'_>) -> Result<Bill, BillError> {
     }
     for one_off in known.one_offs {
         let line = Draft::new(LineKind::OneOff, one_off.description.to_owned(), one_off.amount);
-        bill.lines.push(known.line(Draft { class: one_off.tax_class, ..line })?);
+        // What missed its own month is taxed as it would have been there.
+        let day = Days { first: one_off.day, last: one_off.day };
+        let days = Some(day).filter(|day| day.last < known.period.first_day);
+        bill.lines.push(known.line(Draft { class: one_off.tax_class, days, ..line })?);
     }
     usage(known, &mut bill)?;
-    for span in known.plans {
-        commitment(known, span, &mut bill)?;
+    for (place, span) in known.plans.iter().enumerate() {
+        // Who comes back to a plan within a month owes its least once.
+        let first = known.plans.iter().position(|other| other.plan == span.plan);
+        if first == Some(place) {
+            least::commitment(known, span, &mut bill)?;
+        }
     }
     if bill.lines.is_empty()
         && known.zero
@@ -279,7 +289,8 @@ fn fees(known: &Known<'_>, span: &PlanSpan<'_>, bill: &mut Bill) -> Result<(), B
     Ok(())
 }
 
-/// The days that a fee is given back for: those after the plan ended, else the whole month.
+/// The days that a fee is given back for: those after the plan ended, else the whole month. The last is
+/// always the month's, whose tax rate the fee had.
 fn not_held(month: Period, held: Option<Days>) -> Days {
     let last = month.last_day();
     let after = held.and_then(|held| held.last.tomorrow().ok()).filter(|day| *day <= last);
@@ -347,41 +358,6 @@ impl Sum {
         }
         Some(())
     }
-}
-
-/// What is missing to the least that a plan costs: its fee of this month, whenever it is charged, and the
-/// month's own calls count towards it.
-fn commitment(known: &Known<'_>, span: &PlanSpan<'_>, bill: &mut Bill) -> Result<(), BillError> {
-    let Some(least) = span.terms.minimum_commitment else { return Ok(()) };
-    let Some(days) = held(known, span, known.period) else { return Ok(()) };
-    let part = match DaysOfMonth::of(days) {
-        Some(part) if span.terms.prorate_fee => part,
-        Some(part) if days.last == known.period.last_day() => {
-            DaysOfMonth::new(part.days_in_month(), part.days_in_month()).unwrap_or(part)
-        }
-        _ => return Ok(()),
-    };
-    let too_large = || BillError::TooLarge;
-    let mut counted = due(known, span, Some(days), known.period).ok_or_else(too_large)?;
-    let mut priced: BTreeMap<usize, u64> = BTreeMap::new();
-    for used in known.usage.iter().filter(|used| used.plan == span.plan && used.late.is_none()) {
-        counted = counted.checked_add(used.amount).ok_or_else(too_large)?;
-        if let Some(place) = used.month_pricing {
-            let seconds = priced.entry(place).or_default();
-            *seconds = seconds.saturating_add(used.seconds.saturating_sub(used.included_seconds));
-        }
-    }
-    for (place, seconds) in priced {
-        let pricing = span.terms.usage_pricing.get(place);
-        let price = pricing.and_then(|pricing| pricing.model.price(seconds, known.currency));
-        counted = price.and_then(|price| counted.checked_add(price)).ok_or_else(too_large)?;
-    }
-    let missing = shortfall(least, part, counted, known.currency).ok_or_else(too_large)?;
-    if missing > Amount::ZERO {
-        let words = words(known.language).commitment.replace("{plan}", span.name);
-        bill.lines.push(known.line(Draft::new(LineKind::MinimumCommitment, words, missing))?);
-    }
-    Ok(())
 }
 
 fn reduce(known: &Known<'_>, discount: &Discount<'_>, bill: &mut Bill) -> Result<(), BillError> {

@@ -10,6 +10,7 @@ mod customers;
 mod cycle;
 mod db;
 mod documents;
+mod edges;
 mod einvoice_rules;
 mod einvoices;
 mod http;

@@ -18,9 +18,14 @@ pub enum Charged {
     /// The customer pays in this currency.
     OtherCurrency(Currency),
     NotAboveZero,
+    /// With tax and beside others it might not fit an invoice, and no charge is taken back.
+    TooLarge,
     /// Finer than the currency's minor unit.
     TooFine,
 }
+
+/// A hundred billion.
+const LARGEST: Amount = Amount::from_micros(100_000_000_000_000_000);
 
 /// Charges a customer once.
 pub async fn charge(tx: &mut Tx, customer: CustomerId, new: NewCharge, clock: &Clock) -> Result<Charged> {
@@ -36,6 +41,9 @@ pub async fn charge(tx: &mut Tx, customer: CustomerId, new: NewCharge, clock: &C
     }
     if amount <= Amount::ZERO {
         return Ok(Charged::NotAboveZero);
+    }
+    if amount > LARGEST {
+        return Ok(Charged::TooLarge);
     }
     if amount.to_minor_unit(currency) != Some(amount) {
         return Ok(Charged::TooFine);

@@ -1,5 +1,6 @@
 //! Gives a customer a discount, or ends one.
 
+use calculation::discount::Reduction;
 use calculation::plan_terms::TermsError;
 use jiff::Timestamp;
 
@@ -17,6 +18,8 @@ pub enum Discounted {
     /// The customer is closed.
     Closed,
     Unsound(TermsError),
+    /// The amount is finer than the minor unit of the customer's currency.
+    TooFine,
 }
 
 /// Gives a customer a discount.
@@ -34,6 +37,11 @@ pub async fn discount(
     }
     if let Err(error) = new.terms.check() {
         return Ok(Discounted::Unsound(error));
+    }
+    if let Reduction::Amount(amount) = new.terms.reduces
+        && amount.to_minor_unit(found.currency) != Some(amount)
+    {
+        return Ok(Discounted::TooFine);
     }
     let NewDiscount { description, terms, valid_from } = new;
     let valid_from = valid_from.unwrap_or_else(|| clock.now());

@@ -64,6 +64,7 @@ async fn charge(
             "/amount/amount",
             "is not above zero: to give something back, issue a credit note or give a discount",
         )),
+        Charged::TooLarge => Err(Problem::invalid("/amount/amount", "is more than a hundred billion")),
         Charged::TooFine => Err(Problem::invalid("/amount/amount", "is finer than the currency is paid in")),
     }
 }
@@ -107,6 +108,9 @@ async fn discount(
         Discounted::Closed => Err(closed()),
         Discounted::Unsound(error) => {
             Err(Problem::invalid(format!("/terms{}", error.pointer), error.message))
+        }
+        Discounted::TooFine => {
+            Err(Problem::invalid("/terms/amount", "is finer than the currency is paid in"))
         }
     }
 }

@@ -22,7 +22,10 @@ pub enum Assigned {
 
 /// Assigns a line. A customer whose zone is the operator's default gets the zone of the first number.
 pub async fn assign_line(tx: &mut Tx, customer: CustomerId, new: NewLine, clock: &Clock) -> Result<Assigned> {
-    let Some(found) = store::by_id(tx, customer).await? else { return Ok(Assigned::UnknownCustomer) };
+    // The zone may be settled: nobody charges, bills or closes the customer meanwhile. Billing holds the
+    // cycle first, so it is held first here.
+    store::hold_cycle(tx, customer).await?;
+    let Some(found) = store::hold(tx, customer).await? else { return Ok(Assigned::UnknownCustomer) };
     if found.closed_at.is_some() {
         return Ok(Assigned::Closed);
     }

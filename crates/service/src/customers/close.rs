@@ -25,6 +25,10 @@ pub async fn close(tx: &mut Tx, id: CustomerId, at: Timestamp) -> Result<Closed>
         return Ok(Closed::Already(closed_at));
     }
     let still_holds = |to: Option<Timestamp>| to.is_none_or(|to| to > at);
+    // What a line says counts only once nobody else can end it.
+    for line in store::lines(tx, id).await? {
+        store::lock_number(tx, line.number).await?;
+    }
     let lines: Vec<_> =
         store::lines(tx, id).await?.into_iter().filter(|line| still_holds(line.valid_to)).collect();
     let subscriptions: Vec<_> =
@@ -34,7 +38,6 @@ pub async fn close(tx: &mut Tx, id: CustomerId, at: Timestamp) -> Result<Closed>
         return Ok(Closed::BeforeItBegins(later));
     }
     for line in &lines {
-        store::lock_number(tx, line.number).await?;
         store::end_line(tx, id, line, at).await?;
     }
     for subscription in &subscriptions {

@@ -116,6 +116,13 @@ pub(super) async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>
     Ok(row.as_ref().map(customer).transpose()?)
 }
 
+/// Holds where the customer's billing stands until the transaction ends.
+pub(super) async fn hold_cycle(tx: &mut Tx, id: CustomerId) -> Result<()> {
+    let hold = tx.hold(Hold::Exclusive, "cycles");
+    tx.row(&format!("select customer_id from cycles where customer_id = $1 {hold}"), &[&id.0]).await?;
+    Ok(())
+}
+
 pub(super) async fn by_ids(tx: &mut Tx, ids: &[CustomerId], hold: Option<Hold>) -> Result<Vec<Customer>> {
     let mut held = Vec::with_capacity(ids.len());
     for some in ids.chunks(IN_LIST) {

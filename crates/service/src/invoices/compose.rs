@@ -7,7 +7,7 @@ use calculation::tax::{TaxClass, TaxRate, TaxTreatment};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::facts::{Asked, Facts, FeeCharged, TaxRates, load};
+use super::facts::{self, Asked, Facts, FeeCharged, TaxRates, load};
 use crate::config::Config;
 use crate::customers::Customer;
 use crate::db::Tx;
@@ -151,6 +151,7 @@ pub(super) fn bill(
             description: &charge.description,
             amount: charge.amount.amount,
             tax_class: charge.tax_class,
+            day: facts::day_of(calendar, charge.charged_at).unwrap_or(period.first_day),
         })
         .collect();
     let begins = |at| calendar.holding(at).map_or(period.first_day, |month| month.first_day);

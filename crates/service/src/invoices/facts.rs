@@ -124,12 +124,8 @@ pub(super) async fn load(tx: &mut Tx, asked: Vec<Asked>) -> Result<Vec<Facts>> {
 }
 
 fn usage_of(used: MonthUse, seconds_before: u64, calendar: &Calendar) -> Result<Usage> {
-    let day = |at: Timestamp| {
-        let month = calendar.holding(at)?;
-        Ok(month.local_day(at, calendar.zone_of(month.first_day)))
-    };
     let late = |late_for: Timestamp| {
-        let days = Days { first: day(used.first_at)?, last: day(used.last_at)? };
+        let days = Days { first: day_of(calendar, used.first_at)?, last: day_of(calendar, used.last_at)? };
         Ok(Late { month: calendar.holding(late_for)?.first_day, days })
     };
     let wrong = |error: PeriodError| Error::Inconsistent(error.to_string());
@@ -145,6 +141,12 @@ fn usage_of(used: MonthUse, seconds_before: u64, calendar: &Calendar) -> Result<
         included_seconds: used.included_seconds,
         amount: used.amount,
     })
+}
+
+/// The customer's local day of an instant.
+pub(super) fn day_of(calendar: &Calendar, at: Timestamp) -> std::result::Result<Date, PeriodError> {
+    let month = calendar.holding(at)?;
+    Ok(month.local_day(at, calendar.zone_of(month.first_day)))
 }
 
 /// What a subscription was charged, by the first day of the month.

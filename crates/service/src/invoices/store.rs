@@ -349,9 +349,11 @@ pub(super) async fn save_numbers(
 
 /// Each series and year: its last number, and how many of its numbers are given.
 pub(super) async fn series(tx: &mut Tx) -> Result<Vec<(String, i64, i64, i64)>> {
+    // Not `like`, for which a great letter is a small one on SQLite.
     let sql = "select s.series, s.year, s.last_number,
                  (select count(*) from invoice_directory d
-                  where d.number like s.series || '-' || cast(s.year as text) || '-%') as given_numbers
+                  where substr(d.number, 1, length(s.series) + 6)
+                    = s.series || '-' || cast(s.year as text) || '-') as given_numbers
                from invoice_series s where s.year > 0 order by s.series, s.year";
     let entry = |row: &Row| {
         Ok((row.get("series")?, row.get("year")?, row.get("last_number")?, row.get("given_numbers")?))

@@ -1,0 +1,260 @@
+//! What holds for every bill?
+
+#![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as the test may")]
+
+use std::collections::BTreeMap;
+
+use calculation::bill::{BillError, Discount, Known, Late, OneOff, PlanSpan, Usage, bill};
+use calculation::discount::{DiscountScope, DiscountTerms, Duration, Reduction};
+use calculation::fee::{DaysOfMonth, FeeTiming, days_held, prorated};
+use calculation::invoice::{Days, Language, LineKind, totals};
+use calculation::money::{Amount, Price};
+use calculation::period::{Calendar, Period};
+use calculation::plan_terms::PlanTerms;
+use calculation::tax::{TaxClass, TaxRate, TaxTreatment};
+use calculation::usage_pricing::{PricingModel, Tier, UsagePricing};
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+use proptest::prelude::*;
+
+fn some_zone() -> impl Strategy<Value = TimeZone> {
+    let names: Vec<_> = jiff::tz::db().available().map(|name| name.as_str().to_owned()).collect();
+    prop::sample::select(names).prop_map(|name| TimeZone::get(&name).unwrap())
+}
+
+fn some_discount() -> impl Strategy<Value = DiscountTerms> {
+    let scopes = [DiscountScope::Fees, DiscountScope::Usage, DiscountScope::All];
+    let amount = (1..10_000_i64).prop_map(|cents| Reduction::Amount(Amount::from_micros(cents * 10_000)));
+    let percent = (1..=100_u8).prop_map(|percent| Reduction::Percent(percent.to_string().parse().unwrap()));
+    (prop_oneof![amount, percent], prop::sample::select(scopes.to_vec()))
+        .prop_map(|(reduces, applies_to)| DiscountTerms { reduces, applies_to, duration: Duration::Once })
+}
+
+fn some_pricing() -> impl Strategy<Value = PricingModel> {
+    (0..3_u8, any::<u32>(), 0..i64::MAX, 0..i64::MAX).prop_map(|(kind, minutes, price, fee)| {
+        let tier = |up_to_minutes| Tier {
+            up_to_minutes,
+            price_per_minute: Price::from_nanos(price),
+            flat_fee: Amount::from_micros(fee),
+        };
+        let tiers = vec![tier(Some(minutes)), tier(None)];
+        match kind {
+            0 => PricingModel::Graduated { tiers },
+            1 => PricingModel::Volume { tiers },
+            _ => PricingModel::Package { minutes: minutes.max(1), price: Amount::from_micros(price) },
+        }
+    })
+}
+
+/// What a random customer does, and in which order months are billed.
+#[derive(Debug, Clone)]
+struct Story {
+    /// Fee in cents, in advance, divided; and after how many hours of the year the plan begins.
+    plans: Vec<(i64, bool, bool, i64)>,
+    /// Before a bill: the end of which subscription is told, and when it was, in hours of the year.
+    told: Vec<Option<(usize, i64)>>,
+}
+
+fn some_story() -> impl Strategy<Value = Story> {
+    let plan = (0..10_000_i64, any::<bool>(), any::<bool>(), 0..8_000_i64);
+    let told = prop::option::of((0..6_usize, 0..8_000_i64));
+    (prop::collection::vec(plan, 1..6), prop::collection::vec(told, 12))
+        .prop_map(|(plans, told)| Story { plans, told })
+}
+
+/// The months of 2026, in another order for each seed.
+fn shuffled(mut seed: u64) -> Vec<String> {
+    let mut left: Vec<_> = (1..=12).map(|month| format!("2026-{month:02}")).collect();
+    let mut months = Vec::new();
+    while !left.is_empty() {
+        let place = usize::try_from(seed % left.len() as u64).unwrap();
+        seed = seed.rotate_right(5).wrapping_mul(0x9e37_79b9);
+        months.push(left.remove(place));
+    }
+    months
+}
+
+fn known<'a>(calendar: &'a Calendar, period: Period, rates: &'a Rates<'a>) -> Known<'a> {
+    static NOTHING: BTreeMap<(i64, Date), Amount> = BTreeMap::new();
+    Known {
+        calendar,
+        period,
+        currency: "EUR".parse().unwrap(),
+        language: Language::En,
+        treatment: TaxTreatment::Standard,
+        rates,
+        billed: &[],
+        plans: &[],
+        fees_charged: &NOTHING,
+        usage: &[],
+        one_offs: &[],
+        discounts: &[],
+        zero: true,
+    }
+}
+
+type Rates<'a> = dyn Fn(TaxClass, Date) -> Option<TaxRate> + 'a;
+
+const RATES: &Rates<'static> =
+    &|class, _| Some(TaxRate::from_units(if class == TaxClass::Reduced { 70_000 } else { 190_000 }));
+
+proptest! {
+    #[test]
+    fn whatever_is_told_when_a_month_is_charged_what_is_due_for_it(
+        story in some_story(), seed in any::<u64>(), in_order in any::<bool>(), zone in some_zone(),
+    ) {
+        let calendar = Calendar::new(zone.clone());
+        let january = calendar.month("2026-01").unwrap();
+        let hour = |hours: i64| january.starts_at + SignedDuration::from_hours(hours);
+        let terms = |advance, prorate_fee| PlanTerms {
+            fee_timing: if advance { FeeTiming::Advance } else { FeeTiming::Arrears },
+            prorate_fee,
+            ..PlanTerms::default()
+        };
+        let mut plans = story.plans.clone();
+        plans.sort_by_key(|(.., from)| *from);
+        let terms: Vec<_> = plans.iter().map(|(_, advance, divided, _)| terms(*advance, *divided)).collect();
+        let mut spans: Vec<_> = (0..).zip(&plans).zip(&terms).map(|((id, (cents, .., from)), terms)| PlanSpan {
+            subscription: id,
+            plan: id % 2,
+            name: "Plan",
+            monthly_fee: Amount::from_micros(cents * 10_000),
+            terms,
+            from: hour(*from),
+            to: plans.get(usize::try_from(id).unwrap() + 1).map(|(.., next)| hour(*next)),
+        }).collect();
+        let months = if in_order { shuffled(0) } else { shuffled(seed) };
+        let (mut billed, mut charged) = (Vec::new(), BTreeMap::new());
+        let told = story.told.iter().chain([&None]);
+        for (month, told) in months.iter().map(String::as_str).chain(["2027-01"]).zip(told) {
+            if let Some((which, at)) = told {
+                let place = which % spans.len();
+                let span = &mut spans[place];
+                let end = hour(*at).max(span.from);
+                span.to = Some(span.to.map_or(end, |to| to.min(end)));
+            }
+            let period = calendar.month(month).unwrap();
+            let before: Vec<Period> =
+                billed.iter().copied().filter(|known: &Period| *known < period).collect();
+            let made = bill(&Known {
+                billed: &before, plans: &spans, fees_charged: &charged, ..known(&calendar, period, RATES)
+            }).unwrap();
+            let lines: i64 = made.lines.iter().map(|line| line.net.micros()).sum();
+            let fees: i64 = made.fees.iter().map(|(.., fee)| fee.micros()).sum();
+            prop_assert_eq!(lines, fees);
+            for (subscription, month, fee) in made.fees {
+                let sum = charged.entry((subscription, month)).or_insert(Amount::ZERO);
+                *sum = sum.checked_add(fee).unwrap();
+            }
+            billed.push(period);
+        }
+        for month in &billed {
+            for span in &spans {
+                let days = days_held(span.from, span.to, *month, &zone);
+                let due = match days {
+                    Some(days) if span.terms.prorate_fee => {
+                        prorated(span.monthly_fee, DaysOfMonth::of(days).unwrap(), "EUR".parse().unwrap()).unwrap()
+                    }
+                    Some(days) if days.last == month.last_day() => span.monthly_fee,
+                    None | Some(_) => Amount::ZERO,
+                };
+                let sum = charged.get(&(span.subscription, month.first_day)).copied().unwrap_or_default();
+                prop_assert_eq!(sum, due, "{} of {:?}", month.month(), span);
+            }
+        }
+    }
+
+    #[test]
+    fn discounts_leave_no_tax_group_below_zero_and_the_least_is_reached(
+        fee in 0..5_000_i64, least in 0..20_000_i64, from_day in 1..=31_i8,
+        calls in prop::collection::vec((0..4_u8, 0..30_000_000_i64), 0..6),
+        one_offs in prop::collection::vec((1..5_000_i64, any::<bool>()), 0..3),
+        discounts in prop::collection::vec(some_discount(), 0..4),
+    ) {
+        let calendar = Calendar::new(TimeZone::UTC);
+        let period = calendar.month("2026-10").unwrap();
+        let cents = |cents: i64| Amount::from_micros(cents * 10_000);
+        let terms = PlanTerms { minimum_commitment: Some(cents(least)), ..PlanTerms::default() };
+        let from = Date::new(2026, 10, from_day).unwrap().to_zoned(TimeZone::UTC).unwrap().timestamp();
+        let plans = [PlanSpan {
+            subscription: 1, plan: 1, name: "Plan", monthly_fee: cents(fee), terms: &terms, from, to: None,
+        }];
+        let usage: Vec<_> = calls.iter().map(|(destination, micros)| Usage {
+            plan: 1,
+            destination: destination.to_string(),
+            month_pricing: None,
+            late: None,
+            seconds_before: 0,
+            calls: 1,
+            seconds: 60,
+            included_seconds: 0,
+            amount: Amount::from_micros(*micros),
+        }).collect();
+        let one_offs: Vec<_> = one_offs.iter().map(|(amount, reduced)| OneOff {
+            description: "Once",
+            amount: cents(*amount),
+            tax_class: if *reduced { TaxClass::Reduced } else { TaxClass::Standard },
+            day: period.first_day,
+        }).collect();
+        let discounts: Vec<_> = (0..).zip(&discounts).map(|(discount, terms)| Discount {
+            discount, description: "Off", terms, begins: period.first_day, uses: 0,
+        }).collect();
+        let all = Known { plans: &plans, usage: &usage, one_offs: &one_offs, discounts: &discounts,
+            ..known(&calendar, period, RATES) };
+        let made = bill(&all).unwrap();
+        let sums = totals(&made.lines, all.currency).unwrap();
+        prop_assert!(sums.taxes.iter().all(|tax| tax.taxable >= Amount::ZERO), "{:?}", sums);
+        let of = |kinds: &[LineKind]| -> i64 {
+            made.lines.iter().filter(|line| kinds.contains(&line.kind)).map(|line| line.net.micros()).sum()
+        };
+        let taken: i64 = made.discounts.iter().map(|(_, amount)| amount.micros()).sum();
+        prop_assert_eq!(of(&[LineKind::Discount]), -taken);
+        let days = DaysOfMonth::new(u32::try_from(32 - from_day).unwrap(), 31).unwrap();
+        let least = prorated(cents(least), days, all.currency).unwrap();
+        let (missing, rest) =
+            (of(&[LineKind::MinimumCommitment]), of(&[LineKind::Fee, LineKind::Usage]));
+        // Exactly the least, or more without anything added.
+        prop_assert_eq!(missing, (least.micros() - rest).max(0));
+    }
+
+    #[test]
+    fn amounts_of_any_size_are_billed_or_refused(
+        fee in any::<i64>(), least in any::<i64>(), amounts in prop::collection::vec(any::<i64>(), 4),
+        (calls, seconds, before) in any::<(u64, u64, u64)>(), model in some_pricing(),
+        charged in any::<i64>(), discounts in prop::collection::vec(some_discount(), 0..3),
+    ) {
+        let calendar = Calendar::new(TimeZone::UTC);
+        let period = calendar.month("2026-10").unwrap();
+        let pricing = UsagePricing { name: "All".into(), destinations: vec!["*".parse().unwrap()], model };
+        let (minimum_commitment, usage_pricing) = (Some(Amount::from_micros(least)), vec![pricing]);
+        let terms = PlanTerms { minimum_commitment, usage_pricing, ..PlanTerms::default() };
+        let (from, monthly_fee) = (Timestamp::MIN, Amount::from_micros(fee));
+        let plans = [PlanSpan { subscription: 1, plan: 1, name: "Plan", monthly_fee, terms: &terms, from, to: None }];
+        let usage: Vec<_> = [(None, None), (Some(0), None), (Some(7), None), (Some(0), Some(period.first_day))]
+            .into_iter()
+            .zip(&amounts)
+            .map(|((month_pricing, late), amount)| Usage {
+                plan: 1,
+                destination: "Moon".into(),
+                month_pricing,
+                late: late.map(|month| Late { month, days: Days { first: month, last: month } }),
+                seconds_before: before,
+                calls,
+                seconds,
+                included_seconds: calls,
+                amount: Amount::from_micros(*amount),
+            })
+            .collect();
+        let discounts: Vec<_> = (0..).zip(&discounts).map(|(discount, terms)| Discount {
+            discount, description: "Off", terms, begins: period.first_day, uses: 0,
+        }).collect();
+        let fees_charged = [((1, period.first_day), Amount::from_micros(charged))].into();
+        let made = bill(&Known { plans: &plans, usage: &usage, discounts: &discounts,
+            fees_charged: &fees_charged, ..known(&calendar, period, RATES) });
+        match made {
+            Ok(made) => prop_assert!(made.lines.iter().any(|line| line.kind == LineKind::Usage)),
+            Err(error) => prop_assert_eq!(error, BillError::TooLarge),
+        }
+    }
+}
