@@ -4,6 +4,7 @@
 //! what was charged before: so a plan that changed, began or ended after its month was billed is put right
 //! by the next bill, and nothing is charged twice.
 
+mod fees;
 mod least;
 
 use std::collections::BTreeMap;
@@ -11,7 +12,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 
 use crate::discount::{self, DiscountTerms};
-use crate::fee::{DaysOfMonth, FeeTiming, days_held, prorated};
+use crate::fee::{DaysOfMonth, days_held, prorated};
 use crate::invoice::{Days, InvoiceLine, Language, LineKind};
 use crate::money::{Amount, Currency};
 use crate::period::{Calendar, Period};
@@ -39,7 +40,7 @@ pub struct Known<'a> {
     /// The plans the customer is on, paid afterwards.
     pub plans: &'a [PlanSpan<'a>],
     /// What was charged before, by subscription and first day of the month.
-    pub fees_charged: &'a BTreeMap<(i64, Date), Amount>,
+    pub fees_charged: &'a BTreeMap<(i64, Date), FeeCharged>,
     /// Calls, added up.
     pub usage: &'a [Usage],
     /// What is charged once.
@@ -129,13 +130,37 @@ pub struct Discount<'a> {
     pub uses: u32,
 }
 
+/// What a subscription was charged for a month.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FeeCharged {
+    /// The fees, less what was given back because the plan ended.
+    pub amount: Amount,
+    /// How much of it was not paid after all: discounts' shares, and what was credited.
+    pub given_back: Amount,
+}
+
+/// What a bill charges a subscription for a month, to be remembered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Fee {
+    /// Names the subscription.
+    pub subscription: i64,
+    /// The first day of the month.
+    pub month: Date,
+    /// What is due more than was charged; below zero when less is due.
+    pub amount: Amount,
+    /// How much of it discounts took off; below zero when a fee that was not paid in full is given back.
+    pub given_back: Amount,
+    /// The place of its line, unless nothing of it had been paid.
+    pub line: Option<usize>,
+}
+
 /// What a month comes to, and what must be remembered of it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Bill {
     /// What is charged, in the order shown.
     pub lines: Vec<InvoiceLine>,
-    /// What each subscription is charged for a month, by its first day; below zero when given back.
-    pub fees: Vec<(i64, Date, Amount)>,
+    /// What each subscription is charged for a month.
+    pub fees: Vec<Fee>,
     /// What each discount took off.
     pub discounts: Vec<(i64, Amount)>,
 }
@@ -155,7 +180,7 @@ pub enum BillError {
 pub fn bill(known: &Known<'_>) -> Result<Bill, BillError> {
     let mut bill = Bill::default();
     for span in known.plans {
-        fees(known, span, &mut bill)?;
+        fees::fees(known, span, &mut bill)?;
     }
     for one_off in known.one_offs {
         let line = Draft::new(LineKind::OneOff, one_off.description.to_owned(), one_off.amount);
@@ -258,45 +283,6 @@ fn due(known: &Known<'_>, span: &PlanSpan<'_>, days: Option<Days>, month: Period
     Some(Amount::ZERO)
 }
 
-/// The fee of this month or, in advance, of the next, and corrections of those before.
-fn fees(known: &Known<'_>, span: &PlanSpan<'_>, bill: &mut Bill) -> Result<(), BillError> {
-    if span.monthly_fee == Amount::ZERO {
-        return Ok(());
-    }
-    let next = known.calendar.next(known.period).ok();
-    let next = next.filter(|_| span.terms.fee_timing == FeeTiming::Advance);
-    for month in known.billed.iter().copied().chain([known.period]).chain(next) {
-        let days = held(known, span, month);
-        let due = due(known, span, days, month).ok_or(BillError::TooLarge)?;
-        let before = known.fees_charged.get(&(span.subscription, month.first_day)).copied();
-        let charged = before.unwrap_or_default();
-        let net = due.micros().checked_sub(charged.micros()).map(Amount::from_micros);
-        let net = net.ok_or(BillError::TooLarge)?;
-        if net == Amount::ZERO {
-            continue;
-        }
-        let words = words(known.language);
-        let (form, days) = match days {
-            _ if net < Amount::ZERO => (words.fee_refunded, Some(not_held(month, days))),
-            _ if charged > Amount::ZERO => (words.fee_corrected, days),
-            _ => (words.monthly_fee, days),
-        };
-        let this = Days { first: known.period.first_day, last: known.period.last_day() };
-        let line = Draft::new(LineKind::Fee, form.replace("{plan}", span.name), net);
-        bill.lines.push(known.line(Draft { days: days.filter(|days| *days != this), ..line })?);
-        bill.fees.push((span.subscription, month.first_day, net));
-    }
-    Ok(())
-}
-
-/// The days that a fee is given back for: those after the plan ended, else the whole month. The last is
-/// always the month's, whose tax rate the fee had.
-fn not_held(month: Period, held: Option<Days>) -> Days {
-    let last = month.last_day();
-    let after = held.and_then(|held| held.last.tomorrow().ok()).filter(|day| *day <= last);
-    Days { first: after.unwrap_or(month.first_day), last }
-}
-
 /// What is one line of usage: the month of late calls, its name, and the plan's pricing if one prices it.
 type Group = (Option<Date>, String, Option<(i64, usize)>);
 
@@ -369,6 +355,7 @@ fn reduce(known: &Known<'_>, discount: &Discount<'_>, bill: &mut Bill) -> Result
     let mut sum = Amount::ZERO;
     for (tax_category, tax_rate, amount) in taken.into_iter().filter(|(.., amount)| *amount > Amount::ZERO) {
         sum = sum.checked_add(amount).ok_or(BillError::TooLarge)?;
+        fees::share(known, terms, bill, (tax_category, tax_rate), amount)?;
         bill.lines.push(InvoiceLine {
             kind: LineKind::Discount,
             description: discount.description.to_owned(),

@@ -110,7 +110,7 @@ impl DiscountTerms {
 }
 
 impl DiscountScope {
-    fn holds(self, kind: LineKind) -> bool {
+    pub(crate) fn holds(self, kind: LineKind) -> bool {
         match self {
             Self::Fees => kind == LineKind::Fee,
             Self::Usage => matches!(kind, LineKind::Usage | LineKind::LateUsage),

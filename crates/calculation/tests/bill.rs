@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use calculation::bill::{BillError, Discount, Known, Late, OneOff, PlanSpan, Usage, bill};
+use calculation::bill::{BillError, Discount, FeeCharged, Known, Late, OneOff, PlanSpan, Usage, bill};
 use calculation::discount::DiscountTerms;
 use calculation::invoice::{Days, InvoiceLine, Language, LineKind};
 use calculation::money::{Amount, Currency};
@@ -39,7 +39,7 @@ struct Case {
     plans: Vec<Plan>,
     subscriptions: Vec<Subscription>,
     billed: Vec<String>,
-    charged: BTreeMap<(i64, Date), Amount>,
+    charged: BTreeMap<(i64, Date), FeeCharged>,
     /// Seconds priced by a plan's month pricing, by month.
     priced: BTreeMap<(usize, usize, Date), u64>,
     usage: Vec<Usage>,
@@ -111,6 +111,12 @@ impl Case {
             ("ends", [name, at]) => {
                 let at = self.at(at);
                 self.subscriptions.iter_mut().find(|held| held.name == *name).unwrap().to = Some(at);
+            }
+            ("credited", [name, month, amount]) => {
+                let id = self.subscriptions.iter().position(|held| held.name == *name).unwrap();
+                let key = (i64::try_from(id).unwrap(), month.parse().unwrap());
+                let charged = self.charged.get_mut(&key).unwrap();
+                charged.given_back = charged.given_back.checked_add(amount.parse().unwrap()).unwrap();
             }
             ("begins", [name, at]) => {
                 let at = self.at(at);
@@ -212,9 +218,10 @@ impl Case {
                 return vec![format!("refused: {error}")];
             }
         };
-        for (subscription, month, amount) in &made.fees {
-            let sum = self.charged.entry((*subscription, *month)).or_default();
-            *sum = sum.checked_add(*amount).unwrap();
+        for fee in &made.fees {
+            let sum = self.charged.entry((fee.subscription, fee.month)).or_default();
+            sum.amount = sum.amount.checked_add(fee.amount).unwrap();
+            sum.given_back = sum.given_back.checked_add(fee.given_back).unwrap();
         }
         for (id, _) in &made.discounts {
             self.discounts[usize::try_from(*id).unwrap()].3 += 1;

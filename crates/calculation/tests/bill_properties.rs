@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use calculation::bill::{BillError, Discount, Known, Late, OneOff, PlanSpan, Usage, bill};
+use calculation::bill::{BillError, Discount, FeeCharged, Known, Late, OneOff, PlanSpan, Usage, bill};
 use calculation::discount::{DiscountScope, DiscountTerms, Duration, Reduction};
 use calculation::fee::{DaysOfMonth, FeeTiming, days_held, prorated};
 use calculation::invoice::{Days, Language, LineKind, totals};
@@ -76,7 +76,7 @@ fn shuffled(mut seed: u64) -> Vec<String> {
 }
 
 fn known<'a>(calendar: &'a Calendar, period: Period, rates: &'a Rates<'a>) -> Known<'a> {
-    static NOTHING: BTreeMap<(i64, Date), Amount> = BTreeMap::new();
+    static NOTHING: BTreeMap<(i64, Date), FeeCharged> = BTreeMap::new();
     Known {
         calendar,
         period,
@@ -141,11 +141,11 @@ proptest! {
                 billed: &before, plans: &spans, fees_charged: &charged, ..known(&calendar, period, RATES)
             }).unwrap();
             let lines: i64 = made.lines.iter().map(|line| line.net.micros()).sum();
-            let fees: i64 = made.fees.iter().map(|(.., fee)| fee.micros()).sum();
+            let fees: i64 = made.fees.iter().map(|fee| fee.amount.micros()).sum();
             prop_assert_eq!(lines, fees);
-            for (subscription, month, fee) in made.fees {
-                let sum = charged.entry((subscription, month)).or_insert(Amount::ZERO);
-                *sum = sum.checked_add(fee).unwrap();
+            for fee in made.fees {
+                let sum: &mut FeeCharged = charged.entry((fee.subscription, fee.month)).or_default();
+                sum.amount = sum.amount.checked_add(fee.amount).unwrap();
             }
             billed.push(period);
         }
@@ -159,7 +159,7 @@ proptest! {
                     Some(days) if days.last == month.last_day() => span.monthly_fee,
                     None | Some(_) => Amount::ZERO,
                 };
-                let sum = charged.get(&(span.subscription, month.first_day)).copied().unwrap_or_default();
+                let sum = charged.get(&(span.subscription, month.first_day)).copied().unwrap_or_default().amount;
                 prop_assert_eq!(sum, due, "{} of {:?}", month.month(), span);
             }
         }
@@ -249,7 +249,8 @@ proptest! {
         let discounts: Vec<_> = (0..).zip(&discounts).map(|(discount, terms)| Discount {
             discount, description: "Off", terms, begins: period.first_day, uses: 0,
         }).collect();
-        let fees_charged = [((1, period.first_day), Amount::from_micros(charged))].into();
+        let charged = FeeCharged { amount: Amount::from_micros(charged), given_back: Amount::from_micros(charged / 3) };
+        let fees_charged = [((1, period.first_day), charged)].into();
         let made = bill(&Known { plans: &plans, usage: &usage, discounts: &discounts,
             fees_charged: &fees_charged, ..known(&calendar, period, RATES) });
         match made {

@@ -3,6 +3,7 @@
 //! A refusal is no fault: it is a variant of the verb's own outcome.
 
 use crate::db;
+use crate::id::CustomerId;
 
 /// A fault with its context.
 #[derive(Debug, thiserror::Error)]
@@ -15,6 +16,8 @@ pub enum Error {
     Document(String),
     #[error("stored data does not add up: {0}")]
     Inconsistent(String),
+    #[error("customer {0} got another time zone meanwhile: import the file again")]
+    Moved(CustomerId),
     #[error("{0}")]
     Other(String),
 }

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tollbook::customers;
+use tollbook::calls::{self, Import, Imported, Source};
+use tollbook::customers::{self, NewLine};
 use tollbook::id::CustomerId;
 use tollbook::invoices;
 
@@ -122,5 +123,55 @@ on_both_databases! {
             .await
             .expect("the line waits for the customer");
         assert_eq!(answer.status, 409, "{answer:?}");
+    }
+
+    async fn calls_are_not_put_into_months_of_a_zone_that_was_settled_meanwhile(db: TestApp) {
+        operator(&db).await;
+        let plan = json!({"plan": "Per call", "valid_from": "2026-01-01T00:00:00Z"});
+        let (id, path) = new_customer(&db, json!({"zone": null, "subscription": plan})).await;
+        // The first hour of November in Berlin is still October in Los Angeles.
+        let head = "record_id,call_id,account_ref,calling_number,called_number,start_time,answer_time,end_time,billsec,disposition,direction\n";
+        let record = "r1,r1,E-1,+14155550123,+442079460123,2026-10-31T23:30:00Z,2026-10-31T23:30:00Z,2026-10-31T23:31:00Z,60,ANSWERED,outbound\n";
+        let file = |input| Import { source: Source::new("switch"), file_name: "late.csv".to_owned(), input };
+        let (app, runtime) = (db.app.clone(), tokio::runtime::Handle::current());
+        let settle = move || {
+            let line = NewLine {
+                number: "+14155550123".parse().unwrap(),
+                valid_from: "2026-01-01T00:00:00Z".parse().unwrap(),
+                valid_to: None,
+            };
+            runtime.block_on(async {
+                let mut tx = app.db.begin().await.unwrap();
+                customers::assign_line(&mut tx, id, line, &app.clock).await.unwrap();
+                tx.commit().await.unwrap();
+            });
+        };
+        let input = Interrupted { parts: vec![record.into(), head.into()], between: Some(Box::new(settle)) };
+        let refused = calls::import(&db.app, file(input), &|_, _| ()).await.unwrap_err().to_string();
+        assert!(refused.contains("another time zone meanwhile: import the file again"), "{refused}");
+        let input = Interrupted { parts: vec![record.into(), head.into()], between: None };
+        let imported = calls::import(&db.app, file(input), &|_, _| ()).await.unwrap();
+        assert!(matches!(imported, Imported::Done { import, .. } if import.control.charged == 1));
+        let call = db.get(&format!("{path}/calls/switch/r1")).await.body;
+        assert_eq!(call["period_start"], "2026-10-01T07:00:00Z", "{call}");
+    }
+}
+
+/// A file whose second part comes after something else happened.
+struct Interrupted {
+    parts: Vec<Vec<u8>>,
+    between: Option<Box<dyn FnOnce() + Send>>,
+}
+
+impl std::io::Read for Interrupted {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.parts.len() == 1
+            && let Some(between) = self.between.take()
+        {
+            between();
+        }
+        let Some(part) = self.parts.pop() else { return Ok(0) };
+        buffer[..part.len()].copy_from_slice(&part);
+        Ok(part.len())
     }
 }

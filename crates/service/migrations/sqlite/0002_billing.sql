@@ -90,7 +90,8 @@ create table discount_uses (
   primary key (customer_id, discount_id, invoice_id)
 ) strict;
 
--- What a subscription was charged for a month, by which invoice: corrections are the difference.
+-- What a subscription was charged for a month, by which line of which invoice: corrections are the difference.
+-- What was given back is what discounts took off, or what of a fee given back had not been paid.
 -- placement: customer
 create table fee_charges (
   customer_id integer not null,
@@ -98,6 +99,8 @@ create table fee_charges (
   month text not null,
   invoice_id integer not null,
   amount integer not null,
+  given_back integer not null,
+  line integer,
   primary key (customer_id, subscription_id, month, invoice_id)
 ) strict;
 

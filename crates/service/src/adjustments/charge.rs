@@ -32,7 +32,7 @@ pub async fn charge(tx: &mut Tx, customer: CustomerId, new: NewCharge, clock: &C
     let Some(found) = crate::customers::hold(tx, customer).await? else {
         return Ok(Charged::UnknownCustomer);
     };
-    if found.closed_at.is_some() {
+    if found.is_closed(clock.now()) {
         return Ok(Charged::Closed);
     }
     let Money { amount, currency } = new.amount;

@@ -32,7 +32,7 @@ pub async fn discount(
     let Some(found) = crate::customers::hold(tx, customer).await? else {
         return Ok(Discounted::UnknownCustomer);
     };
-    if found.closed_at.is_some() {
+    if found.is_closed(clock.now()) {
         return Ok(Discounted::Closed);
     }
     if let Err(error) = new.terms.check() {

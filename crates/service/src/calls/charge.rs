@@ -201,8 +201,15 @@ async fn hold_customers(tx: &mut Tx, batch: &Batch) -> Result<Held> {
         bills().filter(|bill| !bill.plan().allowances.is_empty()).map(|bill| bill.account.id).collect();
     let capped = bills().any(|bill| bill.spending_cap().is_some());
     let hold = if counted.is_empty() && !capped { Hold::Shared } else { Hold::Exclusive };
-    let closed = store::hold_customers(tx, &customers, hold).await?;
-    Ok(Held { closed, used: store::uses(tx, &counted).await? })
+    let held = store::hold_customers(tx, &customers, hold).await?;
+    // Months are those of the zone. One that was settled since the run began would put calls into months
+    // that nobody bills.
+    if let Some(moved) =
+        bills().find(|bill| held.zones.get(&bill.account.id) != Some(&bill.account.zone_name))
+    {
+        return Err(Error::Moved(moved.account.id));
+    }
+    Ok(Held { closed: held.closed, used: store::uses(tx, &counted).await? })
 }
 
 impl Held {

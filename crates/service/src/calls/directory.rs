@@ -26,6 +26,8 @@ pub struct Account {
     pub id: CustomerId,
     /// The customer's own spending cap.
     pub spending_cap: Option<Amount>,
+    /// The zone that was set when it was loaded.
+    pub zone_name: String,
     pub calendar: Arc<Calendar>,
     /// The same number for the same calendar, to remember months by.
     pub calendar_index: usize,
@@ -121,7 +123,8 @@ impl Directory {
             let region = by_line.or_else(|| customer.party.country.parse().ok());
             let plans = subscriptions.remove(&customer.id).unwrap_or_default();
             let (id, spending_cap) = (customer.id, customer.billing.spending_cap);
-            let account = Account { id, spending_cap, calendar, calendar_index, region, plans };
+            let zone_name = customer.zone;
+            let account = Account { id, spending_cap, zone_name, calendar, calendar_index, region, plans };
             directory.accounts.insert(customer.id, Arc::new(account));
         }
         Ok(directory)

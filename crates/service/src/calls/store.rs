@@ -28,26 +28,41 @@ fn customer_cells(customers: &BTreeSet<CustomerId>) -> Vec<[Cell<'static>; 1]> {
     customers.iter().map(|customer| [Cell::Int(customer.0)]).collect()
 }
 
-/// Holds customers until the transaction ends; answers their closed months.
+/// What counts when customers are charged: their closed months, and the zone of each.
+#[derive(Debug, Default)]
+pub(super) struct HeldCustomers {
+    pub(super) closed: BTreeSet<MonthKey>,
+    pub(super) zones: BTreeMap<CustomerId, String>,
+}
+
+/// Holds customers until the transaction ends.
 pub(super) async fn hold_customers(
     tx: &mut Tx,
     customers: &BTreeSet<CustomerId>,
     hold: Hold,
-) -> Result<BTreeSet<MonthKey>> {
+) -> Result<HeldCustomers> {
+    let mut found = HeldCustomers::default();
     if customers.is_empty() {
-        return Ok(BTreeSet::new());
+        return Ok(found);
     }
     let held = format!(
         "select c.customer_id from given g join customers c on c.customer_id = g.customer_id
          order by c.customer_id {}",
         tx.hold(hold, "c")
     );
-    let closed = "select p.customer_id, p.starts_at from given g
-                  join periods p on p.customer_id = g.customer_id where p.closed_at is not null";
+    let known = "select c.customer_id, c.zone, p.starts_at from given g
+                 join customers c on c.customer_id = g.customer_id
+                 left join periods p on p.customer_id = g.customer_id and p.closed_at is not null";
     let given = customer_cells(customers);
-    let rows = tx.over_rows("customer_id bigint", &["customer_id"], &given, &[&held, closed]).await?;
-    let key = |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.time("starts_at")?));
-    Ok(rows.iter().map(key).collect::<db::Result<_>>()?)
+    let rows = tx.over_rows("customer_id bigint", &["customer_id"], &given, &[&held, known]).await?;
+    for row in &rows {
+        let customer = CustomerId(row.get("customer_id")?);
+        found.closed.extend(row.optional_time("starts_at")?.map(|starts_at| (customer, starts_at)));
+        if !found.zones.contains_key(&customer) {
+            found.zones.insert(customer, row.get("zone")?);
+        }
+    }
+    Ok(found)
 }
 
 /// How much of each allowance some customers have used.

@@ -68,6 +68,13 @@ pub struct Customer {
     pub suspension: Option<Suspension>,
 }
 
+impl Customer {
+    /// Whether the customer is closed by an instant.
+    pub fn is_closed(&self, at: Timestamp) -> bool {
+        self.closed_at.is_some_and(|closed_at| closed_at <= at)
+    }
+}
+
 /// How a customer is billed.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields, default)]

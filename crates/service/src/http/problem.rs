@@ -103,6 +103,10 @@ impl From<Error> for Problem {
                 return Self::of_status(StatusCode::SERVICE_UNAVAILABLE, detail);
             }
         }
+        if let Error::Moved(_) = error {
+            let detail = "a customer of the request got another time zone meanwhile: send it again";
+            return Self::of_status(StatusCode::SERVICE_UNAVAILABLE, detail);
+        }
         tracing::error!(%error, "request failed");
         Self::of_status(
             StatusCode::INTERNAL_SERVER_ERROR,

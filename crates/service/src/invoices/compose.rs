@@ -1,18 +1,18 @@
 //! What would the invoice of a month show? Composed the same for a draft and for issuing.
 
-use calculation::bill::{self, Bill, BillError, Known, OneOff, PlanSpan};
+use calculation::bill::{self, Bill, BillError, Fee, Known, OneOff, PlanSpan};
 use calculation::invoice::{DocumentKind, Invoice, InvoicePeriod, totals};
 use calculation::period::Period;
 use calculation::tax::{TaxClass, TaxRate, TaxTreatment};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::facts::{self, Asked, Facts, FeeCharged, TaxRates, load};
+use super::facts::{self, Asked, Facts, TaxRates, load};
 use crate::config::Config;
 use crate::customers::Customer;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{ChargeId, DiscountId, SubscriptionId};
+use crate::id::{ChargeId, DiscountId};
 use crate::plans::Payment;
 
 /// What became of composing.
@@ -37,7 +37,7 @@ pub enum Composed {
 #[derive(Debug)]
 pub struct Composition {
     pub invoice: Invoice,
-    pub(super) fees: Vec<FeeCharged>,
+    pub(super) fees: Vec<Fee>,
     pub(super) charges: Vec<ChargeId>,
     pub(super) discounts: Vec<(DiscountId, calculation::money::Amount)>,
 }
@@ -109,13 +109,9 @@ pub(super) fn compose_facts(
         gross: totals.gross,
         tax_note: customer.billing.tax_note.clone().filter(|_| treated),
     };
-    let fee = |(subscription, month, amount)| {
-        let subscription = SubscriptionId(subscription);
-        FeeCharged { subscription, month, amount }
-    };
     Ok(Composed::Invoice(Box::new(Composition {
         invoice,
-        fees: bill.fees.into_iter().map(fee).collect(),
+        fees: bill.fees,
         charges: facts.charges.iter().map(|charge| charge.id).collect(),
         discounts: bill.discounts.into_iter().map(|(id, amount)| (DiscountId(id), amount)).collect(),
     })))

@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::sync::Arc;
 
-use calculation::bill::{Late, Usage};
+use calculation::bill::{FeeCharged, Late, Usage};
 use calculation::invoice::Days;
-use calculation::money::Amount;
 use calculation::period::{Calendar, Period, PeriodError};
 use calculation::tax::{TaxClass, TaxRate};
 use jiff::Timestamp;
@@ -18,7 +17,7 @@ use crate::calls::{self, MonthUse};
 use crate::customers::{self, Customer, Subscription};
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{CustomerId, PlanId, SubscriptionId};
+use crate::id::{CustomerId, PlanId};
 use crate::plans::{self, Plan};
 
 /// A customer's month that is to be composed.
@@ -39,7 +38,7 @@ pub(super) struct Facts {
     pub(super) usage: Vec<Usage>,
     /// Earlier months that were billed and whose fees may be corrected.
     pub(super) billed: Vec<Period>,
-    pub(super) fees_charged: BTreeMap<(i64, Date), Amount>,
+    pub(super) fees_charged: FeesCharged,
     pub(super) charges: Vec<OneOffCharge>,
     pub(super) discounts: Vec<Discount>,
 }
@@ -150,12 +149,4 @@ pub(super) fn day_of(calendar: &Calendar, at: Timestamp) -> std::result::Result<
 }
 
 /// What a subscription was charged, by the first day of the month.
-pub(super) type FeesCharged = BTreeMap<(i64, Date), Amount>;
-
-/// A fee that an invoice charges, to be remembered.
-#[derive(Debug)]
-pub(super) struct FeeCharged {
-    pub(super) subscription: SubscriptionId,
-    pub(super) month: Date,
-    pub(super) amount: Amount,
-}
+pub(super) type FeesCharged = BTreeMap<(i64, Date), FeeCharged>;

@@ -1,5 +1,6 @@
 //! Issues the invoices of customers' months, each once, many in one transaction.
 
+use calculation::bill::Fee;
 use calculation::invoice::Invoice;
 use calculation::period::{Calendar, Period};
 use calculation::tax::TaxClass;
@@ -9,7 +10,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::Composed;
 use super::compose::{Composition, compose_facts};
-use super::facts::{self, Asked, FeeCharged, TaxRates};
+use super::facts::{self, Asked, TaxRates};
 use super::store::{self, Cycle};
 use crate::adjustments::{self, TakenUp};
 use crate::clock::Clock;
@@ -173,7 +174,7 @@ fn move_on(cycle: Option<&Cycle>, calendar: &Calendar, period: Period) -> Result
 #[derive(Debug, Default)]
 struct Made {
     invoices: Vec<NewInvoice>,
-    fees: Vec<(CustomerId, InvoiceId, FeeCharged)>,
+    fees: Vec<(CustomerId, InvoiceId, Fee)>,
     taken_up: Vec<TakenUp>,
     entries: Vec<Entry>,
     receivables: Vec<NewReceivable>,

@@ -4,6 +4,7 @@ mod cycles;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use calculation::bill::{Fee, FeeCharged};
 use calculation::invoice::Invoice;
 use calculation::money::{Amount, Money};
 use calculation::period::Period;
@@ -12,7 +13,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::{FeeCharged, FeesCharged};
+use super::facts::FeesCharged;
 use super::issue::NewInvoice;
 use super::{StoredInvoice, TaxRateEntry};
 use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
@@ -89,21 +90,29 @@ pub(super) async fn fees_charged(
     let since = TimeZone::UTC.to_datetime(since).date().to_string();
     let mut charged: BTreeMap<_, FeesCharged> = BTreeMap::new();
     for some in ids.chunks(IN_LIST) {
+        let list = in_list(2);
         let sql = format!(
-            "select customer_id, subscription_id, month, cast(sum(amount) as bigint) as amount from fee_charges
-             where month >= $1 and customer_id in ({}) group by customer_id, subscription_id, month",
-            in_list(2)
+            "select f.customer_id, f.subscription_id, f.month, cast(sum(f.amount) as bigint) as amount,
+               cast(sum(f.given_back + coalesce(c.net, 0)) as bigint) as given_back
+             from fee_charges f
+             left join (select customer_id, invoice_id, line, cast(sum(net) as bigint) as net from credited_lines
+                        where customer_id in ({list}) group by customer_id, invoice_id, line) c
+               on c.customer_id = f.customer_id and c.invoice_id = f.invoice_id and c.line = f.line
+             where f.month >= $1 and f.customer_id in ({list})
+             group by f.customer_id, f.subscription_id, f.month"
         );
         for row in tx.rows_in(&sql, &[&since], &numbers(some.iter().copied())).await? {
             let key = (row.get("subscription_id")?, row.parse("month")?);
             let amount = Amount::from_micros(row.get("amount")?);
-            charged.entry(CustomerId(row.get("customer_id")?)).or_default().insert(key, amount);
+            let given_back = Amount::from_micros(row.get("given_back")?);
+            let fee = FeeCharged { amount, given_back };
+            charged.entry(CustomerId(row.get("customer_id")?)).or_default().insert(key, fee);
         }
     }
     Ok(charged)
 }
 
-pub(super) async fn insert_fees(tx: &mut Tx, fees: &[(CustomerId, InvoiceId, FeeCharged)]) -> Result<()> {
+pub(super) async fn insert_fees(tx: &mut Tx, fees: &[(CustomerId, InvoiceId, Fee)]) -> Result<()> {
     if fees.is_empty() {
         return Ok(());
     }
@@ -111,19 +120,23 @@ pub(super) async fn insert_fees(tx: &mut Tx, fees: &[(CustomerId, InvoiceId, Fee
     let rows = fees.iter().zip(&months).map(|((customer, invoice, fee), month)| {
         [
             Cell::Int(customer.0),
-            Cell::Int(fee.subscription.0),
+            Cell::Int(fee.subscription),
             Cell::Text(month),
             Cell::Int(invoice.0),
             Cell::Int(fee.amount.micros()),
+            Cell::Int(fee.given_back.micros()),
+            fee.line.and_then(|place| i64::try_from(place).ok()).into(),
         ]
     });
-    let columns = ["customer_id", "subscription_id", "month", "invoice_id", "amount"];
+    let columns = ["customer_id", "subscription_id", "month", "invoice_id", "amount", "given_back", "line"];
     Ok(tx.insert_rows("fee_charges", &columns, &rows.collect::<Vec<_>>()).await?)
 }
 
 /// The sum of the fees that an invoice charged; nothing for one of before they were remembered.
 pub(super) async fn remembered(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<Option<i64>> {
-    let sql = "select issued_on, (select coalesce(cast(sum(f.amount) as bigint), 0) from fee_charges f
+    let sql = "select issued_on, (select coalesce(cast(sum(
+                   case when f.amount < 0 then f.amount - f.given_back else f.amount end) as bigint), 0)
+                 from fee_charges f
                  where f.customer_id = i.customer_id and f.invoice_id = i.invoice_id) as fees
                from invoices i where customer_id = $1 and invoice_id = $2";
     let Some(row) = tx.row(sql, &[&customer.0, &id.0]).await? else { return Ok(None) };

@@ -33,10 +33,10 @@ impl std::fmt::Display for Round {
 
 /// Does all that is due now. Any number of programs may do it at once: each thing is done by one of them.
 pub async fn round(app: &App) -> Result<Round> {
-    let billed = invoices::bill_due(app).await?;
-    let reminders = payments::remind(app).await?;
-    let jobs = super::work_off(app).await?;
-    Ok(Round { billed, reminders, jobs })
+    // A fault in one part does not stop the others; it is told when all had their turn.
+    let (billed, reminders) = (invoices::bill_due(app).await, payments::remind(app).await);
+    let jobs = super::work_off(app).await;
+    Ok(Round { billed: billed?, reminders: reminders?, jobs: jobs? })
 }
 
 /// Rounds until it is told to stop; a fault is logged, and the next round tries again.
