@@ -13,9 +13,9 @@ use crate::support::python::python;
 use crate::support::sample;
 
 /// What the check said, and whether it succeeded.
-struct Verdict {
-    accepted: bool,
-    said: String,
+pub(crate) struct Verdict {
+    pub(crate) accepted: bool,
+    pub(crate) said: String,
 }
 
 fn check(command: &[&str], files: &[PathBuf]) -> Verdict {
@@ -29,7 +29,7 @@ fn script() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/check_einvoice.py")
 }
 
-fn check_files(files: &[PathBuf]) -> Verdict {
+pub(crate) fn check_files(files: &[PathBuf]) -> Verdict {
     check(&[script().to_str().expect("the path is text")], files)
 }
 

@@ -8,6 +8,8 @@ mod cli;
 mod credit_notes;
 mod customers;
 mod cycle;
+mod cycle_fees;
+mod cycle_workers;
 mod db;
 mod documents;
 mod edges;

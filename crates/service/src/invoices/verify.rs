@@ -47,7 +47,7 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
         }
     }
     for (reference, from, reason) in store::refused(tx, 1_000).await? {
-        verified.refused.push(format!("{reference}: the month from {from}: {reason}"));
+        verified.refused.push(format!("{reference}: the month that holds {from}: {reason}"));
     }
     Ok(verified)
 }

@@ -4,6 +4,7 @@ use axum::body::Body;
 use axum::http::Request;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tollbook::app::App;
 use tollbook::jobs::{self, Round};
 use tollbook::{calls, invoices};
 
@@ -105,8 +106,13 @@ pub(crate) async fn import(db: &TestApp, calls: &[Call<'_>]) {
 
 /// What `serve` and `work` do when the clock shows so much. A round that does not end is a fault.
 pub(crate) async fn round_at(db: &TestApp, now: Timestamp) -> Round {
-    db.app.clock.set(now);
-    let round = tokio::time::timeout(std::time::Duration::from_secs(30), jobs::round(&db.app)).await;
+    round_of(&db.app, now).await
+}
+
+/// The same, under other settings.
+pub(crate) async fn round_of(app: &App, now: Timestamp) -> Round {
+    app.clock.set(now);
+    let round = tokio::time::timeout(std::time::Duration::from_secs(30), jobs::round(app)).await;
     round.expect("a round ends").expect("a round succeeds")
 }
 

@@ -78,7 +78,7 @@ pub(in crate::invoices) async fn refuse_cycle(
     Ok(())
 }
 
-/// Customers whose month could not be billed: reference, beginning of the month, reason.
+/// Customers whose month could not be billed: reference, an instant of the month, reason.
 pub(in crate::invoices) async fn refused(
     tx: &mut Tx,
     limit: i64,
