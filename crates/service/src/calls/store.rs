@@ -3,6 +3,7 @@
 mod itemised;
 mod months;
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::cdr::Disposition;
@@ -58,8 +59,8 @@ pub(super) async fn hold_customers(
     for row in &rows {
         let customer = CustomerId(row.get("customer_id")?);
         found.closed.extend(row.optional_time("starts_at")?.map(|starts_at| (customer, starts_at)));
-        if !found.zones.contains_key(&customer) {
-            found.zones.insert(customer, row.get("zone")?);
+        if let Entry::Vacant(new) = found.zones.entry(customer) {
+            new.insert(row.get("zone")?);
         }
     }
     Ok(found)

@@ -17,7 +17,7 @@ use crate::invoices;
 const COLUMNS: [&str; 7] = ["reference", "customer", "invoice", "amount", "currency", "date", "method"];
 const NEEDED: [&str; 4] = ["reference", "amount", "currency", "date"];
 
-/// Which column of the file is which of [`COLUMNS`].
+/// Which column of the file is which of `COLUMNS`.
 #[derive(Debug, Clone)]
 pub struct Layout([Option<usize>; 7]);
 
