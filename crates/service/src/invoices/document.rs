@@ -30,7 +30,7 @@ pub use brand::{Brand, Colour, Logo, Texts};
 use canvas::Canvas;
 use page::Sheet;
 use text::Faces;
-use words::Words;
+pub(crate) use words::Words;
 
 /// A charged call, as the chart and the annex show it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -19,12 +19,11 @@ pub struct Round {
 impl std::fmt::Display for Round {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Worked { done, put_off, failed } = self.jobs;
-        writeln!(
-            out,
-            "billing: {} invoices issued, {} refused",
-            self.billed.issued,
-            self.billed.refused.len()
-        )?;
+        let Billed { issued, refused, .. } = &self.billed;
+        writeln!(out, "billing: {issued} invoices issued, {} refused", refused.len())?;
+        for refused in refused {
+            writeln!(out, "  {} got none: {}", refused.reference, refused.reason)?;
+        }
         let Reminded { reminded, suspended, failed: not_reminded } = self.reminders;
         writeln!(out, "reminders: {reminded} due, {suspended} customers suspended, {not_reminded} faults")?;
         write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")

@@ -17,7 +17,7 @@ macro_rules! words {
         /// All fixed texts of the document in one language, with its way of writing numbers and dates.
         ///
         /// `{…}` stands for what is filled in.
-        pub(super) struct Words {
+        pub(crate) struct Words {
             language: Language,
             months: [&'static str; 12],
             short_date: fn(&Words, Date) -> String,
@@ -50,7 +50,7 @@ words! {
 
 impl Words {
     /// The words of a language.
-    pub(super) fn of(language: Language) -> &'static Self {
+    pub(crate) fn of(language: Language) -> &'static Self {
         match language {
             Language::En => &en::WORDS,
             Language::De => &de::WORDS,
@@ -58,7 +58,7 @@ impl Words {
     }
 
     /// `31 October 2026`.
-    pub(super) fn date(&self, date: Date) -> String {
+    pub(crate) fn date(&self, date: Date) -> String {
         let (day, month, year) = self.parts(date);
         fill(self.date, &[("{day}", &day), ("{month}", month), ("{year}", &year)])
     }
@@ -107,7 +107,7 @@ impl Words {
     }
 
     /// `1,234.56 EUR`.
-    pub(super) fn money(&self, amount: Amount, currency: Currency) -> String {
+    pub(crate) fn money(&self, amount: Amount, currency: Currency) -> String {
         format!("{} {currency}", self.amount(amount, currency))
     }
 
