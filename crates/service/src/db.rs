@@ -338,11 +338,13 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/sqlite/0001_start.sql")),
     ("0002_billing", include_str!("../migrations/sqlite/0002_billing.sql")),
     ("0003_ledger", include_str!("../migrations/sqlite/0003_ledger.sql")),
+    ("0004_use_of_months", include_str!("../migrations/sqlite/0004_use_of_months.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
     ("0002_billing", include_str!("../migrations/postgres/0002_billing.sql")),
     ("0003_ledger", include_str!("../migrations/postgres/0003_ledger.sql")),
+    ("0004_use_of_months", include_str!("../migrations/postgres/0004_use_of_months.sql")),
 ];
 
 impl Sqlite {

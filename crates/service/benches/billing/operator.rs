@@ -94,7 +94,7 @@ impl Operator {
         let tariff = NewTariff {
             name: "standard",
             terms: Terms::new(currency, rounding),
-            deck: b"prefix,destination,rate_per_min\n49,Germany,0.03\n",
+            deck: b"prefix,destination,rate_per_min,increments\n49,Germany,0.03,6/6\n",
             columns: &Columns::default(),
             valid_from: Some(Timestamp::UNIX_EPOCH),
         };
