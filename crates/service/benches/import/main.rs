@@ -6,6 +6,8 @@
 
 #[path = "../../../calculation/benches/support/deck.rs"]
 mod deck;
+#[path = "../support/opened.rs"]
+mod opened;
 mod operator;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
@@ -20,7 +22,8 @@ use tollbook::app::App;
 use tollbook::calls::{self, Control, Import, Imported, Source};
 use tollbook::clock::Stopwatch;
 
-use operator::{Engine, Operator};
+use opened::Engine;
+use operator::{Operator, open};
 use records::Records;
 use reference::Rows;
 
@@ -61,14 +64,9 @@ async fn main() {
 fn asked() -> Asked {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let has = |word: &str| words.iter().any(|given| given == word);
-    let engines: Vec<Engine> = [("sqlite", Engine::Sqlite), ("postgres", Engine::Postgres)]
-        .into_iter()
-        .filter_map(|(name, engine)| has(name).then_some(engine))
-        .collect();
-    let engines = if engines.is_empty() { vec![Engine::Sqlite, Engine::Postgres] } else { engines };
     let given = words.iter().find_map(|word| word.parse().ok());
     let records = if has("--bench") { given } else { Some(given.unwrap_or(100)) };
-    Asked { memory: has("memory"), engines, records }
+    Asked { memory: has("memory"), engines: Engine::named(&words), records }
 }
 
 /// The reference and the import in turn, then the import of what is there already.
@@ -79,7 +77,7 @@ async fn compare(
     file: &std::path::Path,
     prefixes: &[String],
 ) {
-    let first = Engine::Sqlite.open().await;
+    let first = open(Engine::Sqlite).await;
     operator.load(&first.app, prefixes).await;
     import(&first.app, File::open(file).expect("the file is there"), &|_, _| ()).await;
     let rows = Rows::stored(&first).await;
@@ -88,7 +86,7 @@ async fn compare(
         let mut ratios = Vec::new();
         for pair in 1..=PAIRS {
             let reference = rows.insert(*engine).await;
-            let opened = engine.open().await;
+            let opened = open(*engine).await;
             operator.load(&opened.app, prefixes).await;
             let input = || File::open(file).expect("the file is there");
             let watch = Stopwatch::start();
@@ -114,7 +112,7 @@ async fn compare(
 /// Imports a file that is made while it is read, and says how much memory that took at most.
 async fn memory(engine: Engine, records: u64, prefixes: &[String]) {
     let operator = Operator { customers: 10_000, with_allowance: false };
-    let opened = engine.open().await;
+    let opened = open(engine).await;
     operator.load(&opened.app, prefixes).await;
     println!("{engine:?}: {records} records; with the customers loaded {} MB", peak_megabytes());
     let watch = Stopwatch::start();

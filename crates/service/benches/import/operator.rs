@@ -9,24 +9,17 @@ use calculation::tariff::deck::Columns;
 use jiff::Timestamp;
 use tollbook::app::App;
 use tollbook::clock::Clock;
-use tollbook::config::Config;
 use tollbook::customers::{self, Billing, NewCustomer, NewLine, NewSubscription};
 use tollbook::id::{PlanId, TariffId};
 use tollbook::plans::{self, NewPlan, Payment};
 use tollbook::tariffs::{self, NewTariff};
 
 use crate::deck;
-use crate::postgres;
+use crate::opened::{Engine, Opened};
 use crate::records::line_of;
 
 /// The months of all calls are over.
 const NOW: &str = "2026-11-05T12:00:00Z";
-
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Engine {
-    Sqlite,
-    Postgres,
-}
 
 /// How many customers there are and whether their plan includes minutes.
 #[derive(Debug, Clone, Copy)]
@@ -35,36 +28,9 @@ pub(crate) struct Operator {
     pub(crate) with_allowance: bool,
 }
 
-/// The program on a new database, which is removed when dropped.
-pub(crate) struct Opened {
-    pub(crate) app: App,
-    _database: Database,
-}
-
-enum Database {
-    Sqlite { _folder: tempfile::TempDir },
-    Postgres { _database: postgres::Database },
-}
-
-impl Engine {
-    /// The program on an empty database with its schema.
-    pub(crate) async fn open(self) -> Opened {
-        let (url, database) = match self {
-            Self::Sqlite => {
-                let folder = tempfile::Builder::new().prefix("tollbook-bench-").tempdir();
-                let folder = folder.expect("a temporary folder");
-                let url = format!("sqlite://{}", folder.path().join("tollbook.db").display());
-                (url, Database::Sqlite { _folder: folder })
-            }
-            Self::Postgres => {
-                let database = postgres::Database::create().await;
-                (database.url.clone(), Database::Postgres { _database: database })
-            }
-        };
-        let config = Config::from_toml("").expect("the defaults are sound");
-        let app = App::open(&url, Clock::fixed(instant(NOW)), config).await.expect("a new database opens");
-        Opened { app, _database: database }
-    }
+/// The program on an empty database with its schema, when the calls are over.
+pub(crate) async fn open(engine: Engine) -> Opened {
+    engine.open(Clock::fixed(instant(NOW)), "").await
 }
 
 impl Operator {

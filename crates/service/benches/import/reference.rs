@@ -4,7 +4,8 @@ use rusqlite::types::Value;
 use tollbook::clock::Stopwatch;
 use tollbook::db::{Cell, Row};
 
-use crate::operator::{Engine, Opened};
+use crate::opened::{Engine, Opened};
+use crate::operator::open;
 
 /// As many as an import stores in one transaction.
 const BATCH: usize = 20_000;
@@ -53,7 +54,7 @@ impl Rows {
     /// Stores them in a new database; answers how many a second. The clock runs from the first transaction's
     /// beginning to the last one's commit.
     pub(crate) async fn insert(&self, engine: Engine) -> u64 {
-        let Opened { app, .. } = &engine.open().await;
+        let Opened { app, .. } = &open(engine).await;
         let cells = self.cells();
         let columns = self.columns.each_ref().map(String::as_str);
         let watch = Stopwatch::start();

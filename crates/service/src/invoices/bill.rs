@@ -14,12 +14,14 @@ use tokio::sync::{Mutex, mpsc};
 use super::{Issued, StoredInvoice, Wanted, issue_some, number_all, store};
 use crate::app::App;
 use crate::customers;
-use crate::db::{IN_LIST, Tx};
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::CustomerId;
 
 /// So many transactions bill at once; SQLite lets them write in turn.
 const WORKERS: usize = 8;
+/// So many customers are billed in one transaction. Whoever charges them meanwhile waits until it ends.
+const CHUNK: usize = 256;
 pub(super) const NO_OPERATOR: &str =
     "the settings do not say who sells: name the [operator] and give the file by --config";
 pub(super) const TOO_LARGE: &str = "the sum does not fit an amount: check the plan's fee and the rates";
@@ -131,7 +133,7 @@ async fn feed(app: App, month: String, to_do: mpsc::Sender<Chunk>) -> Result<()>
     let mut after: Option<CustomerId> = None;
     loop {
         let mut tx = app.db.read().await?;
-        let page = customers::page(&mut tx, after, IN_LIST).await?;
+        let page = customers::page(&mut tx, after, CHUNK).await?;
         drop(tx);
         let Some(last) = page.last() else { return Ok(()) };
         after = Some(last.id);
@@ -210,7 +212,7 @@ async fn issue_and_commit(
         Chunk::Due(None) => {
             let now = app.clock.now();
             let grace = SignedDuration::from_hours(app.config.invoices.grace_hours.into());
-            store::claim_due(&mut tx, now.checked_sub(grace).unwrap_or(now), now).await?
+            store::claim_due(&mut tx, now.checked_sub(grace).unwrap_or(now), now, CHUNK).await?
         }
     };
     let issued = issue_some(&mut tx, &app.config, ids, wanted, &app.clock).await?;

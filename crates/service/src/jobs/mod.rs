@@ -114,11 +114,8 @@ impl State {
 
 /// Asks for jobs, each once: one that was asked for before is left as it is.
 pub async fn enqueue(tx: &mut Tx, jobs: &[Job], clock: &Clock) -> Result<()> {
-    let now = clock.now();
-    for job in jobs {
-        store::insert(tx, JobId(clock.id()), job, now).await?;
-    }
-    Ok(())
+    let numbered: Vec<_> = jobs.iter().map(|job| (JobId(clock.id()), job)).collect();
+    store::insert(tx, &numbered, clock.now()).await
 }
 
 /// Jobs in a state, the newest first.

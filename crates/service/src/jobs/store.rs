@@ -3,17 +3,40 @@
 use jiff::Timestamp;
 
 use super::{Job, State, StoredJob};
-use crate::db::{self, Hold, Row, Ts, Tx};
+use crate::db::{self, Cell, Hold, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::JobId;
 
 const COLUMNS: &str = "job_id, payload, state, run_at, attempts, last_error, created_at, finished_at";
 
-pub(super) async fn insert(tx: &mut Tx, id: JobId, job: &Job, now: Timestamp) -> Result<()> {
-    let sql = "insert into jobs (job_id, kind, key, payload, state, run_at, attempts, created_at)
-               values ($1, $2, $3, $4, 'ready', $5, 0, $5) on conflict (kind, key) do nothing";
-    let payload = serde_json::to_string(job).unwrap_or_default();
-    tx.execute(sql, &[&id.0, &job.kind(), &job.key(), &payload, &Ts(now)]).await?;
+/// Stores jobs; one whose key is there already stays as it is.
+pub(super) async fn insert(tx: &mut Tx, jobs: &[(JobId, &Job)], now: Timestamp) -> Result<()> {
+    let texts: Vec<_> = jobs
+        .iter()
+        .map(|(id, job)| (id.0, job.kind(), job.key(), serde_json::to_string(job).unwrap_or_default()))
+        .collect();
+    match &texts[..] {
+        [] => {}
+        [(id, kind, key, payload)] => {
+            let sql = "insert into jobs (job_id, kind, key, payload, state, run_at, attempts, created_at)
+                       values ($1, $2, $3, $4, 'ready', $5, 0, $5) on conflict (kind, key) do nothing";
+            tx.execute(sql, &[id, kind, key, payload, &Ts(now)]).await?;
+        }
+        many => {
+            let rows: Vec<_> = many
+                .iter()
+                .map(|(id, kind, key, payload)| {
+                    let [kind, key, payload] = [kind, &**key, payload].map(Cell::Text);
+                    [Cell::Int(*id), kind, key, payload, Cell::Time(now)]
+                })
+                .collect();
+            let definition = "job_id bigint, kind text, key text, payload text, at timestamptz";
+            let sql = "insert into jobs (job_id, kind, key, payload, state, run_at, attempts, created_at)
+                       select job_id, kind, key, payload, 'ready', at, 0, at from given where true
+                       on conflict (kind, key) do nothing";
+            tx.over_rows(definition, &["job_id", "kind", "key", "payload", "at"], &rows, &[sql]).await?;
+        }
+    }
     Ok(())
 }
 

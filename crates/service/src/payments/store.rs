@@ -16,7 +16,7 @@ use super::allocate::{Allocation, Credit, Open};
 use super::status::Facts;
 use super::{NewReceivable, PaidInvoice, Payment, PaymentKind, Position, Source, WriteOff};
 use crate::clock::Clock;
-use crate::db::{self, Cell, Row, Ts, Tx};
+use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId, PaymentId};
 
@@ -48,21 +48,19 @@ pub(super) async fn insert_receivables(tx: &mut Tx, new: &[NewReceivable]) -> Re
 
 /// Those of many customers who have credit.
 pub(super) async fn with_credit(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<CustomerId>> {
-    let sql = "select distinct c.customer_id from {} join credits c on c.customer_id = g.customer_id
-               where c.remaining > 0 order by c.customer_id";
-    let rows = match customers {
-        [] => return Ok(Vec::new()),
-        [customer] => {
-            let sql = sql.replace("{}", "(select cast($1 as bigint) as customer_id) g");
-            tx.rows(&sql, &[&customer.0]).await?
+    let mut found = Vec::new();
+    for some in customers.chunks(IN_LIST) {
+        let sql = format!(
+            "select distinct customer_id from credits where remaining > 0 and customer_id in ({})
+             order by customer_id",
+            in_list(1)
+        );
+        let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
+        for row in tx.rows_in(&sql, &[], &ids).await? {
+            found.push(CustomerId(row.get("customer_id")?));
         }
-        many => {
-            let rows: Vec<_> = many.iter().map(|customer| [Cell::Int(customer.0)]).collect();
-            let sql = sql.replace("{}", "given g");
-            tx.over_rows("customer_id bigint", &["customer_id"], &rows, &[&sql]).await?
-        }
-    };
-    Ok(rows.iter().map(|row| row.get("customer_id").map(CustomerId)).collect::<db::Result<_>>()?)
+    }
+    Ok(found)
 }
 
 /// A customer's credit, the oldest first.

@@ -38,11 +38,21 @@ pub(in crate::invoices) async fn hold_cycles(
     Ok(held)
 }
 
+/// Moves cycles to where they say. Those of a zone go to the same month, so a statement moves many.
 pub(in crate::invoices) async fn move_cycles(tx: &mut Tx, cycles: &[Cycle]) -> Result<()> {
+    let mut by_month: BTreeMap<_, Vec<_>> = BTreeMap::new();
     for Cycle { customer, next_start, next_end } in cycles {
-        let sql = "update cycles set next_start = $2, next_end = $3, retry_at = null, refused = null
-                   where customer_id = $1";
-        tx.execute(sql, &[&customer.0, &Ts(*next_start), &Ts(*next_end)]).await?;
+        by_month.entry((*next_start, *next_end)).or_default().push(customer.0);
+    }
+    let sql = format!(
+        "update cycles set next_start = $1, next_end = $2, retry_at = null, refused = null
+         where customer_id in ({})",
+        in_list(3)
+    );
+    for ((start, end), ids) in by_month {
+        for some in ids.chunks(IN_LIST) {
+            tx.rows_in(&sql, &[&Ts(start), &Ts(end)], some).await?;
+        }
     }
     Ok(())
 }
@@ -53,10 +63,11 @@ pub(in crate::invoices) async fn claim_due(
     tx: &mut Tx,
     ended_by: Timestamp,
     now: Timestamp,
+    limit: usize,
 ) -> Result<Vec<CustomerId>> {
     let sql = format!(
         "select customer_id from cycles where next_end <= $1 and (retry_at is null or retry_at <= $2)
-         order by next_end, customer_id limit {IN_LIST} {}",
+         order by next_end, customer_id limit {limit} {}",
         tx.hold(Hold::Free, "cycles")
     );
     let rows = tx.rows(&sql, &[&Ts(ended_by), &Ts(now)]).await?;
