@@ -20,7 +20,7 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 
-pub use bulk::{Cell, Cells, IN_LIST, in_list};
+pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
 
 const SQLITE_READERS: usize = 4;
 const POSTGRES_CONNECTIONS: usize = 16;
@@ -338,11 +338,13 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/sqlite/0001_start.sql")),
     ("0002_billing", include_str!("../migrations/sqlite/0002_billing.sql")),
     ("0003_ledger", include_str!("../migrations/sqlite/0003_ledger.sql")),
+    ("0004_prepaid", include_str!("../migrations/sqlite/0004_prepaid.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
     ("0002_billing", include_str!("../migrations/postgres/0002_billing.sql")),
     ("0003_ledger", include_str!("../migrations/postgres/0003_ledger.sql")),
+    ("0004_prepaid", include_str!("../migrations/postgres/0004_prepaid.sql")),
 ];
 
 impl Sqlite {

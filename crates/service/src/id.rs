@@ -103,6 +103,12 @@ ids! {
     EntryId "ent";
     /// A job.
     JobId "job";
+    /// A prepaid balance.
+    BalanceId "bal";
+    /// A change of a balance.
+    MovementId "mov";
+    /// A deed on balances: a top-up, voucher, adjustment, transfer, fee or expiry.
+    BookingId "bkg";
 }
 
 /// Owns the records that cost nothing and belong to no customer.

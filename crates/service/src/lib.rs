@@ -23,5 +23,6 @@ pub mod ledger;
 pub mod mail;
 pub mod payments;
 pub mod plans;
+pub mod prepaid;
 pub mod suspense;
 pub mod tariffs;

@@ -4,7 +4,8 @@ use bytes::{BufMut, BytesMut};
 use futures_util::SinkExt;
 use jiff::Timestamp;
 
-use super::{POSTGRES_EPOCH, Param, Result, Row, Tx};
+use super::{POSTGRES_EPOCH, Param, Result, Row, Ts, Tx, numbered};
+use tokio_postgres::types::{IsNull, ToSql, Type};
 
 /// A COPY is sent in pieces of about this size.
 const COPY_PIECE_BYTES: usize = 256 * 1024;
@@ -58,7 +59,84 @@ pub fn in_list(first: usize) -> String {
     places.join(", ")
 }
 
+/// What a column of given rows holds.
+#[derive(Debug, Clone, Copy)]
+pub enum Kind {
+    Int,
+    Text,
+}
+
+/// So many rows are given to a statement at once: few sizes, so that few statements stay prepared.
+const GIVEN_SIZES: [usize; 3] = [1, 8, 64];
+
+/// The clause `(values …)` of so many rows, whose columns are `column1`, `column2` and so on.
+fn given(kinds: &[Kind], rows: usize) -> String {
+    let row = |row: usize| {
+        let cells = kinds.iter().enumerate().map(|(column, kind)| {
+            let kind = match kind {
+                Kind::Int => "bigint",
+                Kind::Text => "text",
+            };
+            format!("cast(${} as {kind})", row * kinds.len() + column + 1)
+        });
+        format!("({})", cells.collect::<Vec<_>>().join(", "))
+    };
+    format!("(values {})", (0..rows).map(row).collect::<Vec<_>>().join(", "))
+}
+
 impl Tx {
+    /// Runs a query over given rows, which stand in it where it says `:given`, with columns `column1`,
+    /// `column2` and so on. It may be run in parts, and the rows be followed by rows of nulls.
+    pub async fn rows_over<const WIDTH: usize>(
+        &mut self,
+        sql: &str,
+        kinds: [Kind; WIDTH],
+        rows: &[[Cell<'_>; WIDTH]],
+    ) -> Result<Vec<Row>> {
+        let mut answer = Vec::new();
+        let largest = GIVEN_SIZES[GIVEN_SIZES.len() - 1];
+        for part in rows.chunks(largest) {
+            let size = GIVEN_SIZES.into_iter().find(|size| part.len() <= *size).unwrap_or(largest);
+            let sql = sql.replace(":given", &given(&kinds, size));
+            let fill = std::iter::repeat_n(&[Cell::Null; WIDTH], size - part.len());
+            let cells: Vec<&dyn Param> =
+                part.iter().chain(fill).flatten().map(|cell| cell as &dyn Param).collect();
+            answer.append(&mut self.rows(&sql, &cells).await?);
+        }
+        Ok(answer)
+    }
+
+    /// Runs a statement once for each row of parameters; answers how many rows it touched each time.
+    /// PostgreSQL is sent all of them before it is asked for the first answer.
+    pub async fn execute_each<const WIDTH: usize>(
+        &mut self,
+        sql: &str,
+        rows: &[[Cell<'_>; WIDTH]],
+    ) -> Result<Vec<u64>> {
+        match self {
+            Self::Sqlite(tx) => {
+                let mut statement = tx.connection.prepare_cached(&numbered(sql))?;
+                let touched = rows.iter().map(|row| {
+                    let touched = statement.execute(rusqlite::params_from_iter(row))?;
+                    Ok(touched as u64)
+                });
+                touched.collect()
+            }
+            Self::Postgres(tx) => {
+                let client = tx.client()?;
+                let statement = client.prepare_cached(sql).await?;
+                let sent = rows.iter().map(|row| {
+                    let statement = &statement;
+                    async move {
+                        let params: Vec<_> = row.iter().map(Param::postgres).collect();
+                        client.execute(statement, &params).await
+                    }
+                });
+                Ok(futures_util::future::try_join_all(sent).await?)
+            }
+        }
+    }
+
     /// Runs a statement over up to [`IN_LIST`] numbers: those stand after the parameters, at [`in_list`]. A
     /// shorter list is filled up with its last number.
     pub async fn rows_in(&mut self, sql: &str, params: &[&dyn Param], list: &[i64]) -> Result<Vec<Row>> {
@@ -143,6 +221,29 @@ impl rusqlite::ToSql for Cell<'_> {
             Self::Time(at) => ValueRef::Integer(at.as_microsecond()),
         }))
     }
+}
+
+impl ToSql for Cell<'_> {
+    fn to_sql(
+        &self,
+        kind: &Type,
+        out: &mut BytesMut,
+    ) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
+        match self {
+            Self::Null => Ok(IsNull::Yes),
+            Self::Int(number) => number.to_sql(kind, out),
+            Self::Text(text) => text.to_sql(kind, out),
+            Self::Bytes(bytes) => bytes.to_sql(kind, out),
+            Self::Bool(flag) => flag.to_sql(kind, out),
+            Self::Time(at) => Ts(*at).to_sql(kind, out),
+        }
+    }
+
+    fn accepts(_: &Type) -> bool {
+        true
+    }
+
+    tokio_postgres::types::to_sql_checked!();
 }
 
 /// A row in PostgreSQL's binary COPY format: the number of fields, then each with its length.

@@ -18,7 +18,7 @@ pub use post::post;
 pub use statement::{StatementEntry, balance, statement};
 pub use verify::{Verified, verify};
 
-use crate::id::{CreditNoteId, CustomerId, InvoiceId, PaymentId, WriteOffId};
+use crate::id::{BookingId, CreditNoteId, CustomerId, EntryId, InvoiceId, PaymentId, WriteOffId};
 
 /// Where amounts are posted to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -33,6 +33,16 @@ pub enum Account {
     Bank,
     /// What nobody will pay.
     BadDebt,
+    /// What is owed to the customer: prepaid money that is not used yet.
+    Prepaid,
+    /// Vouchers that were sold and are not redeemed yet.
+    Vouchers,
+    /// Prepaid money that was given away.
+    Bonus,
+    /// Prepaid money that was corrected by hand.
+    Adjustment,
+    /// Prepaid money that expired unused.
+    Breakage,
 }
 
 impl Account {
@@ -43,6 +53,11 @@ impl Account {
             Self::Tax => "tax",
             Self::Bank => "bank",
             Self::BadDebt => "bad_debt",
+            Self::Prepaid => "prepaid",
+            Self::Vouchers => "vouchers",
+            Self::Bonus => "bonus",
+            Self::Adjustment => "adjustment",
+            Self::Breakage => "breakage",
         }
     }
 }
@@ -61,10 +76,39 @@ pub enum EntryKind {
     Refund,
     /// What was open of an invoice was given up.
     WriteOff,
+    /// Prepaid money was paid in.
+    TopUp,
+    /// Prepaid money was given.
+    Bonus,
+    /// A voucher was redeemed.
+    Voucher,
+    /// Prepaid money was corrected by hand.
+    Adjustment,
+    /// The fee of a prepaid plan was paid.
+    Fee,
+    /// Prepaid money expired.
+    Expiry,
+    /// A call was paid by prepaid money, or what it cost was corrected.
+    Call,
 }
 
 impl EntryKind {
-    const ALL: [Self; 5] = [Self::Issue, Self::CreditNote, Self::Payment, Self::Refund, Self::WriteOff];
+    const ALL: [Self; 12] = [
+        Self::Issue,
+        Self::CreditNote,
+        Self::Payment,
+        Self::Refund,
+        Self::WriteOff,
+        Self::TopUp,
+        Self::Bonus,
+        Self::Voucher,
+        Self::Adjustment,
+        Self::Fee,
+        Self::Expiry,
+        Self::Call,
+    ];
+    /// Those of what the customer owes. The others are of prepaid balances.
+    const OWED: [Self; 5] = [Self::Issue, Self::CreditNote, Self::Payment, Self::Refund, Self::WriteOff];
 
     fn code(self) -> &'static str {
         match self {
@@ -73,6 +117,13 @@ impl EntryKind {
             Self::Payment => "payment",
             Self::Refund => "refund",
             Self::WriteOff => "write_off",
+            Self::TopUp => "top_up",
+            Self::Bonus => "bonus",
+            Self::Voucher => "voucher",
+            Self::Adjustment => "adjustment",
+            Self::Fee => "fee",
+            Self::Expiry => "expiry",
+            Self::Call => "call",
         }
     }
 
@@ -83,6 +134,8 @@ impl EntryKind {
             Self::CreditNote => CreditNoteId(id).to_string(),
             Self::Payment | Self::Refund => PaymentId(id).to_string(),
             Self::WriteOff => WriteOffId(id).to_string(),
+            Self::Call => EntryId(id).to_string(),
+            _ => BookingId(id).to_string(),
         }
     }
 }
@@ -171,6 +224,33 @@ impl Entry {
     ) -> Self {
         let postings = moved(Account::BadDebt, Account::Receivable, amount);
         Self { customer, kind: EntryKind::WriteOff, subject: write_off.0, currency, at, postings }
+    }
+
+    /// A deed on prepaid balances: what came to them came from another account, or went there when below zero.
+    pub fn booking(
+        customer: CustomerId,
+        kind: EntryKind,
+        booking: BookingId,
+        (from, amount): (Account, Amount),
+        currency: Currency,
+        at: Timestamp,
+    ) -> Self {
+        let postings = moved(from, Account::Prepaid, amount);
+        Self { customer, kind, subject: booking.0, currency, at, postings }
+    }
+
+    /// A call, or a correction of one: what was taken from prepaid balances, and what nobody paid.
+    pub fn call(
+        customer: CustomerId,
+        entry: EntryId,
+        currency: Currency,
+        paid: Amount,
+        loss: Amount,
+        at: Timestamp,
+    ) -> Self {
+        let revenue = paid.checked_add(loss).map_or(paid, less);
+        let postings = [(Account::Prepaid, paid), (Account::BadDebt, loss), (Account::Revenue, revenue)];
+        Self { customer, kind: EntryKind::Call, subject: entry.0, currency, at, postings }
     }
 
     /// Whether the postings sum to zero.

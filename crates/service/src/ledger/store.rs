@@ -66,7 +66,9 @@ pub(super) async fn entries_after(
                from ledger_entries e
                left join postings p on p.customer_id = e.customer_id and p.entry_id = e.entry_id
                  and p.account = 'receivable'
-               where e.customer_id = $1 and e.entry_id > $2 order by e.entry_id limit $3";
+               where e.customer_id = $1 and e.entry_id > $2
+                 and e.kind in ('issue', 'credit_note', 'payment', 'refund', 'write_off')
+               order by e.entry_id limit $3";
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let entry = |row: &Row| {
         Ok(StoredEntry {
@@ -137,7 +139,8 @@ fn documents(kind: EntryKind) -> (&'static str, &'static str, &'static str, [&'s
         EntryKind::Refund => {
             ("payments", "payment_id", "kind = 'refund'", ["amount", "0", "0", "-amount", "0"])
         }
-        EntryKind::WriteOff => ("write_offs", "write_off_id", "true", ["-amount", "0", "0", "0", "amount"]),
+        // The prepaid kinds are compared with movements: `prepaid::verify`.
+        _ => ("write_offs", "write_off_id", "true", ["-amount", "0", "0", "0", "amount"]),
     }
 }
 

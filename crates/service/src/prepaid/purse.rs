@@ -1,0 +1,127 @@
+//! The balances of a customer while they are held: changed in memory, then saved together.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+
+use super::{Balance, Movement, MovementKind, store};
+use crate::clock::Clock;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::id::{BalanceId, CustomerId};
+use crate::ledger::{self, Entry};
+
+/// The purses of some customers.
+pub type Purses = BTreeMap<CustomerId, Purse>;
+
+/// The open balances of a customer, who is held, and what is to be stored of them.
+#[derive(Debug, Clone)]
+pub struct Purse {
+    customer: CustomerId,
+    balances: Vec<Balance>,
+    /// Amount and reserved part of each balance as they are stored; of a new one nothing.
+    stored: Vec<Option<(i64, i64)>>,
+    movements: Vec<Movement>,
+    entries: Vec<Entry>,
+}
+
+/// Holds the charging accounts of customers until the transaction ends, in the order of their ids, and reads
+/// their balances. Who had no account gets one.
+pub async fn hold(tx: &mut Tx, customers: &[CustomerId]) -> Result<Purses> {
+    let mut customers = customers.to_vec();
+    customers.sort_unstable();
+    customers.dedup();
+    store::hold_accounts(tx, &customers).await?;
+    let mut balances: BTreeMap<CustomerId, Vec<Balance>> = BTreeMap::new();
+    for (customer, balance) in store::open_balances(tx, &customers).await? {
+        balances.entry(customer).or_default().push(balance);
+    }
+    let purse = |customer: CustomerId| {
+        let balances = balances.remove(&customer).unwrap_or_default();
+        (customer, Purse::new(customer, balances))
+    };
+    Ok(customers.into_iter().map(purse).collect())
+}
+
+/// Stores what changed. A balance that is not as it was read is a fault: nobody else may have changed it.
+pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()> {
+    let (mut new, mut changed, mut movements, mut entries) = (vec![], vec![], vec![], vec![]);
+    for purse in purses.values() {
+        for (balance, stored) in purse.balances.iter().zip(&purse.stored) {
+            match stored {
+                None => new.push((purse.customer, balance)),
+                Some(before) if *before != (balance.amount, balance.reserved) => {
+                    changed.push((purse.customer, balance, *before));
+                }
+                Some(_) => {}
+            }
+        }
+        movements.extend(purse.movements.iter().map(|movement| (purse.customer, movement)));
+        entries.extend(purse.entries.iter().cloned());
+    }
+    store::insert_balances(tx, &new).await?;
+    store::update_balances(tx, &changed).await?;
+    store::insert_movements(tx, &movements, clock).await?;
+    ledger::post(tx, &entries, clock).await?;
+    purses.values_mut().for_each(Purse::saved);
+    Ok(())
+}
+
+impl Purse {
+    fn new(customer: CustomerId, balances: Vec<Balance>) -> Self {
+        let stored = balances.iter().map(|balance| Some((balance.amount, balance.reserved))).collect();
+        Self { customer, balances, stored, movements: Vec::new(), entries: Vec::new() }
+    }
+
+    /// The open balances.
+    pub fn balances(&self) -> &[Balance] {
+        &self.balances
+    }
+
+    /// Adds a new balance, which begins at nothing.
+    pub fn open(&mut self, balance: Balance) {
+        self.balances.push(Balance { amount: 0, reserved: 0, ..balance });
+        self.stored.push(None);
+    }
+
+    /// Holds more of a balance for a call, or gives back when below zero.
+    pub fn reserve(&mut self, balance: BalanceId, amount: i64) -> Result<()> {
+        let balance = self.balance(balance)?;
+        balance.reserved = balance.reserved.checked_add(amount).ok_or_else(too_large)?;
+        Ok(())
+    }
+
+    /// Adds to a balance, or takes from it when below zero.
+    pub fn add(
+        &mut self,
+        id: BalanceId,
+        amount: i64,
+        (kind, subject): (MovementKind, i64),
+        at: Timestamp,
+    ) -> Result<()> {
+        let balance = self.balance(id)?;
+        balance.amount = balance.amount.checked_add(amount).ok_or_else(too_large)?;
+        let after = balance.amount;
+        self.movements.push(Movement { balance: id, kind, subject, amount, after, at });
+        Ok(())
+    }
+
+    /// Posts an entry of the ledger when the purse is saved.
+    pub fn post(&mut self, entry: Entry) {
+        self.entries.push(entry);
+    }
+
+    fn balance(&mut self, id: BalanceId) -> Result<&mut Balance> {
+        let lost = || Error::Inconsistent(format!("{} has no open balance {id}", self.customer));
+        let place = self.balances.iter().position(|balance| balance.id == id).ok_or_else(lost)?;
+        Ok(&mut self.balances[place])
+    }
+
+    fn saved(&mut self) {
+        *self = Self::new(self.customer, std::mem::take(&mut self.balances));
+    }
+}
+
+fn too_large() -> Error {
+    Error::Inconsistent("a balance does not fit an amount".to_owned())
+}

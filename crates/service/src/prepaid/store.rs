@@ -1,0 +1,233 @@
+//! Balances and what moved them in the database.
+
+use calculation::tariff::Prefix;
+
+use super::book::Booking;
+use super::{Balance, Movement};
+use crate::clock::Clock;
+use crate::db::{self, Cell, Hold, IN_LIST, Row, Ts, Tx, in_list};
+use crate::error::{Error, Result};
+use crate::id::{BalanceId, BookingId, CustomerId};
+
+/// Makes the accounts that are missing, and holds all of them in the order of their ids.
+pub(super) async fn hold_accounts(tx: &mut Tx, customers: &[CustomerId]) -> Result<()> {
+    let hold = tx.hold(Hold::Exclusive, "charging_accounts");
+    let sql = format!(
+        "select customer_id from charging_accounts where customer_id in ({}) order by customer_id {hold}",
+        in_list(1)
+    );
+    let mut missing = Vec::new();
+    for some in customers.chunks(IN_LIST) {
+        let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
+        let rows = tx.rows_in(&sql, &[], &ids).await?;
+        let held = rows.iter().map(|row| row.get("customer_id")).collect::<db::Result<Vec<i64>>>()?;
+        missing.extend(ids.into_iter().filter(|id| !held.contains(id)));
+    }
+    if missing.is_empty() {
+        return Ok(());
+    }
+    // What is inserted is held as well. Who is inserted by two at once is held by the one who came first.
+    let insert =
+        "insert into charging_accounts (customer_id) values ($1) on conflict (customer_id) do nothing";
+    let rows: Vec<_> = missing.iter().map(|id| [Cell::Int(*id)]).collect();
+    tx.execute_each(insert, &rows).await?;
+    for some in missing.chunks(IN_LIST) {
+        tx.rows_in(&sql, &[], some).await?;
+    }
+    Ok(())
+}
+
+const BALANCE: &str = "select b.customer_id, b.balance_id, b.line, b.name, b.unit, b.main, b.destinations,
+    b.priority, b.expires_at, b.floor, b.amount, b.reserved, b.created_at, b.closed_at from balances b";
+
+/// The open balances of customers, the oldest first.
+pub(super) async fn open_balances(
+    tx: &mut Tx,
+    customers: &[CustomerId],
+) -> Result<Vec<(CustomerId, Balance)>> {
+    let sql = format!(
+        "{BALANCE} where b.customer_id in ({}) and b.closed_at is null order by b.customer_id, b.balance_id",
+        in_list(1)
+    );
+    let mut found = Vec::new();
+    for some in customers.chunks(IN_LIST) {
+        let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
+        for row in tx.rows_in(&sql, &[], &ids).await? {
+            found.push((CustomerId(row.get("customer_id")?), balance(&row)?));
+        }
+    }
+    Ok(found)
+}
+
+fn balance(row: &Row) -> db::Result<Balance> {
+    let line: Option<String> = row.get("line")?;
+    Ok(Balance {
+        id: BalanceId(row.get("balance_id")?),
+        line: line.map(|_| row.parse("line")).transpose()?,
+        name: row.get("name")?,
+        unit: row.parse("unit")?,
+        main: row.get("main")?,
+        destinations: row.json("destinations")?,
+        priority: row.get("priority")?,
+        expires_at: row.optional_time("expires_at")?,
+        floor: row.get("floor")?,
+        amount: row.get("amount")?,
+        reserved: row.get("reserved")?,
+        created_at: row.time("created_at")?,
+        closed_at: row.optional_time("closed_at")?,
+    })
+}
+
+fn destinations(prefixes: &[Prefix]) -> String {
+    serde_json::to_string(prefixes).unwrap_or_default()
+}
+
+pub(super) async fn insert_balances(tx: &mut Tx, new: &[(CustomerId, &Balance)]) -> Result<()> {
+    if new.is_empty() {
+        return Ok(());
+    }
+    let texts: Vec<_> = new
+        .iter()
+        .map(|(_, balance)| (balance.line.map(|line| line.to_string()), destinations(&balance.destinations)))
+        .collect();
+    let rows: Vec<_> = new
+        .iter()
+        .zip(&texts)
+        .map(|((customer, balance), (line, destinations))| {
+            [
+                Cell::Int(customer.0),
+                Cell::Int(balance.id.0),
+                line.as_deref().into(),
+                Cell::Text(&balance.name),
+                Cell::Text(balance.unit.code()),
+                Cell::Bool(balance.main),
+                Cell::Text(destinations),
+                Cell::Int(balance.priority),
+                balance.expires_at.into(),
+                Cell::Int(balance.floor),
+                Cell::Int(balance.amount),
+                Cell::Int(balance.reserved),
+                Cell::Time(balance.created_at),
+            ]
+        })
+        .collect();
+    let columns = [
+        "customer_id",
+        "balance_id",
+        "line",
+        "name",
+        "unit",
+        "main",
+        "destinations",
+        "priority",
+        "expires_at",
+        "floor",
+        "amount",
+        "reserved",
+        "created_at",
+    ];
+    Ok(tx.insert_rows("balances", &columns, &rows).await?)
+}
+
+/// Stores amount and reserved part of balances that are still as they were read.
+pub(super) async fn update_balances(
+    tx: &mut Tx,
+    changed: &[(CustomerId, &Balance, (i64, i64))],
+) -> Result<()> {
+    if changed.is_empty() {
+        return Ok(());
+    }
+    let sql = "update balances set amount = $3, reserved = $4
+               where customer_id = $1 and balance_id = $2 and amount = $5 and reserved = $6";
+    let rows: Vec<_> = changed
+        .iter()
+        .map(|(customer, balance, (amount, reserved))| {
+            [customer.0, balance.id.0, balance.amount, balance.reserved, *amount, *reserved].map(Cell::Int)
+        })
+        .collect();
+    let touched = tx.execute_each(sql, &rows).await?;
+    match changed.iter().zip(touched).find(|(_, touched)| *touched != 1) {
+        None => Ok(()),
+        Some(((customer, balance, _), _)) => {
+            Err(Error::Inconsistent(format!("{} of {customer} was changed by somebody else", balance.id)))
+        }
+    }
+}
+
+pub(super) async fn insert_movements(
+    tx: &mut Tx,
+    movements: &[(CustomerId, &Movement)],
+    clock: &Clock,
+) -> Result<()> {
+    if movements.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = movements
+        .iter()
+        .map(|(customer, movement)| {
+            [
+                Cell::Int(customer.0),
+                Cell::Int(clock.id()),
+                Cell::Int(movement.balance.0),
+                Cell::Text(movement.kind.code()),
+                Cell::Int(movement.subject),
+                Cell::Int(movement.amount),
+                Cell::Int(movement.after),
+                Cell::Time(movement.at),
+            ]
+        })
+        .collect();
+    let columns = [
+        "customer_id",
+        "movement_id",
+        "balance_id",
+        "kind",
+        "subject_id",
+        "amount",
+        "balance_after",
+        "moved_at",
+    ];
+    Ok(tx.insert_rows("movements", &columns, &rows).await?)
+}
+
+/// Claims the reference of a booking, if it has one; answers whether it was free.
+pub(super) async fn claim_reference(tx: &mut Tx, customer: CustomerId, booking: &Booking) -> Result<bool> {
+    let Some(reference) = &booking.reference else { return Ok(true) };
+    let sql = "insert into booking_directory (reference, customer_id, booking_id) values ($1, $2, $3)
+               on conflict (reference) do nothing";
+    Ok(tx.execute(sql, &[reference, &customer.0, &booking.id.0]).await? == 1)
+}
+
+pub(super) async fn insert_booking(tx: &mut Tx, customer: CustomerId, booking: &Booking) -> Result<()> {
+    let sql =
+        "insert into bookings (customer_id, booking_id, kind, reference, reason, content_hash, booked_at)
+               values ($1, $2, $3, $4, $5, $6, $7)";
+    let Booking { id, kind, reference, reason, content_hash, booked_at } = booking;
+    let hash = content_hash.to_vec();
+    tx.execute(sql, &[&customer.0, &id.0, &kind.code(), reference, reason, &hash, &Ts(*booked_at)]).await?;
+    Ok(())
+}
+
+/// The booking that has a reference, and whose it is.
+pub(super) async fn booking_by_reference(
+    tx: &mut Tx,
+    reference: &str,
+) -> Result<Option<(CustomerId, Booking)>> {
+    let sql = "select b.customer_id, b.booking_id, b.kind, b.reference, b.reason, b.content_hash, b.booked_at
+               from booking_directory d
+               join bookings b on b.customer_id = d.customer_id and b.booking_id = d.booking_id
+               where d.reference = $1";
+    let booking = |row: Row| {
+        let hash: Vec<u8> = row.get("content_hash")?;
+        let booking = Booking {
+            id: BookingId(row.get("booking_id")?),
+            kind: row.parse("kind")?,
+            reference: row.get("reference")?,
+            reason: row.get("reason")?,
+            content_hash: hash.as_slice().try_into().unwrap_or_default(),
+            booked_at: row.time("booked_at")?,
+        };
+        Ok::<_, db::Error>((CustomerId(row.get("customer_id")?), booking))
+    };
+    Ok(tx.row(sql, &[&reference]).await?.map(booking).transpose()?)
+}
