@@ -43,6 +43,12 @@ pub async fn hold(tx: &mut Tx, customers: &[CustomerId]) -> Result<Purses> {
     Ok(customers.into_iter().map(purse).collect())
 }
 
+/// A customer's purse among those that are held.
+pub fn purse_of(purses: &mut Purses, customer: CustomerId) -> Result<&mut Purse> {
+    let lost = || Error::Inconsistent(format!("the balances of {customer} are not held"));
+    purses.get_mut(&customer).ok_or_else(lost)
+}
+
 /// Stores what changed. A balance that is not as it was read is a fault: nobody else may have changed it.
 pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()> {
     let (mut new, mut changed, mut movements, mut entries) = (vec![], vec![], vec![], vec![]);

@@ -1,5 +1,11 @@
 //! Balances and what moved them in the database.
 
+mod statement;
+mod terms;
+
+pub(super) use statement::{balances, movements_after, movements_of};
+pub(super) use terms::{low_balance, set_floor, set_low_balance};
+
 use calculation::tariff::Prefix;
 
 use super::book::Booking;
@@ -208,26 +214,38 @@ pub(super) async fn insert_booking(tx: &mut Tx, customer: CustomerId, booking: &
     Ok(())
 }
 
+const BOOKING: &str =
+    "select b.customer_id, b.booking_id, b.kind, b.reference, b.reason, b.content_hash, b.booked_at";
+
 /// The booking that has a reference, and whose it is.
 pub(super) async fn booking_by_reference(
     tx: &mut Tx,
     reference: &str,
 ) -> Result<Option<(CustomerId, Booking)>> {
-    let sql = "select b.customer_id, b.booking_id, b.kind, b.reference, b.reason, b.content_hash, b.booked_at
-               from booking_directory d
-               join bookings b on b.customer_id = d.customer_id and b.booking_id = d.booking_id
-               where d.reference = $1";
-    let booking = |row: Row| {
-        let hash: Vec<u8> = row.get("content_hash")?;
-        let booking = Booking {
-            id: BookingId(row.get("booking_id")?),
-            kind: row.parse("kind")?,
-            reference: row.get("reference")?,
-            reason: row.get("reason")?,
-            content_hash: hash.as_slice().try_into().unwrap_or_default(),
-            booked_at: row.time("booked_at")?,
-        };
-        Ok::<_, db::Error>((CustomerId(row.get("customer_id")?), booking))
+    let sql = format!(
+        "{BOOKING} from booking_directory d
+         join bookings b on b.customer_id = d.customer_id and b.booking_id = d.booking_id
+         where d.reference = $1"
+    );
+    Ok(tx.row(&sql, &[&reference]).await?.as_ref().map(booking_of_row).transpose()?)
+}
+
+/// A booking of a customer.
+pub(super) async fn booking(tx: &mut Tx, customer: CustomerId, id: BookingId) -> Result<Option<Booking>> {
+    let sql = format!("{BOOKING} from bookings b where b.customer_id = $1 and b.booking_id = $2");
+    let row = tx.row(&sql, &[&customer.0, &id.0]).await?;
+    Ok(row.as_ref().map(booking_of_row).transpose()?.map(|(_, booking)| booking))
+}
+
+fn booking_of_row(row: &Row) -> db::Result<(CustomerId, Booking)> {
+    let hash: Vec<u8> = row.get("content_hash")?;
+    let booking = Booking {
+        id: BookingId(row.get("booking_id")?),
+        kind: row.parse("kind")?,
+        reference: row.get("reference")?,
+        reason: row.get("reason")?,
+        content_hash: hash.as_slice().try_into().unwrap_or_default(),
+        booked_at: row.time("booked_at")?,
     };
-    Ok(tx.row(sql, &[&reference]).await?.map(booking).transpose()?)
+    Ok((CustomerId(row.get("customer_id")?), booking))
 }
