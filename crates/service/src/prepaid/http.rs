@@ -1,5 +1,7 @@
 //! The API of prepaid balances.
 
+mod vouchers;
+
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
@@ -30,6 +32,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(read_terms, agree))
         .routes(routes!(balances))
         .routes(routes!(movements))
+        .merge(vouchers::routes())
 }
 
 impl From<WrongField> for Problem {
@@ -92,19 +95,16 @@ async fn top_up(
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    match super::top_up(&mut write.tx, id, new, &app.clock).await? {
+    let topped_up = super::top_up(&mut write.tx, id, new, &app.clock).await?;
+    let words = topped_up.refusal().unwrap_or_default();
+    match topped_up {
         ToppedUp::New(done) => write.finish(StatusCode::CREATED, &done).await,
         ToppedUp::Known(done) => write.finish(StatusCode::OK, &done).await,
         ToppedUp::Wrong(wrong) => Err(wrong.into()),
         ToppedUp::UnknownCustomer => Err(unknown(id)),
-        ToppedUp::ReferenceTaken => Err(reference_taken()),
-        ToppedUp::Closed => Err(closed()),
-        ToppedUp::OtherCurrency(currency) => {
-            Err(Problem::invalid("/currency", format!("the customer pays in {currency}")))
-        }
-        ToppedUp::NotTheirLine(line) => {
-            Err(Problem::invalid("/line", format!("{line} is no line that the customer holds now")))
-        }
+        ToppedUp::ReferenceTaken | ToppedUp::Closed => Err(Problem::conflict(words)),
+        ToppedUp::OtherCurrency(_) => Err(Problem::invalid("/currency", words)),
+        ToppedUp::NotTheirLine(_) => Err(Problem::invalid("/line", words)),
     }
 }
 

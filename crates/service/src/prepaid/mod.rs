@@ -5,6 +5,8 @@
 
 mod adjust;
 mod book;
+pub mod cli;
+mod code;
 mod credit;
 pub mod http;
 mod purse;
@@ -12,6 +14,7 @@ mod statement;
 mod store;
 mod top_up;
 mod transfer;
+mod vouchers;
 mod worth;
 
 use calculation::phone_number::E164;
@@ -29,6 +32,7 @@ pub use statement::{
 };
 pub use top_up::{NewTopUp, TopUpKind, ToppedUp, top_up};
 pub use transfer::{NewTransfer, Transferred, transfer};
+pub use vouchers::{Made, NewVouchers, RedeemVoucher, Redeemed, VoucherBatch, make_vouchers, redeem};
 
 use crate::id::BalanceId;
 
@@ -110,6 +114,12 @@ type Checked<T> = std::result::Result<T, WrongField>;
 impl WrongField {
     fn new(pointer: &'static str, message: impl Into<String>) -> Self {
         Self { pointer, message: message.into() }
+    }
+}
+
+impl std::fmt::Display for WrongField {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} {}", self.pointer.trim_start_matches('/'), self.message)
     }
 }
 

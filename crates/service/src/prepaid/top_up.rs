@@ -125,3 +125,20 @@ fn gift_of(new: &NewTopUp) -> Checked<Gift> {
     gift.check_name()?;
     Ok(gift)
 }
+
+impl ToppedUp {
+    /// Why it was refused, in words; nothing when it was not.
+    pub fn refusal(&self) -> Option<String> {
+        Some(match self {
+            Self::New(_) | Self::Known(_) => return None,
+            Self::Wrong(wrong) => wrong.to_string(),
+            Self::UnknownCustomer => "there is no such customer".to_owned(),
+            Self::ReferenceTaken => {
+                "another booking has this reference: look at it, or choose another".to_owned()
+            }
+            Self::Closed => "the customer is closed".to_owned(),
+            Self::OtherCurrency(currency) => format!("the customer pays in {currency}"),
+            Self::NotTheirLine(line) => format!("{line} is no line that the customer holds now"),
+        })
+    }
+}

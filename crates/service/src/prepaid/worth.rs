@@ -6,7 +6,7 @@ use calculation::tariff::Prefix;
 use jiff::Timestamp;
 
 use super::book::Booking;
-use super::{Balance, Checked, MovementKind, Purse, Unit, WrongField};
+use super::{Balance, Checked, MovementKind, Purse, Quantity, Unit, WrongField};
 use crate::clock::Clock;
 use crate::customers::Line;
 use crate::error::Result;
@@ -112,6 +112,14 @@ impl Worth {
         match self {
             Self::Money(money) => money.amount.micros(),
             Self::Seconds { seconds, .. } => *seconds,
+        }
+    }
+
+    /// As the API shows it.
+    pub(super) fn quantity(&self) -> Quantity {
+        match self {
+            Self::Money(money) => Quantity::Money(*money),
+            Self::Seconds { seconds, .. } => Quantity::Seconds(*seconds),
         }
     }
 
