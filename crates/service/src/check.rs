@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::cli::Output;
 use crate::error::Result;
-use crate::{calls, credit_notes, invoices, ledger, payments};
+use crate::{calls, credit_notes, invoices, ledger, payments, prepaid};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Serialize)]
@@ -20,6 +20,11 @@ struct Report {
     receivables: u64,
     payments: u64,
     balances: u64,
+    prepaid_balances: u64,
+    movements: u64,
+    bookings: u64,
+    sessions: u64,
+    vouchers: u64,
     /// No fault, but to be seen to.
     unbilled: Vec<String>,
     refused: Vec<String>,
@@ -34,8 +39,10 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
     let ledger = ledger::verify(&mut tx).await?;
     let payments = payments::verify(&mut tx).await?;
     let credit_notes = credit_notes::verify(&mut tx).await?;
-    let faults =
-        [calls.faults, invoices.faults, credit_notes.faults, ledger.faults, payments.faults].concat();
+    let prepaid = prepaid::verify(&mut tx).await?;
+    let documents = [calls.faults, invoices.faults, credit_notes.faults];
+    let money = [ledger.faults, payments.faults, prepaid.faults];
+    let faults = [documents.concat(), money.concat()].concat();
     let report = Report {
         imports: calls.imports,
         charges: calls.charges,
@@ -47,6 +54,11 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
         receivables: payments.receivables,
         payments: payments.payments,
         balances: ledger.customers,
+        prepaid_balances: prepaid.balances,
+        movements: prepaid.movements,
+        bookings: prepaid.bookings,
+        sessions: prepaid.sessions,
+        vouchers: prepaid.vouchers,
         unbilled: calls.unbilled,
         refused: invoices.refused,
         faults,
@@ -71,6 +83,12 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
          {} receivables: what is open is what nothing settled\n{} payments and refunds: none is used twice\n\
          {} balances: the open invoices less the credit",
         report.ledger_entries, report.receivables, report.payments, report.balances
+    );
+    words += &format!(
+        "\n{} prepaid balances: each is the sum of its movements, and all are what the ledger says\n\
+         {} movements: each says what was left after it\n{} bookings: each moved what it posted\n\
+         {} calls charged as they happened: each took what was moved\n{} vouchers: none is redeemed twice",
+        report.prepaid_balances, report.movements, report.bookings, report.sessions, report.vouchers
     );
     for month in &report.unbilled {
         words += &format!("\nto be billed: {month}");
