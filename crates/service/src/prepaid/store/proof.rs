@@ -180,7 +180,7 @@ impl Proof {
 
 /// Who breaks a proof: customer and balance, movement, session or booking.
 pub(crate) async fn breaking(tx: &mut Tx, proof: Proof) -> Result<Vec<(CustomerId, i64)>> {
-    let sql = format!("{} order by customer_id, subject_id {FAULTS}", proof.sql());
+    let sql = format!("{} order by 1, 2 {FAULTS}", proof.sql());
     let found = |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.get("subject_id")?));
     Ok(tx.rows(&sql, &[]).await?.iter().map(found).collect::<db::Result<_>>()?)
 }
