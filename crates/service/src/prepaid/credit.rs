@@ -29,25 +29,44 @@ pub struct PrepaidTerms {
 
 /// What is to be agreed: what is absent stays as it is, null takes away.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct ChangePrepaidTerms {
     /// So far may the customer's main balance fall below zero.
-    #[serde(deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, example = "10.00")]
-    pub credit_limit: Option<Option<Amount>>,
+    pub credit_limit: Change,
     /// Below it the balance is low.
-    #[serde(deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, example = "2.00")]
-    pub low_balance: Option<Option<Amount>>,
+    pub low_balance: Change,
     /// So much is asked for when the balance is low.
-    #[serde(deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, example = "20.00")]
-    pub top_up_amount: Option<Option<Amount>>,
+    pub top_up_amount: Change,
 }
 
-/// Tells null from what is absent.
-fn given<'de, D: Deserializer<'de>>(input: D) -> std::result::Result<Option<Option<Amount>>, D::Error> {
-    Option::deserialize(input).map(Some)
+/// What becomes of something that was agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Change {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    To(Option<Amount>),
+}
+
+impl Change {
+    fn of(self, before: Option<Amount>) -> Option<Amount> {
+        match self {
+            Self::Keep => before,
+            Self::To(now) => now,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Change {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> std::result::Result<Self, D::Error> {
+        Option::deserialize(input).map(Self::To)
+    }
 }
 
 /// What became of it. A refusal is to be rolled back.
@@ -73,7 +92,7 @@ pub async fn agree(
         return Ok(Agreed::Wrong(wrong));
     }
     let mut purses = hold(tx, &[customer]).await?;
-    if let Some(limit) = new.credit_limit {
+    if let Change::To(limit) = new.credit_limit {
         let limit = limit.unwrap_or_default();
         if main_of(purse_of(&mut purses, customer)?, None).is_none() && limit > Amount::ZERO {
             let main = new_main(BalanceId(clock.id()), None, clock.now());
@@ -89,9 +108,9 @@ pub async fn agree(
             store::set_floor(tx, customer, main, -limit.micros()).await?;
         }
     }
-    let low = new.low_balance.map(|amount| amount.map(Amount::micros));
-    let top_up = new.top_up_amount.map(|amount| amount.map(Amount::micros));
-    store::set_low_balance(tx, customer, low, top_up).await?;
+    let (low_balance, top_up_amount) = store::low_balance(tx, customer).await?;
+    let (low_balance, top_up_amount) = (new.low_balance.of(low_balance), new.top_up_amount.of(top_up_amount));
+    store::set_low_balance(tx, customer, low_balance, top_up_amount).await?;
     Ok(Agreed::Terms(terms(tx, &holder).await?))
 }
 
@@ -100,8 +119,8 @@ pub async fn terms(tx: &mut Tx, customer: &Customer) -> Result<PrepaidTerms> {
     let (low_balance, top_up_amount) = store::low_balance(tx, customer.id).await?;
     let balances = store::balances(tx, customer.id, false).await?;
     let main = balances.iter().find(|balance| balance.main && balance.line.is_none());
-    let limit = main.map(|main| -main.floor).filter(|limit| *limit > 0);
-    let money = |micros: i64| Money { amount: Amount::from_micros(micros), currency: customer.currency };
+    let limit = main.map(|main| Amount::from_micros(-main.floor)).filter(|limit| *limit > Amount::ZERO);
+    let money = |amount: Amount| Money { amount, currency: customer.currency };
     Ok(PrepaidTerms {
         credit_limit: limit.map(money),
         low_balance: low_balance.map(money),
@@ -117,7 +136,7 @@ fn check(new: ChangePrepaidTerms, currency: Currency) -> Checked<()> {
         ("/top_up_amount", new.top_up_amount),
     ];
     for (pointer, amount) in amounts {
-        let Some(amount) = amount.flatten() else { continue };
+        let Change::To(Some(amount)) = amount else { continue };
         if amount < Amount::ZERO {
             return Err(WrongField::new(pointer, "is below zero"));
         }
@@ -128,7 +147,7 @@ fn check(new: ChangePrepaidTerms, currency: Currency) -> Checked<()> {
             return Err(WrongField::new(pointer, "is finer than the currency is paid in"));
         }
     }
-    if new.top_up_amount.flatten() == Some(Amount::ZERO) {
+    if new.top_up_amount == Change::To(Some(Amount::ZERO)) {
         return Err(WrongField::new("/top_up_amount", "is zero: null takes it away"));
     }
     Ok(())

@@ -1,6 +1,8 @@
 //! What was agreed with customers about their prepaid money.
 
-use crate::db::Tx;
+use calculation::money::Amount;
+
+use crate::db::{self, Tx};
 use crate::error::{Error, Result};
 use crate::id::{BalanceId, CustomerId};
 
@@ -22,20 +24,22 @@ pub(crate) async fn set_floor(
 pub(crate) async fn set_low_balance(
     tx: &mut Tx,
     customer: CustomerId,
-    low_balance: Option<Option<i64>>,
-    top_up_amount: Option<Option<i64>>,
+    low_balance: Option<Amount>,
+    top_up_amount: Option<Amount>,
 ) -> Result<()> {
-    for (column, value) in [("low_balance", low_balance), ("top_up_amount", top_up_amount)] {
-        let Some(value) = value else { continue };
-        let sql = format!("update charging_accounts set {column} = $2 where customer_id = $1");
-        tx.execute(&sql, &[&customer.0, &value]).await?;
-    }
+    let sql = "update charging_accounts set low_balance = $2, top_up_amount = $3 where customer_id = $1";
+    let [low_balance, top_up_amount] = [low_balance, top_up_amount].map(|amount| amount.map(Amount::micros));
+    tx.execute(sql, &[&customer.0, &low_balance, &top_up_amount]).await?;
     Ok(())
 }
 
 /// Below what a customer's balance is low, and how much is asked for then.
-pub(crate) async fn low_balance(tx: &mut Tx, customer: CustomerId) -> Result<(Option<i64>, Option<i64>)> {
+pub(crate) async fn low_balance(
+    tx: &mut Tx,
+    customer: CustomerId,
+) -> Result<(Option<Amount>, Option<Amount>)> {
     let sql = "select low_balance, top_up_amount from charging_accounts where customer_id = $1";
     let Some(row) = tx.row(sql, &[&customer.0]).await? else { return Ok((None, None)) };
-    Ok((row.get("low_balance")?, row.get("top_up_amount")?))
+    let amount = |column: &str| Ok::<_, db::Error>(row.get::<Option<i64>>(column)?.map(Amount::from_micros));
+    Ok((amount("low_balance")?, amount("top_up_amount")?))
 }
