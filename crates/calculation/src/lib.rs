@@ -15,6 +15,7 @@
 pub mod allowance;
 pub mod bill;
 pub mod call;
+pub mod call_limits;
 pub mod cdr;
 pub mod commitment;
 pub mod credit;

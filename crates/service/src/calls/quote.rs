@@ -62,7 +62,7 @@ pub async fn quote(
     talk_seconds: u32,
     at: Timestamp,
 ) -> Result<Quoted> {
-    let everybody = crate::customers::some(tx, &[from], &[]).await?;
+    let everybody = crate::customers::some(tx, &[from], &[], &[]).await?;
     let directory = Directory::load(tx, &app.tariffs, everybody).await?;
     let account = directory.holder(from, at).and_then(|id| directory.account(id));
     let subscribed = |account: &Arc<Account>| Some(account.plan(account.place_of_plan(at)?).clone());
