@@ -22,6 +22,7 @@ use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId};
+use crate::sessions::{Cost, Reconciling};
 use crate::suspense::{self, Flawed, Waiting};
 
 /// One record of a batch, read and resolved, or what was wrong with it.
@@ -73,6 +74,8 @@ pub enum Outcome {
 pub(super) struct Charged<'b> {
     pub bill: &'b Bill,
     pub charge: Charge<'b>,
+    /// Billed seconds that allowances or prepaid seconds covered.
+    pub included_seconds: u32,
     pub period_start: Timestamp,
     /// The month it belongs to, when that was invoiced already.
     pub late_for: Option<Timestamp>,
@@ -142,7 +145,7 @@ impl Charging {
 /// Charges a batch; answers what became of each record, in its order.
 pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Clock) -> Result<Vec<Outcome>> {
     let now = clock.now();
-    let held = hold_customers(tx, batch).await?;
+    let held = hold_customers(tx, batch, clock).await?;
     let all_ids = || batch.incoming.iter().filter_map(Incoming::record_id).collect::<Vec<_>>();
     let mut stored = Stored::new();
     if run.look_first {
@@ -150,7 +153,7 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
     }
     let mut looked = run.look_first;
     loop {
-        let pass = Pass::over(batch, run, &held, &stored)?;
+        let pass = Pass::over(batch, run, &held, &stored, clock)?;
         // What cannot be charged now may have been before, when the tariff or the plan was another.
         if !looked {
             looked = true;
@@ -168,6 +171,7 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
                 store::insert_call_allowances(tx, &rows).await?;
                 run.look_first = !stored.is_empty();
                 store::save_uses(tx, &pass.changed_uses(&held)).await?;
+                pass.prepaid.clone().save(tx, clock).await?;
                 spending::note(tx, &pass.spent(), clock).await?;
                 settle_suspense(tx, run, batch, &pass.outcomes, now).await?;
                 return Ok(pass.outcomes);
@@ -189,16 +193,17 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
 struct Held {
     closed: BTreeSet<MonthKey>,
     used: Uses,
+    prepaid: Reconciling,
 }
 
 /// Holds the customers that are charged against being invoiced meanwhile. One statement holds them in the
 /// order of their ids, so that two batches never wait for each other. Allowances are counted: whoever takes
 /// from them must be alone.
-async fn hold_customers(tx: &mut Tx, batch: &Batch) -> Result<Held> {
+async fn hold_customers(tx: &mut Tx, batch: &Batch, clock: &Clock) -> Result<Held> {
     let bills = || batch.incoming.iter().filter_map(Incoming::bill);
     let customers: BTreeSet<CustomerId> = bills().map(|bill| bill.account.id).collect();
     let counted: BTreeSet<CustomerId> =
-        bills().filter(|bill| !bill.plan().allowances.is_empty()).map(|bill| bill.account.id).collect();
+        bills().filter(|bill| bill.counts()).map(|bill| bill.account.id).collect();
     let capped = bills().any(|bill| bill.spending_cap().is_some());
     let hold = if counted.is_empty() && !capped { Hold::Shared } else { Hold::Exclusive };
     let held = store::hold_customers(tx, &customers, hold).await?;
@@ -209,7 +214,9 @@ async fn hold_customers(tx: &mut Tx, batch: &Batch) -> Result<Held> {
     {
         return Err(Error::Moved(moved.account.id));
     }
-    Ok(Held { closed: held.closed, used: store::uses(tx, &counted).await? })
+    let prepaid: Vec<_> = batch.incoming.iter().filter_map(Incoming::prepaid).collect();
+    let prepaid = Reconciling::hold(tx, &prepaid, clock).await?;
+    Ok(Held { closed: held.closed, used: store::uses(tx, &counted).await?, prepaid })
 }
 
 impl Held {
@@ -232,6 +239,8 @@ struct Pass<'b> {
     /// The charge of each record that has one.
     charged: Vec<Option<Charged<'b>>>,
     used: Uses,
+    prepaid: Reconciling,
+    clock: &'b Clock,
 }
 
 /// A record to be stored, and its charge if it has one.
@@ -245,10 +254,17 @@ pub(super) struct CallRow<'p> {
 }
 
 impl<'b> Pass<'b> {
-    fn over(batch: &'b Batch, run: &mut Charging, held: &Held, stored: &Stored) -> Result<Self> {
+    fn over(
+        batch: &'b Batch,
+        run: &mut Charging,
+        held: &Held,
+        stored: &Stored,
+        clock: &'b Clock,
+    ) -> Result<Self> {
         let length = batch.incoming.len();
         let (outcomes, charged) = (Vec::with_capacity(length), Vec::with_capacity(length));
-        let mut pass = Self { batch, outcomes, charged, used: held.used.clone() };
+        let (used, prepaid) = (held.used.clone(), held.prepaid.clone());
+        let mut pass = Self { batch, outcomes, charged, used, prepaid, clock };
         let mut keys: HashMap<&str, Hash> = HashMap::with_capacity(length);
         keys.extend(stored.iter().map(|(id, hash)| (id.as_str(), *hash)));
         for incoming in &batch.incoming {
@@ -312,16 +328,47 @@ impl<'b> Pass<'b> {
     ) -> Result<std::result::Result<Charged<'b>, Flaw>> {
         let own = run.month(bill)?;
         let natural = own.starts_at;
-        let charge = match bill.charge() {
-            Some(charge) => charge,
-            None => match self.rate_and_count(record, bill, own)? {
-                Ok(charge) => charge,
+        let (charge, included_seconds) = if bill.is_prepaid() {
+            match self.rate_prepaid(&run.source, record, bill)? {
+                Ok(rated) => rated,
                 Err(flaw) => return Ok(Err(flaw)),
-            },
+            }
+        } else {
+            let charge = match bill.charge() {
+                Some(charge) => charge,
+                None => match self.rate_and_count(record, bill, own)? {
+                    Ok(charge) => charge,
+                    Err(flaw) => return Ok(Err(flaw)),
+                },
+            };
+            let included_seconds = charge.included_seconds();
+            (charge, included_seconds)
         };
         let period_start = held.open_month(bill, own)?;
         let late_for = (period_start != natural).then_some(natural);
-        Ok(Ok(Charged { bill, charge, period_start, late_for }))
+        Ok(Ok(Charged { bill, charge, included_seconds, period_start, late_for }))
+    }
+
+    /// Charges a call that balances pay; answers the billed seconds that balances of seconds covered as well.
+    fn rate_prepaid(
+        &mut self,
+        source: &str,
+        record: &Record,
+        bill: &'b Bill,
+    ) -> Result<std::result::Result<(Charge<'b>, u32), Flaw>> {
+        let Some(dialled) = &record.dialled else {
+            return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
+        };
+        let zone = bill.account.zone(bill.billable.answered_at);
+        let caller = Caller { zone, allowances: &[], used: &[], usage_pricing: &[] };
+        let rated = match rating::rate(&bill.version().tariff, caller, dialled, bill.billable) {
+            Ok(rated) => rated,
+            Err(flaw) => return Ok(Err(flaw)),
+        };
+        Ok(self.prepaid.charge(source, record, bill, self.clock)?.map(|cost| {
+            let Cost { billed_seconds, included_seconds, exact, amount } = cost;
+            (Charge { billed_seconds, exact, amount, ..rated }, included_seconds)
+        }))
     }
 
     /// Charges a call of a plan with allowances or month pricings, and counts what it takes from them.
@@ -375,6 +422,11 @@ impl Incoming {
             Fate::Bill(bill) => Some(bill),
             Fate::Free(_) => None,
         }
+    }
+
+    fn prepaid(&self) -> Option<(&Record, &Bill)> {
+        let record = self.record.as_ref().ok()?;
+        self.bill().filter(|bill| bill.is_prepaid()).map(|bill| (record, bill))
     }
 
     /// The record's id, if it could be read.

@@ -23,10 +23,11 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use charge::{Charging, Outcome, charge};
-pub use directory::Directory;
+pub use directory::{Account, Directory};
 pub use explain::{Recomputed, Why, explain, recompute};
 pub use import::{Import, Imported, Source, charge_records, import};
 pub use quote::{Quote, Quoted, quote};
+pub(crate) use resolve::{Bill, Record};
 pub use spending::{Spending, spending};
 pub use store::{Cursor, ImportRow, StoredCall, itemised};
 pub use usage::{Month, MonthUse, Uses, seconds_before, usage};
