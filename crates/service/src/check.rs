@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::cli::Output;
 use crate::error::Result;
-use crate::{calls, credit_notes, invoices, ledger, payments};
+use crate::{calls, credit_notes, invoices, ledger, payments, sessions};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Serialize)]
@@ -20,9 +20,12 @@ struct Report {
     receivables: u64,
     payments: u64,
     balances: u64,
+    sessions: u64,
     /// No fault, but to be seen to.
     unbilled: Vec<String>,
     refused: Vec<String>,
+    without_record: Vec<String>,
+    without_session: u64,
     faults: Vec<String>,
 }
 
@@ -34,8 +37,10 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
     let ledger = ledger::verify(&mut tx).await?;
     let payments = payments::verify(&mut tx).await?;
     let credit_notes = credit_notes::verify(&mut tx).await?;
+    let sessions = sessions::verify(&mut tx, app.clock.now(), app.config.charging.record_hours).await?;
     let faults =
-        [calls.faults, invoices.faults, credit_notes.faults, ledger.faults, payments.faults].concat();
+        [calls.faults, invoices.faults, credit_notes.faults, ledger.faults, payments.faults, sessions.faults]
+            .concat();
     let report = Report {
         imports: calls.imports,
         charges: calls.charges,
@@ -47,8 +52,11 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
         receivables: payments.receivables,
         payments: payments.payments,
         balances: ledger.customers,
+        sessions: sessions.sessions,
         unbilled: calls.unbilled,
         refused: invoices.refused,
+        without_record: sessions.without_record,
+        without_session: sessions.without_session,
         faults,
     };
     let mut words = format!(
@@ -72,6 +80,22 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
          {} balances: the open invoices less the credit",
         report.ledger_entries, report.receivables, report.payments, report.balances
     );
+    words += &format!(
+        "\n{} sessions: each took what it was charged, none that is over holds anything",
+        report.sessions
+    );
+    for session in &report.without_record {
+        words += &format!("\nwithout a record: {session}");
+    }
+    if report.without_session > 0 {
+        words += &format!(
+            "\n{} prepaid calls were not asked for: charged by their records",
+            report.without_session
+        );
+    }
+    for record in &sessions.first_without_session {
+        words += &format!("\nwithout a session: {record}");
+    }
     for month in &report.unbilled {
         words += &format!("\nto be billed: {month}");
     }

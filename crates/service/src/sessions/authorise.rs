@@ -5,6 +5,7 @@ use calculation::phone_number::{Dialled, E164, dialled};
 use jiff::Timestamp;
 
 use super::desk::Bench;
+use super::http::EMERGENCY;
 use super::pay::{self, Way};
 use super::till::{Till, day};
 use super::{Answer, Authorise, Grant, Origin, Refusal, Session, State};
@@ -12,6 +13,9 @@ use crate::calls::Account;
 use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::SessionId;
+
+/// An emergency call is granted so many seconds: a day, since some switches take no larger number.
+const ENDLESS: u32 = 86_400;
 
 /// Authorises a call, once by its id: sent again it is answered as it was.
 pub(super) fn authorise(till: &mut Till, bench: &Bench<'_>, asked: &Authorise, hash: Hash) -> Result<Answer> {
@@ -27,6 +31,9 @@ pub(super) fn authorise(till: &mut Till, bench: &Bench<'_>, asked: &Authorise, h
     }
     let region = bench.region(account, line, at);
     let dialled = match dialled(&asked.called_number, region) {
+        Ok(number @ Dialled::Emergency(_)) => {
+            return Ok(Answer::Granted(emergency(&asked.call_id, asked.sequence, Some(number))));
+        }
         Ok(dialled) => dialled,
         Err(reason) => return refused(Refusal::NotANumber { detail: reason.to_string() }),
     };
@@ -44,6 +51,25 @@ pub(super) fn authorise(till: &mut Till, bench: &Bench<'_>, asked: &Authorise, h
     session.answer = Some(answer.clone());
     till.put(session);
     Ok(answer)
+}
+
+/// The grant of an emergency call: without end, free, and without a session.
+pub(super) fn emergency(call_id: &str, sequence: u32, number: Option<Dialled>) -> Grant {
+    Grant {
+        session_id: EMERGENCY.to_owned(),
+        call_id: call_id.to_owned(),
+        sequence,
+        granted_seconds: ENDLESS,
+        is_final: false,
+        valid_until: None,
+        number: number.map_or_else(String::new, |number| number.to_string()),
+        destination: None,
+        price_per_minute: None,
+        connection_fee: None,
+        increments: None,
+        reserved: None,
+        emergency: true,
+    }
 }
 
 /// The answer to a request that has the place of one before: the same if it is the same.

@@ -186,7 +186,7 @@ pub enum Refusal {
     Closed { state: State },
     UsedTooMuch,
     UsedLess { before: u32 },
-    AnsweredTooEarly,
+    AnsweredOutside,
 }
 
 /// What is answered.

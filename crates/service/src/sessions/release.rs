@@ -105,7 +105,7 @@ pub(super) fn check_use(
     if let Some(answered_at) = answered_at {
         let early = session.started_at.duration_since(answered_at) > skew;
         if early || answered_at.duration_since(bench.now) > skew {
-            return Some(Refusal::AnsweredTooEarly);
+            return Some(Refusal::AnsweredOutside);
         }
     }
     if used_seconds < session.used_seconds {

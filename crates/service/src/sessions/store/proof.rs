@@ -46,15 +46,16 @@ pub(in crate::sessions) async fn charged_otherwise(tx: &mut Tx) -> Result<Vec<Se
     Ok(tx.rows(&sql, &[]).await?.iter().map(id).collect::<db::Result<_>>()?)
 }
 
-/// Calls that were talked, are over since before an instant, and have no record.
+/// Calls that are over since before an instant and have no record, not even one of a call that nobody answered.
 pub(in crate::sessions) async fn without_record(
     tx: &mut Tx,
     before: Timestamp,
 ) -> Result<Vec<(SessionId, String)>> {
     let sql = format!(
-        "select customer_id, session_id, call_id from charging_sessions
-         where prepaid and state in ('released', 'expired') and record_id is null and closed_at <= $1
-         order by customer_id, session_id {FIRST}"
+        "select s.customer_id, s.session_id, s.call_id from charging_sessions s
+         where s.prepaid and s.state in ('released', 'expired') and s.record_id is null and s.closed_at <= $1
+           and not exists (select 1 from calls c where c.customer_id = s.customer_id and c.call_id = s.call_id)
+         order by s.customer_id, s.session_id {FIRST}"
     );
     let session = |row: &Row| Ok((id(row)?, row.get("call_id")?));
     Ok(tx.rows(&sql, &[&Ts(before)]).await?.iter().map(session).collect::<db::Result<_>>()?)
