@@ -7,6 +7,7 @@ mod explain;
 pub mod http;
 mod import;
 mod lines;
+mod pass;
 mod quote;
 mod resolve;
 mod spending;

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::charge::{CallRow, Stored, Uses};
+use super::charge::{Stored, Uses};
+use super::pass::CallRow;
 use super::{Call, Control, HistoryQuery, amount};
 use crate::db::{self, Cell, Cells, Hold, Param, Row, Ts, Tx};
 use crate::error::Result;

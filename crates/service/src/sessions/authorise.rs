@@ -2,13 +2,12 @@
 
 use calculation::money::{Amount, Money};
 use calculation::phone_number::{Dialled, E164, dialled};
-use jiff::Timestamp;
 
 use super::desk::Bench;
 use super::http::EMERGENCY;
 use super::pay::{self, Way};
 use super::till::{Till, day};
-use super::{Answer, Authorise, Grant, Origin, Refusal, Session, State};
+use super::{Answer, Authorise, Grant, Refusal, Session, State};
 use crate::calls::Account;
 use crate::error::Result;
 use crate::hash::Hash;
@@ -38,8 +37,16 @@ pub(super) fn authorise(till: &mut Till, bench: &Bench<'_>, asked: &Authorise, h
         Err(reason) => return refused(Refusal::NotANumber { detail: reason.to_string() }),
     };
     let id = SessionId { customer: account.id, number: bench.clock.id() };
-    let mut session = new(id, asked, line, dialled, account, bench.now);
-    (session.region, session.request_hash) = (region, hash);
+    let mut session = Session {
+        call_id: asked.call_id.clone(),
+        line: Some(line),
+        called: asked.called_number.clone(),
+        region,
+        started_at: at,
+        last_sequence: asked.sequence,
+        request_hash: hash,
+        ..Session::new(id, dialled, account.currency, bench.now)
+    };
     let answer = match grant_first(till, bench, &mut session, account, asked.requested_seconds)? {
         Ok(grant) => Answer::Granted(grant),
         Err(refusal) => {
@@ -82,47 +89,6 @@ pub(super) fn again(session: &Session, sequence: u32, hash: Hash) -> Answer {
     }
     let stored = session.answer.clone().filter(|_| session.request_hash == hash);
     stored.unwrap_or(Answer::Refused(Refusal::OtherContent))
-}
-
-fn new(
-    id: SessionId,
-    asked: &Authorise,
-    line: E164,
-    dialled: Dialled,
-    account: &Account,
-    now: Timestamp,
-) -> Session {
-    Session {
-        id,
-        call_id: asked.call_id.clone(),
-        origin: Origin::Switch,
-        state: State::Open,
-        line: Some(line),
-        called: asked.called_number.clone(),
-        region: None,
-        dialled: Some(dialled),
-        destination: None,
-        plan_id: crate::id::PlanId(0),
-        tariff: None,
-        prepaid: false,
-        currency: account.currency,
-        started_at: asked.started_at.unwrap_or(now),
-        answered_at: None,
-        granted_seconds: 0,
-        used_seconds: 0,
-        billed_seconds: 0,
-        included_seconds: 0,
-        charged: Amount::ZERO,
-        loss: Amount::ZERO,
-        last_sequence: asked.sequence,
-        request_hash: Hash::default(),
-        answer: None,
-        valid_until: now,
-        opened_at: now,
-        closed_at: None,
-        record: None,
-        reservations: Vec::new(),
-    }
 }
 
 fn grant_first(

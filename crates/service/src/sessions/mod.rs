@@ -12,6 +12,7 @@ mod desk;
 mod expire;
 mod extend;
 pub mod http;
+mod longest;
 mod pay;
 mod reconcile;
 mod release;
@@ -27,6 +28,7 @@ use utoipa::ToSchema;
 
 pub use desk::Desk;
 pub use expire::expire;
+pub(crate) use longest::longest;
 pub(crate) use pay::Cost;
 pub(crate) use reconcile::Reconciling;
 pub use verify::{Verified, verify};
@@ -41,6 +43,7 @@ use crate::prepaid::Unit;
 /// A call that is about to be made.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = AuthoriseCall)]
 pub struct Authorise {
     /// What the switch calls the call. Its record must have the same, and no other call of the customer.
     #[schema(example = "a84b4c76e66710@pc33.example.com")]
@@ -68,6 +71,7 @@ pub struct Authorise {
 /// A call goes on: what was used, and how much more is wanted.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ExtendCall)]
 pub struct Extend {
     /// Greater than that of the request before.
     #[schema(example = 1)]
@@ -86,6 +90,7 @@ pub struct Extend {
 /// A call is over.
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
+#[schema(as = ReleaseCall)]
 pub struct Release {
     /// Greater than that of the request before.
     #[schema(example = 2)]
@@ -109,6 +114,7 @@ pub enum Request {
 
 /// A call may be talked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = CallGrant)]
 pub struct Grant {
     #[schema(example = "ses_01h2x3y4z5a6b01h2x3y4z5a6c")]
     pub session_id: String,
@@ -143,6 +149,7 @@ pub struct Grant {
 
 /// A call that is over, and what it came to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = SettledCall)]
 pub struct Settled {
     #[schema(example = "ses_01h2x3y4z5a6b01h2x3y4z5a6c")]
     pub session_id: String,
@@ -201,6 +208,7 @@ pub enum Answer {
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SessionState)]
 pub enum State {
     /// The call goes on.
     Open,
@@ -215,6 +223,7 @@ pub enum State {
 /// Who told of a call first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
+#[schema(as = SessionOrigin)]
 pub enum Origin {
     /// A switch, before it was made.
     Switch,
@@ -274,6 +283,41 @@ pub struct Reservation {
 }
 
 impl Session {
+    /// One that begins now, to be told of whom and how.
+    fn new(id: SessionId, dialled: Dialled, currency: Currency, now: Timestamp) -> Self {
+        Self {
+            id,
+            call_id: String::new(),
+            origin: Origin::Switch,
+            state: State::Open,
+            line: None,
+            called: String::new(),
+            region: None,
+            dialled: Some(dialled),
+            destination: None,
+            plan_id: PlanId(0),
+            tariff: None,
+            prepaid: false,
+            currency,
+            started_at: now,
+            answered_at: None,
+            granted_seconds: 0,
+            used_seconds: 0,
+            billed_seconds: 0,
+            included_seconds: 0,
+            charged: Amount::ZERO,
+            loss: Amount::ZERO,
+            last_sequence: 0,
+            request_hash: Hash::default(),
+            answer: None,
+            valid_until: now,
+            opened_at: now,
+            closed_at: None,
+            record: None,
+            reservations: Vec::new(),
+        }
+    }
+
     /// The instant that decides plan, price and time band.
     fn priced_at(&self) -> Timestamp {
         self.answered_at.unwrap_or(self.started_at)

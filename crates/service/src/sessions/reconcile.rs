@@ -5,7 +5,6 @@
 
 use calculation::call::Billable;
 use calculation::cdr::{Flaw, Reason};
-use calculation::money::Amount;
 use calculation::phone_number::Dialled;
 
 use super::pay::Cost;
@@ -16,8 +15,7 @@ use crate::calls::{Account, Bill, Record};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::hash::Hash;
-use crate::id::{PlanId, SessionId};
+use crate::id::SessionId;
 
 /// The prepaid customers of a batch of records, held: charged in memory, then saved.
 #[derive(Debug, Clone, Default)]
@@ -85,37 +83,16 @@ fn second(session: &Session) -> Flaw {
 
 /// The session of a record that nobody had asked for.
 fn by_record(source: &str, record: &Record, bill: &Bill, dialled: Dialled, clock: &Clock) -> Session {
-    let now = clock.now();
+    let id = SessionId { customer: record.customer, number: clock.id() };
     Session {
-        id: SessionId { customer: record.customer, number: clock.id() },
         // The call's own id may be that of a session for another number.
         call_id: format!("{source}/{}", record.record_id()),
         origin: Origin::Record,
-        state: State::Released,
         line: record.line,
         called: record.called().to_owned(),
         region: record.region,
-        dialled: Some(dialled),
-        destination: None,
-        plan_id: PlanId(0),
-        tariff: None,
         prepaid: true,
-        currency: bill.account.currency,
         started_at: record.started_at,
-        answered_at: None,
-        granted_seconds: 0,
-        used_seconds: 0,
-        billed_seconds: 0,
-        included_seconds: 0,
-        charged: Amount::ZERO,
-        loss: Amount::ZERO,
-        last_sequence: 0,
-        request_hash: Hash::default(),
-        answer: None,
-        valid_until: now,
-        opened_at: now,
-        closed_at: None,
-        record: None,
-        reservations: Vec::new(),
+        ..Session::new(id, dialled, bill.account.currency, clock.now())
     }
 }
