@@ -29,3 +29,4 @@ mod real_input;
 mod reminders;
 mod story;
 mod tidy;
+mod vouchers;

@@ -14,6 +14,7 @@ mod statement;
 mod store;
 mod top_up;
 mod transfer;
+mod verify;
 mod vouchers;
 mod worth;
 
@@ -32,6 +33,7 @@ pub use statement::{
 };
 pub use top_up::{NewTopUp, TopUpKind, ToppedUp, top_up};
 pub use transfer::{NewTransfer, Transferred, transfer};
+pub use verify::{Verified, verify};
 pub use vouchers::{Made, NewVouchers, RedeemVoucher, Redeemed, VoucherBatch, make_vouchers, redeem};
 
 use crate::id::BalanceId;

@@ -1,9 +1,11 @@
 //! Balances and what moved them in the database.
 
+mod proof;
 mod statement;
 mod terms;
 mod vouchers;
 
+pub(super) use proof::{Proof, breaking, counts, wrong_batches};
 pub(super) use statement::{balances, movements_after, movements_of};
 pub(super) use terms::{low_balance, set_floor, set_low_balance};
 pub(super) use vouchers::{insert_batch, insert_vouchers, redeem, voucher};
