@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::call_limits::CallLimits;
 use crate::fee::FeeTiming;
 use crate::money::Amount;
 use crate::usage_pricing::UsagePricing;
@@ -32,6 +33,8 @@ pub struct PlanTerms {
     pub spending_cap: Option<Amount>,
     /// Destinations whose calls are priced by the month. The first that covers a number prices it.
     pub usage_pricing: Vec<UsagePricing>,
+    /// What calls must not exceed while they happen.
+    pub limits: CallLimits,
 }
 
 /// Why terms are refused: where, and what is wrong there.
@@ -53,6 +56,7 @@ impl Default for PlanTerms {
             minimum_commitment: None,
             spending_cap: None,
             usage_pricing: Vec::new(),
+            limits: CallLimits::default(),
         }
     }
 }
@@ -68,7 +72,7 @@ impl PlanTerms {
         for (place, pricing) in self.usage_pricing.iter().enumerate() {
             pricing.check().map_err(|error| error.within(&format!("/usage_pricing/{place}")))?;
         }
-        Ok(())
+        self.limits.check().map_err(|error| error.within("/limits"))
     }
 }
 

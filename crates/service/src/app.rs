@@ -7,6 +7,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
 use crate::mail::Mailer;
+use crate::sessions::Desk;
 use crate::tariffs::TariffBook;
 
 /// What every door shares; cheap to clone.
@@ -17,6 +18,8 @@ pub struct App {
     pub config: Arc<Config>,
     pub tariffs: TariffBook,
     pub mailer: Arc<Mailer>,
+    /// Where calls under way are charged.
+    pub desk: Desk,
 }
 
 impl App {
@@ -25,6 +28,8 @@ impl App {
         let mailer = Arc::new(Mailer::open(&config)?);
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
-        Ok(Self { db, clock, config: Arc::new(config), tariffs: TariffBook::default(), mailer })
+        let (config, tariffs) = (Arc::new(config), TariffBook::default());
+        let desk = Desk::open(&db, &clock, &tariffs, &config);
+        Ok(Self { db, clock, config, tariffs, mailer, desk })
     }
 }

@@ -16,8 +16,7 @@ pub struct NotAnId {
     kind: &'static str,
 }
 
-fn encode(kind: &str, id: i64, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    write!(out, "{kind}_")?;
+fn encode(id: i64, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     for place in (0..DIGITS).rev() {
         let digit = (id >> (5 * place)) & 31;
         let letter = usize::try_from(digit).ok().and_then(|digit| ALPHABET.get(digit));
@@ -26,39 +25,18 @@ fn encode(kind: &str, id: i64, out: &mut fmt::Formatter<'_>) -> fmt::Result {
     Ok(())
 }
 
-fn decode(kind: &'static str, text: &str) -> Result<i64, NotAnId> {
-    let refusal = || NotAnId { text: text.chars().take(40).collect(), kind };
-    let digits = text.strip_prefix(kind).and_then(|rest| rest.strip_prefix('_')).ok_or_else(refusal)?;
+fn decode(digits: &str) -> Option<i64> {
     if digits.len() != DIGITS as usize {
-        return Err(refusal());
+        return None;
     }
     digits
         .bytes()
         .map(|letter| ALPHABET.iter().position(|known| *known == letter))
         .try_fold(0_i64, |id, digit| id.checked_mul(32)?.checked_add(i64::try_from(digit?).ok()?))
-        .ok_or_else(refusal)
 }
 
-macro_rules! ids {
-    ($($(#[$doc:meta])* $name:ident $kind:literal;)+) => {$(
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(pub i64);
-
-        impl fmt::Display for $name {
-            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-                encode($kind, self.0, out)
-            }
-        }
-
-        impl FromStr for $name {
-            type Err = NotAnId;
-
-            fn from_str(text: &str) -> Result<Self, NotAnId> {
-                decode($kind, text).map(Self)
-            }
-        }
-
+macro_rules! id_in_json {
+    ($name:ident) => {
         impl serde::Serialize for $name {
             fn serialize<S: serde::Serializer>(&self, out: S) -> Result<S::Ok, S::Error> {
                 out.collect_str(self)
@@ -71,6 +49,33 @@ macro_rules! ids {
                 text.parse().map_err(serde::de::Error::custom)
             }
         }
+    };
+}
+
+macro_rules! ids {
+    ($($(#[$doc:meta])* $name:ident $kind:literal;)+) => {$(
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+        pub struct $name(pub i64);
+
+        impl fmt::Display for $name {
+            fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(out, "{}_", $kind)?;
+                encode(self.0, out)
+            }
+        }
+
+        impl FromStr for $name {
+            type Err = NotAnId;
+
+            fn from_str(text: &str) -> Result<Self, NotAnId> {
+                let refusal = || NotAnId { text: text.chars().take(40).collect(), kind: $kind };
+                let digits = text.strip_prefix($kind).and_then(|rest| rest.strip_prefix('_'));
+                digits.and_then(decode).map(Self).ok_or_else(refusal)
+            }
+        }
+
+        id_in_json!($name);
     )+};
 }
 
@@ -110,6 +115,37 @@ ids! {
     /// A deed on balances: a top-up, voucher, adjustment, transfer, fee or expiry.
     BookingId "bkg";
 }
+
+/// A session: a call while it happens. The customer is part of it, so that it is found without asking whose
+/// it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId {
+    pub customer: CustomerId,
+    /// Unique by itself as well.
+    pub number: i64,
+}
+
+impl fmt::Display for SessionId {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("ses_")?;
+        encode(self.customer.0, out)?;
+        encode(self.number, out)
+    }
+}
+
+impl FromStr for SessionId {
+    type Err = NotAnId;
+
+    fn from_str(text: &str) -> Result<Self, NotAnId> {
+        let refusal = || NotAnId { text: text.chars().take(40).collect(), kind: "ses" };
+        let digits = text.strip_prefix("ses_").ok_or_else(refusal)?;
+        let (customer, number) = digits.split_at_checked(DIGITS as usize).ok_or_else(refusal)?;
+        let (customer, number) = (decode(customer).ok_or_else(refusal)?, decode(number).ok_or_else(refusal)?);
+        Ok(Self { customer: CustomerId(customer), number })
+    }
+}
+
+id_in_json!(SessionId);
 
 /// Owns the records that cost nothing and belong to no customer.
 pub const NOBODY: CustomerId = CustomerId(0);

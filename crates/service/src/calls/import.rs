@@ -331,7 +331,7 @@ pub async fn charge_records(
     };
     let read: Vec<_> = records.iter().map(|record| reader.read(record)).collect();
     let (numbers, references) = parties(&read);
-    let everybody = crate::customers::some(tx, &numbers, &references).await?;
+    let everybody = crate::customers::some(tx, &numbers, &references, &[]).await?;
     let directory = Directory::load(tx, &app.tariffs, everybody).await?;
     let now = app.clock.now();
     let bench = Bench { directory: &directory, region: None, limits: app.config.limits(), now };

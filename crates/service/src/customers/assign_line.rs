@@ -34,7 +34,7 @@ pub async fn assign_line(tx: &mut Tx, customer: CustomerId, new: NewLine, clock:
         return Ok(Assigned::EndsBeforeItBegins);
     }
     store::lock_number(tx, number).await?;
-    for span in store::spans_of_number(tx, number).await? {
+    for span in store::spans_of_numbers(tx, &[number]).await? {
         let begins_before_it_ends = valid_to.is_none_or(|end| span.valid_from < end);
         let ends_after_it_begins = span.valid_to.is_none_or(|end| valid_from < end);
         if begins_before_it_ends && ends_after_it_begins {

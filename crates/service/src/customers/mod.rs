@@ -10,7 +10,7 @@ mod store;
 mod subscribe;
 mod suspend;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::invoice::{Itemisation, Language, Party};
 use calculation::money::{Amount, Currency};
@@ -362,42 +362,34 @@ pub async fn everybody(tx: &mut Tx) -> Result<Everybody> {
     })
 }
 
-/// The customers that some numbers and references lead to.
-pub async fn some(tx: &mut Tx, numbers: &[E164], references: &[String]) -> Result<Everybody> {
-    let mut found = Everybody {
-        customers: vec![],
-        references: vec![],
-        lines: vec![],
-        subscriptions: vec![],
-        former_zones: vec![],
+/// The customers that some numbers and references lead to, and some by their ids.
+pub async fn some(
+    tx: &mut Tx,
+    numbers: &[E164],
+    references: &[String],
+    ids: &[CustomerId],
+) -> Result<Everybody> {
+    let references = store::entries_of_references(tx, references).await?;
+    let mut lines = store::spans_of_numbers(tx, numbers).await?;
+    let by_reference = references.iter().map(|entry| entry.customer_id);
+    let by_number = lines.iter().map(|span| span.customer_id);
+    let ids: BTreeSet<_> = ids.iter().copied().chain(by_reference).chain(by_number).collect();
+    let known: BTreeSet<_> = lines.iter().map(|span| span.customer_id).collect();
+    let ids: Vec<_> = ids.into_iter().collect();
+    // The region of the first line is that of the customer's short codes.
+    let without: Vec<_> = ids.iter().copied().filter(|id| !known.contains(id)).collect();
+    lines.append(&mut store::spans_of_customers(tx, &without).await?);
+    let spans = store::subscriptions_of(tx, &ids).await?;
+    let span = |(customer_id, subscription): (CustomerId, Subscription)| {
+        let Subscription { plan_id, valid_from, valid_to, .. } = subscription;
+        SubscriptionSpan { customer_id, plan_id, valid_from, valid_to }
     };
-    for reference in references {
-        if let Some(customer_id) = store::id_of_reference(tx, reference).await? {
-            found.references.push(ReferenceEntry { reference: reference.clone(), customer_id });
-        }
-    }
-    for number in numbers {
-        found.lines.append(&mut store::spans_of_number(tx, *number).await?);
-    }
-    let by_reference = found.references.iter().map(|entry| entry.customer_id);
-    let mut ids: Vec<_> = by_reference.chain(found.lines.iter().map(|span| span.customer_id)).collect();
-    ids.sort_unstable();
-    ids.dedup();
-    found.former_zones = store::former_zones(tx, &ids).await?;
-    for id in ids {
-        found.customers.extend(store::by_id(tx, id).await?);
-        let known = found.lines.iter().any(|span| span.customer_id == id);
-        if !known {
-            let first = store::lines(tx, id).await?.into_iter().next();
-            found.lines.extend(first.map(|line| LineSpan::of(id, &line)));
-        }
-        let spans = store::subscriptions(tx, id).await?;
-        found.subscriptions.extend(spans.into_iter().map(|span| SubscriptionSpan {
-            customer_id: id,
-            plan_id: span.plan_id,
-            valid_from: span.valid_from,
-            valid_to: span.valid_to,
-        }));
-    }
-    Ok(found)
+    let spans = spans.into_iter().flat_map(|(id, spans)| spans.into_iter().map(move |span| (id, span)));
+    Ok(Everybody {
+        customers: store::by_ids(tx, &ids, None).await?,
+        references,
+        lines,
+        subscriptions: spans.map(span).collect(),
+        former_zones: store::former_zones(tx, &ids).await?,
+    })
 }

@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Billing, Customer, Line, Subscription, SuspendedFor, Suspension};
-use crate::db::{self, Hold, IN_LIST, Param, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, Hold, IN_LIST, Kind, Param, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
 
@@ -27,12 +27,6 @@ pub struct LineSpan {
     pub valid_from: Timestamp,
     pub valid_to: Option<Timestamp>,
     pub customer_id: CustomerId,
-}
-
-impl LineSpan {
-    pub(super) fn of(customer_id: CustomerId, line: &Line) -> Self {
-        Self { number: line.number, valid_from: line.valid_from, valid_to: line.valid_to, customer_id }
-    }
 }
 
 /// Which plan a customer is on in a span of time.
@@ -209,13 +203,21 @@ pub(super) async fn id_of_reference(tx: &mut Tx, reference: &str) -> Result<Opti
     Ok(row.map(|row| row.get("customer_id").map(CustomerId)).transpose()?)
 }
 
+pub(super) async fn entries_of_references(tx: &mut Tx, references: &[String]) -> Result<Vec<ReferenceEntry>> {
+    let sql = "select d.reference, d.customer_id from :given g cross join customer_directory d
+               where d.reference = g.column1";
+    let given: Vec<_> = references.iter().map(|reference| [Cell::Text(reference)]).collect();
+    let rows = tx.rows_over(sql, [Kind::Text], &given).await?;
+    Ok(rows.iter().map(reference_entry).collect::<db::Result<_>>()?)
+}
+
+fn reference_entry(row: &Row) -> db::Result<ReferenceEntry> {
+    Ok(ReferenceEntry { reference: row.get("reference")?, customer_id: CustomerId(row.get("customer_id")?) })
+}
+
 pub(super) async fn references(tx: &mut Tx) -> Result<Vec<ReferenceEntry>> {
     let rows = tx.rows("select reference, customer_id from customer_directory", &[]).await?;
-    let entry = |row: &Row| {
-        let customer_id = CustomerId(row.get("customer_id")?);
-        Ok(ReferenceEntry { reference: row.get("reference")?, customer_id })
-    };
-    Ok(rows.iter().map(entry).collect::<db::Result<_>>()?)
+    Ok(rows.iter().map(reference_entry).collect::<db::Result<_>>()?)
 }
 
 /// Holds a number against others that would change who holds it.
@@ -228,10 +230,30 @@ pub(super) async fn lock_number(tx: &mut Tx, number: E164) -> Result<()> {
 
 const SPANS: &str = "select e164, valid_from, valid_to, customer_id from number_directory";
 
-pub(super) async fn spans_of_number(tx: &mut Tx, number: E164) -> Result<Vec<LineSpan>> {
-    let rows =
-        tx.rows(&format!("{SPANS} where e164 = $1 order by valid_from"), &[&number.to_string()]).await?;
+pub(super) async fn spans_of_numbers(tx: &mut Tx, numbers: &[E164]) -> Result<Vec<LineSpan>> {
+    let sql = "select d.e164, d.valid_from, d.valid_to, d.customer_id
+               from :given g cross join number_directory d where d.e164 = g.column1
+               order by d.e164, d.valid_from";
+    let texts: Vec<_> = numbers.iter().map(ToString::to_string).collect();
+    let given: Vec<_> = texts.iter().map(|number| [Cell::Text(number)]).collect();
+    let rows = tx.rows_over(sql, [Kind::Text], &given).await?;
     Ok(rows.iter().map(line_span).collect::<db::Result<_>>()?)
+}
+
+/// The lines of customers, oldest first.
+pub(super) async fn spans_of_customers(tx: &mut Tx, ids: &[CustomerId]) -> Result<Vec<LineSpan>> {
+    let sql = format!(
+        "select e164, valid_from, valid_to, customer_id from lines where customer_id in ({})
+         order by customer_id, valid_from, line_id",
+        in_list(1)
+    );
+    let mut found = Vec::new();
+    for some in ids.chunks(IN_LIST) {
+        for row in tx.rows_in(&sql, &[], &numbers(some)).await? {
+            found.push(line_span(&row)?);
+        }
+    }
+    Ok(found)
 }
 
 pub(super) async fn line_spans(tx: &mut Tx) -> Result<Vec<LineSpan>> {

@@ -7,12 +7,15 @@ use crate::app::App;
 use crate::error::Result;
 use crate::invoices::{self, Billed};
 use crate::payments::{self, Reminded};
+use crate::sessions;
 
 /// What a round came to.
 #[derive(Debug, Default, Serialize)]
 pub struct Round {
     pub billed: Billed,
     pub reminders: Reminded,
+    /// Calls under way of which nothing was heard any more.
+    pub expired_sessions: u64,
     pub jobs: Worked,
 }
 
@@ -26,6 +29,7 @@ impl std::fmt::Display for Round {
         }
         let Reminded { reminded, suspended, failed: not_reminded } = self.reminders;
         writeln!(out, "reminders: {reminded} due, {suspended} customers suspended, {not_reminded} faults")?;
+        writeln!(out, "calls under way: {} taken for over", self.expired_sessions)?;
         write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")
     }
 }
@@ -34,8 +38,9 @@ impl std::fmt::Display for Round {
 pub async fn round(app: &App) -> Result<Round> {
     // A fault in one part does not stop the others; it is told when all had their turn.
     let (billed, reminders) = (invoices::bill_due(app).await, payments::remind(app).await);
+    let expired_sessions = sessions::expire(app).await;
     let jobs = super::work_off(app).await;
-    Ok(Round { billed: billed?, reminders: reminders?, jobs: jobs? })
+    Ok(Round { billed: billed?, reminders: reminders?, expired_sessions: expired_sessions?, jobs: jobs? })
 }
 
 /// Rounds until it is told to stop; a fault is logged, and the next round tries again.

@@ -26,7 +26,7 @@ use utoipa::ToSchema;
 
 pub use adjust::{Adjusted, NewAdjustment, adjust};
 pub use credit::{Agreed, Change, ChangePrepaidTerms, PrepaidTerms, agree, terms};
-pub use purse::{Purse, Purses, hold, purse_of, save};
+pub use purse::{Purse, Purses, hold, look, purse_of, save};
 pub use statement::{
     BookingDone, PrepaidBalance, Quantity, QuantitySchema, StatementMovement, balances, booking_done,
     movements,

@@ -55,6 +55,13 @@ pub async fn hold(tx: &mut Tx, customers: &[CustomerId]) -> Result<Purses> {
     Ok(customers.into_iter().map(purse).collect())
 }
 
+/// A customer's balances as they are now, to be looked at only.
+pub async fn look(tx: &mut Tx, customer: CustomerId) -> Result<Purse> {
+    let balances = store::open_balances(tx, &[customer]).await?;
+    let balances = balances.into_iter().map(|(_, balance, last_movement)| (balance, last_movement));
+    Ok(Purse::new(customer, balances.collect()))
+}
+
 /// A customer's purse among those that are held.
 pub fn purse_of(purses: &mut Purses, customer: CustomerId) -> Result<&mut Purse> {
     let lost = || Error::Inconsistent(format!("the balances of {customer} are not held"));

@@ -7,16 +7,15 @@ use crate::id::CustomerId;
 /// Of each kind of fault so many are named: more say nothing new.
 const FAULTS: &str = "limit 100";
 
-/// How many balances, movements, bookings, calls and vouchers there are.
-pub(crate) async fn counts(tx: &mut Tx) -> Result<[u64; 5]> {
-    let sql = "select (select count(*) from balances) as balances, (select count(*) from movements) as movements,
+/// How many balances, movements, bookings and vouchers there are.
+pub(crate) async fn counts(tx: &mut Tx) -> Result<[u64; 4]> {
+    let sql =
+        "select (select count(*) from balances) as balances, (select count(*) from movements) as movements,
                  (select count(*) from bookings) as bookings,
-                 (select count(*) from charging_sessions) as sessions, (select count(*) from vouchers) as vouchers";
-    let Some(row) = tx.row(sql, &[]).await? else { return Ok([0; 5]) };
-    let mut counts = [0; 5];
-    for (count, column) in
-        counts.iter_mut().zip(["balances", "movements", "bookings", "sessions", "vouchers"])
-    {
+                 (select count(*) from vouchers) as vouchers";
+    let Some(row) = tx.row(sql, &[]).await? else { return Ok([0; 4]) };
+    let mut counts = [0; 4];
+    for (count, column) in counts.iter_mut().zip(["balances", "movements", "bookings", "vouchers"]) {
         *count = u64::try_from(row.get::<i64>(column)?).unwrap_or_default();
     }
     Ok(counts)
