@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod arithmetic;
+pub(crate) mod charging;
 pub(crate) mod cycle;
 pub(crate) mod mailing;
 pub(crate) mod operator;
