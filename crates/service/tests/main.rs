@@ -28,6 +28,7 @@ mod payments;
 mod real_input;
 mod reminders;
 mod session_crash;
+mod session_emergency;
 mod session_input;
 mod session_limits;
 mod session_model;

@@ -3,11 +3,13 @@
 use calculation::money::Amount;
 use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
+use tollbook::app::App;
 use tollbook::{calls, ledger, sessions};
 
 use super::account::Account;
 use super::operator::{create, operator};
-use super::{Answer, TestApp};
+use super::{Answer, TestApp, json_request, send};
 
 /// 0.02 a minute, in minutes.
 pub(crate) const UK: &str = "+442079460123";
@@ -103,7 +105,17 @@ pub(crate) async fn ask(db: &TestApp, body: &Value) -> Answer {
     db.post_json("/v1/charging/sessions", body).await
 }
 
-fn path(session: &Value, verb: &str) -> String {
+/// Sends requests all at once, in turn to each of some programs.
+pub(crate) async fn at_once(apps: &[&App], requests: &[(String, Value)]) -> Vec<Answer> {
+    let mut sent = JoinSet::new();
+    for ((path, body), app) in requests.iter().zip(apps.iter().cycle()) {
+        sent.spawn(send((*app).clone(), json_request(path, body)));
+    }
+    sent.join_all().await
+}
+
+/// Where a request about a session goes.
+pub(crate) fn path(session: &Value, verb: &str) -> String {
     format!("/v1/charging/sessions/{}/{verb}", session["session_id"].as_str().unwrap())
 }
 
