@@ -214,8 +214,9 @@ async fn hold_customers(tx: &mut Tx, batch: &Batch, clock: &Clock) -> Result<Hel
     {
         return Err(Error::Moved(moved.account.id));
     }
-    let prepaid: Vec<_> = batch.incoming.iter().filter_map(Incoming::prepaid).collect();
-    let prepaid = Reconciling::hold(tx, &prepaid, clock).await?;
+    let records = batch.incoming.iter().filter_map(|incoming| incoming.record.as_ref().ok());
+    let records: Vec<_> = records.filter(|record| record.reconciles).collect();
+    let prepaid = Reconciling::hold(tx, &records, clock).await?;
     Ok(Held { closed: held.closed, used: store::uses(tx, &counted).await?, prepaid })
 }
 
@@ -275,7 +276,10 @@ impl<'b> Pass<'b> {
                 (None, Err(flaw)) => Outcome::Suspended(flaw.clone()),
                 (None, Ok(record)) => {
                     let decided = match &record.fate {
-                        Fate::Free(free) => Ok(Outcome::Free(*free)),
+                        Fate::Free(free) => {
+                            pass.prepaid.free(record, *free, clock)?;
+                            Ok(Outcome::Free(*free))
+                        }
                         Fate::Bill(bill) => pass.rate(run, held, record, bill)?.map(|found| {
                             let (amount, currency) = (found.charge.amount, bill.plan().currency);
                             charged = Some(found);
@@ -342,6 +346,7 @@ impl<'b> Pass<'b> {
                 },
             };
             let included_seconds = charge.included_seconds();
+            self.prepaid.bill(&run.source, record, self.clock)?;
             (charge, included_seconds)
         };
         let period_start = held.open_month(bill, own)?;
@@ -422,11 +427,6 @@ impl Incoming {
             Fate::Bill(bill) => Some(bill),
             Fate::Free(_) => None,
         }
-    }
-
-    fn prepaid(&self) -> Option<(&Record, &Bill)> {
-        let record = self.record.as_ref().ok()?;
-        self.bill().filter(|bill| bill.is_prepaid()).map(|bill| (record, bill))
     }
 
     /// The record's id, if it could be read.

@@ -176,9 +176,11 @@ fn room_today(
     way: Way<'_>,
 ) -> Option<Amount> {
     let cap = way.plan.terms.limits.day_amount?;
-    let held = till.others(session.id).map(|other| other.held_money().micros()).sum::<i64>();
     let spent = till.spent(account.id, day(account, bench.now));
-    Some(Amount::from_micros(cap.micros().saturating_sub(spent.micros()).saturating_sub(held)))
+    let left = till.others(session.id).fold(cap.micros().saturating_sub(spent.micros()), |left, other| {
+        left.saturating_sub(other.at_stake(account).micros())
+    });
+    Some(Amount::from_micros(left))
 }
 
 /// Grants a session as much more as is wanted and can be paid, and holds what it costs in all.
