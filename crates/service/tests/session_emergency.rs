@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::charging::{Caller, UK, ask, pass, with};
+use crate::support::charging::{Caller, UK, ask, assert_refused, pass, with};
 use crate::support::{TestApp, on_both_databases};
 
 async fn assert_granted(db: &TestApp, body: &Value) {
@@ -45,7 +45,7 @@ on_both_databases! {
         // What is none in the caller's country is an ordinary call.
         let british = json!({"calling_number": "+442079460000"});
         assert_granted(&db, &with(caller.call("d", "999", json!({})), &british)).await;
-        assert_eq!(ask(&db, &caller.call("d", "999", json!({}))).await.status, 422);
+        assert_refused(&ask(&db, &caller.call("d", "999", json!({}))).await, 403, "no-rate");
     }
 
     async fn an_emergency_number_of_the_payers_country_is_granted_under_a_foreign_number(db: TestApp) {
