@@ -2,12 +2,11 @@
 
 use serde_json::{Value, json};
 use tollbook::app::App;
-use tollbook::clock::Clock;
 use tollbook::config::Config;
 
 use crate::support::charging::{
     Caller, GERMANY, UK, ask, assert_adds_up, assert_refused, at_once, extended, pass, path, release,
-    released, update,
+    released, second_clock, update,
 };
 use crate::support::{Answer, TestApp, now, on_both_databases};
 
@@ -27,11 +26,7 @@ fn of_status(answers: &[Answer], status: u16) -> usize {
 
 /// A second program on the same database.
 async fn second_program(db: &TestApp) -> App {
-    let ids = Clock::fixed(now());
-    for _ in 0..1_000_000 {
-        ids.id();
-    }
-    App::open(&db.url, ids, Config::from_toml("").unwrap()).await.unwrap()
+    App::open(&db.url, second_clock(now()), Config::from_toml("").unwrap()).await.unwrap()
 }
 
 on_both_databases! {

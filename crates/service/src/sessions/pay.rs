@@ -57,7 +57,8 @@ impl<'d> Way<'d> {
     /// What so much talk costs when nothing is included.
     pub(super) fn price(&self, talk_seconds: u32) -> Amount {
         let billed_seconds = self.rate.increments.billed(talk_seconds);
-        let priced = billed_seconds.and_then(|billed| rating::price(&self.version.tariff, self.rate, billed, 0));
+        let priced =
+            billed_seconds.and_then(|billed| rating::price(&self.version.tariff, self.rate, billed, 0));
         priced.map_or(Amount::from_micros(i64::MAX), |(_, amount)| amount)
     }
 

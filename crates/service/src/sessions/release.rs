@@ -131,7 +131,10 @@ impl Session {
 
     /// What may still be spent for a call under way: what is held or, of a postpaid one, what was granted.
     pub(super) fn at_stake(&self, account: &Account) -> Amount {
-        let way = self.dialled.filter(|_| !self.prepaid).map(|dialled| Way::find(account, &dialled, self.priced_at()));
+        let way = self
+            .dialled
+            .filter(|_| !self.prepaid)
+            .map(|dialled| Way::find(account, &dialled, self.priced_at()));
         way.and_then(std::result::Result::ok).map_or(self.held_money(), |way| way.price(self.granted_seconds))
     }
 

@@ -5,6 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tollbook::app::App;
+use tollbook::clock::Clock;
 use tollbook::{calls, ledger, sessions};
 
 use super::account::Account;
@@ -166,8 +167,24 @@ pub(crate) fn pass(db: &TestApp, seconds: i64) {
     clock.set(clock.now().checked_add(SignedDuration::from_secs(seconds)).unwrap());
 }
 
+/// The clock of a second program: its ids are others.
+pub(crate) fn second_clock(at: Timestamp) -> Clock {
+    let clock = Clock::fixed(at);
+    for _ in 0..1_000_000 {
+        clock.id();
+    }
+    clock
+}
+
 /// The record of a call that was answered right away.
-pub(crate) fn record(id: &str, call_id: &str, line: &str, to: &str, answered: Timestamp, seconds: u32) -> Value {
+pub(crate) fn record(
+    id: &str,
+    call_id: &str,
+    line: &str,
+    to: &str,
+    answered: Timestamp,
+    seconds: u32,
+) -> Value {
     let end = answered.checked_add(SignedDuration::from_secs(seconds.into())).unwrap();
     json!({"record_id": id, "call_id": call_id, "direction": "outbound", "calling_number": line,
            "called_number": to, "start_time": answered, "answer_time": answered, "end_time": end,
