@@ -10,7 +10,7 @@ use crate::support::operator::{create, operator};
 use crate::support::{TestApp, on_both_databases};
 
 /// A prepaid customer with money, on a plan with such limits.
-async fn limited<'a>(db: &'a TestApp, limits: Value) -> Caller<'a> {
+async fn limited(db: &TestApp, limits: Value) -> Caller<'_> {
     operator(db).await;
     plan(db, "Limited", limits).await;
     let caller = Caller::of(db, "P-1", "Limited", "+493023126001").await;

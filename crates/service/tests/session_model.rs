@@ -407,7 +407,9 @@ on_both_databases! {
             let now = db.app.clock.now().checked_add(later).unwrap();
             db.app.clock.set(now);
             if ends || chance.below(3) == 0 {
-                models.iter_mut().for_each(|model| model.expire(now));
+                for model in &mut models {
+                    model.expire(now);
+                }
                 sessions::expire(&db.app).await.unwrap();
             }
             let sent: Vec<_> = models.iter_mut().map(|model| model.step(now)).collect();

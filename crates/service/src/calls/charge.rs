@@ -4,6 +4,8 @@
 //! can slip between (`ARCHITECTURE.md`, "Charging meets issuing"). Records are stored straight away, and
 //! only when the database finds one that is there already is the batch sifted and stored again.
 
+mod settle;
+
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use calculation::call::Free;
@@ -23,7 +25,9 @@ use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId};
 use crate::sessions::{Cost, Reconciling};
-use crate::suspense::{self, Flawed, Waiting};
+use crate::suspense::{self, Waiting};
+
+use settle::settle_suspense;
 
 /// One record of a batch, read and resolved, or what was wrong with it.
 #[derive(Debug)]
@@ -443,35 +447,4 @@ fn again(before: Hash, now: Hash) -> Outcome {
     let message = "a record with this id and other content is there already: if this one is right, send it \
                    under an id of its own; what was charged stays as it is";
     Outcome::Suspended(Flaw::new(Reason::Conflict, "record_id", message))
-}
-
-/// Puts flawed records into suspense, and takes out those that could be charged now.
-async fn settle_suspense(
-    tx: &mut Tx,
-    run: &Charging,
-    batch: &Batch,
-    outcomes: &[Outcome],
-    now: Timestamp,
-) -> Result<()> {
-    let mut suspended = Vec::new();
-    let (mut same, mut mended) = (Vec::new(), Vec::new());
-    for (incoming, outcome) in batch.incoming.iter().zip(outcomes) {
-        match outcome {
-            Outcome::Suspended(flaw) => suspended.push(Flawed {
-                line: incoming.line,
-                hash: incoming.hash,
-                record_id: incoming.record_id(),
-                content: batch.text.get(incoming.content.clone()).unwrap_or_default(),
-                flaw,
-            }),
-            _ if run.waiting.hashes.contains(&incoming.hash) => same.push(incoming.hash),
-            // Charged with other content: the record was mended.
-            Outcome::Charged { .. } | Outcome::Free(_) => {
-                mended.extend(incoming.record_id().filter(|id| run.waiting.ids.contains(*id)));
-            }
-            Outcome::Duplicate => {}
-        }
-    }
-    suspense::put(tx, &run.source, run.import, &suspended, now).await?;
-    suspense::resolve(tx, &run.source, &same, &mended, now).await
 }

@@ -84,7 +84,10 @@ impl<'a> Caller<'a> {
 
     /// What a switch asks before a call.
     pub(crate) fn call(&self, call_id: &str, to: &str, more: Value) -> Value {
-        with(json!({"call_id": call_id, "calling_number": self.line, "called_number": to}), &more)
+        let Value::Object(more) = more else { panic!("{more}") };
+        let mut body = json!({"call_id": call_id, "calling_number": self.line, "called_number": to});
+        body.as_object_mut().unwrap().extend(more);
+        body
     }
 
     /// Asks for a call that must be granted.
