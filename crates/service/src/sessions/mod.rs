@@ -200,6 +200,7 @@ pub enum Answer {
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[schema(as = SessionState)]
 #[serde(rename_all = "snake_case")]
 pub enum State {
     /// The call goes on.
