@@ -9,8 +9,8 @@ const PURE: [&str; 8] =
 const IMPURE: [&str; 7] =
     ["std::fs", "std::net", "std::env", "std::process", "std::thread", "std::time::", "async fn"];
 /// Where transactions begin and end besides the doors: db.rs defines them, the import commits each batch,
-/// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders, and
-/// the demo is a door of its own.
+/// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders, the
+/// desk the requests that came together, expiry some sessions, and the demo is a door of its own.
 const TRANSACTIONS: [&str; 8] = [
     "db.rs",
     "calls/import.rs",

@@ -202,8 +202,9 @@ async fn hold_customers(tx: &mut Tx, batch: &Batch, clock: &Clock) -> Result<Hel
     {
         return Err(Error::Moved(moved.account.id));
     }
-    let prepaid: Vec<_> = batch.incoming.iter().filter_map(Incoming::prepaid).collect();
-    let prepaid = Reconciling::hold(tx, &prepaid, clock).await?;
+    let records = batch.incoming.iter().filter_map(|incoming| incoming.record.as_ref().ok());
+    let records: Vec<_> = records.filter(|record| record.reconciles).collect();
+    let prepaid = Reconciling::hold(tx, &records, clock).await?;
     Ok(Held { closed: held.closed, used: store::uses(tx, &counted).await?, prepaid })
 }
 
@@ -226,11 +227,6 @@ impl Incoming {
             Fate::Bill(bill) => Some(bill),
             Fate::Free(_) => None,
         }
-    }
-
-    fn prepaid(&self) -> Option<(&Record, &Bill)> {
-        let record = self.record.as_ref().ok()?;
-        self.bill().filter(|bill| bill.is_prepaid()).map(|bill| (record, bill))
     }
 
     /// The record's id, if it could be read.

@@ -17,7 +17,7 @@ use crate::customers::{Everybody, calendar_of};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, PlanId, TariffId};
-use crate::plans::Plan;
+use crate::plans::{Payment, Plan};
 use crate::tariffs::{TariffBook, Version};
 
 /// What charging must know of one customer.
@@ -171,6 +171,11 @@ impl Account {
     /// The plan the customer is on at an instant, by its place among those the customer was on.
     pub fn place_of_plan(&self, at: Timestamp) -> Option<usize> {
         self.plans.iter().position(|span| span.holds(at))
+    }
+
+    /// Whether the customer is or was on a prepaid plan.
+    pub fn was_prepaid(&self) -> bool {
+        self.plans.iter().any(|span| span.what.plan.payment == Payment::Prepaid)
     }
 
     /// How many days of a month count for a plan.

@@ -28,7 +28,7 @@ pub use directory::{Account, Directory};
 pub use explain::{Recomputed, Why, explain, recompute};
 pub use import::{Import, Imported, Source, charge_records, import};
 pub use quote::{Quote, Quoted, quote};
-pub(crate) use resolve::{Bill, Record};
+pub(crate) use resolve::{Bill, Fate, Record};
 pub use spending::{Spending, spending};
 pub use store::{Cursor, ImportRow, StoredCall, itemised};
 pub use usage::{Month, MonthUse, Uses, seconds_before, usage};

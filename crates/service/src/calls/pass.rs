@@ -72,7 +72,10 @@ impl<'b> Pass<'b> {
                 (None, Err(flaw)) => Outcome::Suspended(flaw.clone()),
                 (None, Ok(record)) => {
                     let decided = match &record.fate {
-                        Fate::Free(free) => Ok(Outcome::Free(*free)),
+                        Fate::Free(free) => {
+                            pass.prepaid.free(record, *free, clock)?;
+                            Ok(Outcome::Free(*free))
+                        }
                         Fate::Bill(bill) => pass.rate(run, held, record, bill)?.map(|found| {
                             let (amount, currency) = (found.charge.amount, bill.plan().currency);
                             charged = Some(found);
@@ -139,6 +142,7 @@ impl<'b> Pass<'b> {
                 },
             };
             let included_seconds = charge.included_seconds();
+            self.prepaid.bill(&run.source, record, self.clock)?;
             (charge, included_seconds)
         };
         let period_start = held.open_month(bill, own)?;

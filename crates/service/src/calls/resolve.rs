@@ -38,6 +38,8 @@ pub struct Record {
     pub answered_at: Option<Timestamp>,
     pub ended_at: Timestamp,
     pub(crate) talk_seconds: u32,
+    /// Whether balances may have paid the call while it happened.
+    pub(crate) reconciles: bool,
     pub fate: Fate,
 }
 
@@ -132,6 +134,7 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
             Verdict::Free(_, talk_seconds) => talk_seconds,
             Verdict::Billable(billable) => billable.talk_seconds,
         },
+        reconciles: account.is_some_and(|account| account.was_prepaid()),
         fate,
     })
 }

@@ -22,17 +22,19 @@ pub(super) fn authorise(till: &mut Till, bench: &Bench<'_>, asked: &Authorise, h
     let Ok(line) = asked.calling_number.parse::<E164>() else { return refused(Refusal::UnknownLine) };
     let at = asked.started_at.unwrap_or(bench.now);
     let Some(account) = bench.payer(asked, line, at) else { return refused(Refusal::UnknownLine) };
+    let region = bench.region(account, line, at);
+    let dialled = dialled(&asked.called_number, region);
+    // Whatever else is to be said of it.
+    if let Ok(number @ Dialled::Emergency(_)) = dialled {
+        return Ok(Answer::Granted(emergency(&asked.call_id, asked.sequence, Some(number))));
+    }
     if let Some(known) = till.of_call(account.id, &asked.call_id) {
         return Ok(again(known, asked.sequence, hash));
     }
     if bench.is_skewed(at) {
         return refused(Refusal::ClockSkew { seconds: bench.config.calls.clock_skew_seconds });
     }
-    let region = bench.region(account, line, at);
-    let dialled = match dialled(&asked.called_number, region) {
-        Ok(number @ Dialled::Emergency(_)) => {
-            return Ok(Answer::Granted(emergency(&asked.call_id, asked.sequence, Some(number))));
-        }
+    let dialled = match dialled {
         Ok(dialled) => dialled,
         Err(reason) => return refused(Refusal::NotANumber { detail: reason.to_string() }),
     };
@@ -140,9 +142,11 @@ fn room_today(
     way: Way<'_>,
 ) -> Option<Amount> {
     let cap = way.plan.terms.limits.day_amount?;
-    let held = till.others(session.id).map(|other| other.held_money().micros()).sum::<i64>();
     let spent = till.spent(account.id, day(account, bench.now));
-    Some(Amount::from_micros(cap.micros().saturating_sub(spent.micros()).saturating_sub(held)))
+    let left = till.others(session.id).fold(cap.micros().saturating_sub(spent.micros()), |left, other| {
+        left.saturating_sub(other.at_stake(account).micros())
+    });
+    Some(Amount::from_micros(left))
 }
 
 /// Grants a session as much more as is wanted and can be paid, and holds what it costs in all.

@@ -148,7 +148,7 @@ impl Worker {
                     references.extend(asked.account_ref.clone());
                 }
                 Request::Extend { session, .. } | Request::Release { session, .. } => {
-                    wanted.ids.push(*session)
+                    wanted.ids.push(*session);
                 }
             }
         }

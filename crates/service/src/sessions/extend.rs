@@ -39,6 +39,8 @@ pub(super) fn extend(
         Ok(way) => way,
         Err(refusal) => return refused(refusal),
     };
+    // The answer may have come after another plan or price list began.
+    session.follow(way);
     session.last_sequence = asked.sequence;
     let answer = Answer::Granted(grant(till, bench, &mut session, account, way, asked.requested_seconds)?);
     session.request_hash = hash;

@@ -7,7 +7,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use calculation::phone_number::{Dialled, E164, Region, dialled, region_of};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -92,14 +93,19 @@ impl From<Session> for Shown {
 #[utoipa::path(post, path = "/v1/charging/sessions", tag = "charging", request_body = Authorise,
     responses((status = 201, body = Grant), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn authorise(Shared(app): Shared<App>, body: Bytes) -> Result<Response, Problem> {
-    let asked: Authorise = json(&body)?;
-    let country: Option<Region> = app.config.operator.country.parse().ok();
-    let region = asked.calling_number.parse::<E164>().ok().and_then(region_of).or(country);
+    let asked = json::<Authorise>(&body);
+    let home: Option<Region> = app.config.operator.country.parse().ok();
+    let urgent = match &asked {
+        Ok(Authorise { call_id, sequence, calling_number, called_number, .. }) => {
+            urgent([call_id, calling_number, called_number], *sequence, home)
+        }
+        Err(_) => serde_json::from_slice(&body).ok().and_then(|least: Least| least.urgent(home)),
+    };
     // Asked before anything else, so that it is granted though all else fails.
-    if let Ok(number @ Dialled::Emergency(_)) = dialled(&asked.called_number, region) {
-        return Ok((StatusCode::CREATED, Json(emergency(&asked.call_id, asked.sequence, Some(number))))
-            .into_response());
+    if let Some(grant) = urgent {
+        return Ok((StatusCode::CREATED, Json(grant)).into_response());
     }
+    let asked = asked?;
     check_name("/call_id", &asked.call_id, LONGEST_CALL_ID)?;
     check_name("/calling_number", &asked.calling_number, LONGEST_NUMBER)?;
     check_name("/called_number", &asked.called_number, LONGEST_NUMBER)?;
@@ -200,6 +206,38 @@ fn respond(answer: Answer, status: StatusCode) -> Result<Response, Problem> {
         Answer::Settled(settled) => Ok((status, Json(settled)).into_response()),
         Answer::Refused(refusal) => Err(refusal.into()),
     }
+}
+
+/// What can be told of a request that is wrong somewhere.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+struct Least {
+    call_id: Value,
+    sequence: Value,
+    calling_number: Value,
+    called_number: Value,
+}
+
+impl Least {
+    fn urgent(&self, home: Option<Region>) -> Option<Grant> {
+        let Self { call_id, sequence, calling_number, called_number } = self;
+        let texts = [call_id, calling_number, called_number].map(|text| text.as_str().unwrap_or_default());
+        let sequence = sequence.as_u64().and_then(|sequence| u32::try_from(sequence).ok());
+        urgent(texts, sequence.unwrap_or_default(), home)
+    }
+}
+
+/// The grant of a call to what is an emergency number in the country of the caller's number, or in ours: where
+/// the caller is, nobody knows.
+fn urgent(
+    [call_id, calling_number, called_number]: [&str; 3],
+    sequence: u32,
+    home: Option<Region>,
+) -> Option<Grant> {
+    let own = calling_number.parse::<E164>().ok().and_then(region_of);
+    let numbers = [own, home].into_iter().filter_map(|region| dialled(called_number, region).ok());
+    let number = numbers.into_iter().find(|number| matches!(number, Dialled::Emergency(_)))?;
+    Some(emergency(call_id, sequence, Some(number)))
 }
 
 /// The end of an emergency call.

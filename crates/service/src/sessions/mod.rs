@@ -207,6 +207,7 @@ pub enum Answer {
 
 /// Where a session stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[schema(as = SessionState)]
 #[serde(rename_all = "snake_case")]
 #[schema(as = SessionState)]
 pub enum State {

@@ -54,6 +54,14 @@ impl<'d> Way<'d> {
         priced || connection_fee.nanos() != 0 || *minimum_charge != Amount::ZERO
     }
 
+    /// What so much talk costs when nothing is included.
+    pub(super) fn price(&self, talk_seconds: u32) -> Amount {
+        let billed_seconds = self.rate.increments.billed(talk_seconds);
+        let priced =
+            billed_seconds.and_then(|billed| rating::price(&self.version.tariff, self.rate, billed, 0));
+        priced.map_or(Amount::from_micros(i64::MAX), |(_, amount)| amount)
+    }
+
     pub(super) fn is_prepaid(&self) -> bool {
         self.plan.payment == Payment::Prepaid
     }
@@ -191,6 +199,27 @@ pub(super) fn settle(
     let loss = Amount::from_micros((wanted - paid).max(0));
     parts.extend(money);
     take(purse, session, &parts, clock)?;
+    note(purse, session, charged, loss, clock);
+    session.used_seconds = talk.talk_seconds;
+    (session.billed_seconds, session.included_seconds) = (billed_seconds, included_seconds);
+    Ok(Cost { billed_seconds, included_seconds, amount, exact })
+}
+
+/// Gives back what a session took and held: no balance pays it. What was taken from a balance that is closed by
+/// now stays taken.
+pub(super) fn give_back(purse: &mut Purse, session: &mut Session, clock: &Clock) -> Result<()> {
+    take(purse, session, &[], clock)?;
+    let taken = |unit| session.reservations.iter().filter(move |own| own.unit == unit).map(|own| own.taken);
+    let seconds: i64 = taken(prepaid_balance::Unit::Seconds).sum();
+    let charged = Amount::from_micros(taken(prepaid_balance::Unit::Money).sum());
+    note(purse, session, charged, Amount::ZERO, clock);
+    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    (session.billed_seconds, session.included_seconds) = (seconds, seconds);
+    Ok(())
+}
+
+/// Notes what a session was charged and lost in all, and posts by how much that is more than before.
+fn note(purse: &mut Purse, session: &mut Session, charged: Amount, loss: Amount, clock: &Clock) {
     let less = |now: Amount, before: Amount| Amount::from_micros(now.micros() - before.micros());
     let (more_paid, more_lost) = (less(charged, session.charged), less(loss, session.loss));
     if (more_paid, more_lost) != (Amount::ZERO, Amount::ZERO) {
@@ -199,9 +228,6 @@ pub(super) fn settle(
         purse.post(Entry::call(customer, entry, session.currency, more_paid, more_lost, clock.now()));
     }
     (session.charged, session.loss) = (charged, loss);
-    session.used_seconds = talk.talk_seconds;
-    (session.billed_seconds, session.included_seconds) = (billed_seconds, included_seconds);
-    Ok(Cost { billed_seconds, included_seconds, amount, exact })
 }
 
 /// Moves the balances by the difference between these parts and what the session took before.

@@ -3,15 +3,15 @@
 //! The record is the truth. What its session took is given back and what the record says is taken; mostly that is
 //! the same and nothing moves. A record without a session is charged from the balances at once (hot billing).
 
-use calculation::call::Billable;
+use calculation::call::{Billable, Free};
 use calculation::cdr::{Flaw, Reason};
 use calculation::phone_number::Dialled;
 
-use super::pay::Cost;
+use super::pay::{self, Cost};
 use super::release::close;
 use super::till::{Till, Wanted};
 use super::{Origin, Session, State};
-use crate::calls::{Account, Bill, Record};
+use crate::calls::{Account, Bill, Fate, Record};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -24,15 +24,19 @@ pub(crate) struct Reconciling {
 }
 
 impl Reconciling {
-    /// Holds the customers of prepaid records until the transaction ends, and reads the sessions of their calls.
-    pub(crate) async fn hold(tx: &mut Tx, records: &[(&Record, &Bill)], clock: &Clock) -> Result<Self> {
+    /// Holds the customers of records until the transaction ends, and reads the sessions of their calls.
+    pub(crate) async fn hold(tx: &mut Tx, records: &[&Record], clock: &Clock) -> Result<Self> {
         if records.is_empty() {
             return Ok(Self::default());
         }
-        let calls = records.iter().map(|(record, _)| (record.customer, record.call_id().to_owned()));
-        let customers = records.iter().map(|(record, _)| record.customer).collect();
+        let calls = records.iter().map(|record| (record.customer, record.call_id().to_owned()));
+        let customers = records.iter().map(|record| record.customer).collect();
         let wanted = Wanted { customers, calls: calls.collect(), ..Wanted::default() };
-        let accounts: Vec<&Account> = records.iter().map(|(_, bill)| &*bill.account).collect();
+        let bills = records.iter().filter_map(|record| match &record.fate {
+            Fate::Bill(bill) => Some(&*bill.account),
+            Fate::Free(_) => None,
+        });
+        let accounts: Vec<&Account> = bills.collect();
         Ok(Self { till: Till::hold(tx, &wanted, &accounts, clock.now()).await? })
     }
 
@@ -48,13 +52,10 @@ impl Reconciling {
             return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
         };
         let key = (source.to_owned(), record.record_id().to_owned());
-        let known = self.till.of_call(record.customer, record.call_id());
-        let asked = known
-            .filter(|known| known.prepaid && known.state != State::Refused && known.dialled == Some(dialled));
-        let mut session = match asked {
+        let mut session = match self.of_call(record) {
             Some(session) if session.record.is_some() => return Ok(Err(second(session))),
             Some(session) => session.clone(),
-            None => by_record(source, record, bill, dialled, clock),
+            None => by_record(record, bill, dialled, clock),
         };
         let Billable { answered_at, talk_seconds } = bill.billable;
         session.answered_at = Some(answered_at);
@@ -65,6 +66,43 @@ impl Reconciling {
         let cost = cost.ok_or_else(|| Error::Inconsistent(format!("{} has no price", session.id)))?;
         self.till.put(session);
         Ok(Ok(cost))
+    }
+
+    /// A record that is charged on an invoice: what balances paid for the call is given back.
+    pub(crate) fn bill(&mut self, source: &str, record: &Record, clock: &Clock) -> Result<()> {
+        let paid = self.of_call(record).filter(|session| session.prepaid && session.record.is_none());
+        let Some(mut session) = paid.cloned() else { return Ok(()) };
+        session.record = Some((source.to_owned(), record.record_id().to_owned()));
+        session.prepaid = false;
+        (session.used_seconds, session.answered_at) = (record.talk_seconds, record.answered_at);
+        self.give_back(session, clock)
+    }
+
+    /// A record of a call that nobody talked in: what a session that is over took for it is given back. The call
+    /// may have been tried another way, and have another record.
+    pub(crate) fn free(&mut self, record: &Record, free: Free, clock: &Clock) -> Result<()> {
+        let untalked = matches!(free, Free::NotAnswered | Free::ZeroSeconds);
+        let paid = self.of_call(record).filter(|session| {
+            untalked && session.prepaid && session.record.is_none() && session.state != State::Open
+        });
+        let Some(mut session) = paid.cloned() else { return Ok(()) };
+        session.used_seconds = 0;
+        self.give_back(session, clock)
+    }
+
+    fn give_back(&mut self, mut session: Session, clock: &Clock) -> Result<()> {
+        pay::give_back(self.till.purse(session.id.customer)?, &mut session, clock)?;
+        if session.state == State::Open {
+            (session.state, session.closed_at) = (State::Released, Some(clock.now()));
+        }
+        self.till.put(session);
+        Ok(())
+    }
+
+    /// The session that was granted for a record's call.
+    fn of_call(&self, record: &Record) -> Option<&Session> {
+        let known = self.till.of_call(record.customer, record.call_id());
+        known.filter(|known| known.state != State::Refused && known.dialled == record.dialled)
     }
 
     /// Stores what was charged.
@@ -82,11 +120,12 @@ fn second(session: &Session) -> Flaw {
 }
 
 /// The session of a record that nobody had asked for.
-fn by_record(source: &str, record: &Record, bill: &Bill, dialled: Dialled, clock: &Clock) -> Session {
+fn by_record(record: &Record, bill: &Bill, dialled: Dialled, clock: &Clock) -> Session {
     let id = SessionId { customer: record.customer, number: clock.id() };
     Session {
-        // The call's own id may be that of a session for another number.
-        call_id: format!("{source}/{}", record.record_id()),
+        // The call's own id may be that of a session for another number, or of one that was refused; and what
+        // stands here must be what no caller can choose.
+        call_id: id.to_string(),
         origin: Origin::Record,
         line: record.line,
         called: record.called().to_owned(),

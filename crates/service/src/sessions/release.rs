@@ -59,7 +59,8 @@ pub(super) fn release(
 /// What a session that is over came to, and the price of all of it.
 pub(super) type Closed = std::result::Result<Option<Cost>, Refusal>;
 
-/// Ends a session: charges what it used and holds nothing any more.
+/// Ends a session: charges what it used and holds nothing any more. Which plan pays it, the answer decides: on a
+/// postpaid one its record is charged, and balances get back what they gave.
 pub(super) fn close(
     till: &mut Till,
     clock: &Clock,
@@ -68,27 +69,30 @@ pub(super) fn close(
     used_seconds: u32,
     state: State,
 ) -> Result<Closed> {
+    let Some(dialled) = session.dialled else { return Ok(Err(Refusal::UnknownLine)) };
+    let answered_at = session.priced_at();
     let mut cost = None;
-    if session.prepaid {
-        let Some(dialled) = session.dialled else { return Ok(Err(Refusal::UnknownLine)) };
-        let answered_at = session.priced_at();
-        let way = match Way::find(account, &dialled, answered_at) {
-            Ok(way) => way,
-            Err(refusal) => return Ok(Err(refusal)),
-        };
-        session.follow(way);
-        let before = session.cost_so_far();
-        let talk = Billable { answered_at, talk_seconds: used_seconds };
-        let purse = till.purse(session.id.customer)?;
-        cost = Some(pay::settle(purse, session, way, talk, clock)?);
-        if way.plan.terms.limits.day_amount.is_some() {
-            let more = session.cost_so_far().micros() - before.micros();
-            till.spend(account.id, day(account, answered_at), Amount::from_micros(more));
+    match Way::find(account, &dialled, answered_at) {
+        Ok(way) => {
+            let before = session.cost_so_far(way);
+            session.follow(way);
+            let purse = till.purse(session.id.customer)?;
+            if session.prepaid {
+                let talk = Billable { answered_at, talk_seconds: used_seconds };
+                cost = Some(pay::settle(purse, session, way, talk, clock)?);
+            } else {
+                pay::give_back(purse, session, clock)?;
+                session.used_seconds = used_seconds;
+            }
+            session.state = state;
+            if way.plan.terms.limits.day_amount.is_some() {
+                let more = session.cost_so_far(way).micros().saturating_sub(before.micros());
+                till.spend(account.id, day(account, answered_at), Amount::from_micros(more));
+            }
         }
-    } else {
-        session.used_seconds = used_seconds;
+        Err(refusal) if session.prepaid => return Ok(Err(refusal)),
+        Err(_) => (session.used_seconds, session.state) = (used_seconds, state),
     }
-    session.state = state;
     session.closed_at = Some(clock.now());
     Ok(Ok(cost))
 }
@@ -116,9 +120,22 @@ pub(super) fn check_use(
 }
 
 impl Session {
-    /// What was taken for it, and what nobody paid.
-    fn cost_so_far(&self) -> Amount {
-        Amount::from_micros(self.charged.micros().saturating_add(self.loss.micros()))
+    /// What was taken for it, and what nobody paid. Of a postpaid call that is over, what it costs when nothing
+    /// is included: what is, its record tells.
+    fn cost_so_far(&self, way: Way<'_>) -> Amount {
+        match self.state {
+            State::Released | State::Expired if !self.prepaid => way.price(self.used_seconds),
+            _ => Amount::from_micros(self.charged.micros().saturating_add(self.loss.micros())),
+        }
+    }
+
+    /// What may still be spent for a call under way: what is held or, of a postpaid one, what was granted.
+    pub(super) fn at_stake(&self, account: &Account) -> Amount {
+        let way = self
+            .dialled
+            .filter(|_| !self.prepaid)
+            .map(|dialled| Way::find(account, &dialled, self.priced_at()));
+        way.and_then(std::result::Result::ok).map_or(self.held_money(), |way| way.price(self.granted_seconds))
     }
 
     /// What is held of money.

@@ -2,6 +2,7 @@
 
 pub(crate) mod account;
 pub(crate) mod arithmetic;
+pub(crate) mod charging;
 pub(crate) mod cycle;
 pub(crate) mod mailing;
 pub(crate) mod operator;
@@ -156,16 +157,21 @@ impl TestApp {
     }
 
     pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
-        let router: Router = tollbook::http::router(self.app.clone());
-        let response = router.oneshot(request).await.expect("a router always answers");
-        let (head, body) = response.into_parts();
-        let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("the body comes from memory");
-        let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
-        Answer { status: head.status, headers: head.headers, body }
+        send(self.app.clone(), request).await
     }
 }
 
-fn json_request(path: &str, body: &Value) -> Request<Body> {
+/// Sends a request to an application.
+pub(crate) async fn send(app: App, request: Request<Body>) -> Answer {
+    let router: Router = tollbook::http::router(app);
+    let response = router.oneshot(request).await.expect("a router always answers");
+    let (head, body) = response.into_parts();
+    let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("the body comes from memory");
+    let body = serde_json::from_slice(&bytes).unwrap_or(Value::Null);
+    Answer { status: head.status, headers: head.headers, body }
+}
+
+pub(crate) fn json_request(path: &str, body: &Value) -> Request<Body> {
     let request = Request::post(path).header("content-type", "application/json");
     request.body(Body::from(body.to_string())).expect("the path is sound")
 }
