@@ -4,9 +4,14 @@
 //! memory and saves it: the database lets no balance fall below its floor.
 
 mod book;
+mod expire;
 mod purse;
+mod renew;
+mod replenish;
+mod round;
 mod store;
 
+use calculation::money::Amount;
 use calculation::phone_number::E164;
 use calculation::tariff::Prefix;
 use jiff::Timestamp;
@@ -14,6 +19,10 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use purse::{Purse, Purses, hold, save};
+pub(crate) use renew::{begin_renewals, end_renewals};
+pub use replenish::TopUpService;
+pub(crate) use replenish::{Low, low, replenish};
+pub use round::{Kept, round};
 
 use crate::id::BalanceId;
 
@@ -40,6 +49,23 @@ pub struct Balance {
     pub created_at: Timestamp,
     /// Expired or used up, and never used again.
     pub closed_at: Option<Timestamp>,
+}
+
+/// What is kept of a customer's charging besides the balances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChargingAccount {
+    /// Money below this is little: the customer is told, or a top-up is asked for.
+    pub low_balance: Option<Amount>,
+    /// How much is asked for then.
+    pub top_up_amount: Option<Amount>,
+    /// How often that was done. It names the top-up that is asked for.
+    pub top_ups_asked: i64,
+    /// Since when an answer to the last is awaited.
+    pub top_up_asked_at: Option<Timestamp>,
+    /// When a month of a prepaid plan is to be renewed.
+    pub renew_at: Option<Timestamp>,
+    /// The fee that a renewal waits for because there was too little money.
+    pub renewal_fee: Option<Amount>,
 }
 
 /// What a balance is counted in.

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Balance, Movement, MovementKind, store};
+use super::{Balance, ChargingAccount, Movement, MovementKind, renew, replenish, store};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{BalanceId, CustomerId};
+use crate::jobs::{self, Job};
 use crate::ledger::{self, Entry};
 
 /// The purses of some customers.
@@ -18,6 +19,8 @@ pub type Purses = BTreeMap<CustomerId, Purse>;
 #[derive(Debug, Clone)]
 pub struct Purse {
     customer: CustomerId,
+    account: ChargingAccount,
+    account_stored: ChargingAccount,
     balances: Vec<Balance>,
     /// Amount and reserved part of each balance as they are stored; of a new one nothing.
     stored: Vec<Option<(i64, i64)>>,
@@ -31,26 +34,40 @@ pub async fn hold(tx: &mut Tx, customers: &[CustomerId]) -> Result<Purses> {
     let mut customers = customers.to_vec();
     customers.sort_unstable();
     customers.dedup();
-    store::hold_accounts(tx, &customers).await?;
+    let mut accounts = store::hold_accounts(tx, &customers).await?;
     let mut balances: BTreeMap<CustomerId, Vec<Balance>> = BTreeMap::new();
     for (customer, balance) in store::open_balances(tx, &customers).await? {
         balances.entry(customer).or_default().push(balance);
     }
     let purse = |customer: CustomerId| {
+        let account = accounts.remove(&customer).unwrap_or_default();
         let balances = balances.remove(&customer).unwrap_or_default();
-        (customer, Purse::new(customer, balances))
+        (customer, Purse::new(customer, account, balances))
     };
     Ok(customers.into_iter().map(purse).collect())
 }
 
-/// Stores what changed. A balance that is not as it was read is a fault: nobody else may have changed it.
+/// Stores what changed, and what follows from it: a renewal that waited for money, a top-up to be asked for. A
+/// balance that is not as it was read is a fault: nobody else may have changed it.
 pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()> {
+    let now = clock.now();
+    let mut jobs: Vec<Job> = Vec::new();
+    for purse in purses.values_mut() {
+        renew::wake(purse, now);
+        jobs.extend(replenish::watch(purse, now));
+    }
     let (mut new, mut changed, mut movements, mut entries) = (vec![], vec![], vec![], vec![]);
+    let mut accounts = vec![];
     for purse in purses.values() {
+        if purse.account != purse.account_stored {
+            accounts.push((purse.customer, &purse.account));
+        }
         for (balance, stored) in purse.balances.iter().zip(&purse.stored) {
             match stored {
                 None => new.push((purse.customer, balance)),
-                Some(before) if *before != (balance.amount, balance.reserved) => {
+                Some(before)
+                    if *before != (balance.amount, balance.reserved) || balance.closed_at.is_some() =>
+                {
                     changed.push((purse.customer, balance, *before));
                 }
                 Some(_) => {}
@@ -59,18 +76,36 @@ pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()>
         movements.extend(purse.movements.iter().map(|movement| (purse.customer, movement)));
         entries.extend(purse.entries.iter().cloned());
     }
+    store::update_accounts(tx, &accounts).await?;
     store::insert_balances(tx, &new).await?;
     store::update_balances(tx, &changed).await?;
     store::insert_movements(tx, &movements, clock).await?;
     ledger::post(tx, &entries, clock).await?;
+    jobs::enqueue(tx, &jobs, clock).await?;
     purses.values_mut().for_each(Purse::saved);
     Ok(())
 }
 
 impl Purse {
-    fn new(customer: CustomerId, balances: Vec<Balance>) -> Self {
+    pub(super) fn new(customer: CustomerId, account: ChargingAccount, balances: Vec<Balance>) -> Self {
         let stored = balances.iter().map(|balance| Some((balance.amount, balance.reserved))).collect();
-        Self { customer, balances, stored, movements: Vec::new(), entries: Vec::new() }
+        let (account_stored, movements, entries) = (account.clone(), Vec::new(), Vec::new());
+        Self { customer, account, account_stored, balances, stored, movements, entries }
+    }
+
+    /// Whose it is.
+    pub fn customer(&self) -> CustomerId {
+        self.customer
+    }
+
+    /// What is kept besides the balances.
+    pub fn account(&self) -> &ChargingAccount {
+        &self.account
+    }
+
+    /// What is kept besides the balances, to be changed.
+    pub fn account_mut(&mut self) -> &mut ChargingAccount {
+        &mut self.account
     }
 
     /// The open balances.
@@ -106,6 +141,18 @@ impl Purse {
         Ok(())
     }
 
+    /// Closes the balances that nothing is left of: those that expired, and others than the main one that are
+    /// used up. What is held for a call is still there.
+    pub fn close_used_up(&mut self, now: Timestamp) {
+        let used_up = |balance: &&mut Balance| {
+            let may_come_back = balance.main && balance.is_usable(now);
+            balance.amount == 0 && balance.reserved == 0 && !may_come_back
+        };
+        for balance in self.balances.iter_mut().filter(used_up) {
+            balance.closed_at = balance.closed_at.or(Some(now));
+        }
+    }
+
     /// Posts an entry of the ledger when the purse is saved.
     pub fn post(&mut self, entry: Entry) {
         self.entries.push(entry);
@@ -118,7 +165,9 @@ impl Purse {
     }
 
     fn saved(&mut self) {
-        *self = Self::new(self.customer, std::mem::take(&mut self.balances));
+        let mut balances = std::mem::take(&mut self.balances);
+        balances.retain(|balance| balance.closed_at.is_none());
+        *self = Self::new(self.customer, std::mem::take(&mut self.account), balances);
     }
 }
 

@@ -1,41 +1,22 @@
 //! Balances and what moved them in the database.
 
+mod account;
+mod due;
+
 use calculation::tariff::Prefix;
 
 use super::book::Booking;
 use super::{Balance, Movement};
 use crate::clock::Clock;
-use crate::db::{self, Cell, Hold, IN_LIST, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{BalanceId, BookingId, CustomerId};
 
-/// Makes the accounts that are missing, and holds all of them in the order of their ids.
-pub(super) async fn hold_accounts(tx: &mut Tx, customers: &[CustomerId]) -> Result<()> {
-    let hold = tx.hold(Hold::Exclusive, "charging_accounts");
-    let sql = format!(
-        "select customer_id from charging_accounts where customer_id in ({}) order by customer_id {hold}",
-        in_list(1)
-    );
-    let mut missing = Vec::new();
-    for some in customers.chunks(IN_LIST) {
-        let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
-        let rows = tx.rows_in(&sql, &[], &ids).await?;
-        let held = rows.iter().map(|row| row.get("customer_id")).collect::<db::Result<Vec<i64>>>()?;
-        missing.extend(ids.into_iter().filter(|id| !held.contains(id)));
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    // What is inserted is held as well. Who is inserted by two at once is held by the one who came first.
-    let insert =
-        "insert into charging_accounts (customer_id) values ($1) on conflict (customer_id) do nothing";
-    let rows: Vec<_> = missing.iter().map(|id| [Cell::Int(*id)]).collect();
-    tx.execute_each(insert, &rows).await?;
-    for some in missing.chunks(IN_LIST) {
-        tx.rows_in(&sql, &[], some).await?;
-    }
-    Ok(())
-}
+pub(super) use account::{accounts, hold_accounts, renew_from, update_accounts};
+pub(super) use due::{
+    Due, claim_expired, claim_renewals, end_allowances, insert_bookings, insert_renewals, put_off_renewal,
+    renewals,
+};
 
 const BALANCE: &str = "select b.customer_id, b.balance_id, b.line, b.name, b.unit, b.main, b.destinations,
     b.priority, b.expires_at, b.floor, b.amount, b.reserved, b.created_at, b.closed_at from balances b";
@@ -129,7 +110,7 @@ pub(super) async fn insert_balances(tx: &mut Tx, new: &[(CustomerId, &Balance)])
     Ok(tx.insert_rows("balances", &columns, &rows).await?)
 }
 
-/// Stores amount and reserved part of balances that are still as they were read.
+/// Stores what changed of balances that are still as they were read.
 pub(super) async fn update_balances(
     tx: &mut Tx,
     changed: &[(CustomerId, &Balance, (i64, i64))],
@@ -137,12 +118,16 @@ pub(super) async fn update_balances(
     if changed.is_empty() {
         return Ok(());
     }
-    let sql = "update balances set amount = $3, reserved = $4
-               where customer_id = $1 and balance_id = $2 and amount = $5 and reserved = $6";
+    let sql = "update balances set amount = $3, reserved = $4, closed_at = $7
+               where customer_id = $1 and balance_id = $2 and amount = $5 and reserved = $6
+                 and closed_at is null";
     let rows: Vec<_> = changed
         .iter()
         .map(|(customer, balance, (amount, reserved))| {
-            [customer.0, balance.id.0, balance.amount, balance.reserved, *amount, *reserved].map(Cell::Int)
+            let [customer, id, now, held, before, held_before] =
+                [customer.0, balance.id.0, balance.amount, balance.reserved, *amount, *reserved]
+                    .map(Cell::Int);
+            [customer, id, now, held, before, held_before, balance.closed_at.into()]
         })
         .collect();
     let touched = tx.execute_each(sql, &rows).await?;
