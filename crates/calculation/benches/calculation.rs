@@ -234,3 +234,54 @@ mod rating {
         bencher.bench_local(|| black_box(deck).tariff(TERMS));
     }
 }
+
+mod prepaid {
+    use calculation::money::Amount;
+    use calculation::prepaid::{Balance, Means, Unit, draw, longest, means, usable};
+    use calculation::tariff::{Prefix, Tariff, deck};
+    use divan::{Bencher, black_box};
+
+    const TERMS: &str = r#"{"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"}}"#;
+    /// 0.60 a minute, from the eleventh second on 0.30.
+    const PRICES: &str = "prefix,destination,rate_per_min,increments,step_from,step_to\n\
+        44,United Kingdom,0.60,1/1,0,10\n44,United Kingdom,0.30,1/1,10,\n";
+
+    fn tariff() -> Tariff {
+        let terms = serde_json::from_str(TERMS).expect("the terms are right");
+        deck::read(terms, PRICES.as_bytes(), &deck::Columns::default()).expect("the deck is right")
+    }
+
+    /// What is there pays just so many seconds. The target: three hours cost no more than a minute.
+    #[divan::bench(args = [60, 10_800])]
+    fn the_longest_call(bencher: Bencher, seconds: u32) {
+        let tariff = tariff();
+        let money = Amount::from_micros(50_000 + i64::from(seconds) * 5_000);
+        let there = Means { seconds: 0, money };
+        let found = longest(&tariff, &tariff.rates()[0], there, 86_400);
+        assert!(found.talk_seconds == seconds && found.is_limit, "{found:?}");
+        bencher.bench_local(|| longest(&tariff, &tariff.rates()[0], black_box(there), black_box(86_400)));
+    }
+
+    /// A customer with five balances: who pays, how much there is, and how much each gives.
+    #[divan::bench]
+    fn order_and_draw_five_balances(bencher: Bencher) {
+        let destinations: [Prefix; 2] = ["49", "44"].map(|prefix| prefix.parse().expect("it is a prefix"));
+        let balance = |id: i64| Balance {
+            id,
+            unit: if id % 2 == 0 { Unit::Seconds } else { Unit::Money },
+            destinations: &destinations,
+            line: None,
+            priority: -id,
+            expires_at: None,
+            available: 100,
+        };
+        let balances = [1, 2, 3, 4, 5].map(balance);
+        let number =
+            calculation::phone_number::Dialled::Number("+442079460000".parse().expect("it is a number"));
+        let at = "2026-11-05T12:00:00Z".parse().expect("it is an instant");
+        bencher.bench_local(|| {
+            let payers = usable(black_box(&balances), None, &number, at);
+            (means(&payers), draw(&payers, Unit::Seconds, 150), draw(&payers, Unit::Money, 250))
+        });
+    }
+}

@@ -5,10 +5,10 @@
 //!
 //! The way of a call: [`cdr`] reads a record, [`call`] decides what is billable about it,
 //! [`phone_number`] says what was dialled, [`tariff`] finds the rate, [`allowance`] takes included
-//! minutes, [`rating`] computes the charge and why. The way of a month: [`period`] says which month
-//! a call belongs to, also of customers who move, [`fee`] prorates what [`plan_terms`] agree,
-//! [`usage_pricing`] prices a month's minutes together, [`commitment`] says what is missing,
-//! [`discount`] takes off, [`invoice`] adds the charges up and [`tax`] taxes them.
+//! minutes, [`rating`] computes the charge and why, and [`prepaid`] how long a call can be paid. The way of
+//! a month: [`period`] says which month a call belongs to, also of customers who move, [`fee`] prorates
+//! what [`plan_terms`] agree, [`usage_pricing`] prices a month's minutes together, [`commitment`] says what
+//! is missing, [`discount`] takes off, [`invoice`] adds the charges up and [`tax`] taxes them.
 #![warn(missing_docs)]
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
 
@@ -27,6 +27,7 @@ pub mod money;
 pub mod period;
 pub mod phone_number;
 pub mod plan_terms;
+pub mod prepaid;
 pub mod rating;
 pub mod tariff;
 pub mod tax;

@@ -454,7 +454,7 @@ macro_rules! serde_as_text {
 }
 serde_as_text!(Amount, Price, Currency);
 pub(crate) use serde_as_text;
-
+mod most;
 mod part;
 #[cfg(test)]
 mod tests;

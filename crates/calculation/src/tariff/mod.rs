@@ -182,6 +182,23 @@ impl Increments {
         let steps = rest.checked_next_multiple_of(self.next_seconds)?;
         self.initial_seconds.checked_add(steps)
     }
+
+    /// The longest talk for which at most `billed_seconds` are billed: it uses up its last step.
+    ///
+    /// ```
+    /// use calculation::tariff::Increments;
+    /// let increments: Increments = "30/6".parse()?;
+    /// assert_eq!([29, 30, 35, 36].map(|billed| increments.longest_talk(billed)), [0, 30, 30, 36]);
+    /// # Ok::<(), String>(())
+    /// ```
+    pub fn longest_talk(self, billed_seconds: u32) -> u32 {
+        let Some(rest) = billed_seconds.checked_sub(self.initial_seconds) else { return 0 };
+        match rest.checked_rem(self.next_seconds) {
+            Some(begun) => billed_seconds.saturating_sub(begun),
+            // Steps of no time reach nowhere: only what is within the first can be billed.
+            None => self.initial_seconds.saturating_sub(1),
+        }
+    }
 }
 
 impl std::str::FromStr for Increments {
