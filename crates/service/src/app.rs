@@ -1,4 +1,5 @@
-//! What does every door share? The database, the clock, the settings, the price lists in memory and the mailer.
+//! What does every door share? The database, the clock, the settings, the price lists in memory, the mailer, and who is asked for
+//! top-ups.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
 use crate::mail::Mailer;
+use crate::prepaid::TopUpService;
 use crate::tariffs::TariffBook;
 
 /// What every door shares; cheap to clone.
@@ -17,14 +19,17 @@ pub struct App {
     pub config: Arc<Config>,
     pub tariffs: TariffBook,
     pub mailer: Arc<Mailer>,
+    pub top_ups: Arc<TopUpService>,
 }
 
 impl App {
     /// Opens the database at a URL and brings its schema up to date.
     pub async fn open(url: &str, clock: Clock, config: Config) -> Result<Self> {
         let mailer = Arc::new(Mailer::open(&config)?);
+        let top_ups = Arc::new(TopUpService::open(&config.prepaid)?);
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
-        Ok(Self { db, clock, config: Arc::new(config), tariffs: TariffBook::default(), mailer })
+        let (config, tariffs) = (Arc::new(config), TariffBook::default());
+        Ok(Self { db, clock, config, tariffs, mailer, top_ups })
     }
 }

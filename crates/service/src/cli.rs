@@ -11,7 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::{calls, check, credit_notes, demo, http, invoices, jobs, payments, suspense, tariffs};
+use crate::{calls, check, credit_notes, demo, http, invoices, jobs, payments, prepaid, suspense, tariffs};
 
 /// Phone billing: call records in, charged calls and invoices out.
 ///
@@ -61,6 +61,9 @@ enum Command {
     Payment(payments::cli::Command),
     /// Show what customers owe, by the days since it was due
     Ageing,
+    TopUp(prepaid::cli::TopUpArgs),
+    Balances(prepaid::cli::BalancesArgs),
+    Vouchers(prepaid::cli::VouchersArgs),
     /// Issue a credit note: for an invoice, a line of it, or one call
     Credit(credit_notes::cli::CreditArgs),
     /// Bill what is due and send mails, over and over; `serve` does it too
@@ -162,6 +165,9 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Invoice(args) => invoices::cli::invoice(&app, args, output).await,
         Command::Payment(command) => payments::cli::run(&app, command, output).await,
         Command::Ageing => payments::cli::show_ageing(&app, output).await,
+        Command::TopUp(args) => prepaid::cli::top_up(&app, args, output).await,
+        Command::Balances(args) => prepaid::cli::balances(&app, args, output).await,
+        Command::Vouchers(args) => prepaid::cli::vouchers(&app, args, output).await,
         Command::Credit(args) => credit_notes::cli::credit(&app, args, output).await,
         Command::Work(args) => jobs::cli::work(&app, &args, output).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,

@@ -1,9 +1,11 @@
-//! What time is it, and what is the next id? The only file that asks.
+//! What time is it, what is the next id, and what does chance say? The only file that asks.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::Timestamp;
+
+use crate::error::{Error, Result};
 
 /// Where time and ids come from.
 #[derive(Debug, Clone)]
@@ -68,6 +70,21 @@ fn random_bits() -> i64 {
     // Without a source of chance the ids of one process still differ: they count up.
     let _ = getrandom::fill(&mut bytes);
     i64::from(u32::from_le_bytes(bytes)) & ((1 << RANDOM_BITS) - 1)
+}
+
+/// A number below a bound that nobody can guess, each as likely as the others.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+pub fn random_below(bound: u64) -> Result<u64> {
+    let whole = u64::MAX - u64::MAX % bound.max(1);
+    loop {
+        let mut bytes = [0; 8];
+        getrandom::fill(&mut bytes).map_err(|error| Error::Other(format!("no source of chance: {error}")))?;
+        // The last numbers would make the first ones more likely.
+        let number = u64::from_le_bytes(bytes);
+        if number < whole {
+            return Ok(number % bound.max(1));
+        }
+    }
 }
 
 /// Measures how long work takes, for people to read.

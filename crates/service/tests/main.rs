@@ -3,6 +3,7 @@
 
 mod support;
 
+mod balances;
 mod calls;
 mod cli;
 mod credit_notes;

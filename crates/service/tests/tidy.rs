@@ -9,10 +9,18 @@ const PURE: [&str; 8] =
 const IMPURE: [&str; 7] =
     ["std::fs", "std::net", "std::env", "std::process", "std::thread", "std::time::", "async fn"];
 /// Where transactions begin and end besides the doors: db.rs defines them, the import commits each batch,
-/// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders, and
-/// the demo is a door of its own.
-const TRANSACTIONS: [&str; 6] =
-    ["db.rs", "calls/import.rs", "invoices/bill.rs", "invoices/number.rs", "payments/remind.rs", "demo.rs"];
+/// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders,
+/// what is due of balances each chunk, asking for a top-up what it read, and the demo is a door of its own.
+const TRANSACTIONS: [&str; 8] = [
+    "db.rs",
+    "calls/import.rs",
+    "invoices/bill.rs",
+    "invoices/number.rs",
+    "payments/remind.rs",
+    "prepaid/replenish.rs",
+    "prepaid/round.rs",
+    "demo.rs",
+];
 const ENGINES: [&str; 5] = ["Sqlite", "Postgres", "rusqlite", "tokio_postgres", "deadpool_postgres"];
 const MOST_LINES: usize = 450;
 /// Longer ones, of one idea each. They may shrink, never grow.

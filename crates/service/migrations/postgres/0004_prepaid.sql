@@ -34,6 +34,7 @@ create table balances (
   floor bigint not null,
   amount bigint not null,
   reserved bigint not null,
+  last_movement_id bigint not null,
   created_at timestamptz not null,
   closed_at timestamptz,
   primary key (customer_id, balance_id),
@@ -74,20 +75,28 @@ create table booking_directory (
   primary key (reference)
 );
 
+-- What the vouchers of a batch are worth.
+-- placement: reference
+create table voucher_batches (
+  batch text not null,
+  name text,
+  unit text not null,
+  currency text,
+  amount bigint not null,
+  destinations text not null,
+  priority bigint,
+  balance_days bigint,
+  expires_at timestamptz,
+  vouchers bigint not null,
+  created_at timestamptz not null,
+  primary key (batch)
+);
+
 -- Their codes are not kept, only what tells them again.
 -- placement: directory(code_hash)
 create table vouchers (
   code_hash bytea not null,
   batch text not null,
-  name text not null,
-  unit text not null,
-  currency text,
-  amount bigint not null,
-  destinations text not null,
-  priority bigint not null,
-  balance_days bigint,
-  expires_at timestamptz,
-  created_at timestamptz not null,
   customer_id bigint,
   booking_id bigint,
   redeemed_at timestamptz,

@@ -34,6 +34,7 @@ create table balances (
   floor integer not null,
   amount integer not null,
   reserved integer not null,
+  last_movement_id integer not null,
   created_at integer not null,
   closed_at integer,
   primary key (customer_id, balance_id),
@@ -74,20 +75,28 @@ create table booking_directory (
   primary key (reference)
 ) strict;
 
+-- What the vouchers of a batch are worth.
+-- placement: reference
+create table voucher_batches (
+  batch text not null,
+  name text,
+  unit text not null,
+  currency text,
+  amount integer not null,
+  destinations text not null,
+  priority integer,
+  balance_days integer,
+  expires_at integer,
+  vouchers integer not null,
+  created_at integer not null,
+  primary key (batch)
+) strict;
+
 -- Their codes are not kept, only what tells them again.
 -- placement: directory(code_hash)
 create table vouchers (
   code_hash blob not null,
   batch text not null,
-  name text not null,
-  unit text not null,
-  currency text,
-  amount integer not null,
-  destinations text not null,
-  priority integer not null,
-  balance_days integer,
-  expires_at integer,
-  created_at integer not null,
   customer_id integer,
   booking_id integer,
   redeemed_at integer,

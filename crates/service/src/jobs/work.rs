@@ -7,12 +7,14 @@ use crate::app::App;
 use crate::error::Result;
 use crate::invoices::{self, Billed};
 use crate::payments::{self, Reminded};
+use crate::prepaid::{self, Kept};
 
 /// What a round came to.
 #[derive(Debug, Default, Serialize)]
 pub struct Round {
     pub billed: Billed,
     pub reminders: Reminded,
+    pub prepaid: Kept,
     pub jobs: Worked,
 }
 
@@ -26,6 +28,11 @@ impl std::fmt::Display for Round {
         }
         let Reminded { reminded, suspended, failed: not_reminded } = self.reminders;
         writeln!(out, "reminders: {reminded} due, {suspended} customers suspended, {not_reminded} faults")?;
+        let Kept { expired, renewed, waiting, failed: not_kept } = self.prepaid;
+        writeln!(
+            out,
+            "prepaid: {renewed} months renewed, {waiting} wait for money, {expired} balances expired, {not_kept} faults"
+        )?;
         write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")
     }
 }
@@ -34,8 +41,9 @@ impl std::fmt::Display for Round {
 pub async fn round(app: &App) -> Result<Round> {
     // A fault in one part does not stop the others; it is told when all had their turn.
     let (billed, reminders) = (invoices::bill_due(app).await, payments::remind(app).await);
+    let kept = prepaid::round(app).await;
     let jobs = super::work_off(app).await;
-    Ok(Round { billed: billed?, reminders: reminders?, jobs: jobs? })
+    Ok(Round { billed: billed?, reminders: reminders?, prepaid: kept?, jobs: jobs? })
 }
 
 /// Rounds until it is told to stop; a fault is logged, and the next round tries again.

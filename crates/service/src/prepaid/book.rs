@@ -1,12 +1,18 @@
 //! Notes a deed on balances, once by its reference.
 
 use jiff::Timestamp;
+use serde::Serialize;
 
-use super::{MovementKind, store};
+use super::{Checked, MovementKind, WrongField, store};
+use crate::clock::Clock;
 use crate::db::Tx;
-use crate::error::Result;
-use crate::hash::Hash;
+use crate::error::{Error, Result};
+use crate::hash::{self, Hash};
 use crate::id::{BookingId, CustomerId};
+
+/// As long as the purpose of a SEPA transfer may be.
+const LONGEST_REFERENCE: usize = 140;
+const LONGEST_REASON: usize = 500;
 
 /// A deed on balances that somebody asked for, or that was due.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +26,21 @@ pub(super) struct Booking {
     /// Of what was asked for: the same reference with other content is another deed.
     pub content_hash: Hash,
     pub booked_at: Timestamp,
+}
+
+impl Booking {
+    /// A new one, of what was asked for.
+    pub(super) fn new(
+        kind: MovementKind,
+        reference: Option<String>,
+        reason: Option<String>,
+        content: &impl Serialize,
+        clock: &Clock,
+    ) -> Result<Self> {
+        let content = serde_json::to_vec(content).map_err(|error| Error::Other(error.to_string()))?;
+        let (id, booked_at) = (BookingId(clock.id()), clock.now());
+        Ok(Self { id, kind, reference, reason, content_hash: hash::of(&content), booked_at })
+    }
 }
 
 /// What became of it.
@@ -43,4 +64,22 @@ pub(super) async fn book(tx: &mut Tx, customer: CustomerId, booking: &Booking) -
     }
     store::insert_booking(tx, customer, booking).await?;
     Ok(Booked::New)
+}
+
+/// Refuses what is no reference.
+pub(super) fn check_reference(reference: &str) -> Checked<()> {
+    check("/reference", reference, LONGEST_REFERENCE)
+}
+
+/// Refuses what is no reason.
+pub(super) fn check_reason(reason: &str) -> Checked<()> {
+    check("/reason", reason, LONGEST_REASON)
+}
+
+fn check(pointer: &'static str, text: &str, longest: usize) -> Checked<()> {
+    if text.trim().is_empty() || text.chars().count() > longest || text.chars().any(char::is_control) {
+        let message = format!("must be 1 to {longest} characters, none a control character");
+        return Err(WrongField::new(pointer, message));
+    }
+    Ok(())
 }

@@ -38,14 +38,16 @@ pub(super) async fn expire(tx: &mut Tx, ids: &[CustomerId], clock: &Clock) -> Re
 
 fn expire_purse(purse: &mut Purse, booking: BookingId, currency: Currency, now: Timestamp) -> Result<u64> {
     let expired = purse.balances().iter().filter(|balance| !balance.is_usable(now));
-    let left = expired.map(|balance| (balance.id, balance.unit, balance.amount.saturating_sub(balance.reserved)));
+    let left =
+        expired.map(|balance| (balance.id, balance.unit, balance.amount.saturating_sub(balance.reserved)));
     let left: Vec<_> = left.filter(|(.., left)| *left > 0).collect();
     for (balance, _, left) in &left {
         purse.add(*balance, left.saturating_neg(), (MovementKind::Expiry, booking.0), now)?;
     }
     let money = left.iter().filter(|(_, unit, _)| *unit == Unit::Money);
     let money = Amount::sum(money.map(|(.., left)| Amount::from_micros(left.saturating_neg())));
-    let money = money.ok_or_else(|| Error::Inconsistent("expired money does not fit an amount".to_owned()))?;
+    let money =
+        money.ok_or_else(|| Error::Inconsistent("expired money does not fit an amount".to_owned()))?;
     if money != Amount::ZERO {
         let (customer, kind) = (purse.customer(), EntryKind::Expiry);
         purse.post(Entry::booking(customer, kind, booking, (Account::Breakage, money), currency, now));

@@ -3,13 +3,24 @@
 //! Whoever changes a balance or a session holds the customer's charging account (`hold`), changes the purse in
 //! memory and saves it: the database lets no balance fall below its floor.
 
+mod adjust;
 mod book;
+pub mod cli;
+mod code;
+mod credit;
 mod expire;
+pub mod http;
 mod purse;
 mod renew;
 mod replenish;
 mod round;
+mod statement;
 mod store;
+mod top_up;
+mod top_up_service;
+mod transfer;
+mod vouchers;
+mod worth;
 
 use calculation::money::Amount;
 use calculation::phone_number::E164;
@@ -18,11 +29,20 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use purse::{Purse, Purses, hold, save};
+pub use adjust::{Adjusted, NewAdjustment, adjust};
+pub use credit::{Agreed, ChangePrepaidTerms, PrepaidTerms, agree, terms};
+pub use purse::{Purse, Purses, hold, purse_of, save};
 pub(crate) use renew::{begin_renewals, end_renewals};
-pub use replenish::TopUpService;
-pub(crate) use replenish::{Low, low, replenish};
+pub(crate) use replenish::{low, replenish};
 pub use round::{Kept, round};
+pub use statement::{
+    BookingDone, PrepaidBalance, Quantity, QuantitySchema, StatementMovement, balances, booking_done,
+    movements,
+};
+pub use top_up::{NewTopUp, TopUpKind, ToppedUp, top_up};
+pub use top_up_service::TopUpService;
+pub use transfer::{NewTransfer, Transferred, transfer};
+pub use vouchers::{Made, NewVouchers, RedeemVoucher, Redeemed, VoucherBatch, make_vouchers, redeem};
 
 use crate::id::BalanceId;
 
@@ -104,6 +124,30 @@ pub struct Movement {
     /// What the balance was after it.
     pub after: i64,
     pub at: Timestamp,
+}
+
+/// A field of a request that is wrong, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WrongField {
+    /// Where in the request, as a JSON pointer (RFC 6901).
+    pub pointer: &'static str,
+    /// What is wrong there, to be read after its name.
+    pub message: String,
+}
+
+/// What was sound, or the field that is not.
+type Checked<T> = std::result::Result<T, WrongField>;
+
+impl WrongField {
+    fn new(pointer: &'static str, message: impl Into<String>) -> Self {
+        Self { pointer, message: message.into() }
+    }
+}
+
+impl std::fmt::Display for WrongField {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(out, "{} {}", self.pointer.trim_start_matches('/'), self.message)
+    }
 }
 
 impl Balance {

@@ -8,7 +8,7 @@ use super::{Balance, ChargingAccount, Movement, MovementKind, renew, replenish, 
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{BalanceId, CustomerId};
+use crate::id::{BalanceId, CustomerId, MovementId};
 use crate::jobs::{self, Job};
 use crate::ledger::{self, Entry};
 
@@ -22,10 +22,23 @@ pub struct Purse {
     account: ChargingAccount,
     account_stored: ChargingAccount,
     balances: Vec<Balance>,
-    /// Amount and reserved part of each balance as they are stored; of a new one nothing.
-    stored: Vec<Option<(i64, i64)>>,
+    /// Each balance as it is stored; of a new one nothing.
+    stored: Vec<Option<Stored>>,
+    /// The id of each balance's last movement; 0 of none.
+    last_movements: Vec<i64>,
     movements: Vec<Movement>,
     entries: Vec<Entry>,
+}
+
+/// What of a balance changes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Stored {
+    pub(super) amount: i64,
+    pub(super) reserved: i64,
+    /// The last movement's id; 0 of none. The next one's is greater, whichever machine's clock makes it, so
+    /// that the ids tell the order in which a balance moved.
+    pub(super) last_movement: i64,
+    pub(super) closed_at: Option<Timestamp>,
 }
 
 /// Holds the charging accounts of customers until the transaction ends, in the order of their ids, and reads
@@ -35,9 +48,9 @@ pub async fn hold(tx: &mut Tx, customers: &[CustomerId]) -> Result<Purses> {
     customers.sort_unstable();
     customers.dedup();
     let mut accounts = store::hold_accounts(tx, &customers).await?;
-    let mut balances: BTreeMap<CustomerId, Vec<Balance>> = BTreeMap::new();
-    for (customer, balance) in store::open_balances(tx, &customers).await? {
-        balances.entry(customer).or_default().push(balance);
+    let mut balances: BTreeMap<CustomerId, Vec<_>> = BTreeMap::new();
+    for (customer, balance, last_movement) in store::open_balances(tx, &customers).await? {
+        balances.entry(customer).or_default().push((balance, last_movement));
     }
     let purse = |customer: CustomerId| {
         let account = accounts.remove(&customer).unwrap_or_default();
@@ -45,6 +58,12 @@ pub async fn hold(tx: &mut Tx, customers: &[CustomerId]) -> Result<Purses> {
         (customer, Purse::new(customer, account, balances))
     };
     Ok(customers.into_iter().map(purse).collect())
+}
+
+/// A customer's purse among those that are held.
+pub fn purse_of(purses: &mut Purses, customer: CustomerId) -> Result<&mut Purse> {
+    let lost = || Error::Inconsistent(format!("the balances of {customer} are not held"));
+    purses.get_mut(&customer).ok_or_else(lost)
 }
 
 /// Stores what changed, and what follows from it: a renewal that waited for money, a top-up to be asked for. A
@@ -58,28 +77,27 @@ pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()>
     }
     let (mut new, mut changed, mut movements, mut entries) = (vec![], vec![], vec![], vec![]);
     let mut accounts = vec![];
-    for purse in purses.values() {
+    for purse in purses.values_mut() {
+        let ids = purse.number_movements(clock);
+        let purse: &Purse = purse;
         if purse.account != purse.account_stored {
             accounts.push((purse.customer, &purse.account));
         }
-        for (balance, stored) in purse.balances.iter().zip(&purse.stored) {
-            match stored {
-                None => new.push((purse.customer, balance)),
-                Some(before)
-                    if *before != (balance.amount, balance.reserved) || balance.closed_at.is_some() =>
-                {
-                    changed.push((purse.customer, balance, *before));
-                }
+        for (place, balance) in purse.balances.iter().enumerate() {
+            let now = purse.now(place);
+            match purse.stored[place] {
+                None => new.push((purse.customer, balance, now.last_movement)),
+                Some(before) if before != now => changed.push((purse.customer, balance.id, before, now)),
                 Some(_) => {}
             }
         }
-        movements.extend(purse.movements.iter().map(|movement| (purse.customer, movement)));
+        movements.extend(ids.into_iter().zip(&purse.movements).map(|(id, one)| (purse.customer, id, one)));
         entries.extend(purse.entries.iter().cloned());
     }
     store::update_accounts(tx, &accounts).await?;
     store::insert_balances(tx, &new).await?;
     store::update_balances(tx, &changed).await?;
-    store::insert_movements(tx, &movements, clock).await?;
+    store::insert_movements(tx, &movements).await?;
     ledger::post(tx, &entries, clock).await?;
     jobs::enqueue(tx, &jobs, clock).await?;
     purses.values_mut().for_each(Purse::saved);
@@ -87,10 +105,14 @@ pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()>
 }
 
 impl Purse {
-    pub(super) fn new(customer: CustomerId, account: ChargingAccount, balances: Vec<Balance>) -> Self {
-        let stored = balances.iter().map(|balance| Some((balance.amount, balance.reserved))).collect();
-        let (account_stored, movements, entries) = (account.clone(), Vec::new(), Vec::new());
-        Self { customer, account, account_stored, balances, stored, movements, entries }
+    pub(super) fn new(customer: CustomerId, account: ChargingAccount, read: Vec<(Balance, i64)>) -> Self {
+        let (balances, last_movements): (Vec<_>, Vec<_>) = read.into_iter().unzip();
+        let account_stored = account.clone();
+        let (stored, movements, entries) = (Vec::new(), Vec::new(), Vec::new());
+        let mut purse =
+            Self { customer, account, account_stored, balances, stored, last_movements, movements, entries };
+        purse.stored = (0..purse.balances.len()).map(|place| Some(purse.now(place))).collect();
+        purse
     }
 
     /// Whose it is.
@@ -108,6 +130,27 @@ impl Purse {
         &mut self.account
     }
 
+    /// What is to be stored of a balance.
+    fn now(&self, place: usize) -> Stored {
+        let Balance { amount, reserved, closed_at, .. } = self.balances[place];
+        Stored { amount, reserved, last_movement: self.last_movements[place], closed_at }
+    }
+
+    /// Gives each movement an id that is greater than the last one's of every open balance.
+    fn number_movements(&mut self, clock: &Clock) -> Vec<MovementId> {
+        let mut last = self.last_movements.iter().copied().max().unwrap_or_default();
+        let mut ids = Vec::new();
+        for movement in &self.movements {
+            last = clock.id().max(last + 1);
+            let place = self.balances.iter().position(|balance| balance.id == movement.balance);
+            if let Some(place) = place {
+                self.last_movements[place] = last;
+            }
+            ids.push(MovementId(last));
+        }
+        ids
+    }
+
     /// The open balances.
     pub fn balances(&self) -> &[Balance] {
         &self.balances
@@ -117,6 +160,7 @@ impl Purse {
     pub fn open(&mut self, balance: Balance) {
         self.balances.push(Balance { amount: 0, reserved: 0, ..balance });
         self.stored.push(None);
+        self.last_movements.push(0);
     }
 
     /// Holds more of a balance for a call, or gives back when below zero.
@@ -165,9 +209,10 @@ impl Purse {
     }
 
     fn saved(&mut self) {
-        let mut balances = std::mem::take(&mut self.balances);
-        balances.retain(|balance| balance.closed_at.is_none());
-        *self = Self::new(self.customer, std::mem::take(&mut self.account), balances);
+        let balances =
+            std::mem::take(&mut self.balances).into_iter().zip(self.last_movements.iter().copied());
+        let open = balances.filter(|(balance, _)| balance.closed_at.is_none()).collect();
+        *self = Self::new(self.customer, std::mem::take(&mut self.account), open);
     }
 }
 

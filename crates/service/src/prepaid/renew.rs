@@ -3,6 +3,7 @@
 //! Once for each subscription and month, all or nothing. With too little money it waits: it is tried again
 //! hourly, and as soon as there is enough. A month that is over is never renewed.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -20,7 +21,7 @@ use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::hash;
 use crate::id::{BalanceId, BookingId, CustomerId, PlanId, SubscriptionId};
-use crate::ledger::{Account, Entry, EntryKind};
+use crate::ledger::{self, Account, EntryKind};
 use crate::plans::{self, Payment, Plan};
 
 /// What lacked money, or met a fault, is tried again after so long.
@@ -59,7 +60,8 @@ pub(super) async fn renew(tx: &mut Tx, ids: &[CustomerId], clock: &Clock) -> Res
     let done = store::renewals(tx, ids, since).await?;
     let (mut renewals, mut waiting) = (Vec::new(), 0);
     for customer in &customers {
-        let (Some(purse), Some(calendar)) = (purses.get_mut(&customer.id), calendars.get(&customer.id)) else {
+        let (Some(purse), Some(calendar)) = (purses.get_mut(&customer.id), calendars.get(&customer.id))
+        else {
             continue;
         };
         // Who was quicker has moved it.
@@ -88,9 +90,9 @@ async fn prepaid_plans(tx: &mut Tx, ids: &[CustomerId]) -> Result<PrepaidPlans> 
     for (customer, subscriptions) in customers::subscriptions_of(tx, ids).await? {
         for subscription in subscriptions {
             let id = subscription.plan_id;
-            if !known.contains_key(&id) {
+            if let Entry::Vacant(new) = known.entry(id) {
                 let missing = || Error::Inconsistent(format!("no plan {id}"));
-                known.insert(id, Arc::new(plans::by_id(tx, id).await?.ok_or_else(missing)?));
+                new.insert(Arc::new(plans::by_id(tx, id).await?.ok_or_else(missing)?));
             }
             let prepaid = known.get(&id).filter(|plan| plan.payment == Payment::Prepaid);
             found.entry(customer).or_default().extend(prepaid.cloned().map(|plan| (subscription, plan)));
@@ -156,7 +158,14 @@ impl<'a> Month<'a> {
         if fee > Amount::ZERO {
             let paid = (Account::Revenue, Amount::from_micros(fee.micros().saturating_neg()));
             let customer = purse.customer();
-            purse.post(Entry::booking(customer, EntryKind::Fee, booking.id, paid, currency, self.now));
+            purse.post(ledger::Entry::booking(
+                customer,
+                EntryKind::Fee,
+                booking.id,
+                paid,
+                currency,
+                self.now,
+            ));
         }
         self.grant(purse, &due, &booking, clock)?;
         self.move_on(purse, plans);
@@ -170,14 +179,15 @@ impl<'a> Month<'a> {
         let zone = self.calendar.zone_of(self.period.first_day);
         let days = days_held(held.valid_from, held.valid_to, self.period, zone);
         let Some(part) = days.and_then(DaysOfMonth::of) else { return Ok(None) };
-        let fee = match plan.terms.prorate_fee {
-            true => prorated(plan.monthly_fee, part, plan.currency),
-            false => plan.monthly_fee.to_minor_unit(plan.currency),
+        let fee = if plan.terms.prorate_fee {
+            prorated(plan.monthly_fee, part, plan.currency)
+        } else {
+            plan.monthly_fee.to_minor_unit(plan.currency)
         };
         let fee = fee.ok_or_else(|| Error::Inconsistent(format!("the fee of {} is too large", plan.name)))?;
-        let seconds = |allowance: &'p Allowance| match plan.terms.prorate_allowances {
-            true => (allowance, prorated_seconds(allowance.seconds, part)),
-            false => (allowance, allowance.seconds),
+        let part = Some(part).filter(|_| plan.terms.prorate_allowances);
+        let seconds = |allowance: &'p Allowance| {
+            (allowance, part.map_or(allowance.seconds, |part| prorated_seconds(allowance.seconds, part)))
         };
         let allowances: Vec<_> =
             plan.allowances.iter().map(seconds).filter(|(_, seconds)| *seconds > 0).collect();
@@ -226,10 +236,10 @@ impl<'a> Month<'a> {
     fn move_on(&self, purse: &mut Purse, plans: &[(Subscription, Arc<Plan>)]) {
         let next = |(held, _): &(Subscription, Arc<Plan>)| {
             let goes_on = held.valid_to.is_none_or(|end| end > self.period.ends_at);
-            match held.valid_from > self.now {
-                true => Some(held.valid_from),
-                false => goes_on.then_some(self.period.ends_at),
+            if held.valid_from > self.now {
+                return Some(held.valid_from);
             }
+            goes_on.then_some(self.period.ends_at)
         };
         let account = purse.account_mut();
         account.renew_at = plans.iter().filter_map(next).min();
@@ -246,9 +256,8 @@ struct Due<'a> {
 
 /// The money that may pay a fee, in the order in which it is used. What is kept for one line pays no fee.
 fn payers(purse: &Purse, now: Timestamp) -> Vec<&Balance> {
-    let pays = |balance: &&Balance| {
-        balance.unit == Unit::Money && balance.line.is_none() && balance.is_usable(now)
-    };
+    let pays =
+        |balance: &&Balance| balance.unit == Unit::Money && balance.line.is_none() && balance.is_usable(now);
     let mut payers: Vec<_> = purse.balances().iter().filter(pays).collect();
     payers.sort_by_key(|balance| {
         (balance.priority, balance.expires_at.is_none(), balance.expires_at, balance.id)

@@ -2,30 +2,37 @@
 
 mod account;
 mod due;
-
-use calculation::tariff::Prefix;
-
-use super::book::Booking;
-use super::{Balance, Movement};
-use crate::clock::Clock;
-use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
-use crate::error::{Error, Result};
-use crate::id::{BalanceId, BookingId, CustomerId};
+mod statement;
+mod terms;
+mod vouchers;
 
 pub(super) use account::{accounts, hold_accounts, renew_from, update_accounts};
 pub(super) use due::{
     Due, claim_expired, claim_renewals, end_allowances, insert_bookings, insert_renewals, put_off_renewal,
     renewals,
 };
+pub(super) use statement::{balances, movements_after, movements_of};
+pub(super) use terms::{low_balance, set_floor};
+pub(super) use vouchers::{insert_batch, insert_vouchers, redeem, voucher};
+
+use calculation::tariff::Prefix;
+
+use super::book::Booking;
+use super::purse::Stored;
+use super::{Balance, Movement};
+use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
+use crate::error::{Error, Result};
+use crate::id::{BalanceId, BookingId, CustomerId, MovementId};
 
 const BALANCE: &str = "select b.customer_id, b.balance_id, b.line, b.name, b.unit, b.main, b.destinations,
-    b.priority, b.expires_at, b.floor, b.amount, b.reserved, b.created_at, b.closed_at from balances b";
+    b.priority, b.expires_at, b.floor, b.amount, b.reserved, b.last_movement_id, b.created_at, b.closed_at
+  from balances b";
 
-/// The open balances of customers, the oldest first.
+/// The open balances of customers, the oldest first, and the id of each one's last movement.
 pub(super) async fn open_balances(
     tx: &mut Tx,
     customers: &[CustomerId],
-) -> Result<Vec<(CustomerId, Balance)>> {
+) -> Result<Vec<(CustomerId, Balance, i64)>> {
     let sql = format!(
         "{BALANCE} where b.customer_id in ({}) and b.closed_at is null order by b.customer_id, b.balance_id",
         in_list(1)
@@ -34,7 +41,8 @@ pub(super) async fn open_balances(
     for some in customers.chunks(IN_LIST) {
         let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
         for row in tx.rows_in(&sql, &[], &ids).await? {
-            found.push((CustomerId(row.get("customer_id")?), balance(&row)?));
+            let (customer, last_movement) = (row.get("customer_id")?, row.get("last_movement_id")?);
+            found.push((CustomerId(customer), balance(&row)?, last_movement));
         }
     }
     Ok(found)
@@ -63,18 +71,20 @@ fn destinations(prefixes: &[Prefix]) -> String {
     serde_json::to_string(prefixes).unwrap_or_default()
 }
 
-pub(super) async fn insert_balances(tx: &mut Tx, new: &[(CustomerId, &Balance)]) -> Result<()> {
+pub(super) async fn insert_balances(tx: &mut Tx, new: &[(CustomerId, &Balance, i64)]) -> Result<()> {
     if new.is_empty() {
         return Ok(());
     }
     let texts: Vec<_> = new
         .iter()
-        .map(|(_, balance)| (balance.line.map(|line| line.to_string()), destinations(&balance.destinations)))
+        .map(|(_, balance, _)| {
+            (balance.line.map(|line| line.to_string()), destinations(&balance.destinations))
+        })
         .collect();
     let rows: Vec<_> = new
         .iter()
         .zip(&texts)
-        .map(|((customer, balance), (line, destinations))| {
+        .map(|((customer, balance, last_movement), (line, destinations))| {
             [
                 Cell::Int(customer.0),
                 Cell::Int(balance.id.0),
@@ -88,6 +98,7 @@ pub(super) async fn insert_balances(tx: &mut Tx, new: &[(CustomerId, &Balance)])
                 Cell::Int(balance.floor),
                 Cell::Int(balance.amount),
                 Cell::Int(balance.reserved),
+                Cell::Int(*last_movement),
                 Cell::Time(balance.created_at),
             ]
         })
@@ -105,6 +116,7 @@ pub(super) async fn insert_balances(tx: &mut Tx, new: &[(CustomerId, &Balance)])
         "floor",
         "amount",
         "reserved",
+        "last_movement_id",
         "created_at",
     ];
     Ok(tx.insert_rows("balances", &columns, &rows).await?)
@@ -113,46 +125,55 @@ pub(super) async fn insert_balances(tx: &mut Tx, new: &[(CustomerId, &Balance)])
 /// Stores what changed of balances that are still as they were read.
 pub(super) async fn update_balances(
     tx: &mut Tx,
-    changed: &[(CustomerId, &Balance, (i64, i64))],
+    changed: &[(CustomerId, BalanceId, Stored, Stored)],
 ) -> Result<()> {
     if changed.is_empty() {
         return Ok(());
     }
-    let sql = "update balances set amount = $3, reserved = $4, closed_at = $7
-               where customer_id = $1 and balance_id = $2 and amount = $5 and reserved = $6
+    let sql = "update balances set amount = $3, reserved = $4, last_movement_id = $5, closed_at = $8
+               where customer_id = $1 and balance_id = $2 and amount = $6 and reserved = $7
                  and closed_at is null";
     let rows: Vec<_> = changed
         .iter()
-        .map(|(customer, balance, (amount, reserved))| {
-            let [customer, id, now, held, before, held_before] =
-                [customer.0, balance.id.0, balance.amount, balance.reserved, *amount, *reserved]
+        .map(|(customer, balance, before, now)| {
+            let Stored { amount, reserved, last_movement, closed_at } = *now;
+            let [customer, balance, amount, reserved, last_movement, amount_before, reserved_before] =
+                [customer.0, balance.0, amount, reserved, last_movement, before.amount, before.reserved]
                     .map(Cell::Int);
-            [customer, id, now, held, before, held_before, balance.closed_at.into()]
+            [
+                customer,
+                balance,
+                amount,
+                reserved,
+                last_movement,
+                amount_before,
+                reserved_before,
+                closed_at.into(),
+            ]
         })
         .collect();
     let touched = tx.execute_each(sql, &rows).await?;
     match changed.iter().zip(touched).find(|(_, touched)| *touched != 1) {
         None => Ok(()),
-        Some(((customer, balance, _), _)) => {
-            Err(Error::Inconsistent(format!("{} of {customer} was changed by somebody else", balance.id)))
+        Some(((customer, balance, ..), _)) => {
+            Err(Error::Inconsistent(format!("{balance} of {customer} was changed by somebody else")))
         }
     }
 }
 
 pub(super) async fn insert_movements(
     tx: &mut Tx,
-    movements: &[(CustomerId, &Movement)],
-    clock: &Clock,
+    movements: &[(CustomerId, MovementId, &Movement)],
 ) -> Result<()> {
     if movements.is_empty() {
         return Ok(());
     }
     let rows: Vec<_> = movements
         .iter()
-        .map(|(customer, movement)| {
+        .map(|(customer, id, movement)| {
             [
                 Cell::Int(customer.0),
-                Cell::Int(clock.id()),
+                Cell::Int(id.0),
                 Cell::Int(movement.balance.0),
                 Cell::Text(movement.kind.code()),
                 Cell::Int(movement.subject),
@@ -193,26 +214,38 @@ pub(super) async fn insert_booking(tx: &mut Tx, customer: CustomerId, booking: &
     Ok(())
 }
 
+const BOOKING: &str =
+    "select b.customer_id, b.booking_id, b.kind, b.reference, b.reason, b.content_hash, b.booked_at";
+
 /// The booking that has a reference, and whose it is.
 pub(super) async fn booking_by_reference(
     tx: &mut Tx,
     reference: &str,
 ) -> Result<Option<(CustomerId, Booking)>> {
-    let sql = "select b.customer_id, b.booking_id, b.kind, b.reference, b.reason, b.content_hash, b.booked_at
-               from booking_directory d
-               join bookings b on b.customer_id = d.customer_id and b.booking_id = d.booking_id
-               where d.reference = $1";
-    let booking = |row: Row| {
-        let hash: Vec<u8> = row.get("content_hash")?;
-        let booking = Booking {
-            id: BookingId(row.get("booking_id")?),
-            kind: row.parse("kind")?,
-            reference: row.get("reference")?,
-            reason: row.get("reason")?,
-            content_hash: hash.as_slice().try_into().unwrap_or_default(),
-            booked_at: row.time("booked_at")?,
-        };
-        Ok::<_, db::Error>((CustomerId(row.get("customer_id")?), booking))
+    let sql = format!(
+        "{BOOKING} from booking_directory d
+         join bookings b on b.customer_id = d.customer_id and b.booking_id = d.booking_id
+         where d.reference = $1"
+    );
+    Ok(tx.row(&sql, &[&reference]).await?.as_ref().map(booking_of_row).transpose()?)
+}
+
+/// A booking of a customer.
+pub(super) async fn booking(tx: &mut Tx, customer: CustomerId, id: BookingId) -> Result<Option<Booking>> {
+    let sql = format!("{BOOKING} from bookings b where b.customer_id = $1 and b.booking_id = $2");
+    let row = tx.row(&sql, &[&customer.0, &id.0]).await?;
+    Ok(row.as_ref().map(booking_of_row).transpose()?.map(|(_, booking)| booking))
+}
+
+fn booking_of_row(row: &Row) -> db::Result<(CustomerId, Booking)> {
+    let hash: Vec<u8> = row.get("content_hash")?;
+    let booking = Booking {
+        id: BookingId(row.get("booking_id")?),
+        kind: row.parse("kind")?,
+        reference: row.get("reference")?,
+        reason: row.get("reason")?,
+        content_hash: hash.as_slice().try_into().unwrap_or_default(),
+        booked_at: row.time("booked_at")?,
     };
-    Ok(tx.row(sql, &[&reference]).await?.map(booking).transpose()?)
+    Ok((CustomerId(row.get("customer_id")?), booking))
 }

@@ -1,0 +1,148 @@
+//! How far may a customer's balance fall below zero, and when is it topped up by itself?
+
+use calculation::money::{Amount, Currency, Money};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
+
+use super::worth::{LARGEST, main_of, new_main};
+use super::{Checked, Purse, WrongField, hold, purse_of, save, store};
+use crate::calls::MoneySchema;
+use crate::clock::Clock;
+use crate::customers::{self, Customer};
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{BalanceId, CustomerId};
+
+/// What was agreed with a customer about their prepaid money.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PrepaidTerms {
+    /// So far may the customer's main balance fall below zero. Absent: not at all.
+    #[schema(value_type = Option<MoneySchema>)]
+    pub credit_limit: Option<Money>,
+    /// Below it the balance is low.
+    #[schema(value_type = Option<MoneySchema>)]
+    pub low_balance: Option<Money>,
+    /// So much is asked for when the balance is low. Absent: nothing is asked for.
+    #[schema(value_type = Option<MoneySchema>)]
+    pub top_up_amount: Option<Money>,
+}
+
+/// What is to be agreed: what is absent stays as it is, null takes away.
+#[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ChangePrepaidTerms {
+    /// So far may the customer's main balance fall below zero.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "10.00")]
+    pub credit_limit: Option<Option<Amount>>,
+    /// Below it the balance is low.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "2.00")]
+    pub low_balance: Option<Option<Amount>>,
+    /// So much is asked for when the balance is low.
+    #[serde(deserialize_with = "given")]
+    #[schema(value_type = Option<String>, example = "20.00")]
+    pub top_up_amount: Option<Option<Amount>>,
+}
+
+/// Tells null from what is absent.
+fn given<'de, D: Deserializer<'de>>(input: D) -> std::result::Result<Option<Option<Amount>>, D::Error> {
+    Option::deserialize(input).map(Some)
+}
+
+/// What became of it. A refusal is to be rolled back.
+#[derive(Debug)]
+pub enum Agreed {
+    Terms(PrepaidTerms),
+    UnknownCustomer,
+    Wrong(WrongField),
+    /// So much of the credit limit is used already.
+    BelowUsed(Money),
+}
+
+/// Changes what was agreed with a customer, who is held. The credit limit is the floor of their main balance,
+/// which is opened for it.
+pub async fn agree(
+    tx: &mut Tx,
+    customer: CustomerId,
+    new: ChangePrepaidTerms,
+    clock: &Clock,
+) -> Result<Agreed> {
+    let Some(holder) = customers::hold(tx, customer).await? else { return Ok(Agreed::UnknownCustomer) };
+    if let Err(wrong) = check(new, holder.currency) {
+        return Ok(Agreed::Wrong(wrong));
+    }
+    let mut purses = hold(tx, &[customer]).await?;
+    if let Some(limit) = new.credit_limit {
+        let limit = limit.unwrap_or_default();
+        if main_of(purse_of(&mut purses, customer)?, None).is_none() && limit > Amount::ZERO {
+            let main = new_main(BalanceId(clock.id()), None, clock.now());
+            purse_of(&mut purses, customer)?.open(main);
+            save(tx, &mut purses, clock).await?;
+        }
+        let purse = purse_of(&mut purses, customer)?;
+        let used = used(purse);
+        if limit < used {
+            return Ok(Agreed::BelowUsed(Money { amount: used, currency: holder.currency }));
+        }
+        if let Some(main) = main_of(purse, None) {
+            store::set_floor(tx, customer, main, -limit.micros()).await?;
+        }
+    }
+    // Read again with the new floor: more may be spent now, and what is left may be little now.
+    let mut purses = hold(tx, &[customer]).await?;
+    let account = purse_of(&mut purses, customer)?.account_mut();
+    if account.top_up_amount.is_none() && new.top_up_amount.flatten().is_some() {
+        // The customer was told at most: no top-up is awaited.
+        account.top_up_asked_at = None;
+    }
+    account.low_balance = new.low_balance.unwrap_or(account.low_balance);
+    account.top_up_amount = new.top_up_amount.unwrap_or(account.top_up_amount);
+    save(tx, &mut purses, clock).await?;
+    Ok(Agreed::Terms(terms(tx, &holder).await?))
+}
+
+/// What was agreed with a customer.
+pub async fn terms(tx: &mut Tx, customer: &Customer) -> Result<PrepaidTerms> {
+    let (low_balance, top_up_amount) = store::low_balance(tx, customer.id).await?;
+    let balances = store::balances(tx, customer.id, false).await?;
+    let main = balances.iter().find(|balance| balance.main && balance.line.is_none());
+    let limit = main.map(|main| -main.floor).filter(|limit| *limit > 0);
+    let money = |micros: i64| Money { amount: Amount::from_micros(micros), currency: customer.currency };
+    Ok(PrepaidTerms {
+        credit_limit: limit.map(money),
+        low_balance: low_balance.map(money),
+        top_up_amount: top_up_amount.map(money),
+    })
+}
+
+/// Refuses amounts that nobody can mean.
+fn check(new: ChangePrepaidTerms, currency: Currency) -> Checked<()> {
+    let amounts = [
+        ("/credit_limit", new.credit_limit),
+        ("/low_balance", new.low_balance),
+        ("/top_up_amount", new.top_up_amount),
+    ];
+    for (pointer, amount) in amounts {
+        let Some(amount) = amount.flatten() else { continue };
+        if amount < Amount::ZERO {
+            return Err(WrongField::new(pointer, "is below zero"));
+        }
+        if amount > LARGEST {
+            return Err(WrongField::new(pointer, "is more than a billion"));
+        }
+        if amount.to_minor_unit(currency) != Some(amount) {
+            return Err(WrongField::new(pointer, "is finer than the currency is paid in"));
+        }
+    }
+    if new.top_up_amount.flatten() == Some(Amount::ZERO) {
+        return Err(WrongField::new("/top_up_amount", "is zero: null takes it away"));
+    }
+    Ok(())
+}
+
+/// How far the main balance is below zero with all that is held of it.
+fn used(purse: &Purse) -> Amount {
+    let main = purse.balances().iter().find(|balance| balance.main && balance.line.is_none());
+    Amount::from_micros(main.map_or(0, |main| main.reserved.saturating_sub(main.amount).max(0)))
+}

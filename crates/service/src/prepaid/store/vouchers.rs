@@ -1,0 +1,96 @@
+//! Vouchers in the database.
+
+use calculation::money::{Amount, Money};
+use jiff::Timestamp;
+
+use super::destinations;
+use crate::db::{self, Cell, Row, Ts, Tx};
+use crate::error::Result;
+use crate::hash::Hash;
+use crate::id::{BookingId, CustomerId};
+use crate::prepaid::Unit;
+use crate::prepaid::vouchers::{Batch, Voucher};
+use crate::prepaid::worth::Worth;
+
+/// Stores a batch; answers whether its name was free.
+pub(crate) async fn insert_batch(tx: &mut Tx, batch: &Batch, vouchers: u32, now: Timestamp) -> Result<bool> {
+    let sql = "insert into voucher_batches (batch, name, unit, currency, amount, destinations, priority,
+                 balance_days, expires_at, vouchers, created_at)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (batch) do nothing";
+    let prefixes = match &batch.worth {
+        Worth::Money(_) => destinations(&[]),
+        Worth::Seconds { destinations: prefixes, .. } => destinations(prefixes),
+    };
+    let Batch { batch, name, worth, priority, balance_days, expires_at } = batch;
+    let (unit, count) = (worth.unit().code(), worth.count());
+    let currency = worth.currency().map(calculation::money::Currency::code);
+    let expires_at = expires_at.map(Ts);
+    let vouchers = i64::from(vouchers);
+    let inserted = tx
+        .execute(
+            sql,
+            &[
+                batch,
+                name,
+                &unit,
+                &currency,
+                &count,
+                &prefixes,
+                priority,
+                balance_days,
+                &expires_at,
+                &vouchers,
+                &Ts(now),
+            ],
+        )
+        .await?;
+    Ok(inserted == 1)
+}
+
+pub(crate) async fn insert_vouchers(tx: &mut Tx, batch: &str, hashes: &[Hash]) -> Result<()> {
+    let rows: Vec<_> = hashes.iter().map(|hash| [Cell::Bytes(hash), Cell::Text(batch)]).collect();
+    Ok(tx.insert_rows("vouchers", &["code_hash", "batch"], &rows).await?)
+}
+
+/// Redeems a voucher that nobody redeemed before; answers whether it was one.
+pub(crate) async fn redeem(
+    tx: &mut Tx,
+    hash: &Hash,
+    customer: CustomerId,
+    booking: BookingId,
+    now: Timestamp,
+) -> Result<bool> {
+    let sql = "update vouchers set customer_id = $2, booking_id = $3, redeemed_at = $4
+               where code_hash = $1 and customer_id is null";
+    Ok(tx.execute(sql, &[&hash.to_vec(), &customer.0, &booking.0, &Ts(now)]).await? == 1)
+}
+
+/// The voucher that has a code.
+pub(crate) async fn voucher(tx: &mut Tx, hash: &Hash) -> Result<Option<Voucher>> {
+    let sql =
+        "select b.batch, b.name, b.unit, b.currency, b.amount, b.destinations, b.priority, b.balance_days,
+                 b.expires_at, v.customer_id, v.booking_id
+               from vouchers v join voucher_batches b on b.batch = v.batch where v.code_hash = $1";
+    let row = tx.row(sql, &[&hash.to_vec()]).await?;
+    Ok(row.as_ref().map(voucher_of).transpose()?)
+}
+
+fn voucher_of(row: &Row) -> db::Result<Voucher> {
+    let count: i64 = row.get("amount")?;
+    let worth = match row.parse("unit")? {
+        Unit::Money => {
+            Worth::Money(Money { amount: Amount::from_micros(count), currency: row.parse("currency")? })
+        }
+        Unit::Seconds => Worth::Seconds { seconds: count, destinations: row.json("destinations")? },
+    };
+    let batch = Batch {
+        batch: row.get("batch")?,
+        name: row.get("name")?,
+        worth,
+        priority: row.get("priority")?,
+        balance_days: row.get("balance_days")?,
+        expires_at: row.optional_time("expires_at")?,
+    };
+    let (customer, booking): (Option<i64>, Option<i64>) = (row.get("customer_id")?, row.get("booking_id")?);
+    Ok(Voucher { batch, redeemed: customer.map(CustomerId).zip(booking.map(BookingId)) })
+}
