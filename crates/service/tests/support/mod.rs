@@ -6,6 +6,7 @@ pub(crate) mod cycle;
 pub(crate) mod mailing;
 pub(crate) mod operator;
 mod postgres;
+pub(crate) mod prepaid;
 pub(crate) mod python;
 pub(crate) mod sample;
 pub(crate) mod smtp;
