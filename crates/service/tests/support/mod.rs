@@ -5,6 +5,7 @@ pub(crate) mod arithmetic;
 pub(crate) mod cycle;
 pub(crate) mod mailing;
 pub(crate) mod operator;
+pub(crate) mod payment_service;
 mod postgres;
 pub(crate) mod prepaid;
 pub(crate) mod python;
