@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::account::Account;
 use crate::support::cycle::{at, customer, provider, round_at};
 use crate::support::mailing::execute;
-use crate::support::prepaid::{assert_purses_add_up, posted, prepaid_plan};
+use crate::support::purse::{assert_purses_add_up, posted, prepaid_plan};
 use crate::support::{TestApp, on_both_databases};
 
 const NOW: &str = "2026-10-15T08:00:00Z";

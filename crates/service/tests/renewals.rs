@@ -6,7 +6,7 @@ use crate::support::account::Account;
 use crate::support::cycle::{at, customer, line, patch, plan, provider, round_at};
 use crate::support::mailing::execute;
 use crate::support::operator::create;
-use crate::support::prepaid::{assert_purses_add_up, minutes, posted, prepaid_plan};
+use crate::support::purse::{assert_purses_add_up, minutes, posted, prepaid_plan};
 use crate::support::{TestApp, on_both_databases};
 
 /// The first of October 2026 in Berlin, of November and of December.

@@ -7,7 +7,7 @@ use tollbook::config::Config;
 use tollbook::{db::Param, jobs, prepaid};
 
 use crate::support::cycle::{at, customer, provider};
-use crate::support::prepaid::{assert_purses_add_up, minutes, posted, prepaid_plan};
+use crate::support::purse::{assert_purses_add_up, minutes, posted, prepaid_plan};
 use crate::support::{TestApp, on_both_databases};
 
 const MONTHS: [&str; 3] = ["2026-10-15T08:00:00Z", "2026-10-31T23:00:00Z", "2026-11-30T23:00:00Z"];

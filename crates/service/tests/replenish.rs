@@ -14,7 +14,7 @@ use crate::support::account::Account;
 use crate::support::cycle::{at, customer, line, provider};
 use crate::support::mailing::{DONE, FAILED, NOTHING, PUT_OFF, execute, parse, pass, work};
 use crate::support::payment_service::{Answer, PaymentService, secret_file};
-use crate::support::prepaid::{assert_purses_add_up, prepaid_plan};
+use crate::support::purse::{assert_purses_add_up, prepaid_plan};
 use crate::support::{TestApp, on_both_databases};
 
 const NOW: &str = "2026-10-15T08:00:00Z";
