@@ -76,6 +76,29 @@ impl PlanTerms {
     }
 }
 
+impl PlanTerms {
+    /// Whether the terms can be kept by a plan that is paid beforehand: its calls are paid one by one as they
+    /// happen, so nothing can be priced, filled up or capped by the month.
+    ///
+    /// ```
+    /// use calculation::plan_terms::PlanTerms;
+    /// assert_eq!(PlanTerms::default().check_prepaid(), Ok(()));
+    /// let terms: PlanTerms = serde_json::from_str(r#"{"spending_cap": "10.00"}"#)?;
+    /// assert_eq!(terms.check_prepaid().unwrap_err().pointer, "/spending_cap");
+    /// # Ok::<(), serde_json::Error>(())
+    /// ```
+    pub fn check_prepaid(&self) -> Result<(), TermsError> {
+        let none = |pointer: &str, given: bool, instead: &str| {
+            let message = format!("is for plans that are paid by the month: {instead}");
+            if given { Err(TermsError::new(pointer, message)) } else { Ok(()) }
+        };
+        let pricing = !self.usage_pricing.is_empty();
+        none("/usage_pricing", pricing, "a prepaid call has its price when it is made")?;
+        none("/minimum_commitment", self.minimum_commitment.is_some(), "give a prepaid plan a monthly fee")?;
+        none("/spending_cap", self.spending_cap.is_some(), "nobody spends more than their balance")
+    }
+}
+
 impl TermsError {
     pub(crate) fn new(pointer: &str, message: impl Into<String>) -> Self {
         Self { pointer: pointer.into(), message: message.into() }

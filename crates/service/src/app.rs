@@ -9,6 +9,7 @@ use crate::db::Db;
 use crate::error::Result;
 use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
+use crate::sessions::Desk;
 use crate::tariffs::TariffBook;
 
 /// What every door shares; cheap to clone.
@@ -20,6 +21,8 @@ pub struct App {
     pub tariffs: TariffBook,
     pub mailer: Arc<Mailer>,
     pub top_ups: Arc<TopUpService>,
+    /// Where calls under way are charged.
+    pub desk: Desk,
 }
 
 impl App {
@@ -30,6 +33,7 @@ impl App {
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
-        Ok(Self { db, clock, config, tariffs, mailer, top_ups })
+        let desk = Desk::open(&db, &clock, &tariffs, &config);
+        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk })
     }
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::cli::Output;
 use crate::error::Result;
-use crate::{calls, credit_notes, invoices, ledger, payments};
+use crate::{calls, credit_notes, invoices, ledger, payments, prepaid, sessions};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Serialize)]
@@ -20,9 +20,16 @@ struct Report {
     receivables: u64,
     payments: u64,
     balances: u64,
+    prepaid_balances: u64,
+    movements: u64,
+    bookings: u64,
+    vouchers: u64,
+    sessions: u64,
     /// No fault, but to be seen to.
     unbilled: Vec<String>,
     refused: Vec<String>,
+    without_record: Vec<String>,
+    without_session: u64,
     faults: Vec<String>,
 }
 
@@ -34,8 +41,11 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
     let ledger = ledger::verify(&mut tx).await?;
     let payments = payments::verify(&mut tx).await?;
     let credit_notes = credit_notes::verify(&mut tx).await?;
-    let faults =
-        [calls.faults, invoices.faults, credit_notes.faults, ledger.faults, payments.faults].concat();
+    let prepaid = prepaid::verify(&mut tx).await?;
+    let sessions = sessions::verify(&mut tx, app.clock.now(), app.config.charging.record_hours).await?;
+    let documents = [calls.faults, invoices.faults, credit_notes.faults];
+    let money = [ledger.faults, payments.faults, prepaid.faults, sessions.faults];
+    let faults = [documents.concat(), money.concat()].concat();
     let report = Report {
         imports: calls.imports,
         charges: calls.charges,
@@ -47,8 +57,15 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
         receivables: payments.receivables,
         payments: payments.payments,
         balances: ledger.customers,
+        prepaid_balances: prepaid.balances,
+        movements: prepaid.movements,
+        bookings: prepaid.bookings,
+        vouchers: prepaid.vouchers,
+        sessions: sessions.sessions,
         unbilled: calls.unbilled,
         refused: invoices.refused,
+        without_record: sessions.without_record,
+        without_session: sessions.without_session,
         faults,
     };
     let mut words = format!(
@@ -72,6 +89,23 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
          {} balances: the open invoices less the credit",
         report.ledger_entries, report.receivables, report.payments, report.balances
     );
+    words += &format!(
+        "\n{} prepaid balances: each is the sum of its movements, and all are what the ledger says\n\
+         {} movements: each says what was left after it\n{} bookings: each moved what it posted\n\
+         {} vouchers: none is redeemed twice\n\
+         {} calls charged as they happened: each took what was moved, none that is over holds anything",
+        report.prepaid_balances, report.movements, report.bookings, report.vouchers, report.sessions
+    );
+    for session in &report.without_record {
+        words += &format!("\nwithout a record: {session}");
+    }
+    if report.without_session > 0 {
+        let (count, words_of) = (report.without_session, "prepaid calls were charged by their record alone");
+        words += &format!("\n{count} {words_of}: nobody had asked for them");
+    }
+    for record in &sessions.first_without_session {
+        words += &format!("\nwithout a session: {record}");
+    }
     for month in &report.unbilled {
         words += &format!("\nto be billed: {month}");
     }

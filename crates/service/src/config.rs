@@ -22,6 +22,7 @@ pub struct Config {
     pub operator: Party,
     pub customers: Customers,
     pub calls: Calls,
+    pub charging: Charging,
     pub invoices: Invoices,
     pub prepaid: Prepaid,
     pub reminders: Reminders,
@@ -45,6 +46,18 @@ pub struct Customers {
 pub struct Calls {
     pub longest_call_seconds: u32,
     pub clock_skew_seconds: u32,
+}
+
+/// How calls are charged while they happen.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Charging {
+    pub quantum_seconds: u32,
+    pub longest_call_seconds: u32,
+    pub grace_seconds: u32,
+    pub together: usize,
+    pub workers: usize,
+    pub record_hours: u32,
 }
 
 #[derive(Debug, Clone, Deserialize)]

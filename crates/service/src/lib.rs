@@ -24,5 +24,6 @@ pub mod mail;
 pub mod payments;
 pub mod plans;
 pub mod prepaid;
+pub mod sessions;
 pub mod suspense;
 pub mod tariffs;

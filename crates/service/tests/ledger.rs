@@ -216,6 +216,12 @@ on_both_databases! {
         account.invoice(-2_000_000, 14).await;
         // As if the third migration had not run yet.
         let mut tx = db.app.db.begin().await.unwrap();
+        for later in [
+            "charging_accounts", "balances", "movements", "bookings", "booking_directory", "voucher_batches",
+            "vouchers", "renewals", "charging_sessions", "reservations", "day_spending",
+        ] {
+            tx.script(&format!("drop table {later}")).await.unwrap();
+        }
         tx.script("delete from migrations where name >= '0003'; delete from ledger_entries; delete from postings;
                    delete from receivables; delete from allocations; drop table credits;
                    drop index receivables_to_remind; alter table receivables drop column credited;

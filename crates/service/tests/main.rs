@@ -33,3 +33,4 @@ mod renewals_workers;
 mod replenish;
 mod story;
 mod tidy;
+mod vouchers;

@@ -1,6 +1,7 @@
 //! Does a prepaid plan take its fee and grant its seconds, once for each of the customer's months?
 
 use serde_json::json;
+use tollbook::prepaid;
 
 use crate::support::account::Account;
 use crate::support::cycle::{at, customer, line, patch, plan, provider, round_at};
@@ -189,6 +190,7 @@ on_both_databases! {
         assert_eq!(renewed_at(&db, "2026-10-15T08:00:01Z").await, (1, 0));
         let left: Vec<_> = account.money().await.into_iter().map(|(name, amount)| format!("{name} {amount}")).collect();
         assert_eq!(left, ["Main balance 100.00", "Main balance -11.00", "Last 3.00", "Soon 1.00"]);
+        account.reserve("Soon", -1_000_000).await;
         assert_purses_add_up(&db).await;
     }
 
@@ -293,6 +295,20 @@ on_both_databases! {
         let movements = db.get(&format!("{}/movements", account.path)).await.body["items"].clone();
         assert_eq!((&movements[0]["kind"], &movements[0]["reason"]), (&json!("allowance"), &json!("Free, 2026-10")));
         assert_purses_add_up(&db).await;
+    }
+
+    async fn a_renewal_that_did_not_take_its_fee_is_found(db: TestApp) {
+        prepaid_provider(&db).await;
+        db.app.clock.set(at(MID_OCTOBER));
+        let account = berliner(&db, "A", "Daily", OCTOBER).await;
+        account.top_up("t1", "31.00", json!({})).await;
+        assert_eq!(renewed_at(&db, MID_OCTOBER).await, (1, 0));
+        for wrong in ["fee = fee - 1", "fee = fee + 1, booking_id = 1"] {
+            execute(&db, &format!("update renewals set {wrong} where customer_id = $1"), &[&account.id.0]).await;
+            let mut tx = db.app.db.read().await.unwrap();
+            let faults = prepaid::verify(&mut tx).await.unwrap().faults;
+            assert!(faults.len() == 1 && faults[0].ends_with("did not take the fee of its month"), "{faults:?}");
+        }
     }
 
     async fn one_customer_s_fault_is_that_customer_s_alone(db: TestApp) {

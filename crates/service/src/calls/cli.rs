@@ -132,15 +132,17 @@ pub async fn quote(app: &App, args: QuoteArgs, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
     match super::quote(&mut tx, app, args.from, &args.to, args.seconds, at).await? {
         Quoted::Quote(quote) => {
+            let longest = quote.longest_seconds.map(|seconds| format!("; the balances pay {seconds} s"));
             let words = format!(
-                "{} ({}, prefix {}): {} s billed as {} s ({}) cost {}",
+                "{} ({}, prefix {}): {} s billed as {} s ({}) cost {}{}",
                 quote.number,
                 quote.destination,
                 quote.prefix,
                 quote.talk_seconds,
                 quote.billed_seconds,
                 quote.increments,
-                quote.amount
+                quote.amount,
+                longest.unwrap_or_default()
             );
             output.answer(&quote, words)?;
             Ok(true)

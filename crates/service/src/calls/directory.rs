@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use calculation::fee::{DaysOfMonth, days_held};
 use calculation::invoice::Days;
-use calculation::money::Amount;
+use calculation::money::{Amount, Currency};
 use calculation::period::{Calendar, Period};
 use calculation::phone_number::{E164, Region, region_of};
 use jiff::Timestamp;
@@ -24,6 +24,9 @@ use crate::tariffs::{TariffBook, Version};
 #[derive(Debug)]
 pub struct Account {
     pub id: CustomerId,
+    pub currency: Currency,
+    /// Whether service is suspended.
+    pub suspended: bool,
     /// The customer's own spending cap.
     pub spending_cap: Option<Amount>,
     /// The zone that was set when it was loaded.
@@ -122,9 +125,17 @@ impl Directory {
             let by_line = first_lines.get(&customer.id).and_then(|(_, number)| region_of(*number));
             let region = by_line.or_else(|| customer.party.country.parse().ok());
             let plans = subscriptions.remove(&customer.id).unwrap_or_default();
-            let (id, spending_cap) = (customer.id, customer.billing.spending_cap);
-            let zone_name = customer.zone;
-            let account = Account { id, spending_cap, zone_name, calendar, calendar_index, region, plans };
+            let account = Account {
+                id: customer.id,
+                currency: customer.currency,
+                suspended: customer.suspension.is_some(),
+                spending_cap: customer.billing.spending_cap,
+                zone_name: customer.zone,
+                calendar,
+                calendar_index,
+                region,
+                plans,
+            };
             directory.accounts.insert(customer.id, Arc::new(account));
         }
         Ok(directory)
@@ -138,6 +149,11 @@ impl Directory {
     /// The customer that holds a number at an instant.
     pub fn holder(&self, number: E164, at: Timestamp) -> Option<CustomerId> {
         self.numbers.get(&number)?.iter().find(|span| span.holds(at)).map(|span| span.what)
+    }
+
+    /// Everybody in it.
+    pub fn accounts(&self) -> Vec<&Account> {
+        self.accounts.values().map(|account| &**account).collect()
     }
 
     /// What charging must know of a customer.

@@ -39,6 +39,8 @@ pub struct Quote {
     pub amount: Money,
     /// The month pricing of the plan that the seconds count to: the invoice prices them, and the amount is 0.
     pub month_pricing: Option<String>,
+    /// How many seconds the balances of a prepaid customer pay now; absent for a postpaid one.
+    pub longest_seconds: Option<u32>,
 }
 
 /// What became of asking.
@@ -84,7 +86,9 @@ pub async fn quote(
             Ok(charge) => charge,
             Err(flaw) => return Ok(Quoted::Refused(flaw)),
         };
+    let longest_seconds = crate::sessions::longest(tx, account, from, number, at, &app.config).await?;
     Ok(Quoted::Quote(Quote {
+        longest_seconds,
         number: number.to_string(),
         destination: charge.rate.destination.to_string(),
         prefix: charge.rate.prefix.to_string(),

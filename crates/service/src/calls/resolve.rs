@@ -10,13 +10,13 @@ use calculation::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Reason};
 use calculation::fee::prorated_seconds;
 use calculation::money::{Amount, Exact};
 use calculation::period::Period;
-use calculation::phone_number::{Dialled, Region, dialled, region_of};
+use calculation::phone_number::{Dialled, E164, Region, dialled, region_of};
 use calculation::rating::{self, Caller, Charge};
 use jiff::Timestamp;
 
 use super::directory::{Account, Directory};
 use crate::id::{CustomerId, NOBODY};
-use crate::plans::Plan;
+use crate::plans::{Payment, Plan};
 use crate::tariffs::Version;
 
 /// No number or short code as text is longer.
@@ -27,6 +27,10 @@ const LONGEST_NUMBER: usize = 16;
 pub struct Record {
     pub customer: CustomerId,
     texts: Texts,
+    /// The line that pays, if it was understood.
+    pub line: Option<E164>,
+    /// Where what was dialled was read, unless it means the same everywhere.
+    pub region: Option<Region>,
     /// What was dialled, if it was understood.
     pub dialled: Option<Dialled>,
     pub disposition: Disposition,
@@ -114,6 +118,11 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
     Ok(Record {
         customer: customer.unwrap_or(NOBODY),
         texts: Texts::of(cdr, called.ok()),
+        line: charged.and_then(|charged| match charged {
+            Dialled::Number(number) => Some(number),
+            Dialled::Emergency(_) | Dialled::Short(_) => None,
+        }),
+        region,
         dialled: called.ok(),
         disposition: cdr.disposition,
         started_at: cdr.start,
@@ -194,6 +203,16 @@ impl Bill {
         self.account.spending_cap.or(self.plan().terms.spending_cap)
     }
 
+    /// Whether it takes from allowances, which are counted.
+    pub fn counts(&self) -> bool {
+        !self.plan().allowances.is_empty() && !self.is_prepaid()
+    }
+
+    /// Whether balances pay it.
+    pub fn is_prepaid(&self) -> bool {
+        self.plan().payment == Payment::Prepaid
+    }
+
     pub fn plan(&self) -> &Plan {
         &self.account.plan(self.plan).plan
     }
@@ -227,8 +246,8 @@ fn bill(billable: Billable, account: &Arc<Account>, dialled: &Dialled) -> Result
         Flaw::new(Reason::NoRate, "called_number", message)
     })?;
     let mut rated = None;
-    let Plan { allowances, terms, .. } = &*subscribed.plan;
-    if allowances.is_empty() && terms.usage_pricing.is_empty() {
+    let Plan { allowances, terms, payment, .. } = &*subscribed.plan;
+    if allowances.is_empty() && terms.usage_pricing.is_empty() && *payment == Payment::Postpaid {
         let tariff = &subscribed.version(version).tariff;
         let caller = Caller { zone: account.zone(at), allowances: &[], used: &[], usage_pricing: &[] };
         let charge = rating::rate(tariff, caller, dialled, billable)?;

@@ -12,7 +12,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::charge::{CallRow, Stored, Uses};
+use super::charge::{Stored, Uses};
+use super::pass::CallRow;
 use super::{Call, Control, HistoryQuery, amount};
 use crate::db::{self, Cell, Cells, Hold, Param, Row, Ts, Tx};
 use crate::error::Result;
@@ -201,7 +202,7 @@ fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 29] {
         charge.map(|charge| &*charge.rate.destination).into(),
         charge.and_then(|charge| charge.rate.band.as_deref()).into(),
         charge.map_or(Cell::Null, |charge| int(charge.billed_seconds.into())),
-        charge.map_or(Cell::Null, |charge| int(charge.included_seconds().into())),
+        charged.map_or(Cell::Null, |charged| int(charged.included_seconds.into())),
         charge.map_or(Cell::Null, |charge| int(i64::try_from(charge.exact.units()).unwrap_or(i64::MAX))),
         charge.map_or(Cell::Null, |charge| int(charge.amount.micros())),
         charged.map(|charged| charged.bill.plan().currency.code()).into(),

@@ -29,12 +29,6 @@ pub struct LineSpan {
     pub customer_id: CustomerId,
 }
 
-impl LineSpan {
-    pub(super) fn of(customer_id: CustomerId, line: &Line) -> Self {
-        Self { number: line.number, valid_from: line.valid_from, valid_to: line.valid_to, customer_id }
-    }
-}
-
 /// Which plan a customer is on in a span of time.
 #[derive(Debug, Clone)]
 pub struct SubscriptionSpan {

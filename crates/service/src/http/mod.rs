@@ -50,6 +50,7 @@ pub struct IdempotencyKey {
         (name = "credit notes", description = "What is given back of an invoice"),
         (name = "adjustments", description = "What else is on a bill: one-off charges and discounts"),
         (name = "payments", description = "What customers owe and pay: balances, payments, reminders"),
+        (name = "charging", description = "May this call go on? Calls that are charged while they happen"),
         (name = "prepaid", description = "What customers paid beforehand: balances, top-ups, vouchers, movements"),
         (name = "jobs", description = "What is done later: mails to customers"),
     ),
@@ -88,6 +89,7 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::credit_notes::http::routes())
         .merge(crate::ledger::http::routes())
         .merge(crate::payments::http::routes())
+        .merge(crate::sessions::http::routes())
         .merge(crate::prepaid::http::routes())
         .merge(crate::jobs::http::routes())
         .merge(crate::mail::http::routes())

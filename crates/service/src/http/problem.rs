@@ -75,6 +75,11 @@ impl Problem {
         }
     }
 
+    /// A kind of its own.
+    pub fn of_kind(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self::new(status, kind, title, detail)
+    }
+
     /// Another status, which explains itself.
     pub fn of_status(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");

@@ -8,6 +8,7 @@ use crate::error::Result;
 use crate::invoices::{self, Billed};
 use crate::payments::{self, Reminded};
 use crate::prepaid::{self, Kept};
+use crate::sessions;
 
 /// What a round came to.
 #[derive(Debug, Default, Serialize)]
@@ -15,6 +16,8 @@ pub struct Round {
     pub billed: Billed,
     pub reminders: Reminded,
     pub prepaid: Kept,
+    /// Calls under way of which nothing was heard any more.
+    pub expired_sessions: u64,
     pub jobs: Worked,
 }
 
@@ -33,6 +36,7 @@ impl std::fmt::Display for Round {
             out,
             "prepaid: {renewed} months renewed, {waiting} wait for money, {expired} balances expired, {not_kept} faults"
         )?;
+        writeln!(out, "calls under way: {} taken for over", self.expired_sessions)?;
         write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")
     }
 }
@@ -41,9 +45,17 @@ impl std::fmt::Display for Round {
 pub async fn round(app: &App) -> Result<Round> {
     // A fault in one part does not stop the others; it is told when all had their turn.
     let (billed, reminders) = (invoices::bill_due(app).await, payments::remind(app).await);
+    let expired_sessions = sessions::expire(app).await;
+    // What calls held that are over now may expire, or pay a fee.
     let kept = prepaid::round(app).await;
     let jobs = super::work_off(app).await;
-    Ok(Round { billed: billed?, reminders: reminders?, prepaid: kept?, jobs: jobs? })
+    Ok(Round {
+        billed: billed?,
+        reminders: reminders?,
+        expired_sessions: expired_sessions?,
+        prepaid: kept?,
+        jobs: jobs?,
+    })
 }
 
 /// Rounds until it is told to stop; a fault is logged, and the next round tries again.

@@ -63,7 +63,8 @@ pub struct NewPlan {
     #[serde(default, alias = "allowance")]
     #[schema(value_type = Vec<AllowanceSchema>)]
     pub allowances: Vec<Allowance>,
-    /// How it is billed: see docs/money.md. Arrears, fees by the day and whole allowances when absent.
+    /// How it is billed: see docs/money.md. Arrears, fees by the day and whole allowances when absent. A prepaid
+    /// plan has its fee taken in advance whatever is said here, and neither month pricing, commitment nor cap.
     #[serde(default)]
     #[schema(value_type = serde_json::Value, example = json!({"fee_timing": "advance", "minimum_commitment": "20.00"}))]
     pub terms: PlanTerms,
@@ -112,7 +113,8 @@ pub async fn create(tx: &mut Tx, new: NewPlan, id: PlanId, now: Timestamp) -> Re
     if new.monthly_fee < Amount::ZERO {
         return Ok(Created::NegativeFee);
     }
-    if let Err(error) = new.terms.check() {
+    let prepaid = || if new.payment == Payment::Prepaid { new.terms.check_prepaid() } else { Ok(()) };
+    if let Err(error) = new.terms.check().and_then(|()| prepaid()) {
         return Ok(Created::Unsound(error));
     }
     let Some(tariff) = crate::tariffs::by_name(tx, &new.tariff).await? else {

@@ -19,6 +19,7 @@ mod store;
 mod top_up;
 mod top_up_service;
 mod transfer;
+mod verify;
 mod vouchers;
 mod worth;
 
@@ -31,7 +32,7 @@ use utoipa::ToSchema;
 
 pub use adjust::{Adjusted, NewAdjustment, adjust};
 pub use credit::{Agreed, ChangePrepaidTerms, PrepaidTerms, agree, terms};
-pub use purse::{Purse, Purses, hold, purse_of, save};
+pub use purse::{Purse, Purses, hold, look, purse_of, save};
 pub(crate) use renew::{begin_renewals, end_renewals};
 pub(crate) use replenish::{low, replenish};
 pub use round::{Kept, round};
@@ -42,6 +43,7 @@ pub use statement::{
 pub use top_up::{NewTopUp, TopUpKind, ToppedUp, top_up};
 pub use top_up_service::TopUpService;
 pub use transfer::{NewTransfer, Transferred, transfer};
+pub use verify::{Verified, verify};
 pub use vouchers::{Made, NewVouchers, RedeemVoucher, Redeemed, VoucherBatch, make_vouchers, redeem};
 
 use crate::id::BalanceId;

@@ -60,6 +60,14 @@ pub async fn hold(tx: &mut Tx, customers: &[CustomerId]) -> Result<Purses> {
     Ok(customers.into_iter().map(purse).collect())
 }
 
+/// A customer's balances as they are now, to be looked at only.
+pub async fn look(tx: &mut Tx, customer: CustomerId) -> Result<Purse> {
+    let account = store::accounts(tx, &[customer], None).await?.remove(&customer).unwrap_or_default();
+    let balances = store::open_balances(tx, &[customer]).await?;
+    let balances = balances.into_iter().map(|(_, balance, last_movement)| (balance, last_movement));
+    Ok(Purse::new(customer, account, balances.collect()))
+}
+
 /// A customer's purse among those that are held.
 pub fn purse_of(purses: &mut Purses, customer: CustomerId) -> Result<&mut Purse> {
     let lost = || Error::Inconsistent(format!("the balances of {customer} are not held"));
@@ -105,7 +113,7 @@ pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()>
 }
 
 impl Purse {
-    pub(super) fn new(customer: CustomerId, account: ChargingAccount, read: Vec<(Balance, i64)>) -> Self {
+    fn new(customer: CustomerId, account: ChargingAccount, read: Vec<(Balance, i64)>) -> Self {
         let (balances, last_movements): (Vec<_>, Vec<_>) = read.into_iter().unzip();
         let account_stored = account.clone();
         let (stored, movements, entries) = (Vec::new(), Vec::new(), Vec::new());

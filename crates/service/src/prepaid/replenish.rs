@@ -8,7 +8,7 @@ use calculation::money::Amount;
 use jiff::{SignedDuration, Timestamp};
 
 use super::top_up_service::TopUpRequest;
-use super::{Purse, Unit, hold, purse_of, save, store};
+use super::{Purse, Unit, hold, look, purse_of, save};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::customers;
@@ -96,10 +96,7 @@ pub(crate) async fn low(
     number: i64,
     now: Timestamp,
 ) -> Result<Option<Low>> {
-    let account = store::accounts(tx, &[customer], None).await?.remove(&customer).unwrap_or_default();
-    let balances = store::open_balances(tx, &[customer]).await?.into_iter();
-    let balances = balances.map(|(_, balance, last_movement)| (balance, last_movement)).collect();
-    let purse = Purse::new(customer, account, balances);
+    let purse = look(tx, customer).await?;
     Ok(low_of(&purse, now).filter(|_| purse.awaits(number)))
 }
 

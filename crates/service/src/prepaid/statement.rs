@@ -200,7 +200,7 @@ impl std::fmt::Display for Quantity {
 }
 
 /// The id of a session, as the API writes it.
-fn session_text(customer: CustomerId, session: i64) -> String {
+pub(super) fn session_text(customer: CustomerId, session: i64) -> String {
     let letters = |id: i64| CustomerId(id).to_string().replace("cus_", "");
     format!("ses_{}{}", letters(customer.0), letters(session))
 }

@@ -111,14 +111,15 @@ pub(crate) fn payment(reference: &str, amount: &str) -> Value {
     json!({"reference": reference, "amount": amount, "currency": "EUR", "paid_on": "2026-11-04"})
 }
 
-/// Every fault that the ledger and the payments have.
+/// Every fault that the ledger, the payments and the prepaid balances have.
 pub(crate) async fn faults(tx: &mut Tx) -> Vec<String> {
     let ledger = ledger::verify(tx).await.unwrap().faults;
     let payments = payments::verify(tx).await.unwrap().faults;
-    [ledger, payments].concat()
+    let prepaid = tollbook::prepaid::verify(tx).await.unwrap().faults;
+    [ledger, payments, prepaid].concat()
 }
 
-/// The ledger and the payments add up, and so do the invoices, unless a test made some up.
+/// The ledger, the payments and the balances add up, and so do the invoices, unless a test made some up.
 pub(crate) async fn assert_sound(db: &TestApp) {
     let mut tx = db.app.db.read().await.unwrap();
     let found = faults(&mut tx).await;

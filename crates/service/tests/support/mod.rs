@@ -7,6 +7,7 @@ pub(crate) mod mailing;
 pub(crate) mod operator;
 pub(crate) mod payment_service;
 mod postgres;
+pub(crate) mod prepaid;
 pub(crate) mod purse;
 pub(crate) mod python;
 pub(crate) mod sample;

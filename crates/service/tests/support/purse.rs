@@ -124,29 +124,11 @@ pub(crate) async fn posted(db: &TestApp) -> BTreeMap<String, i64> {
     rows.iter().map(|row| (row.get("account").unwrap(), row.get("amount").unwrap())).collect()
 }
 
-/// Each balance is the sum of its movements, and the last says so; the ledger has what customers have; each
-/// renewal took its fee.
+/// Balances, movements, bookings, renewals and the ledger agree.
 pub(crate) async fn assert_purses_add_up(db: &TestApp) {
     let mut tx = db.app.db.read().await.unwrap();
-    let wrong = "select b.balance_id as id from balances b where b.amount <>
-                   (select coalesce(sum(m.amount), 0) from movements m
-                    where m.customer_id = b.customer_id and m.balance_id = b.balance_id)
-                 union all
-                 select r.booking_id from renewals r where -r.fee <>
-                   (select coalesce(sum(m.amount), 0) from movements m
-                    where m.customer_id = r.customer_id and m.subject_id = r.booking_id and m.kind = 'fee')
-                 union all
-                 select r.booking_id from renewals r where not exists
-                   (select 1 from bookings b where b.customer_id = r.customer_id and b.booking_id = r.booking_id)
-                 union all
-                 select c.customer_id from customers c where
-                   (select coalesce(sum(b.amount), 0) from balances b
-                    where b.customer_id = c.customer_id and b.unit = 'money') +
-                   (select coalesce(sum(p.amount), 0) from postings p
-                    where p.customer_id = c.customer_id and p.account = 'prepaid') <> 0";
-    let rows = tx.rows(wrong, &[]).await.unwrap();
-    let wrong: Vec<i64> = rows.iter().map(|row| row.get("id").unwrap()).collect();
-    assert!(wrong.is_empty(), "{wrong:?}");
+    let verified = prepaid::verify(&mut tx).await.unwrap();
+    assert!(verified.faults.is_empty(), "{:#?}", verified.faults);
     drop(tx);
     super::account::assert_sound(db).await;
 }

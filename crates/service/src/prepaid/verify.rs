@@ -1,0 +1,56 @@
+//! Do balances, movements, bookings and vouchers add up, and agree with the ledger?
+
+use super::statement::session_text;
+use super::store::{self, Proof};
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{BalanceId, BookingId, CustomerId, MovementId};
+
+/// What was checked and what is wrong.
+#[derive(Debug, Default)]
+pub struct Verified {
+    pub balances: u64,
+    pub movements: u64,
+    pub bookings: u64,
+    /// Calls that were charged while they happened.
+    pub sessions: u64,
+    pub vouchers: u64,
+    pub faults: Vec<String>,
+}
+
+/// Verifies every balance, movement, booking and voucher.
+pub async fn verify(tx: &mut Tx) -> Result<Verified> {
+    let [balances, movements, bookings, sessions, vouchers] = store::counts(tx).await?;
+    let mut faults = Vec::new();
+    for proof in Proof::ALL {
+        let found = store::breaking(tx, proof).await?;
+        faults.extend(found.into_iter().map(|(customer, id)| fault(proof, customer, id)));
+    }
+    for batch in store::wrong_batches(tx).await? {
+        faults.push(format!("batch {batch} has not as many vouchers as were made"));
+    }
+    Ok(Verified { balances, movements, bookings, sessions, vouchers, faults })
+}
+
+fn fault(proof: Proof, customer: CustomerId, id: i64) -> String {
+    let (balance, movement, booking) = (BalanceId(id), MovementId(id), BookingId(id));
+    match proof {
+        Proof::Amount => format!("{balance} of {customer} is not the sum of its movements"),
+        Proof::Running => format!("{movement} of {customer} does not say what its balance was after it"),
+        Proof::LoneMovement => format!("{movement} of {customer} moved a balance that is not there"),
+        Proof::Reserved => format!("{balance} of {customer}: what is reserved is not what open calls hold"),
+        Proof::Taken => {
+            let session = session_text(customer, id);
+            format!("{session}: what the call took is not what moved for it")
+        }
+        Proof::Floor => format!("{balance} of {customer} is below its floor"),
+        Proof::Prepaid => format!("{customer}: the balances are not what the ledger says is prepaid"),
+        Proof::Booking => format!("{booking} of {customer} did not move what it is to move"),
+        Proof::Subject => format!("{movement} of {customer} has no booking or call that moved it"),
+        Proof::Posted => format!("{booking} of {customer}: what moved is not what was posted"),
+        Proof::Reference => format!("{booking} of {customer}: its reference does not lead to it"),
+        Proof::Redeemed => format!("a voucher that {customer} redeemed has no booking"),
+        Proof::Voucher => format!("{booking} of {customer} is not what one voucher is worth"),
+        Proof::Renewal => format!("{booking} of {customer} did not take the fee of its month"),
+    }
+}

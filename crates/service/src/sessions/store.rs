@@ -1,0 +1,357 @@
+//! Sessions and their reservations in the database.
+
+mod proof;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use calculation::money::Amount;
+use calculation::phone_number::{E164, Region, dialled};
+use jiff::Timestamp;
+use jiff::civil::Date;
+
+pub(super) use proof::{
+    charged_otherwise, count, count_without_session, holding_though_over, without_record, without_session,
+};
+
+use super::{Origin, Reservation, Session};
+use crate::db::{self, Cell, Cells, Kind, Row, Ts, Tx};
+use crate::error::{Error, Result};
+use crate::hash::Hash;
+use crate::id::{BalanceId, CustomerId, PlanId, SessionId, TariffId};
+
+const COLUMNS: [&str; 30] = [
+    "customer_id",
+    "session_id",
+    "call_id",
+    "origin",
+    "state",
+    "line",
+    "called",
+    "region",
+    "destination",
+    "plan_id",
+    "tariff_id",
+    "tariff_version",
+    "prepaid",
+    "currency",
+    "started_at",
+    "answered_at",
+    "granted_seconds",
+    "used_seconds",
+    "billed_seconds",
+    "included_seconds",
+    "charged",
+    "loss",
+    "last_sequence",
+    "request_hash",
+    "answer",
+    "valid_until",
+    "closed_at",
+    "source",
+    "record_id",
+    "opened_at",
+];
+
+fn selected() -> String {
+    COLUMNS.map(|column| format!("s.{column}")).join(", ")
+}
+
+/// A session as a row: what is text in it, made once.
+struct SessionRow<'s> {
+    session: &'s Session,
+    line: Option<String>,
+    region: Option<String>,
+    answer: String,
+}
+
+impl<'s> SessionRow<'s> {
+    fn of(session: &'s Session) -> Self {
+        let answer = session.answer.as_ref().and_then(|answer| serde_json::to_string(answer).ok());
+        Self {
+            session,
+            line: session.line.map(|line| line.to_string()),
+            region: session.region.map(|region| region.to_string()),
+            answer: answer.unwrap_or_default(),
+        }
+    }
+}
+
+impl Cells<30> for SessionRow<'_> {
+    fn cells(&self) -> [Cell<'_>; 30] {
+        let session = self.session;
+        let (source, record_id) = session
+            .record
+            .as_ref()
+            .map_or((None, None), |(source, id)| (Some(source.as_str()), Some(id.as_str())));
+        [
+            Cell::Int(session.id.customer.0),
+            Cell::Int(session.id.number),
+            Cell::Text(&session.call_id),
+            Cell::Text(match session.origin {
+                Origin::Switch => "switch",
+                Origin::Record => "record",
+            }),
+            Cell::Text(session.state.code()),
+            self.line.as_deref().into(),
+            Cell::Text(&session.called),
+            self.region.as_deref().into(),
+            session.destination.as_deref().into(),
+            Cell::Int(session.plan_id.0),
+            session.tariff.map(|(tariff, _)| tariff.0).into(),
+            session.tariff.map(|(_, version)| version).into(),
+            Cell::Bool(session.prepaid),
+            Cell::Text(session.currency.code()),
+            Cell::Time(session.started_at),
+            session.answered_at.into(),
+            Cell::Int(session.granted_seconds.into()),
+            Cell::Int(session.used_seconds.into()),
+            Cell::Int(session.billed_seconds.into()),
+            Cell::Int(session.included_seconds.into()),
+            Cell::Int(session.charged.micros()),
+            Cell::Int(session.loss.micros()),
+            Cell::Int(session.last_sequence.into()),
+            Cell::Bytes(&session.request_hash),
+            Cell::Text(&self.answer),
+            Cell::Time(session.valid_until),
+            session.closed_at.into(),
+            source.into(),
+            record_id.into(),
+            Cell::Time(session.opened_at),
+        ]
+    }
+}
+
+pub(super) async fn insert(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
+    if sessions.is_empty() {
+        return Ok(());
+    }
+    let rows: Vec<_> = sessions.iter().map(|session| SessionRow::of(session)).collect();
+    tx.insert_rows("charging_sessions", &COLUMNS, &rows).await?;
+    save_reservations(tx, sessions).await
+}
+
+/// Stores what may change of sessions.
+pub(super) async fn update(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
+    if sessions.is_empty() {
+        return Ok(());
+    }
+    // Who it is, who called whom and how it began never change: the rest is set as it stands in the row.
+    let fixed = ["customer_id", "session_id", "call_id", "origin", "line", "called", "region", "opened_at"];
+    let places = COLUMNS.iter().zip(1..).filter(|(column, _)| !fixed.contains(column));
+    let set: Vec<_> = places.clone().map(|(column, _)| *column).collect();
+    let sets: Vec<_> = set.iter().zip(3..).map(|(column, place)| format!("{column} = ${place}")).collect();
+    let sql = format!(
+        "update charging_sessions set {} where customer_id = $1 and session_id = $2",
+        sets.join(", ")
+    );
+    let texts: Vec<_> = sessions.iter().map(|session| SessionRow::of(session)).collect();
+    let rows: Vec<[Cell<'_>; 24]> = texts
+        .iter()
+        .map(|row| {
+            let cells = row.cells();
+            let mut kept = [Cell::Null; 24];
+            (kept[0], kept[1]) = (cells[0], cells[1]);
+            for (place, (_, column)) in (2..).zip(places.clone()) {
+                kept[place] = cells[column - 1];
+            }
+            kept
+        })
+        .collect();
+    tx.execute_each(&sql, &rows).await?;
+    save_reservations(tx, sessions).await
+}
+
+async fn save_reservations(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
+    let rows: Vec<_> = sessions
+        .iter()
+        .flat_map(|session| {
+            session.reservations.iter().map(|own| {
+                let SessionId { customer, number } = session.id;
+                [customer.0, number, own.balance.0, own.held, own.taken].map(Cell::Int)
+            })
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = "insert into reservations (customer_id, session_id, balance_id, held, taken)
+               values ($1, $2, $3, $4, $5)
+               on conflict (customer_id, session_id, balance_id)
+               do update set held = excluded.held, taken = excluded.taken";
+    tx.execute_each(sql, &rows).await?;
+    Ok(())
+}
+
+pub(super) async fn by_ids(tx: &mut Tx, ids: &[SessionId]) -> Result<Vec<Session>> {
+    let given: Vec<_> = ids.iter().map(|id| [Cell::Int(id.customer.0), Cell::Int(id.number)]).collect();
+    let sql = format!(
+        "select {} from :given g cross join charging_sessions s
+         where s.customer_id = g.column1 and s.session_id = g.column2",
+        selected()
+    );
+    let rows = tx.rows_over(&sql, [Kind::Int, Kind::Int], &given).await?;
+    whole(tx, rows).await
+}
+
+pub(super) async fn by_calls(tx: &mut Tx, calls: &[(CustomerId, String)]) -> Result<Vec<Session>> {
+    let given: Vec<_> =
+        calls.iter().map(|(customer, call_id)| [Cell::Int(customer.0), Cell::Text(call_id)]).collect();
+    let sql = format!(
+        "select {} from :given g cross join charging_sessions s
+         where s.customer_id = g.column1 and s.call_id = g.column2",
+        selected()
+    );
+    let rows = tx.rows_over(&sql, [Kind::Int, Kind::Text], &given).await?;
+    whole(tx, rows).await
+}
+
+/// The calls of customers that are under way.
+pub(super) async fn open_of(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<Session>> {
+    let given: Vec<_> = customers.iter().map(|customer| [Cell::Int(customer.0)]).collect();
+    let sql = format!(
+        "select {} from :given g cross join charging_sessions s
+         where s.customer_id = g.column1 and s.state = 'open'",
+        selected()
+    );
+    let rows = tx.rows_over(&sql, [Kind::Int], &given).await?;
+    whole(tx, rows).await
+}
+
+/// A customer's sessions before one, newest first.
+pub(super) async fn of_customer(
+    tx: &mut Tx,
+    customer: CustomerId,
+    before: i64,
+    limit: usize,
+) -> Result<Vec<Session>> {
+    let sql = format!(
+        "select {} from charging_sessions s where s.customer_id = $1 and s.session_id < $2
+         order by s.session_id desc limit $3",
+        selected()
+    );
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let rows = tx.rows(&sql, &[&customer.0, &before, &limit]).await?;
+    whole(tx, rows).await
+}
+
+/// Sessions whose time is over.
+pub(super) async fn due(tx: &mut Tx, now: Timestamp, limit: usize) -> Result<Vec<SessionId>> {
+    let sql = "select customer_id, session_id from charging_sessions
+               where state = 'open' and valid_until <= $1 order by valid_until limit $2";
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let id = |row: &Row| {
+        Ok(SessionId { customer: CustomerId(row.get("customer_id")?), number: row.get("session_id")? })
+    };
+    Ok(tx.rows(sql, &[&Ts(now), &limit]).await?.iter().map(id).collect::<db::Result<_>>()?)
+}
+
+/// Sessions with their reservations. A row that was given twice is one session.
+async fn whole(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Session>> {
+    let mut sessions = BTreeMap::new();
+    let mut order = Vec::new();
+    for row in &rows {
+        let session = session(row)?;
+        order.push(session.id);
+        sessions.insert(session.id, session);
+    }
+    let ids: BTreeSet<_> = sessions.keys().copied().collect();
+    let given: Vec<_> = ids.iter().map(|id| [Cell::Int(id.customer.0), Cell::Int(id.number)]).collect();
+    let sql = "select r.customer_id, r.session_id, r.balance_id, r.held, r.taken, b.unit
+               from :given g cross join reservations r
+               join balances b on b.customer_id = r.customer_id and b.balance_id = r.balance_id
+               where r.customer_id = g.column1 and r.session_id = g.column2
+               order by r.customer_id, r.session_id, r.balance_id";
+    for row in tx.rows_over(sql, [Kind::Int, Kind::Int], &given).await? {
+        let customer = CustomerId(row.get("customer_id")?);
+        let Some(session) = sessions.get_mut(&SessionId { customer, number: row.get("session_id")? }) else {
+            continue;
+        };
+        let balance = BalanceId(row.get("balance_id")?);
+        let (unit, held, taken) = (row.parse("unit")?, row.get("held")?, row.get("taken")?);
+        session.reservations.push(Reservation { balance, unit, held, taken });
+    }
+    Ok(order.into_iter().filter_map(|id| sessions.remove(&id)).collect())
+}
+
+fn session(row: &Row) -> Result<Session> {
+    let count = |column: &str| {
+        let number: i64 = row.get(column)?;
+        u32::try_from(number).map_err(|_| Error::Inconsistent(format!("`{column}` of a session is {number}")))
+    };
+    let region: Option<Region> = row.get::<Option<String>>("region")?.and_then(|region| region.parse().ok());
+    let line: Option<E164> = row.get::<Option<String>>("line")?.and_then(|line| line.parse().ok());
+    let called: String = row.get("called")?;
+    let hash: Vec<u8> = row.get("request_hash")?;
+    let answer: String = row.get("answer")?;
+    let tariff: Option<i64> = row.get("tariff_id")?;
+    let version: Option<i64> = row.get("tariff_version")?;
+    let source: Option<String> = row.get("source")?;
+    let record_id: Option<String> = row.get("record_id")?;
+    Ok(Session {
+        id: SessionId { customer: CustomerId(row.get("customer_id")?), number: row.get("session_id")? },
+        call_id: row.get("call_id")?,
+        origin: if row.get::<String>("origin")? == "record" { Origin::Record } else { Origin::Switch },
+        state: row.parse("state")?,
+        line,
+        dialled: dialled(&called, region).ok(),
+        called,
+        region,
+        destination: row.get("destination")?,
+        plan_id: PlanId(row.get("plan_id")?),
+        tariff: tariff.map(TariffId).zip(version),
+        prepaid: row.get("prepaid")?,
+        currency: row.parse("currency")?,
+        started_at: row.time("started_at")?,
+        answered_at: row.optional_time("answered_at")?,
+        granted_seconds: count("granted_seconds")?,
+        used_seconds: count("used_seconds")?,
+        billed_seconds: count("billed_seconds")?,
+        included_seconds: count("included_seconds")?,
+        charged: row.get("charged").map(Amount::from_micros)?,
+        loss: row.get("loss").map(Amount::from_micros)?,
+        last_sequence: count("last_sequence")?,
+        request_hash: Hash::try_from(hash.as_slice()).unwrap_or_default(),
+        answer: serde_json::from_str(&answer).ok(),
+        valid_until: row.time("valid_until")?,
+        opened_at: row.time("opened_at")?,
+        closed_at: row.optional_time("closed_at")?,
+        record: source.zip(record_id),
+        reservations: Vec::new(),
+    })
+}
+
+/// What customers have spent on a day each.
+pub(super) async fn day_spending(
+    tx: &mut Tx,
+    days: &[(CustomerId, Date)],
+) -> Result<Vec<((CustomerId, Date), Amount)>> {
+    let texts: Vec<_> = days.iter().map(|(customer, day)| (*customer, day.to_string())).collect();
+    let given: Vec<_> =
+        texts.iter().map(|(customer, day)| [Cell::Int(customer.0), Cell::Text(day)]).collect();
+    let sql = "select d.customer_id, d.day, d.amount from :given g cross join day_spending d
+               where d.customer_id = g.column1 and d.day = g.column2";
+    let rows = tx.rows_over(sql, [Kind::Int, Kind::Text], &given).await?;
+    let spent = |row: &Row| {
+        let key = (CustomerId(row.get("customer_id")?), row.parse("day")?);
+        Ok((key, row.get("amount").map(Amount::from_micros)?))
+    };
+    Ok(rows.iter().map(spent).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn add_day_spending(tx: &mut Tx, spent: &[(CustomerId, Date, Amount)]) -> Result<()> {
+    let texts: Vec<_> = spent.iter().map(|(_, day, _)| day.to_string()).collect();
+    let rows: Vec<_> = spent
+        .iter()
+        .zip(&texts)
+        .map(|((customer, _, amount), day)| {
+            [Cell::Int(customer.0), Cell::Text(day), Cell::Int(amount.micros())]
+        })
+        .collect();
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let sql = "insert into day_spending (customer_id, day, amount) values ($1, $2, $3)
+               on conflict (customer_id, day) do update set amount = day_spending.amount + excluded.amount";
+    tx.execute_each(sql, &rows).await?;
+    Ok(())
+}

@@ -1,0 +1,77 @@
+//! What does not add up about sessions?
+
+use jiff::Timestamp;
+
+use crate::db::{self, Row, Ts, Tx};
+use crate::error::Result;
+use crate::id::{CustomerId, SessionId};
+
+/// Of each kind so many are named: more say nothing new.
+const FIRST: &str = "limit 100";
+
+fn id(row: &Row) -> db::Result<SessionId> {
+    Ok(SessionId { customer: CustomerId(row.get("customer_id")?), number: row.get("session_id")? })
+}
+
+async fn number(tx: &mut Tx, sql: &str) -> Result<u64> {
+    let row = tx.row(sql, &[]).await?;
+    let count: i64 = row.map_or(Ok(0), |row| row.get("sessions"))?;
+    Ok(count.try_into().unwrap_or_default())
+}
+
+pub(in crate::sessions) async fn count(tx: &mut Tx) -> Result<u64> {
+    number(tx, "select count(*) as sessions from charging_sessions").await
+}
+
+/// Sessions that are over and hold something.
+pub(in crate::sessions) async fn holding_though_over(tx: &mut Tx) -> Result<Vec<SessionId>> {
+    let sql = format!(
+        "select distinct r.customer_id, r.session_id from reservations r
+         join charging_sessions s on s.customer_id = r.customer_id and s.session_id = r.session_id
+         where r.held <> 0 and s.state <> 'open' order by r.customer_id, r.session_id {FIRST}"
+    );
+    Ok(tx.rows(&sql, &[]).await?.iter().map(id).collect::<db::Result<_>>()?)
+}
+
+/// Sessions that say another charge than was taken from balances of money.
+pub(in crate::sessions) async fn charged_otherwise(tx: &mut Tx) -> Result<Vec<SessionId>> {
+    let sql = format!(
+        "select s.customer_id, s.session_id from charging_sessions s
+         left join reservations r on r.customer_id = s.customer_id and r.session_id = s.session_id
+         left join balances b on b.customer_id = r.customer_id and b.balance_id = r.balance_id
+         group by s.customer_id, s.session_id, s.charged
+         having coalesce(sum(case when b.unit = 'money' then r.taken else 0 end), 0) <> s.charged
+         order by s.customer_id, s.session_id {FIRST}"
+    );
+    Ok(tx.rows(&sql, &[]).await?.iter().map(id).collect::<db::Result<_>>()?)
+}
+
+/// Calls that are over since before an instant and have no record, not even one of a call that nobody answered.
+pub(in crate::sessions) async fn without_record(
+    tx: &mut Tx,
+    before: Timestamp,
+) -> Result<Vec<(SessionId, String)>> {
+    let sql = format!(
+        "select s.customer_id, s.session_id, s.call_id from charging_sessions s
+         where s.prepaid and s.state in ('released', 'expired') and s.record_id is null and s.closed_at <= $1
+           and not exists (select 1 from calls c where c.customer_id = s.customer_id and c.call_id = s.call_id)
+         order by s.customer_id, s.session_id {FIRST}"
+    );
+    let session = |row: &Row| Ok((id(row)?, row.get("call_id")?));
+    Ok(tx.rows(&sql, &[&Ts(before)]).await?.iter().map(session).collect::<db::Result<_>>()?)
+}
+
+pub(in crate::sessions) async fn count_without_session(tx: &mut Tx) -> Result<u64> {
+    number(tx, "select count(*) as sessions from charging_sessions where origin = 'record'").await
+}
+
+/// Records of prepaid calls that nobody had asked for, the latest first.
+pub(in crate::sessions) async fn without_session(tx: &mut Tx) -> Result<Vec<(SessionId, String)>> {
+    let sql = "select customer_id, session_id, source, record_id from charging_sessions
+               where origin = 'record' order by session_id desc limit 10";
+    let session = |row: &Row| {
+        let (source, record): (String, String) = (row.get("source")?, row.get("record_id")?);
+        Ok((id(row)?, format!("{source}/{record}")))
+    };
+    Ok(tx.rows(sql, &[]).await?.iter().map(session).collect::<db::Result<_>>()?)
+}
