@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use calculation::invoice::Party;
-use calculation::money::Currency;
+use calculation::money::{Amount, Currency};
 use calculation::phone_number::{E164, Region};
 use calculation::tariff::deck::Columns;
 use jiff::Timestamp;
@@ -16,7 +16,7 @@ use crate::calls::{self, Control, Import, Imported, Source};
 use crate::cli::{Output, serve_and_work};
 use crate::clock::Clock;
 use crate::config::Config;
-use crate::customers::{self, NewCustomer, NewLine, NewSubscription};
+use crate::customers::{self, Customer, NewCustomer, NewLine, NewSubscription};
 use crate::error::{Error, Result};
 use crate::id::{PlanId, TariffId};
 use crate::invoices::cli::write_pdfs;
@@ -24,6 +24,7 @@ use crate::invoices::{self, NewTaxRate};
 use crate::invoices::{StoredInvoice, einvoice};
 use crate::jobs;
 use crate::plans::{self, NewPlan};
+use crate::prepaid::{self, NewTopUp, TopUpKind};
 use crate::tariffs::{self, NewTariff};
 
 #[derive(Debug, clap::Args)]
@@ -93,6 +94,8 @@ struct SampleCustomer {
     currency: Currency,
     zone: Option<String>,
     plan: String,
+    /// What a prepaid customer has paid at first.
+    top_up: Option<Amount>,
     from: String,
     #[serde(default)]
     billing: customers::Billing,
@@ -137,11 +140,32 @@ pub async fn load(app: &App) -> Result<()> {
         expect(matches!(created, plans::Created::Plan(_)), &created)?;
     }
     for sample in read::<Customers>(CUSTOMERS)?.customer {
+        let top_up = sample.top_up;
         let customer = new_customer(sample)?;
         let created = customers::create(&mut tx, customer, &app.config.customers.zone, &app.clock).await?;
-        expect(matches!(created, customers::Created::Customer(_)), &created)?;
+        let customers::Created::Customer(customer) = created else { return expect(false, &created) };
+        if let Some(amount) = top_up {
+            let new = first_top_up(&customer, amount);
+            let done = prepaid::top_up(&mut tx, customer.id, new, &app.clock).await?;
+            expect(matches!(done, prepaid::ToppedUp::New(_)), &done)?;
+        }
     }
     Ok(tx.commit().await?)
+}
+
+fn first_top_up(customer: &Customer, amount: Amount) -> NewTopUp {
+    NewTopUp {
+        reference: format!("first top-up of {}", customer.reference),
+        kind: TopUpKind::Payment,
+        amount: Some(amount),
+        currency: Some(customer.currency),
+        seconds: None,
+        destinations: Vec::new(),
+        line: None,
+        name: None,
+        priority: None,
+        expires_at: None,
+    }
 }
 
 fn expect(met: bool, what: &impl std::fmt::Debug) -> Result<()> {
@@ -245,7 +269,7 @@ impl Shown<'_> {
             "control total: {total}\n\
              {MONTH}: {} invoices issued, {} customer prepaid; in {dir}/invoices as PDF, {xmls} as XML (EN 16931)\n\
              {} mails in {dir}/mail, {} customers without an address\n\
-             look around:\n  {tollbook} history C-1001\n  {tollbook} suspense\n  \
+             look around:\n  {tollbook} history C-1001\n  {tollbook} balances C-1003\n  {tollbook} suspense\n  \
              {tollbook} invoice INV-2026-000001\n  {tollbook} jobs\n  {tollbook} check",
             billed.issued, billed.prepaid, sent.done, sent.failed
         )

@@ -118,14 +118,15 @@ impl<'a> Prepaid<'a> {
     ) {
         let customer = self.account.id.0;
         let now = Ts(self.account.db.app.clock.now());
-        let sql = "insert into charging_sessions (customer_id, session_id, call_id, origin, state, line, dialled,
+        let sql = "insert into charging_sessions (customer_id, session_id, call_id, origin, state, line, called,
                      plan_id, prepaid, currency, started_at, granted_seconds, used_seconds, billed_seconds,
-                     included_seconds, charged, loss, last_sequence, request_hash, answer, valid_until)
+                     included_seconds, charged, loss, last_sequence, request_hash, answer, valid_until,
+                     opened_at)
                    values ($1, $2, $3, 'switch', $4, '+493023125004', '+442079460123', 1, true, 'EUR', $5, 60, 0, 0,
-                     0, 0, 0, 0, $6, '', $5)";
+                     0, $7, 0, 0, $6, '', $5, $5)";
         let call = format!("call {session}");
         let hash = vec![0_u8; 16];
-        tx.execute(sql, &[&customer, &session, &call, &state, &now, &hash]).await.unwrap();
+        tx.execute(sql, &[&customer, &session, &call, &state, &now, &hash, &taken]).await.unwrap();
         let sql = "insert into reservations (customer_id, session_id, balance_id, held, taken)
                    values ($1, $2, $3, $4, $5)";
         tx.execute(sql, &[&customer, &session, &balance.0, &held, &taken]).await.unwrap();
