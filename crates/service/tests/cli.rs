@@ -243,6 +243,9 @@ fn what_cannot_be_done_says_why() {
         "payment add",
         "payment import",
         "ageing",
+        "top-up",
+        "balances",
+        "vouchers",
         "check",
     ] {
         assert!(shell.ok(&format!("{command} --help")).contains("Usage: tollbook"), "{command}");

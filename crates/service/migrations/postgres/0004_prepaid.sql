@@ -79,7 +79,7 @@ create table booking_directory (
 -- placement: reference
 create table voucher_batches (
   batch text not null,
-  name text,
+  balance_name text,
   unit text not null,
   currency text,
   amount bigint not null,

@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::worth::{LARGEST, main_of, new_main};
-use super::{Checked, Purse, WrongField, hold, purse_of, save, store};
+use super::{ChargingAccount, Checked, Purse, WrongField, hold, look, purse_of, save, store};
 use crate::calls::MoneySchema;
 use crate::clock::Clock;
 use crate::customers::{self, Customer};
@@ -29,25 +29,44 @@ pub struct PrepaidTerms {
 
 /// What is to be agreed: what is absent stays as it is, null takes away.
 #[derive(Debug, Clone, Copy, Default, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields, default)]
+#[serde(deny_unknown_fields)]
 pub struct ChangePrepaidTerms {
     /// So far may the customer's main balance fall below zero.
-    #[serde(deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, example = "10.00")]
-    pub credit_limit: Option<Option<Amount>>,
+    pub credit_limit: Change,
     /// Below it the balance is low.
-    #[serde(deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, example = "2.00")]
-    pub low_balance: Option<Option<Amount>>,
+    pub low_balance: Change,
     /// So much is asked for when the balance is low.
-    #[serde(deserialize_with = "given")]
+    #[serde(default)]
     #[schema(value_type = Option<String>, example = "20.00")]
-    pub top_up_amount: Option<Option<Amount>>,
+    pub top_up_amount: Change,
 }
 
-/// Tells null from what is absent.
-fn given<'de, D: Deserializer<'de>>(input: D) -> std::result::Result<Option<Option<Amount>>, D::Error> {
-    Option::deserialize(input).map(Some)
+/// What becomes of something that was agreed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Change {
+    /// It stays as it is.
+    #[default]
+    Keep,
+    To(Option<Amount>),
+}
+
+impl Change {
+    fn of(self, before: Option<Amount>) -> Option<Amount> {
+        match self {
+            Self::Keep => before,
+            Self::To(now) => now,
+        }
+    }
+}
+
+impl<'de> Deserialize<'de> for Change {
+    fn deserialize<D: Deserializer<'de>>(input: D) -> std::result::Result<Self, D::Error> {
+        Option::deserialize(input).map(Self::To)
+    }
 }
 
 /// What became of it. A refusal is to be rolled back.
@@ -73,7 +92,7 @@ pub async fn agree(
         return Ok(Agreed::Wrong(wrong));
     }
     let mut purses = hold(tx, &[customer]).await?;
-    if let Some(limit) = new.credit_limit {
+    if let Change::To(limit) = new.credit_limit {
         let limit = limit.unwrap_or_default();
         if main_of(purse_of(&mut purses, customer)?, None).is_none() && limit > Amount::ZERO {
             let main = new_main(BalanceId(clock.id()), None, clock.now());
@@ -92,23 +111,24 @@ pub async fn agree(
     // Read again with the new floor: more may be spent now, and what is left may be little now.
     let mut purses = hold(tx, &[customer]).await?;
     let account = purse_of(&mut purses, customer)?.account_mut();
-    if account.top_up_amount.is_none() && new.top_up_amount.flatten().is_some() {
+    let top_up_amount = new.top_up_amount.of(account.top_up_amount);
+    if account.top_up_amount.is_none() && top_up_amount.is_some() {
         // The customer was told at most: no top-up is awaited.
         account.top_up_asked_at = None;
     }
-    account.low_balance = new.low_balance.unwrap_or(account.low_balance);
-    account.top_up_amount = new.top_up_amount.unwrap_or(account.top_up_amount);
+    account.low_balance = new.low_balance.of(account.low_balance);
+    account.top_up_amount = top_up_amount;
     save(tx, &mut purses, clock).await?;
     Ok(Agreed::Terms(terms(tx, &holder).await?))
 }
 
 /// What was agreed with a customer.
 pub async fn terms(tx: &mut Tx, customer: &Customer) -> Result<PrepaidTerms> {
-    let (low_balance, top_up_amount) = store::low_balance(tx, customer.id).await?;
-    let balances = store::balances(tx, customer.id, false).await?;
-    let main = balances.iter().find(|balance| balance.main && balance.line.is_none());
-    let limit = main.map(|main| -main.floor).filter(|limit| *limit > 0);
-    let money = |micros: i64| Money { amount: Amount::from_micros(micros), currency: customer.currency };
+    let purse = look(tx, customer.id).await?;
+    let ChargingAccount { low_balance, top_up_amount, .. } = *purse.account();
+    let main = purse.balances().iter().find(|balance| balance.main && balance.line.is_none());
+    let limit = main.map(|main| Amount::from_micros(-main.floor)).filter(|limit| *limit > Amount::ZERO);
+    let money = |amount: Amount| Money { amount, currency: customer.currency };
     Ok(PrepaidTerms {
         credit_limit: limit.map(money),
         low_balance: low_balance.map(money),
@@ -124,7 +144,7 @@ fn check(new: ChangePrepaidTerms, currency: Currency) -> Checked<()> {
         ("/top_up_amount", new.top_up_amount),
     ];
     for (pointer, amount) in amounts {
-        let Some(amount) = amount.flatten() else { continue };
+        let Change::To(Some(amount)) = amount else { continue };
         if amount < Amount::ZERO {
             return Err(WrongField::new(pointer, "is below zero"));
         }
@@ -135,7 +155,7 @@ fn check(new: ChangePrepaidTerms, currency: Currency) -> Checked<()> {
             return Err(WrongField::new(pointer, "is finer than the currency is paid in"));
         }
     }
-    if new.top_up_amount.flatten() == Some(Amount::ZERO) {
+    if new.top_up_amount == Change::To(Some(Amount::ZERO)) {
         return Err(WrongField::new("/top_up_amount", "is zero: null takes it away"));
     }
     Ok(())

@@ -31,7 +31,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use adjust::{Adjusted, NewAdjustment, adjust};
-pub use credit::{Agreed, ChangePrepaidTerms, PrepaidTerms, agree, terms};
+pub use credit::{Agreed, Change, ChangePrepaidTerms, PrepaidTerms, agree, terms};
 pub use purse::{Purse, Purses, hold, look, purse_of, save};
 pub(crate) use renew::{begin_renewals, end_renewals};
 pub(crate) use replenish::{low, replenish};

@@ -12,7 +12,7 @@ use crate::calls::MoneySchema;
 use crate::customers::Customer;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{BalanceId, BookingId, CustomerId, MovementId};
+use crate::id::{BalanceId, BookingId, MovementId, SessionId};
 
 /// Money, or a number of seconds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -161,7 +161,7 @@ impl StoredMovement {
     fn shown(self, customer: &Customer) -> StatementMovement {
         let Movement { balance, kind, subject, amount, after, at } = self.movement;
         let subject = match kind {
-            MovementKind::Call => session_text(customer.id, subject),
+            MovementKind::Call => SessionId { customer: customer.id, number: subject }.to_string(),
             _ => BookingId(subject).to_string(),
         };
         let quantity = |count: i64| Quantity::of(self.unit, count, customer.currency);
@@ -197,12 +197,6 @@ impl std::fmt::Display for Quantity {
             Self::Seconds(seconds) => write!(out, "{seconds} s"),
         }
     }
-}
-
-/// The id of a session, as the API writes it.
-pub(super) fn session_text(customer: CustomerId, session: i64) -> String {
-    let letters = |id: i64| CustomerId(id).to_string().replace("cus_", "");
-    format!("ses_{}{}", letters(customer.0), letters(session))
 }
 
 fn shown(balance: Balance, currency: Currency, now: Timestamp) -> PrepaidBalance {

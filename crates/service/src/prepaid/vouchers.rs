@@ -148,8 +148,8 @@ pub enum Redeemed {
 /// What the vouchers of a batch are worth, as it is stored.
 #[derive(Debug, Clone)]
 pub(super) struct Batch {
-    pub(super) batch: String,
-    pub(super) name: Option<String>,
+    pub(super) name: String,
+    pub(super) balance_name: Option<String>,
     pub(super) worth: Worth,
     pub(super) priority: Option<i64>,
     pub(super) balance_days: Option<i64>,
@@ -179,13 +179,13 @@ pub async fn make_vouchers(tx: &mut Tx, new: NewVouchers, clock: &Clock) -> Resu
         codes.insert(Code::random()?);
     }
     let hashes: Vec<_> = codes.iter().map(Code::hash).collect();
-    store::insert_vouchers(tx, &batch.batch, &hashes).await?;
+    store::insert_vouchers(tx, &batch.name, &hashes).await?;
     Ok(Made::Vouchers(VoucherBatch {
         count: new.count,
         worth: batch.worth.quantity(),
         expires_at: batch.expires_at,
         codes: codes.iter().map(Code::to_string).collect(),
-        batch: batch.batch,
+        batch: batch.name,
     }))
 }
 
@@ -211,7 +211,7 @@ fn batch_of(new: &NewVouchers, now: Timestamp) -> Checked<Batch> {
     let gift = Gift { worth, line: None, name, priority, expires_at: balance_days.map(|_| now) };
     gift.check_name()?;
     let Gift { worth, name, .. } = gift;
-    Ok(Batch { batch, name, worth, priority, balance_days, expires_at })
+    Ok(Batch { name: batch, balance_name: name, worth, priority, balance_days, expires_at })
 }
 
 /// Redeems a voucher for a customer, who is held. Of two who try at once the one who comes second finds it
@@ -255,12 +255,12 @@ pub async fn redeem(
     {
         return Ok(Redeemed::NotTheirLine(line));
     }
-    booking.reason = Some(batch.batch.clone());
+    booking.reason = Some(batch.name.clone());
     if book(tx, customer, &booking).await? != Booked::New {
         return Err(Error::Inconsistent(format!("{} was booked before", booking.id)));
     }
     let expires_at = batch.balance_days.map(|days| end_of_day_in(days, &holder, now)).transpose()?;
-    let Batch { name, worth, priority, .. } = batch;
+    let Batch { balance_name: name, worth, priority, .. } = batch;
     let gift = Gift { worth, line: redeem.line, name, priority, expires_at };
     gift.put(customer, purse_of(&mut purses, customer)?, &booking, Account::Vouchers, clock)?;
     save(tx, &mut purses, clock).await?;

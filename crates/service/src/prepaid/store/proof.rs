@@ -7,16 +7,15 @@ use crate::id::CustomerId;
 /// Of each kind of fault so many are named: more say nothing new.
 const FAULTS: &str = "limit 100";
 
-/// How many balances, movements, bookings, calls and vouchers there are.
-pub(crate) async fn counts(tx: &mut Tx) -> Result<[u64; 5]> {
-    let sql = "select (select count(*) from balances) as balances, (select count(*) from movements) as movements,
+/// How many balances, movements, bookings and vouchers there are.
+pub(crate) async fn counts(tx: &mut Tx) -> Result<[u64; 4]> {
+    let sql =
+        "select (select count(*) from balances) as balances, (select count(*) from movements) as movements,
                  (select count(*) from bookings) as bookings,
-                 (select count(*) from charging_sessions) as sessions, (select count(*) from vouchers) as vouchers";
-    let Some(row) = tx.row(sql, &[]).await? else { return Ok([0; 5]) };
-    let mut counts = [0; 5];
-    for (count, column) in
-        counts.iter_mut().zip(["balances", "movements", "bookings", "sessions", "vouchers"])
-    {
+                 (select count(*) from vouchers) as vouchers";
+    let Some(row) = tx.row(sql, &[]).await? else { return Ok([0; 4]) };
+    let mut counts = [0; 4];
+    for (count, column) in counts.iter_mut().zip(["balances", "movements", "bookings", "vouchers"]) {
         *count = u64::try_from(row.get::<i64>(column)?).unwrap_or_default();
     }
     Ok(counts)
@@ -76,119 +75,121 @@ impl Proof {
     /// Who breaks it: customer and balance, movement, session or booking.
     fn sql(self) -> &'static str {
         match self {
-            Self::Amount => {
-                "select b.customer_id, b.balance_id as subject_id from balances b
-                 left join movements m on m.customer_id = b.customer_id and m.balance_id = b.balance_id
-                 group by b.customer_id, b.balance_id, b.amount having b.amount <> coalesce(sum(m.amount), 0)"
-            }
-            Self::Running => {
-                "select customer_id, movement_id as subject_id
-                 from (select customer_id, movement_id, balance_after,
-                         sum(amount) over (partition by customer_id, balance_id order by movement_id) as running
-                       from movements) one
-                 where balance_after <> running"
-            }
-            Self::LoneMovement => {
-                "select m.customer_id, m.movement_id as subject_id from movements m
-                 left join balances b on b.customer_id = m.customer_id and b.balance_id = m.balance_id
-                 where b.balance_id is null"
-            }
-            Self::Reserved => {
-                "select b.customer_id, b.balance_id as subject_id from balances b
-                 left join (select r.customer_id, r.balance_id, sum(r.held) as held
-                            from reservations r
-                            join charging_sessions s on s.customer_id = r.customer_id and s.session_id = r.session_id
-                            where s.state = 'open' group by r.customer_id, r.balance_id) h
-                   on h.customer_id = b.customer_id and h.balance_id = b.balance_id
-                 where b.reserved <> coalesce(h.held, 0)"
-            }
-            Self::Taken => {
-                "select distinct customer_id, subject_id
-                 from (select one.customer_id, one.subject_id, b.unit
-                       from (select customer_id, session_id as subject_id, balance_id, taken as amount
-                             from reservations
-                             union all select customer_id, subject_id, balance_id, amount
-                             from movements where kind = 'call') one
-                       left join balances b
-                         on b.customer_id = one.customer_id and b.balance_id = one.balance_id
-                       group by one.customer_id, one.subject_id, b.unit having sum(one.amount) <> 0) wrong"
-            }
-            Self::Floor => {
-                "select customer_id, balance_id as subject_id from balances where amount - reserved < floor"
-            }
-            Self::Prepaid => {
-                "select customer_id, customer_id as subject_id
-                 from (select customer_id, amount from balances where unit = 'money'
-                       union all select customer_id, amount from postings where account = 'prepaid') one
-                 group by customer_id having sum(amount) <> 0"
-            }
-            // A renewal moves the fee, if there is one, and whatever is included.
-            Self::Booking => {
-                "select k.customer_id, k.booking_id as subject_id from bookings k
-                 left join movements m
-                   on m.customer_id = k.customer_id and m.subject_id = k.booking_id and m.kind <> 'call'
-                 where k.kind not in ('fee', 'allowance')
-                 group by k.customer_id, k.booking_id, k.kind
-                 having count(m.movement_id) = 0
-                   or (k.kind = 'transfer' and (count(m.movement_id) <> 2 or sum(m.amount) <> 0))
-                   or (k.kind not in ('transfer', 'expiry') and count(m.movement_id) <> 1)"
-            }
-            Self::Subject => {
-                "select m.customer_id, m.movement_id as subject_id from movements m
-                 left join bookings k
-                   on k.customer_id = m.customer_id and k.booking_id = m.subject_id and m.kind <> 'call'
-                 left join charging_sessions s
-                   on s.customer_id = m.customer_id and s.session_id = m.subject_id and m.kind = 'call'
-                 where s.session_id is null and (k.booking_id is null or not (k.kind = m.kind
-                   or (k.kind in ('fee', 'allowance') and m.kind in ('fee', 'allowance'))))"
-            }
-            Self::Posted => {
-                "select customer_id, subject_id
-                 from (select m.customer_id, m.subject_id, m.amount from movements m
-                       join balances b on b.customer_id = m.customer_id and b.balance_id = m.balance_id
-                       where b.unit = 'money' and m.kind <> 'call'
-                       union all
-                       select e.customer_id, e.subject_id, p.amount from ledger_entries e
-                       join postings p on p.customer_id = e.customer_id and p.entry_id = e.entry_id
-                       where p.account = 'prepaid' and e.kind <> 'call') one
-                 group by customer_id, subject_id having sum(amount) <> 0"
-            }
-            Self::Reference => {
-                "select k.customer_id, k.booking_id as subject_id from bookings k
-                 left join booking_directory d on d.reference = k.reference
-                 where k.reference is not null
-                   and (d.booking_id is null or d.booking_id <> k.booking_id or d.customer_id <> k.customer_id)"
-            }
-            Self::Redeemed => {
-                "select coalesce(v.customer_id, 0) as customer_id, coalesce(v.booking_id, 0) as subject_id
-                 from vouchers v
-                 left join bookings k on k.customer_id = v.customer_id and k.booking_id = v.booking_id
-                   and k.kind = 'voucher'
-                 where k.booking_id is null
-                   and (v.customer_id is not null or v.booking_id is not null or v.redeemed_at is not null)"
-            }
+            Self::Amount => AMOUNT,
+            Self::Running => RUNNING,
+            Self::LoneMovement => LONE_MOVEMENT,
+            Self::Reserved => RESERVED,
+            Self::Taken => TAKEN,
+            Self::Floor => FLOOR,
+            Self::Prepaid => PREPAID,
+            Self::Booking => BOOKING,
+            Self::Subject => SUBJECT,
+            Self::Posted => POSTED,
+            Self::Reference => REFERENCE,
+            Self::Redeemed => REDEEMED,
             Self::Voucher => VOUCHER,
             Self::Renewal => RENEWAL,
         }
     }
 }
 
+const AMOUNT: &str = "select b.customer_id, b.balance_id as subject_id from balances b
+  left join movements m on m.customer_id = b.customer_id and m.balance_id = b.balance_id
+  group by b.customer_id, b.balance_id, b.amount having b.amount <> coalesce(sum(m.amount), 0)";
+
+const RUNNING: &str = "select customer_id, movement_id as subject_id
+  from (select customer_id, movement_id, balance_after,
+          sum(amount) over (partition by customer_id, balance_id order by movement_id) as running
+        from movements) one
+  where balance_after <> running";
+
+const LONE_MOVEMENT: &str = "select m.customer_id, m.movement_id as subject_id from movements m
+  left join balances b on b.customer_id = m.customer_id and b.balance_id = m.balance_id
+  where b.balance_id is null";
+
+const RESERVED: &str = "select b.customer_id, b.balance_id as subject_id from balances b
+  left join (select r.customer_id, r.balance_id, sum(r.held) as held
+             from reservations r
+             join charging_sessions s on s.customer_id = r.customer_id and s.session_id = r.session_id
+             where s.state = 'open' group by r.customer_id, r.balance_id) h
+    on h.customer_id = b.customer_id and h.balance_id = b.balance_id
+  where b.reserved <> coalesce(h.held, 0)";
+
+const TAKEN: &str = "select distinct customer_id, subject_id
+  from (select one.customer_id, one.subject_id, b.unit
+        from (select customer_id, session_id as subject_id, balance_id, taken as amount
+              from reservations
+              union all select customer_id, subject_id, balance_id, amount
+              from movements where kind = 'call') one
+        left join balances b
+          on b.customer_id = one.customer_id and b.balance_id = one.balance_id
+        group by one.customer_id, one.subject_id, b.unit having sum(one.amount) <> 0) wrong";
+
+const FLOOR: &str =
+    "select customer_id, balance_id as subject_id from balances where amount - reserved < floor";
+
+const PREPAID: &str = "select customer_id, customer_id as subject_id
+  from (select customer_id, amount from balances where unit = 'money'
+        union all select customer_id, amount from postings where account = 'prepaid') one
+  group by customer_id having sum(amount) <> 0";
+
+/// A renewal moves the fee, if there is one, and whatever is included.
+const BOOKING: &str = "select k.customer_id, k.booking_id as subject_id from bookings k
+  left join movements m
+    on m.customer_id = k.customer_id and m.subject_id = k.booking_id and m.kind <> 'call'
+  where k.kind not in ('fee', 'allowance')
+  group by k.customer_id, k.booking_id, k.kind
+  having count(m.movement_id) = 0
+    or (k.kind = 'transfer' and (count(m.movement_id) <> 2 or sum(m.amount) <> 0))
+    or (k.kind not in ('transfer', 'expiry') and count(m.movement_id) <> 1)";
+
+const SUBJECT: &str = "select m.customer_id, m.movement_id as subject_id from movements m
+  left join bookings k
+    on k.customer_id = m.customer_id and k.booking_id = m.subject_id and m.kind <> 'call'
+  left join charging_sessions s
+    on s.customer_id = m.customer_id and s.session_id = m.subject_id and m.kind = 'call'
+  where s.session_id is null and (k.booking_id is null or not (k.kind = m.kind
+    or (k.kind in ('fee', 'allowance') and m.kind in ('fee', 'allowance'))))";
+
+const POSTED: &str = "select customer_id, subject_id
+  from (select m.customer_id, m.subject_id, m.amount from movements m
+        join balances b on b.customer_id = m.customer_id and b.balance_id = m.balance_id
+        where b.unit = 'money' and m.kind <> 'call'
+        union all
+        select e.customer_id, e.subject_id, p.amount from ledger_entries e
+        join postings p on p.customer_id = e.customer_id and p.entry_id = e.entry_id
+        where p.account = 'prepaid' and e.kind <> 'call') one
+  group by customer_id, subject_id having sum(amount) <> 0";
+
+const REFERENCE: &str = "select k.customer_id, k.booking_id as subject_id from bookings k
+  left join booking_directory d on d.reference = k.reference
+  where k.reference is not null
+    and (d.booking_id is null or d.booking_id <> k.booking_id or d.customer_id <> k.customer_id)";
+
+const REDEEMED: &str =
+    "select coalesce(v.customer_id, 0) as customer_id, coalesce(v.booking_id, 0) as subject_id
+  from vouchers v
+  left join bookings k on k.customer_id = v.customer_id and k.booking_id = v.booking_id
+    and k.kind = 'voucher'
+  where k.booking_id is null
+    and (v.customer_id is not null or v.booking_id is not null or v.redeemed_at is not null)";
+
 const VOUCHER: &str = "select k.customer_id, k.booking_id as subject_id from bookings k
-     left join vouchers v on v.customer_id = k.customer_id and v.booking_id = k.booking_id
-     left join voucher_batches w on w.batch = v.batch
-     left join movements m on m.customer_id = k.customer_id and m.subject_id = k.booking_id
-       and m.kind = 'voucher'
-     where k.kind = 'voucher'
-     group by k.customer_id, k.booking_id
-     having count(v.code_hash) <> 1 or sum(m.amount) <> sum(w.amount)";
+  left join vouchers v on v.customer_id = k.customer_id and v.booking_id = k.booking_id
+  left join voucher_batches w on w.batch = v.batch
+  left join movements m on m.customer_id = k.customer_id and m.subject_id = k.booking_id
+    and m.kind = 'voucher'
+  where k.kind = 'voucher'
+  group by k.customer_id, k.booking_id
+  having count(v.code_hash) <> 1 or sum(m.amount) <> sum(w.amount)";
 
 const RENEWAL: &str = "select r.customer_id, r.booking_id as subject_id from renewals r
-     left join bookings k on k.customer_id = r.customer_id and k.booking_id = r.booking_id
-       and k.kind in ('fee', 'allowance')
-     left join movements m
-       on m.customer_id = k.customer_id and m.subject_id = k.booking_id and m.kind = 'fee'
-     group by r.customer_id, r.booking_id, r.fee
-     having count(k.booking_id) = 0 or -r.fee <> coalesce(sum(m.amount), 0)";
+  left join bookings k on k.customer_id = r.customer_id and k.booking_id = r.booking_id
+    and k.kind in ('fee', 'allowance')
+  left join movements m
+    on m.customer_id = k.customer_id and m.subject_id = k.booking_id and m.kind = 'fee'
+  group by r.customer_id, r.booking_id, r.fee
+  having count(k.booking_id) = 0 or -r.fee <> coalesce(sum(m.amount), 0)";
 
 /// Who breaks a proof: customer and balance, movement, session or booking.
 pub(crate) async fn breaking(tx: &mut Tx, proof: Proof) -> Result<Vec<(CustomerId, i64)>> {

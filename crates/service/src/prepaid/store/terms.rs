@@ -17,10 +17,3 @@ pub(crate) async fn set_floor(
         _ => Err(Error::Inconsistent(format!("{customer} has no balance {balance}"))),
     }
 }
-
-/// Below what a customer's balance is low, and how much is asked for then.
-pub(crate) async fn low_balance(tx: &mut Tx, customer: CustomerId) -> Result<(Option<i64>, Option<i64>)> {
-    let sql = "select low_balance, top_up_amount from charging_accounts where customer_id = $1";
-    let Some(row) = tx.row(sql, &[&customer.0]).await? else { return Ok((None, None)) };
-    Ok((row.get("low_balance")?, row.get("top_up_amount")?))
-}

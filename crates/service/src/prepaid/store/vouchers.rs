@@ -14,14 +14,15 @@ use crate::prepaid::worth::Worth;
 
 /// Stores a batch; answers whether its name was free.
 pub(crate) async fn insert_batch(tx: &mut Tx, batch: &Batch, vouchers: u32, now: Timestamp) -> Result<bool> {
-    let sql = "insert into voucher_batches (batch, name, unit, currency, amount, destinations, priority,
+    let sql =
+        "insert into voucher_batches (batch, balance_name, unit, currency, amount, destinations, priority,
                  balance_days, expires_at, vouchers, created_at)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (batch) do nothing";
     let prefixes = match &batch.worth {
         Worth::Money(_) => destinations(&[]),
         Worth::Seconds { destinations: prefixes, .. } => destinations(prefixes),
     };
-    let Batch { batch, name, worth, priority, balance_days, expires_at } = batch;
+    let Batch { name, balance_name, worth, priority, balance_days, expires_at } = batch;
     let (unit, count) = (worth.unit().code(), worth.count());
     let currency = worth.currency().map(calculation::money::Currency::code);
     let expires_at = expires_at.map(Ts);
@@ -30,8 +31,8 @@ pub(crate) async fn insert_batch(tx: &mut Tx, batch: &Batch, vouchers: u32, now:
         .execute(
             sql,
             &[
-                batch,
                 name,
+                balance_name,
                 &unit,
                 &currency,
                 &count,
@@ -68,7 +69,7 @@ pub(crate) async fn redeem(
 /// The voucher that has a code.
 pub(crate) async fn voucher(tx: &mut Tx, hash: &Hash) -> Result<Option<Voucher>> {
     let sql =
-        "select b.batch, b.name, b.unit, b.currency, b.amount, b.destinations, b.priority, b.balance_days,
+        "select b.batch, b.balance_name, b.unit, b.currency, b.amount, b.destinations, b.priority, b.balance_days,
                  b.expires_at, v.customer_id, v.booking_id
                from vouchers v join voucher_batches b on b.batch = v.batch where v.code_hash = $1";
     let row = tx.row(sql, &[&hash.to_vec()]).await?;
@@ -84,8 +85,8 @@ fn voucher_of(row: &Row) -> db::Result<Voucher> {
         Unit::Seconds => Worth::Seconds { seconds: count, destinations: row.json("destinations")? },
     };
     let batch = Batch {
-        batch: row.get("batch")?,
-        name: row.get("name")?,
+        name: row.get("batch")?,
+        balance_name: row.get("balance_name")?,
         worth,
         priority: row.get("priority")?,
         balance_days: row.get("balance_days")?,
