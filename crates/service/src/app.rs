@@ -1,4 +1,5 @@
-//! What does every door share? The database, the clock, the settings, the price lists in memory and the mailer.
+//! What does every door share? The database, the clock, the settings, the price lists in memory, the mailer, and who is asked for
+//! top-ups.
 
 use std::sync::Arc;
 
@@ -7,6 +8,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
 use crate::mail::Mailer;
+use crate::prepaid::TopUpService;
 use crate::sessions::Desk;
 use crate::tariffs::TariffBook;
 
@@ -18,6 +20,7 @@ pub struct App {
     pub config: Arc<Config>,
     pub tariffs: TariffBook,
     pub mailer: Arc<Mailer>,
+    pub top_ups: Arc<TopUpService>,
     /// Where calls under way are charged.
     pub desk: Desk,
 }
@@ -26,10 +29,11 @@ impl App {
     /// Opens the database at a URL and brings its schema up to date.
     pub async fn open(url: &str, clock: Clock, config: Config) -> Result<Self> {
         let mailer = Arc::new(Mailer::open(&config)?);
+        let top_ups = Arc::new(TopUpService::open(&config.prepaid)?);
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let desk = Desk::open(&db, &clock, &tariffs, &config);
-        Ok(Self { db, clock, config, tariffs, mailer, desk })
+        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk })
     }
 }

@@ -24,6 +24,7 @@ pub struct Config {
     pub calls: Calls,
     pub charging: Charging,
     pub invoices: Invoices,
+    pub prepaid: Prepaid,
     pub reminders: Reminders,
     pub jobs: Jobs,
     pub mail: mail::Settings,
@@ -67,6 +68,14 @@ pub struct Invoices {
     pub grace_hours: u16,
     pub zero_invoices: bool,
     pub credit_series: String,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Prepaid {
+    pub top_up_url: Option<String>,
+    pub top_up_secret_file: Option<PathBuf>,
+    pub top_up_timeout_seconds: u64,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -176,6 +185,24 @@ impl Config {
             clock_skew_seconds: self.calls.clock_skew_seconds,
         }
     }
+}
+
+/// A refusal of a setting, by its name.
+pub(crate) fn wrong(name: &str, what: impl std::fmt::Display) -> Error {
+    Error::Other(format!("settings: {name} {what}"))
+}
+
+/// The first line of a file that holds a secret.
+pub(crate) fn secret(name: &str, path: &Path) -> Result<String> {
+    let text = std::fs::read_to_string(path).map_err(|error| wrong(name, in_file(path, error)))?;
+    match text.lines().next().map(str::trim) {
+        None | Some("") => Err(wrong(name, in_file(path, "the first line is empty"))),
+        Some(line) => Ok(line.to_owned()),
+    }
+}
+
+pub(crate) fn in_file(path: &Path, what: impl std::fmt::Display) -> String {
+    format!("`{}`: {what}", path.display())
 }
 
 #[cfg(test)]

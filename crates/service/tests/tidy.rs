@@ -9,14 +9,17 @@ const PURE: [&str; 8] =
 const IMPURE: [&str; 7] =
     ["std::fs", "std::net", "std::env", "std::process", "std::thread", "std::time::", "async fn"];
 /// Where transactions begin and end besides the doors: db.rs defines them, the import commits each batch,
-/// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders, the
-/// desk the requests that came together, expiry some sessions, and the demo is a door of its own.
-const TRANSACTIONS: [&str; 8] = [
+/// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders, what is
+/// due of balances each chunk, asking for a top-up what it read, the desk the requests that came together,
+/// expiry some sessions, and the demo is a door of its own.
+const TRANSACTIONS: [&str; 10] = [
     "db.rs",
     "calls/import.rs",
     "invoices/bill.rs",
     "invoices/number.rs",
     "payments/remind.rs",
+    "prepaid/replenish.rs",
+    "prepaid/round.rs",
     "sessions/desk.rs",
     "sessions/expire.rs",
     "demo.rs",

@@ -1,6 +1,7 @@
 -- Prepaid: balances, what moves them, vouchers, and calls that are charged while they happen.
 
--- One row a customer, held by whoever changes the customer's balances or sessions.
+-- One row a customer, held by whoever changes the customer's balances or sessions. A plan's month is renewed at
+-- `renew_at`; `renewal_fee` is there while that waits for money.
 -- placement: customer
 create table charging_accounts (
   customer_id bigint not null,
@@ -9,12 +10,13 @@ create table charging_accounts (
   top_ups_asked bigint not null default 0,
   top_up_asked_at timestamptz,
   renew_at timestamptz,
+  renewal_fee bigint,
   primary key (customer_id)
 );
-create index charging_accounts_due on charging_accounts (renew_at) where renew_at is not null;
+create index charging_accounts_due on charging_accounts (renew_at, customer_id) where renew_at is not null;
 -- Who is on a prepaid plan already pays for the running month first.
 insert into charging_accounts (customer_id, renew_at)
-  select s.customer_id, max(s.valid_from) from subscriptions s join plans p on p.plan_id = s.plan_id
+  select s.customer_id, min(s.valid_from) from subscriptions s join plans p on p.plan_id = s.plan_id
   where p.payment = 'prepaid' group by s.customer_id;
 
 -- Amounts are millionths or, of units, seconds. What is reserved is part of the amount.
@@ -38,7 +40,7 @@ create table balances (
   primary key (customer_id, balance_id),
   check (reserved >= 0 and floor <= 0 and amount - reserved >= floor)
 );
-create index balances_expiring on balances (expires_at) where expires_at is not null and closed_at is null;
+create index balances_expiring on balances (expires_at, customer_id) where expires_at is not null and closed_at is null;
 
 -- placement: customer
 create table movements (

@@ -6,6 +6,7 @@ use super::{Customer, store};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::CustomerId;
+use crate::prepaid;
 
 /// What became of it.
 #[derive(Debug)]
@@ -42,6 +43,7 @@ pub async fn close(tx: &mut Tx, id: CustomerId, at: Timestamp) -> Result<Closed>
     }
     for subscription in &subscriptions {
         store::end_subscription(tx, id, subscription.id, at).await?;
+        prepaid::end_renewals(tx, id, subscription.id, at).await?;
     }
     customer.closed_at = Some(at);
     store::update(tx, &customer).await?;

@@ -307,7 +307,8 @@ pub(super) async fn lines(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Line>
 pub(super) async fn settle_zone(tx: &mut Tx, customer: CustomerId, zone: FoundZone) -> Result<()> {
     let sql = "update customers set zone = $2, zone_step = $3 where customer_id = $1
                and not exists (select 1 from calls where calls.customer_id = $1 and period_start is not null)
-               and not exists (select 1 from periods where periods.customer_id = $1)";
+               and not exists (select 1 from periods where periods.customer_id = $1)
+               and not exists (select 1 from renewals where renewals.customer_id = $1)";
     if tx.execute(sql, &[&customer.0, &zone.zone, &zone.step.code()]).await? == 1 {
         let again = "update cycles set next_start = bill_from, next_end = bill_from where customer_id = $1";
         tx.execute(again, &[&customer.0]).await?;

@@ -7,6 +7,8 @@ use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, SubscriptionId};
+use crate::plans::Payment;
+use crate::prepaid;
 
 /// What became of it.
 #[derive(Debug)]
@@ -45,10 +47,14 @@ pub async fn subscribe(
         }
         if last.valid_to.is_none_or(|end| end > new.valid_from) {
             store::end_subscription(tx, customer, last.id, new.valid_from).await?;
+            prepaid::end_renewals(tx, customer, last.id, new.valid_from).await?;
         }
     }
     let id = SubscriptionId(clock.id());
     let subscription = Subscription { id, plan_id: plan.id, valid_from: new.valid_from, valid_to: None };
     store::insert_subscription(tx, customer, &subscription).await?;
+    if plan.payment == Payment::Prepaid {
+        prepaid::begin_renewals(tx, customer, new.valid_from).await?;
+    }
     Ok(Subscribed::Subscription(subscription))
 }

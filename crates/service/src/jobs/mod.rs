@@ -21,6 +21,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId, JobId};
 use crate::mail;
+use crate::prepaid;
 
 /// Everything that is done later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -34,6 +35,10 @@ pub enum Job {
     SendReminder { customer_id: CustomerId, invoice_id: InvoiceId, step: u32 },
     /// Tells a customer that so many percent of the spending cap are used.
     SendSpendingNotice { customer_id: CustomerId, period_start: Timestamp, percent: u32 },
+    /// Asks for a customer's top-up because their prepaid money is low; numbers count up.
+    RequestTopUp { customer_id: CustomerId, number: i64 },
+    /// Tells a customer that their prepaid money is low; numbers count up.
+    SendLowBalance { customer_id: CustomerId, number: i64 },
 }
 
 impl Job {
@@ -43,6 +48,8 @@ impl Job {
             Self::SendCreditNote { .. } => "send_credit_note",
             Self::SendReminder { .. } => "send_reminder",
             Self::SendSpendingNotice { .. } => "send_spending_notice",
+            Self::RequestTopUp { .. } => "request_top_up",
+            Self::SendLowBalance { .. } => "send_low_balance",
         }
     }
 
@@ -54,6 +61,9 @@ impl Job {
             Self::SendReminder { invoice_id, step, .. } => format!("{invoice_id} {step}"),
             Self::SendSpendingNotice { customer_id, period_start, percent } => {
                 format!("{customer_id} {period_start} {percent}")
+            }
+            Self::RequestTopUp { customer_id, number } | Self::SendLowBalance { customer_id, number } => {
+                format!("{customer_id} {number}")
             }
         }
     }
@@ -195,6 +205,10 @@ async fn try_job(app: &App, stored: &StoredJob) -> Result<Tried> {
         Job::SendInvoice { .. }
         | Job::SendCreditNote { .. }
         | Job::SendReminder { .. }
-        | Job::SendSpendingNotice { .. } => mail::send(app, stored).await,
+        | Job::SendSpendingNotice { .. }
+        | Job::SendLowBalance { .. } => mail::send(app, stored).await,
+        Job::RequestTopUp { customer_id, number } => {
+            prepaid::replenish(app, stored, *customer_id, *number).await
+        }
     }
 }

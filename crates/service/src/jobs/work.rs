@@ -7,6 +7,7 @@ use crate::app::App;
 use crate::error::Result;
 use crate::invoices::{self, Billed};
 use crate::payments::{self, Reminded};
+use crate::prepaid::{self, Kept};
 use crate::sessions;
 
 /// What a round came to.
@@ -14,6 +15,7 @@ use crate::sessions;
 pub struct Round {
     pub billed: Billed,
     pub reminders: Reminded,
+    pub prepaid: Kept,
     /// Calls under way of which nothing was heard any more.
     pub expired_sessions: u64,
     pub jobs: Worked,
@@ -29,6 +31,11 @@ impl std::fmt::Display for Round {
         }
         let Reminded { reminded, suspended, failed: not_reminded } = self.reminders;
         writeln!(out, "reminders: {reminded} due, {suspended} customers suspended, {not_reminded} faults")?;
+        let Kept { expired, renewed, waiting, failed: not_kept } = self.prepaid;
+        writeln!(
+            out,
+            "prepaid: {renewed} months renewed, {waiting} wait for money, {expired} balances expired, {not_kept} faults"
+        )?;
         writeln!(out, "calls under way: {} taken for over", self.expired_sessions)?;
         write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")
     }
@@ -39,8 +46,16 @@ pub async fn round(app: &App) -> Result<Round> {
     // A fault in one part does not stop the others; it is told when all had their turn.
     let (billed, reminders) = (invoices::bill_due(app).await, payments::remind(app).await);
     let expired_sessions = sessions::expire(app).await;
+    // What calls held that are over now may expire, or pay a fee.
+    let kept = prepaid::round(app).await;
     let jobs = super::work_off(app).await;
-    Ok(Round { billed: billed?, reminders: reminders?, expired_sessions: expired_sessions?, jobs: jobs? })
+    Ok(Round {
+        billed: billed?,
+        reminders: reminders?,
+        expired_sessions: expired_sessions?,
+        prepaid: kept?,
+        jobs: jobs?,
+    })
 }
 
 /// Rounds until it is told to stop; a fault is logged, and the next round tries again.

@@ -27,6 +27,7 @@ pub(super) enum Matter {
     CreditNote(DocumentFacts),
     Reminder(ReminderFacts),
     SpendingNotice(SpendingFacts),
+    LowBalance(LowBalanceFacts),
 }
 
 /// An invoice or credit note.
@@ -84,6 +85,15 @@ pub(super) struct SpendingFacts {
     pub(super) last_day: String,
 }
 
+/// That prepaid money is low.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct LowBalanceFacts {
+    /// What is left; below zero when credit is used.
+    pub(super) available: String,
+    /// It is below this.
+    pub(super) below: String,
+}
+
 impl Matter {
     /// The name of its templates.
     pub(super) fn template(&self) -> &'static str {
@@ -92,6 +102,7 @@ impl Matter {
             Self::CreditNote(_) => "credit_note",
             Self::Reminder(_) => "reminder",
             Self::SpendingNotice(_) => "spending_notice",
+            Self::LowBalance(_) => "low_balance",
         }
     }
 }

@@ -22,12 +22,13 @@ macro_rules! embedded {
 }
 
 /// Every template, as it is unless the operator has another.
-const EMBEDDED: [(&str, &str); 17] = embedded! {
+const EMBEDDED: [(&str, &str); 21] = embedded! {
     "layout.html"
     "invoice.en.txt" "invoice.en.html" "invoice.de.txt" "invoice.de.html"
     "credit_note.en.txt" "credit_note.en.html" "credit_note.de.txt" "credit_note.de.html"
     "reminder.en.txt" "reminder.en.html" "reminder.de.txt" "reminder.de.html"
     "spending_notice.en.txt" "spending_notice.en.html" "spending_notice.de.txt" "spending_notice.de.html"
+    "low_balance.en.txt" "low_balance.en.html" "low_balance.de.txt" "low_balance.de.html"
 };
 
 /// A mail in words.

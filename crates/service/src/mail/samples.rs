@@ -3,7 +3,8 @@
 use calculation::invoice::Party;
 
 use super::facts::{
-    Addressee, CorrectionFacts, DocumentFacts, Facts, LinkFacts, Matter, ReminderFacts, SpendingFacts,
+    Addressee, CorrectionFacts, DocumentFacts, Facts, LinkFacts, LowBalanceFacts, Matter, ReminderFacts,
+    SpendingFacts,
 };
 
 /// Facts that lead through every branch a template can have.
@@ -38,6 +39,8 @@ fn matters(plain: bool) -> Vec<Matter> {
     let mut matters = vec![Matter::Invoice(document.clone()), Matter::CreditNote(credit_note)];
     matters.extend((1..=4).map(reminder));
     matters.extend([50, 80, 100].map(spending));
+    let (available, below) = ("1.50 EUR".into(), "5.00 EUR".into());
+    matters.push(Matter::LowBalance(LowBalanceFacts { available, below }));
     matters
 }
 

@@ -7,7 +7,9 @@ use lettre::message::Mailbox;
 
 use super::address::address;
 use super::documents::{self, Document};
-use super::facts::{Addressee, DocumentFacts, Facts, LinkFacts, Matter, ReminderFacts, SpendingFacts};
+use super::facts::{
+    Addressee, DocumentFacts, Facts, LinkFacts, LowBalanceFacts, Matter, ReminderFacts, SpendingFacts,
+};
 use super::letter::{Attached, Head, formatted};
 use super::words::{date, money};
 use super::{day, message_id};
@@ -20,6 +22,7 @@ use crate::id::{CustomerId, InvoiceId};
 use crate::invoices;
 use crate::jobs::{Job, StoredJob, Tried};
 use crate::payments;
+use crate::prepaid;
 
 /// What a mail is made of, or why there is none.
 enum Gathered {
@@ -106,6 +109,9 @@ async fn gather(tx: &mut Tx, app: &App, job: &Job) -> Result<Gathered> {
         Job::SendSpendingNotice { customer_id, period_start, percent } => {
             spending_notice(tx, app, customer_id, period_start, percent).await
         }
+        Job::SendLowBalance { customer_id, number } | Job::RequestTopUp { customer_id, number } => {
+            low_balance(tx, app, customer_id, number).await
+        }
     }
 }
 
@@ -191,6 +197,21 @@ async fn spending_notice(
         cap: money(language, cap.amount, customer.currency),
         first_day: date(language, period.first_day),
         last_day: date(language, period.last_day()),
+    });
+    let operator = app.config.operator.clone();
+    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached: None })))
+}
+
+/// A notice that prepaid money is low, unless it is not any more.
+async fn low_balance(tx: &mut Tx, app: &App, id: CustomerId, number: i64) -> Result<Gathered> {
+    let customer = customer(tx, id).await?;
+    let now = app.clock.now();
+    let low = prepaid::low(tx, id, number, now).await?.filter(|_| !customer.is_closed(now));
+    let Some(low) = low else { return Ok(Gathered::None(Tried::Done)) };
+    let language = customer.billing.language;
+    let matter = Matter::LowBalance(LowBalanceFacts {
+        available: money(language, low.available, customer.currency),
+        below: money(language, low.below, customer.currency),
     });
     let operator = app.config.operator.clone();
     Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached: None })))

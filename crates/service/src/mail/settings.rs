@@ -1,10 +1,10 @@
 //! How is mail sent, and how do customers get their invoices? The settings `[mail]` and `[delivery]`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::error::{Error, Result};
+pub(super) use crate::config::{in_file, secret, wrong};
 
 /// How mail is sent.
 #[derive(Debug, Clone, Deserialize)]
@@ -60,22 +60,4 @@ pub struct Delivery {
 pub enum Carried {
     Attachment,
     Link,
-}
-
-/// A refusal of a setting, by its name.
-pub(super) fn wrong(name: &str, what: impl std::fmt::Display) -> Error {
-    Error::Other(format!("settings: {name} {what}"))
-}
-
-/// The first line of a file that holds a secret.
-pub(super) fn secret(name: &str, path: &Path) -> Result<String> {
-    let text = std::fs::read_to_string(path).map_err(|error| wrong(name, in_file(path, error)))?;
-    match text.lines().next().map(str::trim) {
-        None | Some("") => Err(wrong(name, in_file(path, "the first line is empty"))),
-        Some(line) => Ok(line.to_owned()),
-    }
-}
-
-pub(super) fn in_file(path: &Path, what: impl std::fmt::Display) -> String {
-    format!("`{}`: {what}", path.display())
 }

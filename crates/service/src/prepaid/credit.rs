@@ -5,7 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
 use super::worth::{LARGEST, main_of, new_main};
-use super::{Checked, Purse, WrongField, hold, purse_of, save, store};
+use super::{ChargingAccount, Checked, Purse, WrongField, hold, look, purse_of, save, store};
 use crate::calls::MoneySchema;
 use crate::clock::Clock;
 use crate::customers::{self, Customer};
@@ -108,17 +108,25 @@ pub async fn agree(
             store::set_floor(tx, customer, main, -limit.micros()).await?;
         }
     }
-    let (low_balance, top_up_amount) = store::low_balance(tx, customer).await?;
-    let (low_balance, top_up_amount) = (new.low_balance.of(low_balance), new.top_up_amount.of(top_up_amount));
-    store::set_low_balance(tx, customer, low_balance, top_up_amount).await?;
+    // Read again with the new floor: more may be spent now, and what is left may be little now.
+    let mut purses = hold(tx, &[customer]).await?;
+    let account = purse_of(&mut purses, customer)?.account_mut();
+    let top_up_amount = new.top_up_amount.of(account.top_up_amount);
+    if account.top_up_amount.is_none() && top_up_amount.is_some() {
+        // The customer was told at most: no top-up is awaited.
+        account.top_up_asked_at = None;
+    }
+    account.low_balance = new.low_balance.of(account.low_balance);
+    account.top_up_amount = top_up_amount;
+    save(tx, &mut purses, clock).await?;
     Ok(Agreed::Terms(terms(tx, &holder).await?))
 }
 
 /// What was agreed with a customer.
 pub async fn terms(tx: &mut Tx, customer: &Customer) -> Result<PrepaidTerms> {
-    let (low_balance, top_up_amount) = store::low_balance(tx, customer.id).await?;
-    let balances = store::balances(tx, customer.id, false).await?;
-    let main = balances.iter().find(|balance| balance.main && balance.line.is_none());
+    let purse = look(tx, customer.id).await?;
+    let ChargingAccount { low_balance, top_up_amount, .. } = *purse.account();
+    let main = purse.balances().iter().find(|balance| balance.main && balance.line.is_none());
     let limit = main.map(|main| Amount::from_micros(-main.floor)).filter(|limit| *limit > Amount::ZERO);
     let money = |amount: Amount| Money { amount, currency: customer.currency };
     Ok(PrepaidTerms {

@@ -8,16 +8,22 @@ mod book;
 pub mod cli;
 mod code;
 mod credit;
+mod expire;
 pub mod http;
 mod purse;
+mod renew;
+mod replenish;
+mod round;
 mod statement;
 mod store;
 mod top_up;
+mod top_up_service;
 mod transfer;
 mod verify;
 mod vouchers;
 mod worth;
 
+use calculation::money::Amount;
 use calculation::phone_number::E164;
 use calculation::tariff::Prefix;
 use jiff::Timestamp;
@@ -27,11 +33,15 @@ use utoipa::ToSchema;
 pub use adjust::{Adjusted, NewAdjustment, adjust};
 pub use credit::{Agreed, Change, ChangePrepaidTerms, PrepaidTerms, agree, terms};
 pub use purse::{Purse, Purses, hold, look, purse_of, save};
+pub(crate) use renew::{begin_renewals, end_renewals};
+pub(crate) use replenish::{low, replenish};
+pub use round::{Kept, round};
 pub use statement::{
     BookingDone, PrepaidBalance, Quantity, QuantitySchema, StatementMovement, balances, booking_done,
     movements,
 };
 pub use top_up::{NewTopUp, TopUpKind, ToppedUp, top_up};
+pub use top_up_service::TopUpService;
 pub use transfer::{NewTransfer, Transferred, transfer};
 pub use verify::{Verified, verify};
 pub use vouchers::{Made, NewVouchers, RedeemVoucher, Redeemed, VoucherBatch, make_vouchers, redeem};
@@ -61,6 +71,23 @@ pub struct Balance {
     pub created_at: Timestamp,
     /// Expired or used up, and never used again.
     pub closed_at: Option<Timestamp>,
+}
+
+/// What is kept of a customer's charging besides the balances.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ChargingAccount {
+    /// Money below this is little: the customer is told, or a top-up is asked for.
+    pub low_balance: Option<Amount>,
+    /// How much is asked for then.
+    pub top_up_amount: Option<Amount>,
+    /// How often that was done. It names the top-up that is asked for.
+    pub top_ups_asked: i64,
+    /// Since when an answer to the last is awaited.
+    pub top_up_asked_at: Option<Timestamp>,
+    /// When a month of a prepaid plan is to be renewed.
+    pub renew_at: Option<Timestamp>,
+    /// The fee that a renewal waits for because there was too little money.
+    pub renewal_fee: Option<Amount>,
 }
 
 /// What a balance is counted in.

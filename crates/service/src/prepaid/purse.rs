@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use super::{Balance, Movement, MovementKind, store};
+use super::{Balance, ChargingAccount, Movement, MovementKind, renew, replenish, store};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{BalanceId, CustomerId, MovementId};
+use crate::jobs::{self, Job};
 use crate::ledger::{self, Entry};
 
 /// The purses of some customers.
@@ -18,6 +19,8 @@ pub type Purses = BTreeMap<CustomerId, Purse>;
 #[derive(Debug, Clone)]
 pub struct Purse {
     customer: CustomerId,
+    account: ChargingAccount,
+    account_stored: ChargingAccount,
     balances: Vec<Balance>,
     /// Each balance as it is stored; of a new one nothing.
     stored: Vec<Option<Stored>>,
@@ -35,6 +38,7 @@ pub(super) struct Stored {
     /// The last movement's id; 0 of none. The next one's is greater, whichever machine's clock makes it, so
     /// that the ids tell the order in which a balance moved.
     pub(super) last_movement: i64,
+    pub(super) closed_at: Option<Timestamp>,
 }
 
 /// Holds the charging accounts of customers until the transaction ends, in the order of their ids, and reads
@@ -43,23 +47,25 @@ pub async fn hold(tx: &mut Tx, customers: &[CustomerId]) -> Result<Purses> {
     let mut customers = customers.to_vec();
     customers.sort_unstable();
     customers.dedup();
-    store::hold_accounts(tx, &customers).await?;
+    let mut accounts = store::hold_accounts(tx, &customers).await?;
     let mut balances: BTreeMap<CustomerId, Vec<_>> = BTreeMap::new();
     for (customer, balance, last_movement) in store::open_balances(tx, &customers).await? {
         balances.entry(customer).or_default().push((balance, last_movement));
     }
     let purse = |customer: CustomerId| {
+        let account = accounts.remove(&customer).unwrap_or_default();
         let balances = balances.remove(&customer).unwrap_or_default();
-        (customer, Purse::new(customer, balances))
+        (customer, Purse::new(customer, account, balances))
     };
     Ok(customers.into_iter().map(purse).collect())
 }
 
 /// A customer's balances as they are now, to be looked at only.
 pub async fn look(tx: &mut Tx, customer: CustomerId) -> Result<Purse> {
+    let account = store::accounts(tx, &[customer], None).await?.remove(&customer).unwrap_or_default();
     let balances = store::open_balances(tx, &[customer]).await?;
     let balances = balances.into_iter().map(|(_, balance, last_movement)| (balance, last_movement));
-    Ok(Purse::new(customer, balances.collect()))
+    Ok(Purse::new(customer, account, balances.collect()))
 }
 
 /// A customer's purse among those that are held.
@@ -68,12 +74,23 @@ pub fn purse_of(purses: &mut Purses, customer: CustomerId) -> Result<&mut Purse>
     purses.get_mut(&customer).ok_or_else(lost)
 }
 
-/// Stores what changed. A balance that is not as it was read is a fault: nobody else may have changed it.
+/// Stores what changed, and what follows from it: a renewal that waited for money, a top-up to be asked for. A
+/// balance that is not as it was read is a fault: nobody else may have changed it.
 pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()> {
+    let now = clock.now();
+    let mut jobs: Vec<Job> = Vec::new();
+    for purse in purses.values_mut() {
+        renew::wake(purse, now);
+        jobs.extend(replenish::watch(purse, now));
+    }
     let (mut new, mut changed, mut movements, mut entries) = (vec![], vec![], vec![], vec![]);
+    let mut accounts = vec![];
     for purse in purses.values_mut() {
         let ids = purse.number_movements(clock);
         let purse: &Purse = purse;
+        if purse.account != purse.account_stored {
+            accounts.push((purse.customer, &purse.account));
+        }
         for (place, balance) in purse.balances.iter().enumerate() {
             let now = purse.now(place);
             match purse.stored[place] {
@@ -85,27 +102,46 @@ pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()>
         movements.extend(ids.into_iter().zip(&purse.movements).map(|(id, one)| (purse.customer, id, one)));
         entries.extend(purse.entries.iter().cloned());
     }
+    store::update_accounts(tx, &accounts).await?;
     store::insert_balances(tx, &new).await?;
     store::update_balances(tx, &changed).await?;
     store::insert_movements(tx, &movements).await?;
     ledger::post(tx, &entries, clock).await?;
+    jobs::enqueue(tx, &jobs, clock).await?;
     purses.values_mut().for_each(Purse::saved);
     Ok(())
 }
 
 impl Purse {
-    fn new(customer: CustomerId, read: Vec<(Balance, i64)>) -> Self {
+    fn new(customer: CustomerId, account: ChargingAccount, read: Vec<(Balance, i64)>) -> Self {
         let (balances, last_movements): (Vec<_>, Vec<_>) = read.into_iter().unzip();
-        let (movements, entries) = (Vec::new(), Vec::new());
-        let mut purse = Self { customer, balances, stored: vec![], last_movements, movements, entries };
+        let account_stored = account.clone();
+        let (stored, movements, entries) = (Vec::new(), Vec::new(), Vec::new());
+        let mut purse =
+            Self { customer, account, account_stored, balances, stored, last_movements, movements, entries };
         purse.stored = (0..purse.balances.len()).map(|place| Some(purse.now(place))).collect();
         purse
     }
 
+    /// Whose it is.
+    pub fn customer(&self) -> CustomerId {
+        self.customer
+    }
+
+    /// What is kept besides the balances.
+    pub fn account(&self) -> &ChargingAccount {
+        &self.account
+    }
+
+    /// What is kept besides the balances, to be changed.
+    pub fn account_mut(&mut self) -> &mut ChargingAccount {
+        &mut self.account
+    }
+
     /// What is to be stored of a balance.
     fn now(&self, place: usize) -> Stored {
-        let Balance { amount, reserved, .. } = self.balances[place];
-        Stored { amount, reserved, last_movement: self.last_movements[place] }
+        let Balance { amount, reserved, closed_at, .. } = self.balances[place];
+        Stored { amount, reserved, last_movement: self.last_movements[place], closed_at }
     }
 
     /// Gives each movement an id that is greater than the last one's of every open balance.
@@ -157,6 +193,18 @@ impl Purse {
         Ok(())
     }
 
+    /// Closes the balances that nothing is left of: those that expired, and others than the main one that are
+    /// used up. What is held for a call is still there.
+    pub fn close_used_up(&mut self, now: Timestamp) {
+        let used_up = |balance: &&mut Balance| {
+            let may_come_back = balance.main && balance.is_usable(now);
+            balance.amount == 0 && balance.reserved == 0 && !may_come_back
+        };
+        for balance in self.balances.iter_mut().filter(used_up) {
+            balance.closed_at = balance.closed_at.or(Some(now));
+        }
+    }
+
     /// Posts an entry of the ledger when the purse is saved.
     pub fn post(&mut self, entry: Entry) {
         self.entries.push(entry);
@@ -171,7 +219,8 @@ impl Purse {
     fn saved(&mut self) {
         let balances =
             std::mem::take(&mut self.balances).into_iter().zip(self.last_movements.iter().copied());
-        *self = Self::new(self.customer, balances.collect());
+        let open = balances.filter(|(balance, _)| balance.closed_at.is_none()).collect();
+        *self = Self::new(self.customer, std::mem::take(&mut self.account), open);
     }
 }
 

@@ -1,13 +1,20 @@
 //! Balances and what moved them in the database.
 
+mod account;
+mod due;
 mod proof;
 mod statement;
 mod terms;
 mod vouchers;
 
+pub(super) use account::{accounts, hold_accounts, renew_from, update_accounts};
+pub(super) use due::{
+    Due, claim_expired, claim_renewals, end_allowances, insert_bookings, insert_renewals, put_off_renewal,
+    renewals,
+};
 pub(super) use proof::{Proof, breaking, counts, wrong_batches};
 pub(super) use statement::{balances, movements_after, movements_of};
-pub(super) use terms::{low_balance, set_floor, set_low_balance};
+pub(super) use terms::set_floor;
 pub(super) use vouchers::{insert_batch, insert_vouchers, redeem, voucher};
 
 use calculation::tariff::Prefix;
@@ -15,37 +22,9 @@ use calculation::tariff::Prefix;
 use super::book::Booking;
 use super::purse::Stored;
 use super::{Balance, Movement};
-use crate::db::{self, Cell, Hold, IN_LIST, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{BalanceId, BookingId, CustomerId, MovementId};
-
-/// Makes the accounts that are missing, and holds all of them in the order of their ids.
-pub(super) async fn hold_accounts(tx: &mut Tx, customers: &[CustomerId]) -> Result<()> {
-    let hold = tx.hold(Hold::Exclusive, "charging_accounts");
-    let sql = format!(
-        "select customer_id from charging_accounts where customer_id in ({}) order by customer_id {hold}",
-        in_list(1)
-    );
-    let mut missing = Vec::new();
-    for some in customers.chunks(IN_LIST) {
-        let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
-        let rows = tx.rows_in(&sql, &[], &ids).await?;
-        let held = rows.iter().map(|row| row.get("customer_id")).collect::<db::Result<Vec<i64>>>()?;
-        missing.extend(ids.into_iter().filter(|id| !held.contains(id)));
-    }
-    if missing.is_empty() {
-        return Ok(());
-    }
-    // What is inserted is held as well. Who is inserted by two at once is held by the one who came first.
-    let insert =
-        "insert into charging_accounts (customer_id) values ($1) on conflict (customer_id) do nothing";
-    let rows: Vec<_> = missing.iter().map(|id| [Cell::Int(*id)]).collect();
-    tx.execute_each(insert, &rows).await?;
-    for some in missing.chunks(IN_LIST) {
-        tx.rows_in(&sql, &[], some).await?;
-    }
-    Ok(())
-}
 
 const BALANCE: &str = "select b.customer_id, b.balance_id, b.line, b.name, b.unit, b.main, b.destinations,
     b.priority, b.expires_at, b.floor, b.amount, b.reserved, b.last_movement_id, b.created_at, b.closed_at
@@ -153,14 +132,26 @@ pub(super) async fn update_balances(
     if changed.is_empty() {
         return Ok(());
     }
-    let sql = "update balances set amount = $3, reserved = $4, last_movement_id = $5
-               where customer_id = $1 and balance_id = $2 and amount = $6 and reserved = $7";
+    let sql = "update balances set amount = $3, reserved = $4, last_movement_id = $5, closed_at = $8
+               where customer_id = $1 and balance_id = $2 and amount = $6 and reserved = $7
+                 and closed_at is null";
     let rows: Vec<_> = changed
         .iter()
         .map(|(customer, balance, before, now)| {
-            let Stored { amount, reserved, last_movement } = *now;
-            [customer.0, balance.0, amount, reserved, last_movement, before.amount, before.reserved]
-                .map(Cell::Int)
+            let Stored { amount, reserved, last_movement, closed_at } = *now;
+            let [customer, balance, amount, reserved, last_movement, amount_before, reserved_before] =
+                [customer.0, balance.0, amount, reserved, last_movement, before.amount, before.reserved]
+                    .map(Cell::Int);
+            [
+                customer,
+                balance,
+                amount,
+                reserved,
+                last_movement,
+                amount_before,
+                reserved_before,
+                closed_at.into(),
+            ]
         })
         .collect();
     let touched = tx.execute_each(sql, &rows).await?;

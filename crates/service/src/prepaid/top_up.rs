@@ -111,7 +111,9 @@ pub async fn top_up(tx: &mut Tx, customer: CustomerId, new: NewTopUp, clock: &Cl
     {
         return Ok(ToppedUp::NotTheirLine(line));
     }
-    gift.put(customer, purse_of(&mut purses, customer)?, &booking, from, clock)?;
+    let purse = purse_of(&mut purses, customer)?;
+    gift.put(customer, purse, &booking, from, clock)?;
+    purse.answered(&new.reference);
     save(tx, &mut purses, clock).await?;
     Ok(ToppedUp::New(booking_done(tx, &holder, booking.id).await?))
 }

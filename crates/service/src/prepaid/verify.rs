@@ -46,5 +46,6 @@ fn fault(proof: Proof, customer: CustomerId, id: i64) -> String {
         Proof::Reference => format!("{booking} of {customer}: its reference does not lead to it"),
         Proof::Redeemed => format!("a voucher that {customer} redeemed has no booking"),
         Proof::Voucher => format!("{booking} of {customer} is not what one voucher is worth"),
+        Proof::Renewal => format!("{booking} of {customer} did not take the fee of its month"),
     }
 }

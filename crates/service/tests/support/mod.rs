@@ -6,8 +6,10 @@ pub(crate) mod charging;
 pub(crate) mod cycle;
 pub(crate) mod mailing;
 pub(crate) mod operator;
+pub(crate) mod payment_service;
 mod postgres;
 pub(crate) mod prepaid;
+pub(crate) mod purse;
 pub(crate) mod python;
 pub(crate) mod sample;
 pub(crate) mod smtp;
@@ -23,6 +25,7 @@ use tollbook::app::App;
 use tollbook::clock::Clock;
 use tollbook::config::Config;
 use tollbook::mail::Mailer;
+use tollbook::prepaid::TopUpService;
 use tower::ServiceExt;
 
 /// Tests start over when the machine fails, so nothing waits for the disk.
@@ -132,7 +135,9 @@ impl TestApp {
     pub(crate) fn configured(&self, over: &str) -> Result<App, String> {
         let config = Config::from_toml(&format!("{SETTINGS}{over}")).map_err(|error| error.to_string())?;
         let mailer = Mailer::open(&config).map_err(|error| error.to_string())?;
-        Ok(App { config: Arc::new(config), mailer: Arc::new(mailer), ..self.app.clone() })
+        let top_ups = TopUpService::open(&config.prepaid).map_err(|error| error.to_string())?;
+        let (mailer, top_ups) = (Arc::new(mailer), Arc::new(top_ups));
+        Ok(App { config: Arc::new(config), mailer, top_ups, ..self.app.clone() })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

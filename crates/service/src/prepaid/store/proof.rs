@@ -50,10 +50,12 @@ pub(crate) enum Proof {
     Redeemed,
     /// The booking of a voucher is that of one voucher, and moved its worth.
     Voucher,
+    /// A month of a plan took its fee, by its booking.
+    Renewal,
 }
 
 impl Proof {
-    pub(crate) const ALL: [Self; 13] = [
+    pub(crate) const ALL: [Self; 14] = [
         Self::Amount,
         Self::Running,
         Self::LoneMovement,
@@ -67,6 +69,7 @@ impl Proof {
         Self::Reference,
         Self::Redeemed,
         Self::Voucher,
+        Self::Renewal,
     ];
 
     /// Who breaks it: customer and balance, movement, session or booking.
@@ -85,6 +88,7 @@ impl Proof {
             Self::Reference => REFERENCE,
             Self::Redeemed => REDEEMED,
             Self::Voucher => VOUCHER,
+            Self::Renewal => RENEWAL,
         }
     }
 }
@@ -178,6 +182,14 @@ const VOUCHER: &str = "select k.customer_id, k.booking_id as subject_id from boo
   where k.kind = 'voucher'
   group by k.customer_id, k.booking_id
   having count(v.code_hash) <> 1 or sum(m.amount) <> sum(w.amount)";
+
+const RENEWAL: &str = "select r.customer_id, r.booking_id as subject_id from renewals r
+  left join bookings k on k.customer_id = r.customer_id and k.booking_id = r.booking_id
+    and k.kind in ('fee', 'allowance')
+  left join movements m
+    on m.customer_id = k.customer_id and m.subject_id = k.booking_id and m.kind = 'fee'
+  group by r.customer_id, r.booking_id, r.fee
+  having count(k.booking_id) = 0 or -r.fee <> coalesce(sum(m.amount), 0)";
 
 /// Who breaks a proof: customer and balance, movement, session or booking.
 pub(crate) async fn breaking(tx: &mut Tx, proof: Proof) -> Result<Vec<(CustomerId, i64)>> {
