@@ -262,4 +262,28 @@ on_both_databases! {
         assert!(found.first_without_session[0].starts_with("record pbx/alone had no session"), "{found:?}");
         assert!(found.faults.is_empty());
     }
+
+    async fn every_damage_to_sessions_is_found(db: TestApp) {
+        let caller = Caller::first(&db).await;
+        caller.top_up("0.10").await;
+        let session = caller.granted("beyond", UK, 600).await;
+        pass(&db, 1_200);
+        released(&db, &session, 1, 1_200).await;
+        let hours = 24;
+        let mut tx = db.app.db.begin().await.unwrap();
+        assert_eq!(sessions::verify(&mut tx, db.app.clock.now(), hours).await.unwrap().faults, [""; 0]);
+        for (damage, fault) in [
+            ("update reservations set held = 1", "is over and still holds a part of a balance"),
+            ("update reservations set taken = taken + 1", "was charged other than its reservations took"),
+            ("update charging_sessions set charged = 0", "was charged other than its reservations took"),
+            ("update charging_sessions set loss = 0", "lost something else than the ledger has as bad debt"),
+            ("delete from postings where account = 'bad_debt'", "lost something else than the ledger has"),
+        ] {
+            tx.script("savepoint damage").await.unwrap();
+            tx.script(damage).await.unwrap();
+            let faults = sessions::verify(&mut tx, db.app.clock.now(), hours).await.unwrap().faults;
+            assert!(faults.len() == 1 && faults[0].contains(fault), "{damage}: {faults:?}");
+            tx.script("rollback to savepoint damage").await.unwrap();
+        }
+    }
 }

@@ -10,7 +10,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub(super) use proof::{
-    charged_otherwise, count, count_without_session, holding_though_over, without_record, without_session,
+    charged_otherwise, count, count_without_session, holding_though_over, lost_otherwise, without_record,
+    without_session,
 };
 
 use super::{Origin, Reservation, Session};

@@ -30,6 +30,11 @@ pub async fn verify(tx: &mut Tx, now: Timestamp, record_hours: u32) -> Result<Ve
     for id in store::charged_otherwise(tx).await? {
         verified.faults.push(format!("session {id} was charged other than its reservations took"));
     }
+    for customer in store::lost_otherwise(tx).await? {
+        verified
+            .faults
+            .push(format!("the calls of {customer} lost something else than the ledger has as bad debt"));
+    }
     for (id, call_id) in store::without_record(tx, before).await? {
         verified.without_record.push(format!("session {id}: the record of call {call_id} has not come"));
     }

@@ -46,6 +46,21 @@ pub(in crate::sessions) async fn charged_otherwise(tx: &mut Tx) -> Result<Vec<Se
     Ok(tx.rows(&sql, &[]).await?.iter().map(id).collect::<db::Result<_>>()?)
 }
 
+/// Customers whose sessions lost something else than the ledger says.
+pub(in crate::sessions) async fn lost_otherwise(tx: &mut Tx) -> Result<Vec<CustomerId>> {
+    let sql = format!(
+        "select l.customer_id from (
+           select customer_id, loss as lost, 0 as posted from charging_sessions
+           union all
+           select p.customer_id, 0, p.amount from postings p
+           join ledger_entries e on e.customer_id = p.customer_id and e.entry_id = p.entry_id
+           where e.kind = 'call' and p.account = 'bad_debt') l
+         group by l.customer_id having sum(l.lost) <> sum(l.posted) order by l.customer_id {FIRST}"
+    );
+    let customer = |row: &Row| row.get("customer_id").map(CustomerId);
+    Ok(tx.rows(&sql, &[]).await?.iter().map(customer).collect::<db::Result<_>>()?)
+}
+
 /// Calls that are over since before an instant and have no record, not even one of a call that nobody answered.
 pub(in crate::sessions) async fn without_record(
     tx: &mut Tx,
