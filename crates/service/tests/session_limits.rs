@@ -118,4 +118,32 @@ on_both_databases! {
         released(&db, &other, 1, 120).await;
         assert_eq!(seconds(&caller.granted("e", UK, 600).await), (120, true));
     }
+
+    async fn a_quote_tells_the_longest_call(db: TestApp) {
+        let caller = limited(&db, json!({"call_seconds": 7_200, "call_amount": "1.00", "barred": ["3901"]})).await;
+        let longest = async |line: &str, to: &str| {
+            let (line, to) = (line.replace('+', "%2B"), to.replace('+', "%2B"));
+            let quote = db.get(&format!("/v1/quote?from={line}&to={to}&seconds=60")).await;
+            assert_eq!(quote.status, 200, "{quote:?}");
+            quote.body["longest_seconds"].clone()
+        };
+        // A euro at 0.02 a minute, and at 0.03.
+        assert_eq!(longest(&caller.line, UK).await, 3_000);
+        assert_eq!(longest(&caller.line, GERMANY).await, 2_000);
+        // 0.57 for the connection and five minutes, 0.43 for 516 s at 0.05.
+        assert_eq!(longest(&caller.line, ITALY).await, 816);
+        let barred = "+39012345678";
+        assert_eq!(longest(&caller.line, barred).await, 0);
+        // What a call holds is not there for another.
+        let poor = Caller::of(&db, "P-2", "Limited", "+493023126009").await;
+        assert_eq!(longest(&poor.line, UK).await, 0);
+        poor.top_up("0.10").await;
+        assert_eq!(longest(&poor.line, UK).await, 300);
+        poor.granted("held", UK, 120).await;
+        assert_eq!(longest(&poor.line, UK).await, 180);
+        assert_eq!(longest("+493023125001", UK).await, Value::Null);
+        let suspended = db.post_json(&format!("{}/suspend", poor.path), &json!({"reason": "fraud"})).await;
+        assert_eq!(suspended.status, 200, "{suspended:?}");
+        assert_eq!(longest(&poor.line, UK).await, 0);
+    }
 }
