@@ -126,14 +126,15 @@ impl Stage {
     async fn take_turns(&self, how: &str, together: Asked, apart: Asked) -> u64 {
         let (mut rates, mut ratios) = (Vec::new(), Vec::new());
         for run in 1..=self.plan.runs {
-            let run_of = |asked: &Asked| {
-                as_many_as_go(asked.clone(), self.calls.clone(), IN_FLIGHT, self.plan.time)
-            };
+            let run_of =
+                |asked: &Asked| as_many_as_go(asked.clone(), self.calls.clone(), IN_FLIGHT, self.plan.time);
             let apart = run_of(&apart).await;
             let together = run_of(&together).await;
             let ratio = together * 100 / apart.max(1);
             let engine = self.engine;
-            println!("{engine:?} {run}, {how}: apart {apart} calls/s, together {together} calls/s: {ratio} %");
+            println!(
+                "{engine:?} {run}, {how}: apart {apart} calls/s, together {together} calls/s: {ratio} %"
+            );
             rates.push(together);
             ratios.push(ratio);
         }

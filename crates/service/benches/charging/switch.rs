@@ -78,9 +78,9 @@ pub(crate) async fn at_a_rate(asked: Asked, calls: Calls, rate: u64, time: Durat
             lanes.push(Lane::open(&asked).await);
         }
         let (watch, next) = (Stopwatch::start(), Arc::new(AtomicU64::new(0)));
-        let lanes = lanes.into_iter().map(|lane| {
-            tokio::spawn(lane_at_a_rate(lane, calls.clone(), (rate, time), watch, next.clone()))
-        });
+        let lanes = lanes
+            .into_iter()
+            .map(|lane| tokio::spawn(lane_at_a_rate(lane, calls.clone(), (rate, time), watch, next.clone())));
         let lanes: Vec<_> = lanes.collect();
         let mut waits = Waits::default();
         for lane in lanes {

@@ -429,6 +429,10 @@ impl Incoming {
         self.bill().filter(|bill| bill.is_prepaid()).map(|bill| (record, bill))
     }
 
+    pub(super) fn is_prepaid(&self) -> bool {
+        self.prepaid().is_some()
+    }
+
     /// The record's id, if it could be read.
     pub(crate) fn record_id(&self) -> Option<&str> {
         self.record.as_ref().map_or(self.flawed_id.as_deref(), |record| Some(record.record_id()))

@@ -8,12 +8,14 @@ pub(super) use statement::{balances, movements_after, movements_of};
 pub(super) use terms::{low_balance, set_floor, set_low_balance};
 pub(super) use vouchers::{insert_batch, insert_vouchers, redeem, voucher};
 
+use std::collections::BTreeSet;
+
 use calculation::tariff::Prefix;
 
 use super::book::Booking;
 use super::purse::Stored;
 use super::{Balance, Movement};
-use crate::db::{self, Cell, Hold, IN_LIST, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, Hold, IN_LIST, Kind, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{BalanceId, BookingId, CustomerId, MovementId};
 
@@ -151,8 +153,9 @@ pub(super) async fn update_balances(
     if changed.is_empty() {
         return Ok(());
     }
-    let sql = "update balances set amount = $3, reserved = $4, last_movement_id = $5
-               where customer_id = $1 and balance_id = $2 and amount = $6 and reserved = $7";
+    let sql = "update balances set amount = g.column3, reserved = g.column4, last_movement_id = g.column5
+               from :given g where customer_id = g.column1 and balance_id = g.column2
+               and amount = g.column6 and reserved = g.column7 returning balance_id";
     let rows: Vec<_> = changed
         .iter()
         .map(|(customer, balance, before, now)| {
@@ -161,10 +164,12 @@ pub(super) async fn update_balances(
                 .map(Cell::Int)
         })
         .collect();
-    let touched = tx.execute_each(sql, &rows).await?;
-    match changed.iter().zip(touched).find(|(_, touched)| *touched != 1) {
+    let updated = tx.rows_over(sql, [Kind::Int; 7], &rows).await?;
+    let updated = updated.iter().map(|row| row.get("balance_id").map(BalanceId));
+    let updated: BTreeSet<_> = updated.collect::<db::Result<_>>()?;
+    match changed.iter().find(|(_, balance, ..)| !updated.contains(balance)) {
         None => Ok(()),
-        Some(((customer, balance, ..), _)) => {
+        Some((customer, balance, ..)) => {
             Err(Error::Inconsistent(format!("{balance} of {customer} was changed by somebody else")))
         }
     }
