@@ -24,9 +24,13 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::hash;
 use crate::id::ImportId;
+use crate::sessions::Desk;
 
 /// So many records are stored in one transaction.
 pub(super) const BATCH_RECORDS: usize = 20_000;
+/// Or only so many while calls are asked for, or when some are prepaid: who is charged for a call under way waits
+/// until the transaction ends.
+const SMALL_BATCH_RECORDS: usize = 2_000;
 /// Or fewer, when they are long.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Batches read ahead of the database.
@@ -123,7 +127,8 @@ pub async fn import<R: Read + Send + 'static>(
     tx.commit().await?;
     let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
     let (done, spares) = std::sync::mpsc::channel();
-    let judge = Judge { directory, region: source.region, limits: app.config.limits(), now: app.clock.now() };
+    let (desk, limits, now) = (app.desk.clone(), app.config.limits(), app.clock.now());
+    let judge = Judge { directory, desk, region: source.region, limits, now };
     let thread = std::thread::spawn(move || {
         read_batches(&reader, &judge, input, (first, first_line), &sender, &spares);
     });
@@ -217,6 +222,7 @@ fn open(
 /// Who judges records while they are read.
 struct Judge {
     directory: Directory,
+    desk: Desk,
     region: Option<Region>,
     limits: Limits,
     now: Timestamp,
@@ -246,8 +252,7 @@ fn read_batches(
         if let Some(end) = end.filter(|_| !line.is_empty()) {
             push(&mut batch, opened, judge, number, &line, end);
         }
-        let full = batch.incoming.len() >= BATCH_RECORDS || batch.text.len() >= BATCH_BYTES;
-        if full {
+        if is_full(&batch, &judge.desk) {
             // Batches are used again, so that memory stays as it is after the first few.
             let next = spares.try_recv().map_or_else(|_| Batch::with_room(), Batch::emptied);
             if batches.blocking_send(Ok((std::mem::replace(&mut batch, next), bytes))).is_err() {
@@ -269,6 +274,14 @@ fn read_batches(
     }
     // The last batch is sent even when it is empty, so that the control total is always shown.
     let _ = batches.blocking_send(Ok((batch, bytes)));
+}
+
+fn is_full(batch: &Batch, desk: &Desk) -> bool {
+    let records = batch.incoming.len();
+    let small = records > 0 && records.is_multiple_of(SMALL_BATCH_RECORDS);
+    records >= BATCH_RECORDS
+        || batch.text.len() >= BATCH_BYTES
+        || small && (desk.is_busy() || batch.incoming.iter().any(Incoming::reconciles))
 }
 
 fn push(batch: &mut Batch, opened: &Opened, judge: &Judge, line: u64, content: &[u8], end: LineEnd) {

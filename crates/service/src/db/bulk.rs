@@ -64,28 +64,36 @@ pub fn in_list(first: usize) -> String {
 pub enum Kind {
     Int,
     Text,
+    Bytes,
+    Bool,
+    Time,
 }
 
 /// So many rows are given to a statement at once: few sizes, so that few statements stay prepared.
 const GIVEN_SIZES: [usize; 3] = [1, 8, 64];
 
-/// The clause `(values …)` of so many rows, whose columns are `column1`, `column2` and so on.
-fn given(kinds: &[Kind], rows: usize) -> String {
-    let row = |row: usize| {
-        let cells = kinds.iter().enumerate().map(|(column, kind)| {
-            let kind = match kind {
-                Kind::Int => "bigint",
-                Kind::Text => "text",
-            };
-            format!("cast(${} as {kind})", row * kinds.len() + column + 1)
-        });
-        format!("({})", cells.collect::<Vec<_>>().join(", "))
-    };
-    format!("(values {})", (0..rows).map(row).collect::<Vec<_>>().join(", "))
+/// The clause `(values …)` of so many rows, whose columns are `column1`, `column2` and so on. The first row tells
+/// their types.
+fn given(kinds: &[&str], rows: usize) -> String {
+    let mut clause = "(values ".to_owned();
+    for row in 0..rows {
+        clause.push_str(if row == 0 { "(" } else { ", (" });
+        for (column, kind) in kinds.iter().enumerate() {
+            let comma = if column == 0 { "" } else { ", " };
+            let place = row * kinds.len() + column + 1;
+            clause.push_str(&match row {
+                0 => format!("{comma}cast(${place} as {kind})"),
+                _ => format!("{comma}${place}"),
+            });
+        }
+        clause.push(')');
+    }
+    clause.push(')');
+    clause
 }
 
 impl Tx {
-    /// Runs a query over given rows, which stand in it where it says `:given`, with columns `column1`,
+    /// Runs a query or change over given rows, which stand in it where it says `:given`, with columns `column1`,
     /// `column2` and so on. It may be run in parts, and the rows be followed by rows of nulls.
     pub async fn rows_over<const WIDTH: usize>(
         &mut self,
@@ -95,6 +103,7 @@ impl Tx {
     ) -> Result<Vec<Row>> {
         let mut answer = Vec::new();
         let largest = GIVEN_SIZES[GIVEN_SIZES.len() - 1];
+        let kinds = kinds.map(|kind| self.word(kind));
         for part in rows.chunks(largest) {
             let size = GIVEN_SIZES.into_iter().find(|size| part.len() <= *size).unwrap_or(largest);
             let sql = sql.replace(":given", &given(&kinds, size));
@@ -104,6 +113,18 @@ impl Tx {
             answer.append(&mut self.rows(&sql, &cells).await?);
         }
         Ok(answer)
+    }
+
+    fn word(&self, kind: Kind) -> &'static str {
+        match (kind, self) {
+            (Kind::Int, _) => "bigint",
+            (Kind::Text, _) => "text",
+            (Kind::Bool, _) => "boolean",
+            (Kind::Time, Self::Sqlite(_)) => "integer",
+            (Kind::Time, Self::Postgres(_)) => "timestamptz",
+            (Kind::Bytes, Self::Sqlite(_)) => "blob",
+            (Kind::Bytes, Self::Postgres(_)) => "bytea",
+        }
     }
 
     /// Runs a statement once for each row of parameters; answers how many rows it touched each time.

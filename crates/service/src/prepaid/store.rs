@@ -17,12 +17,14 @@ pub(super) use statement::{balances, movements_after, movements_of};
 pub(super) use terms::set_floor;
 pub(super) use vouchers::{insert_batch, insert_vouchers, redeem, voucher};
 
+use std::collections::BTreeSet;
+
 use calculation::tariff::Prefix;
 
 use super::book::Booking;
 use super::purse::Stored;
 use super::{Balance, Movement};
-use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, IN_LIST, Kind, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{BalanceId, BookingId, CustomerId, MovementId};
 
@@ -132,9 +134,10 @@ pub(super) async fn update_balances(
     if changed.is_empty() {
         return Ok(());
     }
-    let sql = "update balances set amount = $3, reserved = $4, last_movement_id = $5, closed_at = $8
-               where customer_id = $1 and balance_id = $2 and amount = $6 and reserved = $7
-                 and closed_at is null";
+    let sql = "update balances set amount = g.column3, reserved = g.column4, last_movement_id = g.column5,
+                 closed_at = g.column8
+               from :given g where customer_id = g.column1 and balance_id = g.column2
+                 and amount = g.column6 and reserved = g.column7 and closed_at is null returning balance_id";
     let rows: Vec<_> = changed
         .iter()
         .map(|(customer, balance, before, now)| {
@@ -154,10 +157,14 @@ pub(super) async fn update_balances(
             ]
         })
         .collect();
-    let touched = tx.execute_each(sql, &rows).await?;
-    match changed.iter().zip(touched).find(|(_, touched)| *touched != 1) {
+    let int = Kind::Int;
+    let kinds = [int, int, int, int, int, int, int, Kind::Time];
+    let updated = tx.rows_over(sql, kinds, &rows).await?;
+    let updated = updated.iter().map(|row| row.get("balance_id").map(BalanceId));
+    let updated: BTreeSet<_> = updated.collect::<db::Result<_>>()?;
+    match changed.iter().find(|(_, balance, ..)| !updated.contains(balance)) {
         None => Ok(()),
-        Some(((customer, balance, ..), _)) => {
+        Some((customer, balance, ..)) => {
             Err(Error::Inconsistent(format!("{balance} of {customer} was changed by somebody else")))
         }
     }

@@ -4,6 +4,7 @@
 //! more there are, the more share one commit. An answer leaves only after the commit.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use calculation::phone_number::{E164, Region, region_of};
 use jiff::{SignedDuration, Timestamp};
@@ -18,7 +19,7 @@ use crate::calls::{Account, Directory};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::customers;
-use crate::db::Db;
+use crate::db::{self, Db, Tx};
 use crate::error::{Error, Result};
 use crate::hash::{self, Hash};
 use crate::tariffs::TariffBook;
@@ -28,10 +29,16 @@ const WAITING: usize = 4_096;
 /// A batch that met another writer is tried again so often.
 const TRIES: usize = 5;
 
+/// The desk is busy for so long after it was asked.
+const BUSY_SECONDS: i64 = 10;
+
 /// Where calls under way are charged; cheap to clone.
 #[derive(Clone)]
 pub struct Desk {
     queue: mpsc::Sender<Waiting>,
+    clock: Clock,
+    /// When it was last asked, in seconds since 1970.
+    last_asked: Arc<AtomicI64>,
 }
 
 /// A request and where its answer goes.
@@ -63,18 +70,25 @@ impl Desk {
         let (queue, waiting) = mpsc::channel(WAITING);
         let waiting = Arc::new(Mutex::new(waiting));
         let (db, clock, tariffs) = (db.clone(), clock.clone(), tariffs.clone());
-        let worker = Worker { db, clock, tariffs };
+        let worker = Worker { db, clock: clock.clone(), tariffs };
         for _ in 0..config.charging.workers.max(1) {
             tokio::spawn(worker.clone().work(waiting.clone(), config.charging.together.max(1)));
         }
-        Self { queue }
+        Self { queue, clock, last_asked: Arc::default() }
+    }
+
+    /// Whether switches are asking at present: then nobody may keep the database to themselves for long.
+    pub fn is_busy(&self) -> bool {
+        let idle = self.clock.now().as_second() - self.last_asked.load(Ordering::Relaxed);
+        idle <= BUSY_SECONDS
     }
 
     /// Asks, and waits until the answer is committed.
     pub async fn ask(&self, config: &Arc<Config>, request: Request) -> Result<Answer> {
+        self.last_asked.store(self.clock.now().as_second(), Ordering::Relaxed);
         let (answer, answered) = oneshot::channel();
         let waiting = Waiting { request: Arc::new(request), config: config.clone(), answer };
-        let ended = || Error::Other("charging has ended".to_owned());
+        let ended = || Error::Other("charging met a fault or has ended".to_owned());
         self.queue.send(waiting).await.map_err(|_| ended())?;
         answered.await.map_err(|_| ended())?
     }
@@ -82,21 +96,32 @@ impl Desk {
 
 impl Worker {
     async fn work(self, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>, together: usize) {
-        let mut batch = Vec::with_capacity(together);
         loop {
-            let taken = queue.lock().await.recv_many(&mut batch, together).await;
-            if taken == 0 {
-                return;
+            let mut waiting = queue.lock().await;
+            let Some(first) = waiting.recv().await else { return };
+            // Whoever comes while the database is busy shares the transaction.
+            let begun = self.db.begin().await;
+            let mut batch = vec![first];
+            while batch.len() < together
+                && let Ok(next) = waiting.try_recv()
+            {
+                batch.push(next);
             }
-            self.serve(std::mem::take(&mut batch)).await;
+            drop(waiting);
+            // In a task of its own: a fault of the program in one batch must not end the worker.
+            if let Err(error) = tokio::spawn(self.clone().serve(begun, batch)).await {
+                tracing::error!(%error, "requests were lost to a fault of the program");
+            }
+            // On SQLite nothing above waits: let those run who were answered.
+            tokio::task::yield_now().await;
         }
     }
 
     /// Answers a batch. When it meets a fault, each request is done by itself: one's fault is its own.
-    async fn serve(&self, batch: Vec<Waiting>) {
-        let requests: Vec<_> = batch.iter().map(|waiting| (*waiting.request).clone()).collect();
+    async fn serve(self, begun: db::Result<Tx>, batch: Vec<Waiting>) {
+        let requests: Vec<_> = batch.iter().map(|waiting| waiting.request.clone()).collect();
         let Some(config) = batch.first().map(|waiting| waiting.config.clone()) else { return };
-        match self.tried(&config, &requests).await {
+        match self.tried(begun, &config, &requests).await {
             Ok(answers) => {
                 for (waiting, answer) in batch.into_iter().zip(answers) {
                     // Who has gone away meanwhile asks again and gets the same answer.
@@ -110,8 +135,9 @@ impl Worker {
             }
             Err(error) => {
                 tracing::warn!(%error, requests = batch.len(), "requests that met a fault are done one by one");
-                for waiting in batch {
-                    let alone = self.tried(&waiting.config, std::slice::from_ref(&*waiting.request)).await;
+                for (waiting, request) in batch.into_iter().zip(requests) {
+                    let begun = self.db.begin().await;
+                    let alone = self.tried(begun, &waiting.config, &[request]).await;
                     let answer = alone.and_then(|answers| {
                         let lost = || Error::Inconsistent("a request without an answer".to_owned());
                         answers.into_iter().next().ok_or_else(lost)
@@ -122,15 +148,21 @@ impl Worker {
         }
     }
 
-    async fn tried(&self, config: &Config, requests: &[Request]) -> Result<Vec<Answer>> {
+    async fn tried(
+        &self,
+        mut begun: db::Result<Tx>,
+        config: &Config,
+        requests: &[Arc<Request>],
+    ) -> Result<Vec<Answer>> {
         let mut tries = 0;
         loop {
             tries += 1;
-            match self.together(config, requests).await {
+            match self.together(begun?, config, requests).await {
                 Err(Error::Database(error))
                     if tries < TRIES && (error.is_transient() || error.is_unique_violation()) =>
                 {
                     tracing::info!(%error, tries, "requests met another writer and are tried again");
+                    begun = self.db.begin().await;
                 }
                 done => return done,
             }
@@ -138,11 +170,11 @@ impl Worker {
     }
 
     /// Does requests in one transaction, in their order.
-    async fn together(&self, config: &Config, requests: &[Request]) -> Result<Vec<Answer>> {
+    async fn together(&self, mut tx: Tx, config: &Config, requests: &[Arc<Request>]) -> Result<Vec<Answer>> {
         let now = self.clock.now();
         let (mut numbers, mut references, mut wanted) = (Vec::new(), Vec::new(), Wanted::default());
         for request in requests {
-            match request {
+            match &**request {
                 Request::Authorise(asked) => {
                     numbers.extend(asked.calling_number.parse::<E164>().ok());
                     references.extend(asked.account_ref.clone());
@@ -153,14 +185,13 @@ impl Worker {
             }
         }
         let ids: Vec<_> = wanted.ids.iter().map(|id| id.customer).collect();
-        let mut tx = self.db.begin().await?;
         let everybody = customers::some(&mut tx, &numbers, &references, &ids).await?;
         let directory = Directory::load(&mut tx, &self.tariffs, everybody).await?;
         let bench = Bench { directory: &directory, config, clock: &self.clock, now };
         // Only sessions of customers who exist: an id may be made up.
         wanted.ids.retain(|id| directory.account(id.customer).is_some());
         for request in requests {
-            let Request::Authorise(asked) = request else { continue };
+            let Request::Authorise(asked) = &**request else { continue };
             let line = asked.calling_number.parse::<E164>().ok();
             let at = asked.started_at.unwrap_or(now);
             if let Some(account) = line.and_then(|line| bench.payer(asked, line, at)) {
@@ -172,7 +203,7 @@ impl Worker {
         let mut answers = Vec::with_capacity(requests.len());
         for request in requests {
             let hash = hash_of(request);
-            answers.push(match request {
+            answers.push(match &**request {
                 Request::Authorise(asked) => authorise(&mut till, &bench, asked, hash)?,
                 Request::Extend { session, asked } => extend(&mut till, &bench, *session, asked, hash)?,
                 Request::Release { session, asked } => release(&mut till, &bench, *session, asked, hash)?,

@@ -131,34 +131,54 @@ pub(super) async fn insert(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
     save_reservations(tx, sessions).await
 }
 
+/// The columns of a session that may change, after those that tell which it is. Who called whom and how it began
+/// never change.
+const CHANGING: [(&str, Kind); 22] = [
+    ("customer_id", Kind::Int),
+    ("session_id", Kind::Int),
+    ("state", Kind::Text),
+    ("destination", Kind::Text),
+    ("plan_id", Kind::Int),
+    ("tariff_id", Kind::Int),
+    ("tariff_version", Kind::Int),
+    ("prepaid", Kind::Bool),
+    ("answered_at", Kind::Time),
+    ("granted_seconds", Kind::Int),
+    ("used_seconds", Kind::Int),
+    ("billed_seconds", Kind::Int),
+    ("included_seconds", Kind::Int),
+    ("charged", Kind::Int),
+    ("loss", Kind::Int),
+    ("last_sequence", Kind::Int),
+    ("request_hash", Kind::Bytes),
+    ("answer", Kind::Text),
+    ("valid_until", Kind::Time),
+    ("closed_at", Kind::Time),
+    ("source", Kind::Text),
+    ("record_id", Kind::Text),
+];
+
 /// Stores what may change of sessions.
 pub(super) async fn update(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
     if sessions.is_empty() {
         return Ok(());
     }
-    // Who it is, who called whom and how it began never change: the rest is set as it stands in the row.
-    let fixed = ["customer_id", "session_id", "call_id", "origin", "line", "called", "region", "opened_at"];
-    let places = COLUMNS.iter().zip(1..).filter(|(column, _)| !fixed.contains(column));
-    let set: Vec<_> = places.clone().map(|(column, _)| *column).collect();
-    let sets: Vec<_> = set.iter().zip(3..).map(|(column, place)| format!("{column} = ${place}")).collect();
+    let places = CHANGING.map(|(column, _)| COLUMNS.iter().position(|known| *known == column));
+    let sets = CHANGING.iter().zip(1..).skip(2);
+    let sets: Vec<_> = sets.map(|((column, _), place)| format!("{column} = g.column{place}")).collect();
     let sql = format!(
-        "update charging_sessions set {} where customer_id = $1 and session_id = $2",
+        "update charging_sessions set {} from :given g where customer_id = g.column1 and session_id = g.column2",
         sets.join(", ")
     );
     let texts: Vec<_> = sessions.iter().map(|session| SessionRow::of(session)).collect();
-    let rows: Vec<[Cell<'_>; 24]> = texts
+    let rows: Vec<_> = texts
         .iter()
         .map(|row| {
             let cells = row.cells();
-            let mut kept = [Cell::Null; 24];
-            (kept[0], kept[1]) = (cells[0], cells[1]);
-            for (place, (_, column)) in (2..).zip(places.clone()) {
-                kept[place] = cells[column - 1];
-            }
-            kept
+            places.map(|place| place.map_or(Cell::Null, |place| cells[place]))
         })
         .collect();
-    tx.execute_each(&sql, &rows).await?;
+    tx.rows_over(&sql, CHANGING.map(|(_, kind)| kind), &rows).await?;
     save_reservations(tx, sessions).await
 }
 
@@ -172,14 +192,12 @@ async fn save_reservations(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
             })
         })
         .collect();
-    if rows.is_empty() {
-        return Ok(());
-    }
     let sql = "insert into reservations (customer_id, session_id, balance_id, held, taken)
-               values ($1, $2, $3, $4, $5)
+               select g.column1, g.column2, g.column3, g.column4, g.column5
+               from :given g where g.column1 is not null
                on conflict (customer_id, session_id, balance_id)
                do update set held = excluded.held, taken = excluded.taken";
-    tx.execute_each(sql, &rows).await?;
+    tx.rows_over(sql, [Kind::Int; 5], &rows).await?;
     Ok(())
 }
 
