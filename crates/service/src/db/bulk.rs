@@ -1,5 +1,7 @@
 //! How do many rows reach the database at once?
 
+use std::fmt::Write;
+
 use bytes::{BufMut, BytesMut};
 use futures_util::SinkExt;
 use jiff::Timestamp;
@@ -9,6 +11,8 @@ use tokio_postgres::types::{IsNull, ToSql, Type};
 
 /// A COPY is sent in pieces of about this size.
 const COPY_PIECE_BYTES: usize = 256 * 1024;
+/// A value in it takes about so much.
+const COPY_CELL_BYTES: usize = 16;
 
 /// One value of a row that is stored in bulk.
 #[derive(Debug, Clone, Copy)]
@@ -81,10 +85,11 @@ fn given(kinds: &[&str], rows: usize) -> String {
         for (column, kind) in kinds.iter().enumerate() {
             let comma = if column == 0 { "" } else { ", " };
             let place = row * kinds.len() + column + 1;
-            clause.push_str(&match row {
-                0 => format!("{comma}cast(${place} as {kind})"),
-                _ => format!("{comma}${place}"),
-            });
+            // Writing to a text cannot fail.
+            let _ = match row {
+                0 => write!(clause, "{comma}cast(${place} as {kind})"),
+                _ => write!(clause, "{comma}${place}"),
+            };
         }
         clause.push(')');
     }
@@ -194,7 +199,8 @@ impl Tx {
                 let sql = format!("copy {table} ({names}) from stdin (format binary)");
                 let sink = tx.client()?.copy_in::<_, bytes::Bytes>(&sql).await?;
                 let mut sink = std::pin::pin!(sink);
-                let mut buffer = BytesMut::with_capacity(COPY_PIECE_BYTES + 4096);
+                let room = (rows.len() * WIDTH * COPY_CELL_BYTES).min(COPY_PIECE_BYTES);
+                let mut buffer = BytesMut::with_capacity(room + 4096);
                 buffer.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
                 for row in rows {
                     copy_row(&row.cells(), &mut buffer);

@@ -127,8 +127,7 @@ pub(super) async fn insert(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
         return Ok(());
     }
     let rows: Vec<_> = sessions.iter().map(|session| SessionRow::of(session)).collect();
-    tx.insert_rows("charging_sessions", &COLUMNS, &rows).await?;
-    save_reservations(tx, sessions).await
+    Ok(tx.insert_rows("charging_sessions", &COLUMNS, &rows).await?)
 }
 
 /// The columns of a session that may change, after those that tell which it is. Who called whom and how it began
@@ -179,12 +178,15 @@ pub(super) async fn update(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
         })
         .collect();
     tx.rows_over(&sql, CHANGING.map(|(_, kind)| kind), &rows).await?;
-    save_reservations(tx, sessions).await
+    Ok(())
 }
 
-async fn save_reservations(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
+/// Stores what is held and was taken for sessions.
+pub(super) async fn save_reservations<'s>(
+    tx: &mut Tx,
+    sessions: impl Iterator<Item = &'s Session>,
+) -> Result<()> {
     let rows: Vec<_> = sessions
-        .iter()
         .flat_map(|session| {
             session.reservations.iter().map(|own| {
                 let SessionId { customer, number } = session.id;
@@ -275,9 +277,11 @@ async fn whole(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Session>> {
     }
     let ids: BTreeSet<_> = sessions.keys().copied().collect();
     let given: Vec<_> = ids.iter().map(|id| [Cell::Int(id.customer.0), Cell::Int(id.number)]).collect();
-    let sql = "select r.customer_id, r.session_id, r.balance_id, r.held, r.taken, b.unit
+    // The unit is looked up for each row: joined, all balances there are would be read for it.
+    let sql = "select r.customer_id, r.session_id, r.balance_id, r.held, r.taken,
+                 (select b.unit from balances b
+                  where b.customer_id = r.customer_id and b.balance_id = r.balance_id) as unit
                from :given g cross join reservations r
-               join balances b on b.customer_id = r.customer_id and b.balance_id = r.balance_id
                where r.customer_id = g.column1 and r.session_id = g.column2
                order by r.customer_id, r.session_id, r.balance_id";
     for row in tx.rows_over(sql, [Kind::Int, Kind::Int], &given).await? {

@@ -134,6 +134,7 @@ impl Till {
         let (new, old) = (changed(false), changed(true));
         store::insert(tx, &new).await?;
         store::update(tx, &old).await?;
+        store::save_reservations(tx, new.into_iter().chain(old)).await?;
         let spent = self.spent.iter().filter(|(_, spent)| spent.more != Amount::ZERO);
         let spent: Vec<_> = spent.map(|((customer, day), spent)| (*customer, *day, spent.more)).collect();
         store::add_day_spending(tx, &spent).await
