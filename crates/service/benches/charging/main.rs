@@ -33,8 +33,8 @@ use switch::{Asked, Calls, Waits, as_many_as_go, at_a_rate};
 const POSTGRES_SETTINGS: &str = "";
 /// Both ways take turns so often.
 const PAIRS: usize = 5;
-/// Calls that wait for an answer at once.
-const IN_FLIGHT: usize = 64;
+/// Calls that wait for an answer at once: of a few switches, and of many.
+const IN_FLIGHT: [usize; 2] = [256, 64];
 /// Numbers that are called.
 const CALLED_NUMBERS: usize = 20_000;
 /// Calls that begin in a second while records are imported.
@@ -71,11 +71,13 @@ async fn main() {
         let opened = engine.open(Clock::system(), "").await;
         Operator { customers: plan.customers }.load(&opened.app, &prefixes).await;
         let stage = Stage { engine, opened, calls: calls.clone(), plan };
-        println!("{engine:?}: {} prepaid customers, {IN_FLIGHT} calls in flight", plan.customers);
+        println!("{engine:?}: {} prepaid customers", plan.customers);
         let mut rate = None;
         if all || has("pairs") {
-            stage.pairs("straight at the desk", Asked::Desk).await;
-            rate = Some(stage.pairs_over_http().await);
+            for in_flight in IN_FLIGHT {
+                stage.pairs(in_flight, Asked::Desk).await;
+                rate = Some(stage.pairs_over_http(in_flight).await);
+            }
         }
         if all || has("waits") {
             stage.waits(rate).await;
@@ -113,21 +115,23 @@ impl Stage {
         App { desk, config: Arc::new(config), ..self.opened.app.clone() }
     }
 
-    async fn pairs_over_http(&self) -> u64 {
+    async fn pairs_over_http(&self, in_flight: usize) -> u64 {
         let (together, apart) = (serve(self.together()).await, serve(self.apart()).await);
-        self.take_turns("over HTTP", together, apart).await
+        self.take_turns("over HTTP", in_flight, together, apart).await
     }
 
-    async fn pairs(&self, how: &str, asked: fn(App) -> Asked) -> u64 {
-        self.take_turns(how, asked(self.together()), asked(self.apart())).await
+    async fn pairs(&self, in_flight: usize, asked: fn(App) -> Asked) -> u64 {
+        let (together, apart) = (asked(self.together()), asked(self.apart()));
+        self.take_turns("straight at the desk", in_flight, together, apart).await
     }
 
     /// Both ways in turn; answers how many calls a second went through together.
-    async fn take_turns(&self, how: &str, together: Asked, apart: Asked) -> u64 {
+    async fn take_turns(&self, how: &str, in_flight: usize, together: Asked, apart: Asked) -> u64 {
+        let how = format!("{in_flight} in flight, {how}");
         let (mut rates, mut ratios) = (Vec::new(), Vec::new());
         for run in 1..=self.plan.runs {
             let run_of =
-                |asked: &Asked| as_many_as_go(asked.clone(), self.calls.clone(), IN_FLIGHT, self.plan.time);
+                |asked: &Asked| as_many_as_go(asked.clone(), self.calls.clone(), in_flight, self.plan.time);
             let apart = run_of(&apart).await;
             let together = run_of(&together).await;
             let ratio = together * 100 / apart.max(1);
@@ -151,7 +155,7 @@ impl Stage {
         let asked = serve(self.together()).await;
         let most = match rate {
             Some(rate) => rate,
-            None => as_many_as_go(asked.clone(), self.calls.clone(), IN_FLIGHT, self.plan.time).await,
+            None => as_many_as_go(asked.clone(), self.calls.clone(), IN_FLIGHT[1], self.plan.time).await,
         };
         let rate = (most / 2).max(1);
         for _ in 0..self.plan.runs {
