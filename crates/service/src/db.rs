@@ -12,7 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::{BufMut, BytesMut};
-use deadpool_postgres::{Manager, Object, Pool, PoolError};
+use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, Object, Pool, PoolError};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -24,11 +24,24 @@ pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
 
 const SQLITE_READERS: usize = 4;
 const POSTGRES_CONNECTIONS: usize = 16;
+/// PostgreSQL keeps the plan of a statement: one that was made while a table was small may read all of it for long
+/// after it has grown.
+const BY_KEYS_ONLY: &str = "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off";
+
 /// A database, open for use.
 #[derive(Clone)]
 pub enum Db {
     Sqlite(Sqlite),
-    Postgres(Pool),
+    Postgres(Postgres),
+}
+
+/// Its connections.
+#[derive(Clone)]
+pub struct Postgres {
+    /// For everybody.
+    pub pool: Pool,
+    /// For those who look few rows up by their keys.
+    by_keys: Pool,
 }
 
 /// One writer, as SQLite has it, and readers beside it (write-ahead log).
@@ -252,9 +265,10 @@ impl Db {
             return Sqlite::open(path).map(Self::Sqlite);
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let pool = open_postgres(url)?;
-            drop(pool.get().await?);
-            return Ok(Self::Postgres(pool));
+            let postgres =
+                Postgres { pool: open_postgres(url, "")?, by_keys: open_postgres(url, BY_KEYS_ONLY)? };
+            drop(postgres.pool.get().await?);
+            return Ok(Self::Postgres(postgres));
         }
         // A whole address may hold a password: only its scheme is shown.
         let scheme = url.split_once("://").map_or("it", |(scheme, _)| scheme);
@@ -265,7 +279,16 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx> {
         match self {
             Self::Sqlite(sqlite) => SqliteTx::begin(sqlite.writer.clone(), "begin immediate").await,
-            Self::Postgres(pool) => PostgresTx::begin(pool, "begin").await,
+            Self::Postgres(postgres) => PostgresTx::begin(&postgres.pool, "begin").await,
+        }
+    }
+
+    /// Begins a transaction that writes and reads few rows, all by their keys. It waits for no connection that
+    /// longer work has.
+    pub async fn begin_by_keys(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite(_) => self.begin().await,
+            Self::Postgres(postgres) => PostgresTx::begin(&postgres.by_keys, "begin").await,
         }
     }
 
@@ -273,8 +296,8 @@ impl Db {
     pub async fn read(&self) -> Result<Tx> {
         match self {
             Self::Sqlite(sqlite) => SqliteTx::begin(sqlite.reader(), "begin").await,
-            Self::Postgres(pool) => {
-                PostgresTx::begin(pool, "begin isolation level repeatable read read only").await
+            Self::Postgres(postgres) => {
+                PostgresTx::begin(&postgres.pool, "begin isolation level repeatable read read only").await
             }
         }
     }
@@ -379,7 +402,8 @@ fn connect(path: &PathBuf) -> Result<Connection> {
     Ok(connection)
 }
 
-fn open_postgres(url: &str) -> Result<Pool> {
+/// Connections that each begin with some settings.
+fn open_postgres(url: &str, settings: &'static str) -> Result<Pool> {
     let config: tokio_postgres::Config =
         url.parse().map_err(|error: tokio_postgres::Error| Error::Url(error.to_string()))?;
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
@@ -390,14 +414,20 @@ fn open_postgres(url: &str) -> Result<Pool> {
         .with_root_certificates(roots)
         .with_no_client_auth();
     let manager = Manager::new(config, tokio_postgres_rustls::MakeRustlsConnect::new(tls));
+    let set = Hook::async_fn(move |client: &mut ClientWrapper, _| {
+        Box::pin(async move { client.batch_execute(settings).await.map_err(HookError::Backend) })
+    });
     Pool::builder(manager)
         .max_size(POSTGRES_CONNECTIONS)
+        .post_create(set)
         .build()
         .map_err(|error| Error::Url(error.to_string()))
 }
 
 impl SqliteTx {
     async fn begin(connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
+        // Nothing waits on SQLite: one transaction after the other would keep this thread from all else.
+        tokio::task::yield_now().await;
         let connection = connection.lock_owned().await;
         connection.execute_batch(begin)?;
         Ok(Tx::Sqlite(Self { connection, open: true }))

@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tollbook::app::App;
 use tollbook::clock::Clock;
-use tollbook::db::{Cell, Cells, Db, Ts, Tx};
+use tollbook::db::{Cell, Cells, Db, Postgres, Ts, Tx};
 use tollbook::id::{PlanId, TariffId};
 use tollbook::invoices::{self, NewTaxRate, SetTaxRate};
 use tollbook::plans::{self, NewPlan, Payment};
@@ -199,7 +199,7 @@ impl Operator {
 /// What PostgreSQL does by itself within minutes: it cleans up and counts. The connections are new afterwards: one
 /// that knows these statements would plan them for the tables as they are now, empty.
 async fn settle(app: &App) {
-    if let Db::Postgres(pool) = &app.db {
+    if let Db::Postgres(Postgres { pool, .. }) = &app.db {
         let client = pool.get().await.expect("the database is there");
         client.batch_execute("vacuum analyze").await.expect("nobody else is there");
         drop(client);

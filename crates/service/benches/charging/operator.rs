@@ -8,7 +8,7 @@ use calculation::tariff::deck::Columns;
 use jiff::{SignedDuration, Timestamp};
 use tollbook::app::App;
 use tollbook::customers::{self, Billing, Created, NewCustomer, NewLine, NewSubscription};
-use tollbook::db::{Db, Tx};
+use tollbook::db::{Db, Postgres, Tx};
 use tollbook::id::{PlanId, TariffId};
 use tollbook::plans::{self, NewPlan, Payment};
 use tollbook::prepaid::{self, NewTopUp, ToppedUp};
@@ -111,7 +111,7 @@ impl Operator {
 /// What PostgreSQL does by itself within minutes: it cleans up and counts. The connections are new afterwards: one
 /// that knows these statements would plan them for the tables as they were, empty.
 async fn settle(app: &App) {
-    if let Db::Postgres(pool) = &app.db {
+    if let Db::Postgres(Postgres { pool, .. }) = &app.db {
         let client = pool.get().await.expect("the database is there");
         client.batch_execute("vacuum analyze").await.expect("nobody else is there");
         drop(client);

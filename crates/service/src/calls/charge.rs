@@ -229,10 +229,6 @@ impl Incoming {
         }
     }
 
-    pub(super) fn reconciles(&self) -> bool {
-        self.record.as_ref().is_ok_and(|record| record.reconciles)
-    }
-
     /// The record's id, if it could be read.
     pub(crate) fn record_id(&self) -> Option<&str> {
         self.record.as_ref().map_or(self.flawed_id.as_deref(), |record| Some(record.record_id()))

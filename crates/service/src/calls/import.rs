@@ -6,12 +6,15 @@
 
 use std::io::{BufReader, Read};
 use std::ops::Range;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use calculation::call::Limits;
 use calculation::cdr::{self, Cdr, Feed, FirstLine, Flaw, Format, Reader, Reason, Seventeenth};
 use calculation::phone_number::{Dialled, Region, dialled};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::charge::{self, Batch, Charging, Incoming, Outcome};
@@ -24,13 +27,12 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::hash;
 use crate::id::ImportId;
-use crate::sessions::Desk;
+use crate::sessions::{self, Desk};
 
 /// So many records are stored in one transaction.
 pub(super) const BATCH_RECORDS: usize = 20_000;
-/// Or only so many while calls are asked for, or when some are prepaid: who is charged for a call under way waits
-/// until the transaction ends.
-const SMALL_BATCH_RECORDS: usize = 2_000;
+/// Or only so many while switches ask for calls: they wait until the transaction ends.
+const SMALL_BATCH_RECORDS: usize = 1_000;
 /// Or fewer, when they are long.
 const BATCH_BYTES: usize = 8 * 1024 * 1024;
 /// Batches read ahead of the database.
@@ -127,16 +129,24 @@ pub async fn import<R: Read + Send + 'static>(
     tx.commit().await?;
     let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
     let (done, spares) = std::sync::mpsc::channel();
-    let (desk, limits, now) = (app.desk.clone(), app.config.limits(), app.clock.now());
-    let judge = Judge { directory, desk, region: source.region, limits, now };
+    // Until it is known that nobody waits.
+    let busy = Arc::new(AtomicBool::new(true));
+    let (limits, now) = (app.config.limits(), app.clock.now());
+    let desk = app.desk.clone();
+    let judge = Judge { directory, desk, busy: busy.clone(), region: source.region, limits, now };
     let thread = std::thread::spawn(move || {
         read_batches(&reader, &judge, input, (first, first_line), &sender, &spares);
     });
     let mut reasons = Reasons::new();
     while let Some(read) = batches.recv().await {
         let (batch, bytes): (Batch, u64) = read.map_err(Error::file(row.file_name.clone()))?;
-        let (outcomes, control) = store_batch(app, &mut run, &batch, row.control).await?;
+        // A batch may keep this thread for long: another does meanwhile what it would have done.
+        let stored = tokio::task::block_in_place(|| {
+            Handle::current().block_on(store_batch(app, &mut run, &batch, row.control))
+        });
+        let (outcomes, control) = stored?;
         row.control = control;
+        busy.store(is_busy(app).await?, Ordering::Relaxed);
         for outcome in &outcomes {
             if let Outcome::Suspended(flaw) = outcome {
                 count_reason(&mut reasons, flaw);
@@ -152,6 +162,12 @@ pub async fn import<R: Read + Send + 'static>(
     store::save_control(&mut tx, row.id, &row.control, row.finished_at).await?;
     tx.commit().await?;
     Ok(Imported::Done { import: row, reasons })
+}
+
+/// Whether switches ask for calls, of this program or of another on the same database.
+async fn is_busy(app: &App) -> Result<bool> {
+    let mut tx = app.db.read().await?;
+    sessions::is_any_open(&mut tx, app.clock.now()).await
 }
 
 /// Charges one batch in a transaction of its own; tries again when it met another writer.
@@ -223,6 +239,8 @@ fn open(
 struct Judge {
     directory: Directory,
     desk: Desk,
+    /// Whether switches of another program ask for calls meanwhile.
+    busy: Arc<AtomicBool>,
     region: Option<Region>,
     limits: Limits,
     now: Timestamp,
@@ -252,7 +270,7 @@ fn read_batches(
         if let Some(end) = end.filter(|_| !line.is_empty()) {
             push(&mut batch, opened, judge, number, &line, end);
         }
-        if is_full(&batch, &judge.desk) {
+        if is_full(&batch, judge) {
             // Batches are used again, so that memory stays as it is after the first few.
             let next = spares.try_recv().map_or_else(|_| Batch::with_room(), Batch::emptied);
             if batches.blocking_send(Ok((std::mem::replace(&mut batch, next), bytes))).is_err() {
@@ -276,12 +294,10 @@ fn read_batches(
     let _ = batches.blocking_send(Ok((batch, bytes)));
 }
 
-fn is_full(batch: &Batch, desk: &Desk) -> bool {
-    let records = batch.incoming.len();
-    let small = records > 0 && records.is_multiple_of(SMALL_BATCH_RECORDS);
-    records >= BATCH_RECORDS
-        || batch.text.len() >= BATCH_BYTES
-        || small && (desk.is_busy() || batch.incoming.iter().any(Incoming::reconciles))
+fn is_full(batch: &Batch, judge: &Judge) -> bool {
+    let busy = judge.desk.is_busy() || judge.busy.load(Ordering::Relaxed);
+    let most = if busy { SMALL_BATCH_RECORDS } else { BATCH_RECORDS };
+    batch.incoming.len() >= most || batch.text.len() >= BATCH_BYTES
 }
 
 fn push(batch: &mut Batch, opened: &Opened, judge: &Judge, line: u64, content: &[u8], end: LineEnd) {

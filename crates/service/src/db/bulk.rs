@@ -6,9 +6,13 @@ use bytes::{BufMut, BytesMut};
 use futures_util::SinkExt;
 use jiff::Timestamp;
 
+use deadpool_postgres::Object;
+
 use super::{POSTGRES_EPOCH, Param, Result, Row, Ts, Tx, numbered};
 use tokio_postgres::types::{IsNull, ToSql, Type};
 
+/// So many rows are inserted without COPY, which takes three turns with the server.
+const FEW_ROWS: usize = 64;
 /// A COPY is sent in pieces of about this size.
 const COPY_PIECE_BYTES: usize = 256 * 1024;
 /// A value in it takes about so much.
@@ -173,8 +177,8 @@ impl Tx {
         self.rows(sql, &all).await
     }
 
-    /// Stores many rows: COPY on PostgreSQL (an insert each costs ten times as much), a prepared insert
-    /// on SQLite.
+    /// Stores rows: many by COPY on PostgreSQL (an insert each costs ten times as much), by a prepared insert on
+    /// SQLite.
     pub async fn insert_rows<const WIDTH: usize>(
         &mut self,
         table: &str,
@@ -194,6 +198,9 @@ impl Tx {
                     statement.raw_execute()?;
                 }
                 Ok(())
+            }
+            Self::Postgres(tx) if rows.len() <= FEW_ROWS => {
+                insert_few(tx.client()?, table, columns, rows).await
             }
             Self::Postgres(tx) => {
                 let sql = format!("copy {table} ({names}) from stdin (format binary)");
@@ -271,6 +278,35 @@ impl ToSql for Cell<'_> {
     }
 
     tokio_postgres::types::to_sql_checked!();
+}
+
+/// Inserts rows in one turn: by statements for 64 rows, 32 and so on down to one, which stay prepared.
+async fn insert_few<const WIDTH: usize>(
+    client: &Object,
+    table: &str,
+    columns: &[&str; WIDTH],
+    rows: &[impl Cells<WIDTH>],
+) -> Result<()> {
+    let mut parts = Vec::new();
+    let mut rest = rows;
+    while let Some(power) = rest.len().checked_ilog2() {
+        let (part, others) = rest.split_at(1 << power);
+        let row = |row: usize| {
+            let places: Vec<_> = (1..=WIDTH).map(|place| format!("${}", row * WIDTH + place)).collect();
+            format!("({})", places.join(", "))
+        };
+        let places: Vec<_> = (0..part.len()).map(row).collect();
+        let sql = format!("insert into {table} ({}) values {}", columns.join(", "), places.join(", "));
+        parts.push((client.prepare_cached(&sql).await?, part));
+        rest = others;
+    }
+    let sent = parts.iter().map(|(statement, part)| async move {
+        let cells: Vec<_> = part.iter().flat_map(Cells::cells).collect();
+        let params: Vec<_> = cells.iter().map(Param::postgres).collect();
+        client.execute(statement, &params).await
+    });
+    futures_util::future::try_join_all(sent).await?;
+    Ok(())
 }
 
 /// A row in PostgreSQL's binary COPY format: the number of fields, then each with its length.

@@ -100,7 +100,7 @@ impl Worker {
             let mut waiting = queue.lock().await;
             let Some(first) = waiting.recv().await else { return };
             // Whoever comes while the database is busy shares the transaction.
-            let begun = self.db.begin().await;
+            let begun = self.db.begin_by_keys().await;
             let mut batch = vec![first];
             while batch.len() < together
                 && let Ok(next) = waiting.try_recv()
@@ -112,8 +112,6 @@ impl Worker {
             if let Err(error) = tokio::spawn(self.clone().serve(begun, batch)).await {
                 tracing::error!(%error, "requests were lost to a fault of the program");
             }
-            // On SQLite nothing above waits: let those run who were answered.
-            tokio::task::yield_now().await;
         }
     }
 
@@ -136,7 +134,7 @@ impl Worker {
             Err(error) => {
                 tracing::warn!(%error, requests = batch.len(), "requests that met a fault are done one by one");
                 for (waiting, request) in batch.into_iter().zip(requests) {
-                    let begun = self.db.begin().await;
+                    let begun = self.db.begin_by_keys().await;
                     let alone = self.tried(begun, &waiting.config, &[request]).await;
                     let answer = alone.and_then(|answers| {
                         let lost = || Error::Inconsistent("a request without an answer".to_owned());
@@ -162,7 +160,7 @@ impl Worker {
                     if tries < TRIES && (error.is_transient() || error.is_unique_violation()) =>
                 {
                     tracing::info!(%error, tries, "requests met another writer and are tried again");
-                    begun = self.db.begin().await;
+                    begun = self.db.begin_by_keys().await;
                 }
                 done => return done,
             }

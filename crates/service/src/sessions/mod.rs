@@ -353,6 +353,11 @@ pub async fn by_id(tx: &mut Tx, id: SessionId) -> Result<Option<Session>> {
     Ok(store::by_ids(tx, &[id]).await?.pop())
 }
 
+/// Whether a call that was asked for is under way.
+pub async fn is_any_open(tx: &mut Tx, now: Timestamp) -> Result<bool> {
+    store::is_any_open(tx, now).await
+}
+
 /// A customer's sessions before a cursor, newest first.
 pub async fn of_customer(
     tx: &mut Tx,

@@ -204,37 +204,31 @@ pub(super) async fn save_reservations<'s>(
 }
 
 pub(super) async fn by_ids(tx: &mut Tx, ids: &[SessionId]) -> Result<Vec<Session>> {
-    let given: Vec<_> = ids.iter().map(|id| [Cell::Int(id.customer.0), Cell::Int(id.number)]).collect();
-    let sql = format!(
-        "select {} from :given g cross join charging_sessions s
-         where s.customer_id = g.column1 and s.session_id = g.column2",
-        selected()
-    );
-    let rows = tx.rows_over(&sql, [Kind::Int, Kind::Int], &given).await?;
-    whole(tx, rows).await
+    some(tx, ids, &[], &[]).await
 }
 
-pub(super) async fn by_calls(tx: &mut Tx, calls: &[(CustomerId, String)]) -> Result<Vec<Session>> {
+/// Sessions by their ids and by their calls, and those of customers that are under way.
+pub(super) async fn some(
+    tx: &mut Tx,
+    ids: &[SessionId],
+    calls: &[(CustomerId, String)],
+    under_way_of: &[CustomerId],
+) -> Result<Vec<Session>> {
+    let those = |condition: &str| {
+        let columns = selected();
+        format!(
+            "select {columns} from :given g cross join charging_sessions s where s.customer_id = g.column1 {condition}"
+        )
+    };
+    let given: Vec<_> = ids.iter().map(|id| [Cell::Int(id.customer.0), Cell::Int(id.number)]).collect();
+    let kinds = [Kind::Int, Kind::Int];
+    let mut rows = tx.rows_over(&those("and s.session_id = g.column2"), kinds, &given).await?;
     let given: Vec<_> =
         calls.iter().map(|(customer, call_id)| [Cell::Int(customer.0), Cell::Text(call_id)]).collect();
-    let sql = format!(
-        "select {} from :given g cross join charging_sessions s
-         where s.customer_id = g.column1 and s.call_id = g.column2",
-        selected()
-    );
-    let rows = tx.rows_over(&sql, [Kind::Int, Kind::Text], &given).await?;
-    whole(tx, rows).await
-}
-
-/// The calls of customers that are under way.
-pub(super) async fn open_of(tx: &mut Tx, customers: &[CustomerId]) -> Result<Vec<Session>> {
-    let given: Vec<_> = customers.iter().map(|customer| [Cell::Int(customer.0)]).collect();
-    let sql = format!(
-        "select {} from :given g cross join charging_sessions s
-         where s.customer_id = g.column1 and s.state = 'open'",
-        selected()
-    );
-    let rows = tx.rows_over(&sql, [Kind::Int], &given).await?;
+    let kinds = [Kind::Int, Kind::Text];
+    rows.append(&mut tx.rows_over(&those("and s.call_id = g.column2"), kinds, &given).await?);
+    let given: Vec<_> = under_way_of.iter().map(|customer| [Cell::Int(customer.0)]).collect();
+    rows.append(&mut tx.rows_over(&those("and s.state = 'open'"), [Kind::Int], &given).await?);
     whole(tx, rows).await
 }
 
@@ -253,6 +247,12 @@ pub(super) async fn of_customer(
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let rows = tx.rows(&sql, &[&customer.0, &before, &limit]).await?;
     whole(tx, rows).await
+}
+
+/// Whether a call is under way.
+pub(super) async fn is_any_open(tx: &mut Tx, now: Timestamp) -> Result<bool> {
+    let sql = "select 1 as one from charging_sessions where state = 'open' and valid_until > $1 limit 1";
+    Ok(tx.row(sql, &[&Ts(now)]).await?.is_some())
 }
 
 /// Sessions whose time is over.

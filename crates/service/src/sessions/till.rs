@@ -62,11 +62,8 @@ impl Till {
         held.sort_unstable();
         held.dedup();
         let mut till = Self { purses: prepaid::hold(tx, &held).await?, ..Self::default() };
-        let mut sessions = store::by_ids(tx, &wanted.ids).await?;
-        sessions.append(&mut store::by_calls(tx, &wanted.calls).await?);
         let (counted, capped) = limited(accounts, now);
-        sessions.append(&mut store::open_of(tx, &counted).await?);
-        for session in sessions {
+        for session in store::some(tx, &wanted.ids, &wanted.calls, &counted).await? {
             till.keep(session, true);
         }
         for ((customer, day), amount) in store::day_spending(tx, &capped).await? {
