@@ -1,9 +1,8 @@
 //! The API of one-off charges and discounts.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -13,7 +12,7 @@ use utoipa_axum::routes;
 
 use super::{Charged, Discount, DiscountEnded, Discounted, NewCharge, NewDiscount, OneOffCharge};
 use crate::app::App;
-use crate::http::{Begun, IdempotencyKey, Key, Problem, Write, check_instant, check_name, json};
+use crate::http::{Begun, IdempotencyKey, Key, Problem, Sent, Write, check_instant, check_name};
 use crate::id::{CustomerId, DiscountId};
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -37,19 +36,13 @@ fn closed() -> Problem {
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/charges", tag = "adjustments",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewCharge,
     responses((status = 201, body = OneOffCharge), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn charge(
-    State(app): State<App>,
-    Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: NewCharge = json(&body)?;
+async fn charge(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+    let new: NewCharge = sent.json()?;
     check_name("/description", &new.description, 200)?;
     if let Some(at) = new.charged_at {
         check_instant("/charged_at", at)?;
     }
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -86,19 +79,13 @@ async fn charges(
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/discounts", tag = "adjustments",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewDiscount,
     responses((status = 201, body = Discount), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn discount(
-    State(app): State<App>,
-    Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: NewDiscount = json(&body)?;
+async fn discount(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+    let new: NewDiscount = sent.json()?;
     check_name("/description", &new.description, 200)?;
     if let Some(from) = new.valid_from {
         check_instant("/valid_from", from)?;
     }
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -141,13 +128,11 @@ struct EndDiscount {
 async fn end_discount(
     State(app): State<App>,
     Key((id, discount)): Key<(CustomerId, DiscountId)>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let end: EndDiscount = json(&body)?;
+    let end: EndDiscount = sent.json()?;
     check_instant("/valid_to", end.valid_to)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };

@@ -5,7 +5,7 @@ use std::io::Cursor as Bytestream;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use calculation::cdr::Format;
 use calculation::phone_number::{E164, Region};
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::app::App;
 use crate::http::{
-    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_instant, check_name,
+    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_name,
 };
 use crate::id::CustomerId;
 
@@ -61,19 +61,17 @@ struct SourceQuery {
 async fn post_one(
     State(app): State<App>,
     Params(query): Params<SourceQuery>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
     check_name("/source", &query.source, 100)?;
-    if serde_json::from_slice::<serde_json::Map<_, _>>(&body).is_err() {
+    if serde_json::from_slice::<serde_json::Map<_, _>>(&sent.body).is_err() {
         return Err(Problem::malformed("the body is no JSON object: send one canonical record"));
     }
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    let record = compact(&body);
+    let record = compact(&sent.body);
     let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &[&record]).await?;
     let answer = outcomes.into_iter().next().map(answer);
     let answer = answer.ok_or_else(|| Problem::malformed("the body holds no record"))?;
@@ -118,18 +116,16 @@ struct BatchAnswer {
 async fn post_many(
     State(app): State<App>,
     Params(query): Params<SourceQuery>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
     check_name("/source", &query.source, 100)?;
-    let lines = body.split(|byte| *byte == b'\n').map(compact).filter(|line| !line.is_empty());
+    let lines = sent.body.split(|byte| *byte == b'\n').map(compact).filter(|line| !line.is_empty());
     let compacted: Vec<Vec<u8>> = lines.take(LARGEST_BATCH + 1).collect();
     let records: Vec<&[u8]> = compacted.iter().map(Vec::as_slice).collect();
     if records.is_empty() || records.len() > LARGEST_BATCH {
         return Err(Problem::malformed(format!("a batch holds 1 to {LARGEST_BATCH} records, one a line")));
     }
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };

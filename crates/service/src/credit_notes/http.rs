@@ -1,9 +1,8 @@
 //! The credit notes' API.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use calculation::credit::CreditError;
 use utoipa_axum::router::OpenApiRouter;
@@ -12,7 +11,7 @@ use utoipa_axum::routes;
 use super::{CreditNote, Credited, NewCredit};
 use crate::app::App;
 use crate::http::{
-    Begun, IdempotencyKey, Key, Params, Problem, Write, check_name, check_text, download, json,
+    Begun, IdempotencyKey, Key, Params, Problem, Sent, Write, check_name, check_text, download,
 };
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::invoices::{self, SyntaxQuery, einvoice};
@@ -35,17 +34,15 @@ pub fn routes() -> OpenApiRouter<App> {
 async fn credit(
     State(app): State<App>,
     Key((customer, invoice)): Key<(CustomerId, InvoiceId)>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let new: NewCredit = json(&body)?;
+    let new: NewCredit = sent.json()?;
     check_name("/reason", &new.reason, 300)?;
     if let super::Credits::Call { source, record_id } = &new.credits {
         check_text("/credits/call/source", source, 200)?;
         check_text("/credits/call/record_id", record_id, 500)?;
     }
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };

@@ -1,9 +1,8 @@
 //! The customers' API.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use calculation::invoice::Party;
 use calculation::money::Amount;
@@ -20,8 +19,8 @@ use super::{
 };
 use crate::app::App;
 use crate::http::{
-    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_instant, check_name,
-    check_text, json,
+    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_name,
+    check_text,
 };
 use crate::id::{CustomerId, LineId};
 
@@ -42,13 +41,8 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Lines and a plan may be given at once. Without a zone it is found from the first line's number.
 #[utoipa::path(post, path = "/v1/customers", tag = "customers", params(IdempotencyKey), request_body = NewCustomer,
     responses((status = 201, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn create(
-    State(app): State<App>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: NewCustomer = json(&body)?;
+async fn create(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+    let new: NewCustomer = sent.json()?;
     check_name("/reference", &new.reference, 100)?;
     check_party(&new.party)?;
     check_billing(&new.billing, Some(&new.party))?;
@@ -62,7 +56,7 @@ async fn create(
         check_text("/subscription/plan", &subscription.plan, 200)?;
         check_instant("/subscription/valid_from", subscription.valid_from)?;
     }
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -189,15 +183,9 @@ fn closed() -> Problem {
 #[utoipa::path(patch, path = "/v1/customers/{customer_id}", tag = "customers",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = ChangeCustomer,
     responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn change(
-    State(app): State<App>,
-    Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: ChangeCustomer = json(&body)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+async fn change(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+    let new: ChangeCustomer = sent.json()?;
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -229,16 +217,10 @@ struct Close {
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/close", tag = "customers",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = Close,
     responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn close(
-    State(app): State<App>,
-    Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let Close { closed_at } = json(&body)?;
+async fn close(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+    let Close { closed_at } = sent.json()?;
     check_instant("/closed_at", closed_at)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -260,13 +242,11 @@ async fn close(
 async fn assign_line(
     State(app): State<App>,
     Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let new: NewLine = json(&body)?;
+    let new: NewLine = sent.json()?;
     check_line("", &new)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -302,13 +282,11 @@ struct End {
 async fn end_line(
     State(app): State<App>,
     Key((id, line)): Key<(CustomerId, LineId)>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let end: End = json(&body)?;
+    let end: End = sent.json()?;
     check_instant("/valid_to", end.valid_to)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -329,14 +307,12 @@ async fn end_line(
 async fn subscribe(
     State(app): State<App>,
     Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let new: NewSubscription = json(&body)?;
+    let new: NewSubscription = sent.json()?;
     check_text("/plan", &new.plan, 200)?;
     check_instant("/valid_from", new.valid_from)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -373,16 +349,10 @@ struct Suspend {
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/suspend", tag = "customers",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = Suspend,
     responses((status = 200, body = Suspension), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn suspend(
-    State(app): State<App>,
-    Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let Suspend { reason } = json(&body)?;
+async fn suspend(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+    let Suspend { reason } = sent.json()?;
     check_name("/reason", &reason, 500)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -401,13 +371,8 @@ async fn suspend(
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/restore", tag = "customers",
     params(("customer_id" = String, Path), IdempotencyKey),
     responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn restore(
-    State(app): State<App>,
-    Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let mut write = match Write::begin(&app, &uri, &headers, &[]).await? {
+async fn restore(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };

@@ -18,7 +18,7 @@ use utoipa_swagger_ui::SwaggerUi;
 pub use file::download;
 pub use page::{Key, Page, PageQuery, Params};
 pub use problem::{FieldError, Problem};
-pub use write::{Begun, Write, check_instant, check_name, check_text, json};
+pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 
 use crate::app::App;
 

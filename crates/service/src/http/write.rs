@@ -4,6 +4,7 @@
 //! request again gets the first answer, another request under the same key is refused.
 
 use axum::body::Bytes;
+use axum::extract::{FromRequest, Request};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -18,6 +19,30 @@ use crate::db::{Ts, Tx};
 use crate::hash::{self, Hash};
 
 const LONGEST_KEY: usize = 200;
+
+/// A request that writes, as it was sent.
+pub struct Sent {
+    pub headers: HeaderMap,
+    pub body: Bytes,
+    uri: Uri,
+}
+
+impl<S: Send + Sync> FromRequest<S> for Sent {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let (headers, uri) = (request.headers().clone(), request.uri().clone());
+        let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
+        Ok(Self { headers, body, uri })
+    }
+}
+
+impl Sent {
+    /// Its JSON body; what is wrong is named by its JSON pointer.
+    pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
+        json(&self.body)
+    }
+}
 
 /// A write under way.
 pub struct Write {
@@ -36,11 +61,11 @@ pub enum Begun {
 
 impl Write {
     /// Begins a write.
-    pub async fn begin(app: &App, uri: &Uri, headers: &HeaderMap, body: &[u8]) -> Result<Begun, Problem> {
-        let key = idempotency_key(headers)?;
+    pub async fn begin(app: &App, sent: &Sent) -> Result<Begun, Problem> {
+        let key = idempotency_key(&sent.headers)?;
         let mut tx = app.db.begin().await?;
         let Some(key) = key else { return Ok(Begun::New(Self { tx, key: None })) };
-        let request_hash = hash_request(uri, body);
+        let request_hash = hash_request(&sent.uri, &sent.body);
         let insert = "insert into idempotency_keys (key, request_hash, status, body, created_at)
                       values ($1, $2, 0, '', $3) on conflict (key) do nothing";
         let fresh = tx.execute(insert, &[&key, &request_hash.to_vec(), &Ts(app.clock.now())]).await?;

@@ -1,9 +1,8 @@
 //! The invoices' API.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use calculation::invoice::Invoice;
 use calculation::tax::TaxClass;
@@ -17,7 +16,7 @@ use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntr
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Error;
-use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Write, download, json};
+use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Sent, Write, download};
 use crate::id::{CustomerId, InvoiceId};
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -49,12 +48,10 @@ struct Issue {
 async fn issue(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let wanted: Issue = json(&body)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let wanted: Issue = sent.json()?;
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -233,14 +230,9 @@ fn file_name(stored: &StoredInvoice) -> Result<&str, Problem> {
 /// Set the tax rate of a country from a day on
 #[utoipa::path(post, path = "/v1/tax-rates", tag = "invoices", params(IdempotencyKey), request_body = NewTaxRate,
     responses((status = 201, body = TaxRateEntry), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn set_tax_rate(
-    State(app): State<App>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: NewTaxRate = json(&body)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+async fn set_tax_rate(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+    let new: NewTaxRate = sent.json()?;
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };

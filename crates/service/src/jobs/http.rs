@@ -2,7 +2,7 @@
 
 use axum::Json;
 use axum::extract::State as Shared;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -11,7 +11,7 @@ use utoipa_axum::routes;
 
 use super::{State, StoredJob};
 use crate::app::App;
-use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Write};
+use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Sent, Write};
 use crate::id::JobId;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -52,13 +52,8 @@ async fn list(
 #[utoipa::path(post, path = "/v1/jobs/{job_id}/retry", tag = "jobs", params(("job_id" = String, Path), IdempotencyKey),
     responses((status = 202, description = "It is tried soon", body = bool),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn retry(
-    Shared(app): Shared<App>,
-    Key(id): Key<JobId>,
-    uri: Uri,
-    headers: HeaderMap,
-) -> Result<Response, Problem> {
-    let mut write = match Write::begin(&app, &uri, &headers, &[]).await? {
+async fn retry(Shared(app): Shared<App>, Key(id): Key<JobId>, sent: Sent) -> Result<Response, Problem> {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };

@@ -1,9 +1,8 @@
 //! The payments' API.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -14,7 +13,7 @@ use utoipa_axum::routes;
 use super::{AgedCustomer, Ages, NewPayment, Payment, Recorded, WriteOff, WrittenOff};
 use crate::app::App;
 use crate::customers;
-use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_name, json};
+use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_name};
 use crate::id::{CustomerId, InvoiceId};
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -32,12 +31,10 @@ pub fn routes() -> OpenApiRouter<App> {
 async fn record(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let new: NewPayment = json(&body)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let new: NewPayment = sent.json()?;
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -96,13 +93,11 @@ struct GiveUp {
 async fn write_off(
     State(app): State<App>,
     Key((customer, invoice)): Key<(CustomerId, InvoiceId)>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let GiveUp { reason } = json(&body)?;
+    let GiveUp { reason } = sent.json()?;
     check_name("/reason", &reason, 500)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };

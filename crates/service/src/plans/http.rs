@@ -1,16 +1,15 @@
 //! The plans' API.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Created, NewPlan, Plan};
 use crate::app::App;
-use crate::http::{Begun, IdempotencyKey, Key, Problem, Write, check_name, check_text, json};
+use crate::http::{Begun, IdempotencyKey, Key, Problem, Sent, Write, check_name, check_text};
 use crate::id::PlanId;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -20,19 +19,14 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Create a plan
 #[utoipa::path(post, path = "/v1/plans", tag = "plans", params(IdempotencyKey), request_body = NewPlan,
     responses((status = 201, body = Plan), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn create(
-    State(app): State<App>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: NewPlan = json(&body)?;
+async fn create(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+    let new: NewPlan = sent.json()?;
     check_name("/name", &new.name, 200)?;
     check_text("/tariff", &new.tariff, 200)?;
     for (position, allowance) in new.allowances.iter().enumerate() {
         check_name(&format!("/allowances/{position}/name"), &allowance.name, 200)?;
     }
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };

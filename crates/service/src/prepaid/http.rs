@@ -3,9 +3,8 @@
 mod vouchers;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use serde::Deserialize;
 use utoipa::IntoParams;
@@ -20,7 +19,7 @@ use crate::app::App;
 use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::http::{
-    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Write, check_instant, check_name, json,
+    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_name,
 };
 use crate::id::{BalanceId, CustomerId};
 
@@ -77,21 +76,15 @@ async fn find(tx: &mut Tx, id: CustomerId) -> Result<Customer, Problem> {
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewTopUp,
     responses((status = 201, body = BookingDone), (status = 200, description = "Done before", body = BookingDone),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn top_up(
-    State(app): State<App>,
-    Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: NewTopUp = json(&body)?;
+async fn top_up(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+    let new: NewTopUp = sent.json()?;
     if let Some(name) = &new.name {
         check_name("/name", name, 200)?;
     }
     if let Some(at) = new.expires_at {
         check_instant("/expires_at", at)?;
     }
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -119,12 +112,10 @@ async fn top_up(
 async fn adjust(
     State(app): State<App>,
     Key((id, balance)): Key<(CustomerId, BalanceId)>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let new: NewAdjustment = json(&body)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let new: NewAdjustment = sent.json()?;
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -147,15 +138,9 @@ async fn adjust(
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewTransfer,
     responses((status = 201, body = BookingDone), (status = 200, description = "Done before", body = BookingDone),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn transfer(
-    State(app): State<App>,
-    Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: NewTransfer = json(&body)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+async fn transfer(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+    let new: NewTransfer = sent.json()?;
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -193,15 +178,9 @@ async fn read_terms(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<
 #[utoipa::path(put, path = "/v1/customers/{customer_id}/prepaid", tag = "prepaid",
     params(("customer_id" = String, Path), IdempotencyKey), request_body = ChangePrepaidTerms,
     responses((status = 200, body = PrepaidTerms), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn agree(
-    State(app): State<App>,
-    Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: ChangePrepaidTerms = json(&body)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+async fn agree(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+    let new: ChangePrepaidTerms = sent.json()?;
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };

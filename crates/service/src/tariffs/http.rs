@@ -1,9 +1,8 @@
 //! The tariffs' API.
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::http::StatusCode;
 use axum::response::Response;
 use calculation::tariff::Terms;
 use calculation::tariff::deck::Columns;
@@ -15,7 +14,7 @@ use utoipa_axum::routes;
 
 use super::{Imported, NewTariff, Published, Tariff, TermsSchema};
 use crate::app::App;
-use crate::http::{Begun, FieldError, IdempotencyKey, Key, Problem, Write, check_instant, check_name, json};
+use crate::http::{Begun, FieldError, IdempotencyKey, Key, Problem, Sent, Write, check_instant, check_name};
 use crate::id::TariffId;
 
 /// No more faults than this are listed in one answer.
@@ -64,17 +63,12 @@ struct Publication {
 #[utoipa::path(post, path = "/v1/tariffs", tag = "tariffs", params(IdempotencyKey), request_body = TariffImport,
     responses((status = 201, body = Tariff), (status = 200, description = "The newest version already", body = Tariff),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn import(
-    State(app): State<App>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: TariffImport = json(&body)?;
+async fn import(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+    let new: TariffImport = sent.json()?;
     check_name("/name", &new.name, 200)?;
     new.valid_from.map_or(Ok(()), |from| check_instant("/valid_from", from))?;
     let columns = Columns { named: new.columns.into_iter().collect(), ignored: new.ignored_columns };
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
@@ -130,13 +124,11 @@ async fn read(State(app): State<App>, Key(id): Key<TariffId>) -> Result<Json<Tar
 async fn publish(
     State(app): State<App>,
     Key((id, version)): Key<(TariffId, i64)>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
+    sent: Sent,
 ) -> Result<Response, Problem> {
-    let publication: Publication = json(&body)?;
+    let publication: Publication = sent.json()?;
     check_instant("/valid_from", publication.valid_from)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };

@@ -1,6 +1,5 @@
 //! The API of vouchers.
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
@@ -10,7 +9,7 @@ use utoipa_axum::routes;
 use super::{closed, unknown};
 use crate::app::App;
 use crate::error::Error;
-use crate::http::{Begun, IdempotencyKey, Key, Problem, Write, check_instant, check_name, json};
+use crate::http::{Begun, IdempotencyKey, Key, Problem, Sent, Write, check_instant, check_name};
 use crate::id::CustomerId;
 use crate::prepaid::{BookingDone, Made, NewVouchers, RedeemVoucher, Redeemed, VoucherBatch};
 
@@ -25,26 +24,21 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(post, path = "/v1/vouchers", tag = "prepaid", params(IdempotencyKey), request_body = NewVouchers,
     responses((status = 201, content((VoucherBatch = "application/json"), (String = "text/csv"))),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn make(
-    State(app): State<App>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let new: NewVouchers = json(&body)?;
+async fn make(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+    let new: NewVouchers = sent.json()?;
     if let Some(name) = &new.name {
         check_name("/name", name, 200)?;
     }
     if let Some(at) = new.expires_at {
         check_instant("/expires_at", at)?;
     }
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
     match crate::prepaid::make_vouchers(&mut write.tx, new, &app.clock).await? {
         Made::Vouchers(mut made) => {
-            let answer = shown(&made, &headers)?;
+            let answer = shown(&made, &sent.headers)?;
             // What is kept for the key has no codes.
             made.codes.clear();
             write.finish(StatusCode::CREATED, &made).await?;
@@ -78,15 +72,9 @@ fn shown(made: &VoucherBatch, headers: &HeaderMap) -> Result<Response, Problem> 
     params(("customer_id" = String, Path), IdempotencyKey), request_body = RedeemVoucher,
     responses((status = 201, body = BookingDone), (status = 200, description = "Redeemed before", body = BookingDone),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn redeem(
-    State(app): State<App>,
-    Key(id): Key<CustomerId>,
-    uri: Uri,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let voucher: RedeemVoucher = json(&body)?;
-    let mut write = match Write::begin(&app, &uri, &headers, &body).await? {
+async fn redeem(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+    let voucher: RedeemVoucher = sent.json()?;
+    let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
