@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use tokio_util::task::TaskTracker;
+
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -23,6 +25,8 @@ pub struct App {
     pub top_ups: Arc<TopUpService>,
     /// Where calls under way are charged.
     pub desk: Desk,
+    /// Work that goes on after its request was answered: the program does not end before it.
+    pub background: TaskTracker,
 }
 
 impl App {
@@ -34,6 +38,6 @@ impl App {
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let desk = Desk::open(&db, &clock, &tariffs, &config);
-        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk })
+        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk, background: TaskTracker::new() })
     }
 }

@@ -222,8 +222,12 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
     output.note(format_args!(
         "serving http://{address}, documentation at http://{address}/docs (Ctrl-C stops)"
     ));
+    let background = app.background.clone();
     let served = axum::serve(listener, http::router(app)).with_graceful_shutdown(stop());
-    served.await.map_err(Error::file("serving"))
+    served.await.map_err(Error::file("serving"))?;
+    background.close();
+    background.wait().await;
+    Ok(())
 }
 
 /// Waits until the program is told to stop.

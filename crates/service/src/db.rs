@@ -4,15 +4,15 @@
 //! A statement borrows a [`Tx`]; only the doors (http, cli, jobs) begin and commit one.
 
 mod bulk;
+mod connect;
 
 use std::fmt;
-use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 
 use bytes::{BufMut, BytesMut};
-use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, Object, Pool, PoolError};
+use deadpool_postgres::{Object, Pool, PoolError};
 use jiff::Timestamp;
 use rusqlite::Connection;
 use rusqlite::types::Value;
@@ -21,12 +21,6 @@ use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, ToSql, Type};
 
 pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
-
-const SQLITE_READERS: usize = 4;
-const POSTGRES_CONNECTIONS: usize = 16;
-/// PostgreSQL keeps the plan of a statement: one that was made while a table was small may read all of it for long
-/// after it has grown.
-const BY_KEYS_ONLY: &str = "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off";
 
 /// A database, open for use.
 #[derive(Clone)]
@@ -265,10 +259,7 @@ impl Db {
             return Sqlite::open(path).map(Self::Sqlite);
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let postgres =
-                Postgres { pool: open_postgres(url, "")?, by_keys: open_postgres(url, BY_KEYS_ONLY)? };
-            drop(postgres.pool.get().await?);
-            return Ok(Self::Postgres(postgres));
+            return Postgres::open(url).await.map(Self::Postgres);
         }
         // A whole address may hold a password: only its scheme is shown.
         let scheme = url.split_once("://").map_or("it", |(scheme, _)| scheme);
@@ -369,60 +360,6 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0003_ledger", include_str!("../migrations/postgres/0003_ledger.sql")),
     ("0004_prepaid", include_str!("../migrations/postgres/0004_prepaid.sql")),
 ];
-
-impl Sqlite {
-    fn open(path: &str) -> Result<Self> {
-        if path.is_empty() || path.contains(":memory:") {
-            return Err(Error::Url("sqlite:// needs the path of a file".to_owned()));
-        }
-        let path = PathBuf::from(path);
-        let writer = connect(&path)?;
-        // `full` keeps a committed charge through a power cut.
-        writer.execute_batch("pragma journal_mode = wal; pragma synchronous = full")?;
-        let readers = (0..SQLITE_READERS)
-            .map(|_| connect(&path).map(|reader| Arc::new(Mutex::new(reader))))
-            .collect::<Result<_>>()?;
-        let writer = Arc::new(Mutex::new(writer));
-        Ok(Self { writer, readers, next_reader: Arc::default() })
-    }
-
-    fn reader(&self) -> Arc<Mutex<Connection>> {
-        let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
-        self.readers[turn % self.readers.len()].clone()
-    }
-}
-
-fn connect(path: &PathBuf) -> Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.execute_batch(
-        "pragma busy_timeout = 30000; pragma cache_size = -32768; pragma temp_store = memory;
-         pragma foreign_keys = on",
-    )?;
-    connection.set_prepared_statement_cache_capacity(256);
-    Ok(connection)
-}
-
-/// Connections that each begin with some settings.
-fn open_postgres(url: &str, settings: &'static str) -> Result<Pool> {
-    let config: tokio_postgres::Config =
-        url.parse().map_err(|error: tokio_postgres::Error| Error::Url(error.to_string()))?;
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let tls = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| Error::Url(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let manager = Manager::new(config, tokio_postgres_rustls::MakeRustlsConnect::new(tls));
-    let set = Hook::async_fn(move |client: &mut ClientWrapper, _| {
-        Box::pin(async move { client.batch_execute(settings).await.map_err(HookError::Backend) })
-    });
-    Pool::builder(manager)
-        .max_size(POSTGRES_CONNECTIONS)
-        .post_create(set)
-        .build()
-        .map_err(|error| Error::Url(error.to_string()))
-}
 
 impl SqliteTx {
     async fn begin(connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {

@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod credit_notes;
+mod cursor;
 pub mod customers;
 pub mod db;
 pub mod demo;

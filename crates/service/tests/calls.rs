@@ -197,8 +197,8 @@ on_both_databases! {
         let done = db.send(upload("source=switch&file_name=october.csv", text)).await;
         assert_eq!(done.status, 201, "{done:?}");
         assert_eq!(done.body["suspended"], json!({"not_a_number": 1}));
-        assert_eq!(db.get("/v1/imports").await.body[0]["file_name"], "october.csv");
-        assert_eq!(db.get("/v1/suspense").await.body[0]["record_id"], "r2");
+        assert_eq!(db.get("/v1/imports").await.body["items"][0]["file_name"], "october.csv");
+        assert_eq!(db.get("/v1/suspense").await.body["items"][0]["record_id"], "r2");
         for (query, body) in [
             ("source=switch", ""),
             ("source=switch", "what,is,this\n1,2,3\n"),

@@ -6,6 +6,7 @@ mod support;
 mod balances;
 mod calls;
 mod cli;
+mod contract;
 mod credit_notes;
 mod customers;
 mod cycle;

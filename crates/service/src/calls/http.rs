@@ -5,9 +5,9 @@ use std::io::Cursor as Bytestream;
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::StatusCode;
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use calculation::cdr::Format;
+use calculation::cdr::{Flaw, Format};
 use calculation::phone_number::{E164, Region};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -17,14 +17,15 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Answer, Call, Control, Cursor, HistoryQuery, Import, ImportRow, Imported, Outcome, Quote, Quoted, Source,
-    Spending, Why,
+    Answer, BegunImport, BegunUpload, Call, Control, Cursor, HistoryQuery, Import, ImportRow, Imported,
+    Outcome, Quote, Quoted, Source, Spending, Why,
 };
 use crate::app::App;
 use crate::http::{
-    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_name,
+    Begun, IdempotencyKey, Key, PREFERENCE_APPLIED, Page, PageQuery, Params, Patience, Prefer, Problem, Sent,
+    Write, check_instant, check_name,
 };
-use crate::id::CustomerId;
+use crate::id::{CustomerId, ImportId};
 
 /// So many records are charged in one request.
 const LARGEST_BATCH: usize = 10_000;
@@ -34,6 +35,7 @@ pub fn routes() -> OpenApiRouter<App> {
         .routes(routes!(post_one))
         .routes(routes!(post_many))
         .routes(routes!(upload, imports))
+        .routes(routes!(import))
         .routes(routes!(history))
         .routes(routes!(read))
         .routes(routes!(quote))
@@ -193,26 +195,50 @@ struct UploadAnswer {
 
 /// Upload a file of call records
 ///
-/// Importing the same file again charges nothing.
-#[utoipa::path(post, path = "/v1/imports", tag = "calls", params(UploadQuery),
+/// Importing the same file again charges nothing. With `Prefer: respond-async` the answer does not wait until all is charged: read at
+/// `Location` how it stands.
+#[utoipa::path(post, path = "/v1/imports", tag = "calls", params(UploadQuery, Prefer),
     request_body(content = String, content_type = "application/octet-stream"),
-    responses((status = 201, body = UploadAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = UploadAnswer),
+        (status = 202, description = "It is charged from now on", body = ImportRow), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn upload(
     State(app): State<App>,
     Params(query): Params<UploadQuery>,
+    Patience(is_patient): Patience,
     body: Bytes,
 ) -> Result<Response, Problem> {
     let source = source(&query)?;
     let file_name = query.file_name.unwrap_or_else(|| "upload".to_owned());
     check_name("/file_name", &file_name, 300)?;
     let import = Import { source, file_name, input: Bytestream::new(body) };
-    match super::import(&app, import, &|_, _| ()).await? {
+    let unreadable = |flaw: Flaw| Problem::invalid("/line 1", flaw.to_string());
+    let begun = match super::begin_import(&app, import).await? {
+        BegunUpload::Import(begun) => begun,
+        BegunUpload::Unreadable(flaw) => return Err(unreadable(flaw)),
+    };
+    if !is_patient {
+        return Ok(accept(&app, begun));
+    }
+    match begun.finish(&app, &|_, _| ()).await? {
         Imported::Done { import, reasons } => {
             let answer = UploadAnswer { import, suspended: reasons };
             Ok((StatusCode::CREATED, Json(answer)).into_response())
         }
-        Imported::Unreadable(flaw) => Err(Problem::invalid("/line 1", flaw.to_string())),
+        Imported::Unreadable(flaw) => Err(unreadable(flaw)),
     }
+}
+
+/// Charges an upload after it was answered. The program does not end before.
+fn accept(app: &App, begun: Box<BegunImport<Bytestream<Bytes>>>) -> Response {
+    let (row, app) = (begun.row.clone(), app.clone());
+    let location = format!("/v1/imports/{}", row.id);
+    app.background.clone().spawn(async move {
+        if let Err(error) = begun.finish(&app, &|_, _| ()).await {
+            tracing::error!(%error, "an upload was not charged to its end: it can be sent again");
+        }
+    });
+    let headers = [(header::LOCATION, location), (PREFERENCE_APPLIED, "respond-async".to_owned())];
+    (StatusCode::ACCEPTED, headers, Json(row)).into_response()
 }
 
 fn source(query: &UploadQuery) -> Result<Source, Problem> {
@@ -238,10 +264,25 @@ fn source(query: &UploadQuery) -> Result<Source, Problem> {
 }
 
 /// List imports, newest first
-#[utoipa::path(get, path = "/v1/imports", tag = "calls", responses((status = 200, body = Vec<ImportRow>)))]
-async fn imports(State(app): State<App>) -> Result<Json<Vec<ImportRow>>, Problem> {
+#[utoipa::path(get, path = "/v1/imports", tag = "calls", params(PageQuery),
+    responses((status = 200, body = Page<ImportRow>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn imports(
+    State(app): State<App>,
+    Params(page): Params<PageQuery>,
+) -> Result<Page<ImportRow>, Problem> {
+    let (limit, before) = (page.limit()?, page.after()?.unwrap_or(ImportId(i64::MAX)));
     let mut tx = app.db.read().await?;
-    Ok(Json(super::imports(&mut tx, 500).await?))
+    let imports = super::imports(&mut tx, before, limit + 1).await?;
+    Ok(Page::new(imports, limit, |import| import.id.to_string()))
+}
+
+/// Read how an import stands
+#[utoipa::path(get, path = "/v1/imports/{import_id}", tag = "calls", params(("import_id" = String, Path)),
+    responses((status = 200, body = ImportRow), (status = 404, body = Problem, content_type = "application/problem+json")))]
+async fn import(State(app): State<App>, Key(id): Key<ImportId>) -> Result<Json<ImportRow>, Problem> {
+    let mut tx = app.db.read().await?;
+    let found = super::import_by_id(&mut tx, id).await?;
+    found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no import {id}")))
 }
 
 /// Which calls are asked for.
@@ -265,7 +306,7 @@ async fn history(
     Key(customer): Key<CustomerId>,
     Params(between): Params<Between>,
     Params(page): Params<PageQuery>,
-) -> Result<Json<Page<Call>>, Problem> {
+) -> Result<Page<Call>, Problem> {
     let limit = page.limit()?;
     let before = page.after::<Cursor>()?;
     for at in [between.from, between.to].into_iter().flatten() {
@@ -277,7 +318,7 @@ async fn history(
     }
     let query = HistoryQuery { from: between.from, to: between.to, before, limit: limit + 1 };
     let calls = super::history(&mut tx, customer, &query).await?;
-    Ok(Json(Page::new(calls, limit, |call| Cursor::after(call).to_string())))
+    Ok(Page::new(calls, limit, |call| Cursor::after(call).to_string()))
 }
 
 /// A call and why it costs what it costs.

@@ -102,6 +102,32 @@ pub async fn import<R: Read + Send + 'static>(
     import: Import<R>,
     progress: &(dyn Fn(u64, &Control) + Send + Sync),
 ) -> Result<Imported> {
+    match begin(app, import).await? {
+        Begun::Import(begun) => begun.finish(app, progress).await,
+        Begun::Unreadable(flaw) => Ok(Imported::Unreadable(flaw)),
+    }
+}
+
+/// What becomes of an import at its beginning.
+pub enum Begun<R> {
+    Import(Box<BegunImport<R>>),
+    /// Not even the first line could be understood.
+    Unreadable(Flaw),
+}
+
+/// An import that is known, and of which nothing is charged yet.
+pub struct BegunImport<R> {
+    pub row: ImportRow,
+    run: Charging,
+    directory: Directory,
+    region: Option<Region>,
+    reader: Opened,
+    input: BufReader<R>,
+    first: (Vec<u8>, Option<LineEnd>),
+}
+
+/// Begins an import: reads its first line and stores that it is there.
+pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Result<Begun<R>> {
     let Import { source, file_name, input } = import;
     let mut tx = app.db.read().await?;
     let everybody = crate::customers::everybody(&mut tx).await?;
@@ -112,9 +138,9 @@ pub async fn import<R: Read + Send + 'static>(
     let opened = tokio::task::block_in_place(|| open(&source, &mut input, &mut first))?;
     let (reader, first_line) = match opened {
         Ok(opened) => opened,
-        Err(flaw) => return Ok(Imported::Unreadable(flaw)),
+        Err(flaw) => return Ok(Begun::Unreadable(flaw)),
     };
-    let mut row = ImportRow {
+    let row = ImportRow {
         id: ImportId(app.clock.id()),
         source: source.name.clone(),
         file_name,
@@ -125,43 +151,54 @@ pub async fn import<R: Read + Send + 'static>(
     };
     let mut tx = app.db.begin().await?;
     store::insert_import(&mut tx, &row).await?;
-    let mut run = Charging::begin(&mut tx, &source.name, row.id).await?;
+    let run = Charging::begin(&mut tx, &source.name, row.id).await?;
     tx.commit().await?;
-    let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
-    let (done, spares) = std::sync::mpsc::channel();
-    // Until it is known that nobody waits.
-    let busy = Arc::new(AtomicBool::new(true));
-    let (limits, now) = (app.config.limits(), app.clock.now());
-    let desk = app.desk.clone();
-    let judge = Judge { directory, desk, busy: busy.clone(), region: source.region, limits, now };
-    let thread = std::thread::spawn(move || {
-        read_batches(&reader, &judge, input, (first, first_line), &sender, &spares);
-    });
-    let mut reasons = Reasons::new();
-    while let Some(read) = batches.recv().await {
-        let (batch, bytes): (Batch, u64) = read.map_err(Error::file(row.file_name.clone()))?;
-        // A batch may keep this thread for long: another does meanwhile what it would have done.
-        let stored = tokio::task::block_in_place(|| {
-            Handle::current().block_on(store_batch(app, &mut run, &batch, row.control))
-        });
-        let (outcomes, control) = stored?;
-        row.control = control;
-        busy.store(is_busy(app).await?, Ordering::Relaxed);
-        for outcome in &outcomes {
-            if let Outcome::Suspended(flaw) = outcome {
-                count_reason(&mut reasons, flaw);
+    let (region, first) = (source.region, (first, first_line));
+    Ok(Begun::Import(Box::new(BegunImport { row, run, directory, region, reader, input, first })))
+}
+
+impl<R: Read + Send + 'static> BegunImport<R> {
+    /// Charges all there is.
+    pub async fn finish(
+        self: Box<Self>,
+        app: &App,
+        progress: &(dyn Fn(u64, &Control) + Send + Sync),
+    ) -> Result<Imported> {
+        let Self { mut row, mut run, directory, region, reader, input, first } = *self;
+        let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
+        let (done, spares) = std::sync::mpsc::channel();
+        // Until it is known that nobody waits.
+        let busy = Arc::new(AtomicBool::new(true));
+        let (desk, limits, now) = (app.desk.clone(), app.config.limits(), app.clock.now());
+        let judge = Judge { directory, desk, busy: busy.clone(), region, limits, now };
+        let thread =
+            std::thread::spawn(move || read_batches(&reader, &judge, input, first, &sender, &spares));
+        let mut reasons = Reasons::new();
+        while let Some(read) = batches.recv().await {
+            let (batch, bytes): (Batch, u64) = read.map_err(Error::file(row.file_name.clone()))?;
+            // A batch may keep this thread for long: another does meanwhile what it would have done.
+            let stored = tokio::task::block_in_place(|| {
+                Handle::current().block_on(store_batch(app, &mut run, &batch, row.control))
+            });
+            let (outcomes, control) = stored?;
+            row.control = control;
+            busy.store(is_busy(app).await?, Ordering::Relaxed);
+            for outcome in &outcomes {
+                if let Outcome::Suspended(flaw) = outcome {
+                    count_reason(&mut reasons, flaw);
+                }
             }
+            progress(bytes, &row.control);
+            // When nobody reads any more, nobody needs the room.
+            let _ = done.send(batch);
         }
-        progress(bytes, &row.control);
-        // When nobody reads any more, nobody needs the room.
-        let _ = done.send(batch);
+        thread.join().map_err(|_| Error::Other("the reading thread ended early".to_owned()))?;
+        row.finished_at = Some(app.clock.now());
+        let mut tx = app.db.begin().await?;
+        store::save_control(&mut tx, row.id, &row.control, row.finished_at).await?;
+        tx.commit().await?;
+        Ok(Imported::Done { import: row, reasons })
     }
-    thread.join().map_err(|_| Error::Other("the reading thread ended early".to_owned()))?;
-    row.finished_at = Some(app.clock.now());
-    let mut tx = app.db.begin().await?;
-    store::save_control(&mut tx, row.id, &row.control, row.finished_at).await?;
-    tx.commit().await?;
-    Ok(Imported::Done { import: row, reasons })
 }
 
 /// Whether switches ask for calls, of this program or of another on the same database.

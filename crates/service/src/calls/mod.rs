@@ -26,7 +26,10 @@ use utoipa::ToSchema;
 pub use charge::{Charging, Outcome, charge};
 pub use directory::{Account, Directory};
 pub use explain::{Recomputed, Why, explain, recompute};
-pub use import::{Import, Imported, Source, charge_records, import};
+pub use import::{
+    Begun as BegunUpload, BegunImport, Import, Imported, Source, begin as begin_import, charge_records,
+    import,
+};
 pub use quote::{Quote, Quoted, quote};
 pub(crate) use resolve::{Bill, Fate, Record};
 pub use spending::{Spending, spending};
@@ -36,7 +39,7 @@ pub use verify::{Verified, verify};
 
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::CustomerId;
+use crate::id::{CustomerId, ImportId};
 
 /// The control total of an import: what came in must equal what became of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -185,9 +188,14 @@ pub async fn of_destination(tx: &mut Tx, customer: CustomerId, call: &Call) -> R
     store::of_destination(tx, customer, call).await
 }
 
-/// All imports, newest first.
-pub async fn imports(tx: &mut Tx, limit: usize) -> Result<Vec<ImportRow>> {
-    store::imports(tx, limit).await
+/// Imports before one, newest first.
+pub async fn imports(tx: &mut Tx, before: ImportId, limit: usize) -> Result<Vec<ImportRow>> {
+    store::imports(tx, before, limit).await
+}
+
+/// An import by its id.
+pub async fn import_by_id(tx: &mut Tx, id: ImportId) -> Result<Option<ImportRow>> {
+    store::import(tx, id).await
 }
 
 /// How often each reason occurred.

@@ -15,6 +15,7 @@ use utoipa::ToSchema;
 use super::charge::{Stored, Uses};
 use super::pass::CallRow;
 use super::{Call, Control, HistoryQuery, amount};
+use crate::cursor;
 use crate::db::{self, Cell, Cells, Hold, Param, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
@@ -293,28 +294,35 @@ pub(super) async fn save_control(
     Ok(())
 }
 
-pub(super) async fn imports(tx: &mut Tx, limit: usize) -> Result<Vec<ImportRow>> {
+pub(super) async fn imports(tx: &mut Tx, before: ImportId, limit: usize) -> Result<Vec<ImportRow>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let import = |row: &Row| {
-        let count = |column| Ok::<_, db::Error>(u64::try_from(row.get::<i64>(column)?).unwrap_or_default());
-        Ok(ImportRow {
-            id: ImportId(row.get("import_id")?),
-            source: row.get("source")?,
-            file_name: row.get("file_name")?,
-            format: row.get("format")?,
-            started_at: row.time("started_at")?,
-            finished_at: row.optional_time("finished_at")?,
-            control: Control {
-                records: count("records")?,
-                charged: count("charged")?,
-                free: count("free")?,
-                duplicate: count("duplicate")?,
-                suspended: count("suspended")?,
-            },
-        })
-    };
-    let rows = tx.rows("select * from imports order by import_id desc limit $1", &[&limit]).await?;
-    Ok(rows.iter().map(import).collect::<db::Result<_>>()?)
+    let sql = "select * from imports where import_id < $1 order by import_id desc limit $2";
+    let rows = tx.rows(sql, &[&before.0, &limit]).await?;
+    Ok(rows.iter().map(import_row).collect::<db::Result<_>>()?)
+}
+
+pub(super) async fn import(tx: &mut Tx, id: ImportId) -> Result<Option<ImportRow>> {
+    let row = tx.row("select * from imports where import_id = $1", &[&id.0]).await?;
+    Ok(row.as_ref().map(import_row).transpose()?)
+}
+
+fn import_row(row: &Row) -> db::Result<ImportRow> {
+    let count = |column| Ok::<_, db::Error>(u64::try_from(row.get::<i64>(column)?).unwrap_or_default());
+    Ok(ImportRow {
+        id: ImportId(row.get("import_id")?),
+        source: row.get("source")?,
+        file_name: row.get("file_name")?,
+        format: row.get("format")?,
+        started_at: row.time("started_at")?,
+        finished_at: row.optional_time("finished_at")?,
+        control: Control {
+            records: count("records")?,
+            charged: count("charged")?,
+            free: count("free")?,
+            duplicate: count("duplicate")?,
+            suspended: count("suspended")?,
+        },
+    })
 }
 
 /// A call with all that is stored of its charge.
@@ -348,8 +356,8 @@ pub struct Cursor {
 
 impl std::fmt::Display for Cursor {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let text = format!("{}\n{}\n{}", self.started_at.as_microsecond(), self.source, self.record_id);
-        text.bytes().try_for_each(|byte| write!(out, "{byte:02x}"))
+        let micros = self.started_at.as_microsecond().to_string();
+        out.write_str(&cursor::encode(&[&micros, &self.source, &self.record_id]))
     }
 }
 
@@ -357,18 +365,11 @@ impl std::str::FromStr for Cursor {
     type Err = ();
 
     fn from_str(text: &str) -> std::result::Result<Self, ()> {
-        let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok());
-        let bytes =
-            pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect::<Option<Vec<u8>>>().ok_or(())?;
-        let text = String::from_utf8(bytes).map_err(|_| ())?;
-        let mut parts = text.splitn(3, '\n');
-        let micros = parts.next().and_then(|micros| micros.parse().ok()).ok_or(())?;
+        let [micros, source, record_id] = cursor::decode(text).ok_or(())?;
+        let micros = micros.parse().map_err(|_| ())?;
         let started_at = Timestamp::from_microsecond(micros).map_err(|_| ())?;
-        let (Some(source), Some(record_id)) = (parts.next(), parts.next()) else { return Err(()) };
-        if text.contains('\0') || !(earliest()..latest()).contains(&started_at) {
-            return Err(());
-        }
-        Ok(Self { started_at, source: source.to_owned(), record_id: record_id.to_owned() })
+        let is_sound = (earliest()..latest()).contains(&started_at);
+        is_sound.then_some(Self { started_at, source, record_id }).ok_or(())
     }
 }
 

@@ -4,6 +4,7 @@ use super::{recompute, store};
 use crate::app::App;
 use crate::db::Tx;
 use crate::error::Result;
+use crate::id::ImportId;
 
 /// What was checked and what is wrong.
 #[derive(Debug, Default)]
@@ -22,7 +23,7 @@ const PAGE: i64 = 1_000;
 pub async fn verify(tx: &mut Tx, app: &App) -> Result<Verified> {
     let mut verified = Verified::default();
     let stored_of = store::stored_of_imports(tx).await?;
-    for import in store::imports(tx, usize::MAX).await? {
+    for import in store::imports(tx, ImportId(i64::MAX), usize::MAX).await? {
         verified.imports += 1;
         if !import.control.balances() {
             verified.faults.push(format!("import {} does not balance: {}", import.id, import.control));

@@ -19,8 +19,8 @@ use super::{
 };
 use crate::app::App;
 use crate::http::{
-    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_name,
-    check_text,
+    Begun, IdempotencyKey, IfMatch, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant,
+    check_name, check_text,
 };
 use crate::id::{CustomerId, LineId};
 
@@ -149,14 +149,11 @@ fn refused_subscription(pointer: &str, refusal: &Subscribed) -> Problem {
 /// List customers
 #[utoipa::path(get, path = "/v1/customers", tag = "customers", params(PageQuery),
     responses((status = 200, body = Page<Customer>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn list(
-    State(app): State<App>,
-    Params(page): Params<PageQuery>,
-) -> Result<Json<Page<Customer>>, Problem> {
+async fn list(State(app): State<App>, Params(page): Params<PageQuery>) -> Result<Page<Customer>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
     let mut tx = app.db.read().await?;
     let customers = super::page(&mut tx, after, limit + 1).await?;
-    Ok(Json(Page::new(customers, limit, |customer| customer.id.to_string())))
+    Ok(Page::new(customers, limit, |customer| customer.id.to_string()))
 }
 
 /// Read a customer
@@ -181,7 +178,7 @@ fn closed() -> Problem {
 /// A merge patch (RFC 7396): what is absent stays as it is, null takes away. Another zone holds from the customer's next month on: the running month
 /// ends where it would have ended, and the next begins there.
 #[utoipa::path(patch, path = "/v1/customers/{customer_id}", tag = "customers",
-    params(("customer_id" = String, Path), IdempotencyKey), request_body = ChangeCustomer,
+    params(("customer_id" = String, Path), IdempotencyKey, IfMatch), request_body = ChangeCustomer,
     responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn change(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
     let new: ChangeCustomer = sent.json()?;
@@ -189,6 +186,9 @@ async fn change(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) ->
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
+    if let Some(now) = super::hold(&mut write.tx, id).await? {
+        sent.check_match(&now)?;
+    }
     match super::change(&mut write.tx, id, new, &app.clock).await? {
         Changed::Customer(customer) => {
             check_party(&customer.party)?;

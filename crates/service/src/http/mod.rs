@@ -2,7 +2,9 @@
 
 mod file;
 mod page;
+mod patience;
 mod problem;
+mod tag;
 mod write;
 
 use axum::Router;
@@ -17,10 +19,21 @@ use utoipa_swagger_ui::SwaggerUi;
 
 pub use file::download;
 pub use page::{Key, Page, PageQuery, Params};
+pub use patience::{PREFERENCE_APPLIED, Patience, Prefer};
 pub use problem::{FieldError, Problem};
 pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 
 use crate::app::App;
+
+/// Changes a thing only as long as it is as the client saw it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+#[expect(dead_code, reason = "describes a header, which `Sent` reads")]
+pub struct IfMatch {
+    /// The `ETag` of the thing as it was read: when it was changed since, nothing is done (412).
+    #[param(rename = "If-Match")]
+    if_match: Option<String>,
+}
 
 /// Makes a write safe to send again.
 #[derive(IntoParams)]
@@ -67,6 +80,8 @@ pub fn router(app: App) -> Router {
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }))
         .fallback(|| async { Problem::not_found("there is nothing at this path: see /docs") })
+        .layer(axum::middleware::from_fn(tag::tagged))
+        .layer(axum::middleware::from_fn(page::linked))
         .layer(DefaultBodyLimit::max(body_limit))
         .layer(CatchPanicLayer::new())
         .layer(axum::middleware::map_response(as_problem))

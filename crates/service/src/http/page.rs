@@ -1,7 +1,10 @@
 //! Which part of a long list is asked for? A page after a cursor (keyset pagination).
 
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::Json;
+use axum::extract::{FromRequestParts, Path, Query, Request};
 use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -56,6 +59,36 @@ impl<T> Page<T> {
         let next = items.last().filter(|_| more).map(cursor);
         Self { items, next }
     }
+}
+
+impl<T: Serialize> IntoResponse for Page<T> {
+    fn into_response(self) -> Response {
+        let next = self.next.clone().map(NextPage);
+        let mut response = Json(self).into_response();
+        if let Some(next) = next {
+            response.extensions_mut().insert(next);
+        }
+        response
+    }
+}
+
+/// The cursor of the page after an answer.
+#[derive(Clone)]
+struct NextPage(String);
+
+/// Says in a header, too, where the next page is (RFC 8288).
+pub(super) async fn linked(request: Request, next: axum::middleware::Next) -> Response {
+    let uri = request.uri().clone();
+    let mut response = next.run(request).await;
+    let Some(NextPage(cursor)) = response.extensions_mut().remove() else { return response };
+    let asked = form_urlencoded::parse(uri.query().unwrap_or_default().as_bytes());
+    let mut query = form_urlencoded::Serializer::new(String::new());
+    query.extend_pairs(asked.filter(|(name, _)| name != "cursor")).append_pair("cursor", &cursor);
+    let link = format!("<{}?{}>; rel=\"next\"", uri.path(), query.finish());
+    if let Ok(link) = HeaderValue::from_str(&link) {
+        response.headers_mut().insert(header::LINK, link);
+    }
+    response
 }
 
 /// The query of a request; what cannot be read is a problem.

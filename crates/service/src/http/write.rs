@@ -14,6 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
 use super::problem::Problem;
+use super::tag;
 use crate::app::App;
 use crate::db::{Ts, Tx};
 use crate::hash::{self, Hash};
@@ -41,6 +42,11 @@ impl Sent {
     /// Its JSON body; what is wrong is named by its JSON pointer.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         json(&self.body)
+    }
+
+    /// Refuses to change a thing that is not any more as the client saw it.
+    pub fn check_match(&self, now: &impl Serialize) -> Result<(), Problem> {
+        tag::check_match(&self.headers, now)
     }
 }
 

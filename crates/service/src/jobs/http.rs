@@ -1,6 +1,5 @@
 //! The jobs' API.
 
-use axum::Json;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::Response;
@@ -11,7 +10,7 @@ use utoipa_axum::routes;
 
 use super::{State, StoredJob};
 use crate::app::App;
-use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Sent, Write};
+use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write};
 use crate::id::JobId;
 
 pub fn routes() -> OpenApiRouter<App> {
@@ -26,26 +25,22 @@ struct JobsQuery {
     /// Only those in this state: `ready`, `done` or `failed`.
     #[param(inline)]
     state: Option<State>,
-    /// How many, 1 to 500; 50 when absent.
-    #[param(minimum = 1, maximum = 500)]
-    limit: Option<u16>,
 }
 
 /// List jobs, newest first
 ///
 /// Mails to be sent, sent, or given up because nobody takes them.
-#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(JobsQuery),
-    responses((status = 200, body = Vec<StoredJob>), (status = 400, body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(JobsQuery, PageQuery),
+    responses((status = 200, body = Page<StoredJob>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(
     Shared(app): Shared<App>,
     Params(query): Params<JobsQuery>,
-) -> Result<Json<Vec<StoredJob>>, Problem> {
-    let limit = query.limit.unwrap_or(50);
-    if !(1..=500).contains(&limit) {
-        return Err(Problem::malformed("limit must be 1 to 500"));
-    }
+    Params(page): Params<PageQuery>,
+) -> Result<Page<StoredJob>, Problem> {
+    let (limit, before) = (page.limit()?, page.after()?.unwrap_or(JobId(i64::MAX)));
     let mut tx = app.db.read().await?;
-    Ok(Json(super::list(&mut tx, query.state, limit.into()).await?))
+    let jobs = super::list_before(&mut tx, query.state, before, limit + 1).await?;
+    Ok(Page::new(jobs, limit, |job| job.id.to_string()))
 }
 
 /// Try a failed job again

@@ -130,7 +130,17 @@ pub async fn enqueue(tx: &mut Tx, jobs: &[Job], clock: &Clock) -> Result<()> {
 
 /// Jobs in a state, the newest first.
 pub async fn list(tx: &mut Tx, state: Option<State>, limit: usize) -> Result<Vec<StoredJob>> {
-    store::list(tx, state, limit).await
+    list_before(tx, state, JobId(i64::MAX), limit).await
+}
+
+/// Jobs in a state before one, the newest first.
+pub async fn list_before(
+    tx: &mut Tx,
+    state: Option<State>,
+    before: JobId,
+    limit: usize,
+) -> Result<Vec<StoredJob>> {
+    store::list(tx, state, before, limit).await
 }
 
 /// Makes a failed job ready again; answers whether there was one.

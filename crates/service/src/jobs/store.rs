@@ -87,16 +87,19 @@ pub(super) async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool
     Ok(tx.execute(sql, &[&id.0, &Ts(now)]).await? == 1)
 }
 
-pub(super) async fn list(tx: &mut Tx, state: Option<State>, limit: usize) -> Result<Vec<StoredJob>> {
+pub(super) async fn list(
+    tx: &mut Tx,
+    state: Option<State>,
+    before: JobId,
+    limit: usize,
+) -> Result<Vec<StoredJob>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let newest_first = |condition: &str| {
+        format!("select {COLUMNS} from jobs where job_id < $1 {condition} order by job_id desc limit $2")
+    };
     let rows = match state {
-        None => {
-            tx.rows(&format!("select {COLUMNS} from jobs order by job_id desc limit $1"), &[&limit]).await?
-        }
-        Some(state) => {
-            let sql = format!("select {COLUMNS} from jobs where state = $2 order by job_id desc limit $1");
-            tx.rows(&sql, &[&limit, &state.code()]).await?
-        }
+        None => tx.rows(&newest_first(""), &[&before.0, &limit]).await?,
+        Some(state) => tx.rows(&newest_first("and state = $3"), &[&before.0, &limit, &state.code()]).await?,
     };
     Ok(rows.iter().map(job).collect::<db::Result<_>>()?)
 }

@@ -74,10 +74,10 @@ async fn statement(
     State(app): State<App>,
     Key(id): Key<CustomerId>,
     Params(page): Params<PageQuery>,
-) -> Result<Json<Page<StatementEntry>>, Problem> {
+) -> Result<Page<StatementEntry>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
     let mut tx = app.db.read().await?;
     find(&mut tx, id).await?;
     let entries = super::statement(&mut tx, id, after, limit + 1).await?;
-    Ok(Json(Page::new(entries, limit, |entry| entry.id.to_string())))
+    Ok(Page::new(entries, limit, |entry| entry.id.to_string()))
 }

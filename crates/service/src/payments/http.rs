@@ -68,12 +68,12 @@ async fn list(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
     Params(page): Params<PageQuery>,
-) -> Result<Json<Page<Payment>>, Problem> {
+) -> Result<Page<Payment>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
     let mut tx = app.db.read().await?;
     customers::by_id(&mut tx, customer).await?.ok_or_else(|| unknown(customer))?;
     let payments = super::of_customer(&mut tx, customer, after, limit + 1).await?;
-    Ok(Json(Page::new(payments, limit, |payment| payment.id.to_string())))
+    Ok(Page::new(payments, limit, |payment| payment.id.to_string()))
 }
 
 /// Why an invoice is written off.

@@ -19,7 +19,8 @@ use crate::app::App;
 use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::http::{
-    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_name,
+    Begun, IdempotencyKey, IfMatch, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant,
+    check_name,
 };
 use crate::id::{BalanceId, CustomerId};
 
@@ -176,7 +177,7 @@ async fn read_terms(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<
 /// What is absent stays as it is, null takes away. The credit limit is for the customer's main balance, not for
 /// those of single lines.
 #[utoipa::path(put, path = "/v1/customers/{customer_id}/prepaid", tag = "prepaid",
-    params(("customer_id" = String, Path), IdempotencyKey), request_body = ChangePrepaidTerms,
+    params(("customer_id" = String, Path), IdempotencyKey, IfMatch), request_body = ChangePrepaidTerms,
     responses((status = 200, body = PrepaidTerms), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn agree(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
     let new: ChangePrepaidTerms = sent.json()?;
@@ -184,6 +185,9 @@ async fn agree(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> 
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
+    if let Some(customer) = customers::hold(&mut write.tx, id).await? {
+        sent.check_match(&super::terms(&mut write.tx, &customer).await?)?;
+    }
     match super::agree(&mut write.tx, id, new, &app.clock).await? {
         Agreed::Terms(terms) => write.finish(StatusCode::OK, &terms).await,
         Agreed::UnknownCustomer => Err(unknown(id)),
@@ -237,10 +241,10 @@ async fn movements(
     Key(id): Key<CustomerId>,
     Params(query): Params<MovementsQuery>,
     Params(page): Params<PageQuery>,
-) -> Result<Json<Page<StatementMovement>>, Problem> {
+) -> Result<Page<StatementMovement>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
     let mut tx = app.db.read().await?;
     let customer = find(&mut tx, id).await?;
     let found = super::movements(&mut tx, &customer, query.balance, after, limit + 1).await?;
-    Ok(Json(Page::new(found, limit, |movement| movement.id.to_string())))
+    Ok(Page::new(found, limit, |movement| movement.id.to_string()))
 }

@@ -180,7 +180,7 @@ async fn list(
     Shared(app): Shared<App>,
     Key(customer): Key<CustomerId>,
     Params(page): Params<PageQuery>,
-) -> Result<Json<Page<Shown>>, Problem> {
+) -> Result<Page<Shown>, Problem> {
     let (limit, before): (_, Option<SessionId>) = (page.limit()?, page.after()?);
     let mut tx = app.db.read().await?;
     if customers::by_id(&mut tx, customer).await?.is_none() {
@@ -189,7 +189,7 @@ async fn list(
     let before = before.map(|before| before.number);
     let sessions = super::of_customer(&mut tx, customer, before, limit + 1).await?;
     let shown: Vec<Shown> = sessions.into_iter().map(Into::into).collect();
-    Ok(Json(Page::new(shown, limit, |shown| shown.settled.session_id.clone())))
+    Ok(Page::new(shown, limit, |shown| shown.settled.session_id.clone()))
 }
 
 fn find(id: &str) -> Result<SessionId, Problem> {

@@ -1,15 +1,14 @@
 //! The suspense's API.
 
-use axum::Json;
 use axum::extract::State;
 use serde::Deserialize;
 use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Suspended;
+use super::{Cursor, Suspended};
 use crate::app::App;
-use crate::http::{Params, Problem, check_name};
+use crate::http::{Page, PageQuery, Params, Problem, check_name};
 
 pub fn routes() -> OpenApiRouter<App> {
     OpenApiRouter::new().routes(routes!(suspense))
@@ -24,15 +23,18 @@ struct SuspenseQuery {
 }
 
 /// List records in suspense, newest first
-#[utoipa::path(get, path = "/v1/suspense", tag = "calls", params(SuspenseQuery),
-    responses((status = 200, description = "Up to 500", body = Vec<Suspended>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+#[utoipa::path(get, path = "/v1/suspense", tag = "calls", params(SuspenseQuery, PageQuery),
+    responses((status = 200, body = Page<Suspended>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn suspense(
     State(app): State<App>,
     Params(query): Params<SuspenseQuery>,
-) -> Result<Json<Vec<Suspended>>, Problem> {
+    Params(page): Params<PageQuery>,
+) -> Result<Page<Suspended>, Problem> {
+    let (limit, after) = (page.limit()?, page.after()?.unwrap_or_else(Cursor::first));
     if let Some(source) = &query.source {
         check_name("/source", source, 100)?;
     }
     let mut tx = app.db.read().await?;
-    Ok(Json(super::list(&mut tx, query.source.as_deref(), 500).await?))
+    let found = super::list_after(&mut tx, query.source.as_deref(), &after, limit + 1).await?;
+    Ok(Page::new(found, limit, |record| Cursor::after(record).to_string()))
 }

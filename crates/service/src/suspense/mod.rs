@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use store::{list, put, resolve, waiting, waiting_of};
+pub use store::{Cursor, list, list_after, put, resolve, waiting, waiting_of};
 
 use crate::hash::Hash;
 use crate::id::ImportId;
@@ -36,6 +36,9 @@ pub struct Suspended {
     pub content: String,
     #[schema(value_type = String, format = DateTime)]
     pub seen_at: Timestamp,
+    /// Of the content as it came.
+    #[serde(skip)]
+    pub hash: Hash,
 }
 
 /// A record to be put into suspense.

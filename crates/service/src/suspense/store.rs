@@ -1,19 +1,80 @@
 //! The records in suspense in the database.
 
+use std::fmt;
+use std::str::FromStr;
+
 use jiff::Timestamp;
 
 use super::{Flawed, Suspended, Waiting};
-use crate::db::{self, Cell, Row, Ts, Tx};
+use crate::cursor;
+use crate::db::{self, Cell, Param, Row, Ts, Tx};
 use crate::error::Result;
-use crate::hash::Hash;
+use crate::hash::{self, Hash};
 use crate::id::ImportId;
 
 /// The records that wait in suspense, newest first.
 pub async fn list(tx: &mut Tx, source: Option<&str>, limit: usize) -> Result<Vec<Suspended>> {
+    list_after(tx, source, &Cursor::first(), limit).await
+}
+
+/// Where a page of records in suspense begins: right after this one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    seen_at: Timestamp,
+    source: String,
+    line: i64,
+    hash: Hash,
+}
+
+impl Cursor {
+    /// Before all others.
+    pub fn first() -> Self {
+        let seen_at = Timestamp::from_second(LAST_SECOND).unwrap_or(Timestamp::MAX);
+        Self { seen_at, source: String::new(), line: 0, hash: Hash::default() }
+    }
+
+    /// The cursor that goes on after a record.
+    pub fn after(record: &Suspended) -> Self {
+        let Suspended { seen_at, source, line, hash, .. } = record.clone();
+        Self { seen_at, source, line, hash }
+    }
+}
+
+impl fmt::Display for Cursor {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (micros, line) = (self.seen_at.as_microsecond().to_string(), self.line.to_string());
+        out.write_str(&cursor::encode(&[&micros, &line, &hash::hex(&self.hash), &self.source]))
+    }
+}
+
+impl FromStr for Cursor {
+    type Err = ();
+
+    fn from_str(text: &str) -> std::result::Result<Self, ()> {
+        let [micros, line, hash, source] = cursor::decode(text).ok_or(())?;
+        let seen_at = micros.parse().ok().and_then(|micros| Timestamp::from_microsecond(micros).ok());
+        let seen_at = seen_at.filter(|at| (0..=LAST_SECOND).contains(&at.as_second())).ok_or(())?;
+        let hash = u128::from_str_radix(&hash, 16).map_err(|_| ())?.to_be_bytes();
+        Ok(Self { seen_at, source, line: line.parse().map_err(|_| ())?, hash })
+    }
+}
+
+/// Of the year 2999: nothing is seen later.
+const LAST_SECOND: i64 = 32_503_679_999;
+
+/// Those after a cursor.
+pub async fn list_after(
+    tx: &mut Tx,
+    source: Option<&str>,
+    after: &Cursor,
+    limit: usize,
+) -> Result<Vec<Suspended>> {
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    let sql = "select source, line, import_id, record_id, reason, field, message, content, seen_at
+    let sql =
+        "select source, line, import_id, record_id, reason, field, message, content, seen_at, content_hash
                from suspense where resolved_at is null and source = coalesce(cast($1 as text), source)
-               order by seen_at desc, source, line limit $2";
+                 and (seen_at < $3 or seen_at = $3 and (source, line, content_hash) > ($4, $5, $6))
+               order by seen_at desc, source, line, content_hash limit $2";
     let suspended = |row: &Row| {
         Ok(Suspended {
             source: row.get("source")?,
@@ -25,9 +86,12 @@ pub async fn list(tx: &mut Tx, source: Option<&str>, limit: usize) -> Result<Vec
             message: row.get("message")?,
             content: row.get("content")?,
             seen_at: row.time("seen_at")?,
+            hash: row.get::<Vec<u8>>("content_hash")?.as_slice().try_into().unwrap_or_default(),
         })
     };
-    Ok(tx.rows(sql, &[&source, &limit]).await?.iter().map(suspended).collect::<db::Result<_>>()?)
+    let Cursor { seen_at, source: after_source, line, hash } = after;
+    let params: [&dyn Param; 6] = [&source, &limit, &Ts(*seen_at), after_source, line, &hash.to_vec()];
+    Ok(tx.rows(sql, &params).await?.iter().map(suspended).collect::<db::Result<_>>()?)
 }
 
 /// Of a record in suspense so much is kept; it is cut only when it is longer.

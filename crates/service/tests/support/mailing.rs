@@ -79,7 +79,7 @@ pub(crate) async fn work(app: &App) -> Worked {
 /// The only job of its kind, as the API shows it.
 pub(crate) async fn the_job(db: &TestApp) -> Value {
     let answer = db.get("/v1/jobs").await;
-    let all = answer.body.as_array().unwrap();
+    let all = answer.body["items"].as_array().unwrap();
     let sending = |job: &&Value| job["job"]["kind"].as_str().unwrap().starts_with("send_");
     let mut found: Vec<_> = all.iter().filter(sending).collect();
     assert_eq!(found.len(), 1, "{all:?}");
