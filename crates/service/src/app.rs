@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
+use crate::calls::Counter;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -23,6 +24,8 @@ pub struct App {
     pub tariffs: TariffBook,
     pub mailer: Arc<Mailer>,
     pub top_ups: Arc<TopUpService>,
+    /// Where records are charged one by one.
+    pub counter: Counter,
     /// Where calls under way are charged.
     pub desk: Desk,
     /// Work that goes on after its request was answered: the program does not end before it.
@@ -37,7 +40,18 @@ impl App {
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
+        let counter = Counter::open(&db, &clock, &tariffs, &config);
         let desk = Desk::open(&db, &clock, &tariffs, &config);
-        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk, background: TaskTracker::new() })
+        Ok(Self {
+            db,
+            clock,
+            config,
+            tariffs,
+            mailer,
+            top_ups,
+            counter,
+            desk,
+            background: TaskTracker::new(),
+        })
     }
 }

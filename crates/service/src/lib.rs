@@ -15,6 +15,7 @@ pub mod customers;
 pub mod db;
 pub mod demo;
 pub mod error;
+mod group_commit;
 mod hash;
 pub mod http;
 pub mod id;

@@ -27,6 +27,7 @@ mod mail_settings;
 mod migrations;
 mod months;
 mod payments;
+mod posts;
 mod real_input;
 mod reminders;
 mod renewals;

@@ -20,7 +20,7 @@ const TRANSACTIONS: [&str; 10] = [
     "payments/remind.rs",
     "prepaid/replenish.rs",
     "prepaid/round.rs",
-    "sessions/desk.rs",
+    "group_commit.rs",
     "sessions/expire.rs",
     "demo.rs",
 ];

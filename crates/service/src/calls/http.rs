@@ -69,20 +69,30 @@ async fn post_one(
     if serde_json::from_slice::<serde_json::Map<_, _>>(&sent.body).is_err() {
         return Err(Problem::malformed("the body is no JSON object: send one canonical record"));
     }
+    let record = compact(&sent.body);
+    if !sent.has_key() {
+        // A record is its own key: it may share a commit with others.
+        let counted = app.counter.charge(&app.config, query.source, record).await?;
+        let answer = answer(counted);
+        return Ok((status(&answer), Json(answer)).into_response());
+    }
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    let record = compact(&sent.body);
-    let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &[&record]).await?;
-    let answer = outcomes.into_iter().next().map(answer);
+    let with = (&app.tariffs, &*app.config, &app.clock);
+    let counted = super::charge_records(&mut write.tx, with, &query.source, &[(1, &record)]).await?;
+    let answer = counted.into_iter().next().map(answer);
     let answer = answer.ok_or_else(|| Problem::malformed("the body holds no record"))?;
-    let status = match &answer {
+    write.finish(status(&answer), &answer).await
+}
+
+fn status(answer: &Answer) -> StatusCode {
+    match answer {
         Answer::Charged { .. } | Answer::Free { .. } => StatusCode::CREATED,
         Answer::Duplicate { .. } => StatusCode::OK,
         Answer::Suspended { .. } => StatusCode::ACCEPTED,
-    };
-    write.finish(status, &answer).await
+    }
 }
 
 /// A JSON text without the space between its parts: however it is laid out, it is the same record.
@@ -123,7 +133,7 @@ async fn post_many(
     check_name("/source", &query.source, 100)?;
     let lines = sent.body.split(|byte| *byte == b'\n').map(compact).filter(|line| !line.is_empty());
     let compacted: Vec<Vec<u8>> = lines.take(LARGEST_BATCH + 1).collect();
-    let records: Vec<&[u8]> = compacted.iter().map(Vec::as_slice).collect();
+    let records: Vec<_> = (1..).zip(compacted.iter().map(Vec::as_slice)).collect();
     if records.is_empty() || records.len() > LARGEST_BATCH {
         return Err(Problem::malformed(format!("a batch holds 1 to {LARGEST_BATCH} records, one a line")));
     }
@@ -131,7 +141,8 @@ async fn post_many(
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    let outcomes = super::charge_records(&mut write.tx, &app, &query.source, &records).await?;
+    let with = (&app.tariffs, &*app.config, &app.clock);
+    let outcomes = super::charge_records(&mut write.tx, with, &query.source, &records).await?;
     let mut control = Control::default();
     for (_, outcome) in &outcomes {
         control.count(outcome);

@@ -23,11 +23,14 @@ use super::lines::{LONGEST_LINE, LineEnd, next_line};
 use super::resolve::{Bench, resolve};
 use super::{Control, ImportRow, Reasons, count_reason, store};
 use crate::app::App;
+use crate::clock::Clock;
+use crate::config::Config;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::hash;
 use crate::id::ImportId;
 use crate::sessions::{self, Desk};
+use crate::tariffs::TariffBook;
 
 /// So many records are stored in one transaction.
 pub(super) const BATCH_RECORDS: usize = 20_000;
@@ -383,33 +386,33 @@ fn check_end(format: Format, content: &[u8], end: LineEnd) -> std::result::Resul
     Ok(())
 }
 
-/// Charges a few records, each a JSON object as in NDJSON, in a transaction that is open already.
+/// Charges a few records, each a JSON object as in NDJSON with the line it stands on, in a transaction that is open
+/// already.
 pub async fn charge_records(
     tx: &mut Tx,
-    app: &App,
+    (tariffs, config, clock): (&TariffBook, &Config, &Clock),
     source: &str,
-    records: &[&[u8]],
+    records: &[(u64, &[u8])],
 ) -> Result<Vec<(Option<String>, Outcome)>> {
     let feed = Source::new(source).feed(Format::CanonicalNdjson);
     let reader = match Reader::new(feed, b"{}") {
         Ok((reader, _)) => reader,
         Err(flaw) => return Err(Error::Other(flaw.to_string())),
     };
-    let read: Vec<_> = records.iter().map(|record| reader.read(record)).collect();
+    let read: Vec<_> = records.iter().map(|(_, record)| reader.read(record)).collect();
     let (numbers, references) = parties(&read);
     let everybody = crate::customers::some(tx, &numbers, &references, &[]).await?;
-    let directory = Directory::load(tx, &app.tariffs, everybody).await?;
-    let now = app.clock.now();
-    let bench = Bench { directory: &directory, region: None, limits: app.config.limits(), now };
+    let directory = Directory::load(tx, tariffs, everybody).await?;
+    let bench = Bench { directory: &directory, region: None, limits: config.limits(), now: clock.now() };
     let mut batch = Batch::default();
-    for ((line, content), cdr) in (1..).zip(records).zip(read) {
+    for ((line, content), cdr) in records.iter().zip(read) {
         let start = batch.text.len();
         batch.text.extend_from_slice(content);
         let range = start..batch.text.len();
-        batch.incoming.push(judged(line, content, range, cdr, bench));
+        batch.incoming.push(judged(*line, content, range, cdr, bench));
     }
     let mut run = Charging::begin_few(tx, source, &batch).await?;
-    let outcomes = charge::charge(tx, &mut run, &batch, &app.clock).await?;
+    let outcomes = charge::charge(tx, &mut run, &batch, clock).await?;
     let ids = batch.incoming.iter().map(|incoming| incoming.record_id().map(str::to_owned));
     Ok(ids.zip(outcomes).collect())
 }

@@ -2,6 +2,7 @@
 
 mod charge;
 pub mod cli;
+mod counter;
 mod directory;
 mod explain;
 pub mod http;
@@ -24,6 +25,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use charge::{Charging, Outcome, charge};
+pub use counter::Counter;
 pub use directory::{Account, Directory};
 pub use explain::{Recomputed, Why, explain, recompute};
 pub use import::{

@@ -19,6 +19,7 @@ use crate::app::App;
 use crate::db::{Ts, Tx};
 use crate::hash::{self, Hash};
 
+const KEY: &str = "idempotency-key";
 const LONGEST_KEY: usize = 200;
 
 /// A request that writes, as it was sent.
@@ -42,6 +43,11 @@ impl Sent {
     /// Its JSON body; what is wrong is named by its JSON pointer.
     pub fn json<T: DeserializeOwned>(&self) -> Result<T, Problem> {
         json(&self.body)
+    }
+
+    /// Whether it has a key that makes it safe to send again.
+    pub fn has_key(&self) -> bool {
+        self.headers.contains_key(KEY)
     }
 
     /// Refuses to change a thing that is not any more as the client saw it.
@@ -106,7 +112,7 @@ impl Write {
 }
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let Some(value) = headers.get(KEY) else { return Ok(None) };
     let sound = |text: &&str| !text.is_empty() && text.len() <= LONGEST_KEY;
     let key = value.to_str().ok().filter(sound);
     key.map(|key| Some(key.to_owned()))

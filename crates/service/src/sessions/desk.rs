@@ -1,14 +1,10 @@
-//! Gathers what switches ask for a moment and commits it together, each with its own answer (group commit).
-//!
-//! A worker takes all requests that came while it was busy with those before: nobody waits for a timer, and the
-//! more there are, the more share one commit. An answer leaves only after the commit.
+//! Where switches ask about calls: requests are done together and answered each by itself.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
 use calculation::phone_number::{E164, Region, region_of};
 use jiff::{SignedDuration, Timestamp};
-use tokio::sync::{Mutex, mpsc, oneshot};
 
 use super::authorise::authorise;
 use super::extend::extend;
@@ -19,15 +15,11 @@ use crate::calls::{Account, Directory};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::customers;
-use crate::db::{self, Db, Tx};
-use crate::error::{Error, Result};
+use crate::db::{Db, Tx};
+use crate::error::Result;
+use crate::group_commit::{Deed, GroupCommit};
 use crate::hash::{self, Hash};
 use crate::tariffs::TariffBook;
-
-/// So many requests may wait; who comes then waits before being let in.
-const WAITING: usize = 4_096;
-/// A batch that met another writer is tried again so often.
-const TRIES: usize = 5;
 
 /// The desk is busy for so long after it was asked.
 const BUSY_SECONDS: i64 = 10;
@@ -35,23 +27,21 @@ const BUSY_SECONDS: i64 = 10;
 /// Where calls under way are charged; cheap to clone.
 #[derive(Clone)]
 pub struct Desk {
-    queue: mpsc::Sender<Waiting>,
+    queue: GroupCommit<Worker>,
     clock: Clock,
     /// When it was last asked, in seconds since 1970.
     last_asked: Arc<AtomicI64>,
 }
 
-/// A request and where its answer goes.
-struct Waiting {
-    request: Arc<Request>,
+/// A request, and the settings of who took it.
+struct Asked {
+    request: Request,
     config: Arc<Config>,
-    answer: oneshot::Sender<Result<Answer>>,
 }
 
 /// What a worker needs of the application.
 #[derive(Clone)]
 struct Worker {
-    db: Db,
     clock: Clock,
     tariffs: TariffBook,
 }
@@ -67,14 +57,9 @@ pub(super) struct Bench<'a> {
 impl Desk {
     /// Starts the workers. They end with the last clone of the desk.
     pub fn open(db: &Db, clock: &Clock, tariffs: &TariffBook, config: &Config) -> Self {
-        let (queue, waiting) = mpsc::channel(WAITING);
-        let waiting = Arc::new(Mutex::new(waiting));
-        let (db, clock, tariffs) = (db.clone(), clock.clone(), tariffs.clone());
-        let worker = Worker { db, clock: clock.clone(), tariffs };
-        for _ in 0..config.charging.workers.max(1) {
-            tokio::spawn(worker.clone().work(waiting.clone(), config.charging.together.max(1)));
-        }
-        Self { queue, clock, last_asked: Arc::default() }
+        let worker = Worker { clock: clock.clone(), tariffs: tariffs.clone() };
+        let queue = GroupCommit::open(db, &worker, config.charging.workers, config.charging.together);
+        Self { queue, clock: clock.clone(), last_asked: Arc::default() }
     }
 
     /// Whether switches are asking at present: then nobody may keep the database to themselves for long.
@@ -86,93 +71,21 @@ impl Desk {
     /// Asks, and waits until the answer is committed.
     pub async fn ask(&self, config: &Arc<Config>, request: Request) -> Result<Answer> {
         self.last_asked.store(self.clock.now().as_second(), Ordering::Relaxed);
-        let (answer, answered) = oneshot::channel();
-        let waiting = Waiting { request: Arc::new(request), config: config.clone(), answer };
-        let ended = || Error::Other("charging met a fault or has ended".to_owned());
-        self.queue.send(waiting).await.map_err(|_| ended())?;
-        answered.await.map_err(|_| ended())?
+        self.queue.ask(Asked { request, config: config.clone() }).await
     }
 }
 
-impl Worker {
-    async fn work(self, queue: Arc<Mutex<mpsc::Receiver<Waiting>>>, together: usize) {
-        loop {
-            let mut waiting = queue.lock().await;
-            let Some(first) = waiting.recv().await else { return };
-            // Whoever comes while the database is busy shares the transaction.
-            let begun = self.db.begin_by_keys().await;
-            let mut batch = vec![first];
-            while batch.len() < together
-                && let Ok(next) = waiting.try_recv()
-            {
-                batch.push(next);
-            }
-            drop(waiting);
-            // In a task of its own: a fault of the program in one batch must not end the worker.
-            if let Err(error) = tokio::spawn(self.clone().serve(begun, batch)).await {
-                tracing::error!(%error, "requests were lost to a fault of the program");
-            }
-        }
-    }
+impl Deed for Worker {
+    type Request = Asked;
+    type Answer = Answer;
 
-    /// Answers a batch. When it meets a fault, each request is done by itself: one's fault is its own.
-    async fn serve(self, begun: db::Result<Tx>, batch: Vec<Waiting>) {
-        let requests: Vec<_> = batch.iter().map(|waiting| waiting.request.clone()).collect();
-        let Some(config) = batch.first().map(|waiting| waiting.config.clone()) else { return };
-        match self.tried(begun, &config, &requests).await {
-            Ok(answers) => {
-                for (waiting, answer) in batch.into_iter().zip(answers) {
-                    // Who has gone away meanwhile asks again and gets the same answer.
-                    let _ = waiting.answer.send(Ok(answer));
-                }
-            }
-            Err(error) if batch.len() == 1 => {
-                for waiting in batch {
-                    let _ = waiting.answer.send(Err(Error::Other(error.to_string())));
-                }
-            }
-            Err(error) => {
-                tracing::warn!(%error, requests = batch.len(), "requests that met a fault are done one by one");
-                for (waiting, request) in batch.into_iter().zip(requests) {
-                    let begun = self.db.begin_by_keys().await;
-                    let alone = self.tried(begun, &waiting.config, &[request]).await;
-                    let answer = alone.and_then(|answers| {
-                        let lost = || Error::Inconsistent("a request without an answer".to_owned());
-                        answers.into_iter().next().ok_or_else(lost)
-                    });
-                    let _ = waiting.answer.send(answer);
-                }
-            }
-        }
-    }
-
-    async fn tried(
-        &self,
-        mut begun: db::Result<Tx>,
-        config: &Config,
-        requests: &[Arc<Request>],
-    ) -> Result<Vec<Answer>> {
-        let mut tries = 0;
-        loop {
-            tries += 1;
-            match self.together(begun?, config, requests).await {
-                Err(Error::Database(error))
-                    if tries < TRIES && (error.is_transient() || error.is_unique_violation()) =>
-                {
-                    tracing::info!(%error, tries, "requests met another writer and are tried again");
-                    begun = self.db.begin_by_keys().await;
-                }
-                done => return done,
-            }
-        }
-    }
-
-    /// Does requests in one transaction, in their order.
-    async fn together(&self, mut tx: Tx, config: &Config, requests: &[Arc<Request>]) -> Result<Vec<Answer>> {
+    async fn together(&self, tx: &mut Tx, asked: &[Arc<Asked>]) -> Result<Vec<Answer>> {
+        let Some(config) = asked.first().map(|first| &first.config) else { return Ok(Vec::new()) };
+        let requests: Vec<_> = asked.iter().map(|asked| &asked.request).collect();
         let now = self.clock.now();
         let (mut numbers, mut references, mut wanted) = (Vec::new(), Vec::new(), Wanted::default());
-        for request in requests {
-            match &**request {
+        for request in &requests {
+            match request {
                 Request::Authorise(asked) => {
                     numbers.extend(asked.calling_number.parse::<E164>().ok());
                     references.extend(asked.account_ref.clone());
@@ -183,13 +96,13 @@ impl Worker {
             }
         }
         let ids: Vec<_> = wanted.ids.iter().map(|id| id.customer).collect();
-        let everybody = customers::some(&mut tx, &numbers, &references, &ids).await?;
-        let directory = Directory::load(&mut tx, &self.tariffs, everybody).await?;
+        let everybody = customers::some(tx, &numbers, &references, &ids).await?;
+        let directory = Directory::load(tx, &self.tariffs, everybody).await?;
         let bench = Bench { directory: &directory, config, clock: &self.clock, now };
         // Only sessions of customers who exist: an id may be made up.
         wanted.ids.retain(|id| directory.account(id.customer).is_some());
-        for request in requests {
-            let Request::Authorise(asked) = &**request else { continue };
+        for request in &requests {
+            let Request::Authorise(asked) = request else { continue };
             let line = asked.calling_number.parse::<E164>().ok();
             let at = asked.started_at.unwrap_or(now);
             if let Some(account) = line.and_then(|line| bench.payer(asked, line, at)) {
@@ -197,18 +110,17 @@ impl Worker {
                 wanted.calls.push((account.id, asked.call_id.clone()));
             }
         }
-        let mut till = Till::hold(&mut tx, &wanted, &directory.accounts(), now).await?;
+        let mut till = Till::hold(tx, &wanted, &directory.accounts(), now).await?;
         let mut answers = Vec::with_capacity(requests.len());
-        for request in requests {
+        for request in &requests {
             let hash = hash_of(request);
-            answers.push(match &**request {
+            answers.push(match request {
                 Request::Authorise(asked) => authorise(&mut till, &bench, asked, hash)?,
                 Request::Extend { session, asked } => extend(&mut till, &bench, *session, asked, hash)?,
                 Request::Release { session, asked } => release(&mut till, &bench, *session, asked, hash)?,
             });
         }
-        till.save(&mut tx, &self.clock).await?;
-        tx.commit().await?;
+        till.save(tx, &self.clock).await?;
         Ok(answers)
     }
 }

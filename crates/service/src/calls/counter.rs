@@ -1,0 +1,92 @@
+//! Where switches hand records in one by one: those that come together are charged in one transaction.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::Arc;
+
+use super::charge::Outcome;
+use super::import::charge_records;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::{Db, Tx};
+use crate::error::{Error, Result};
+use crate::group_commit::{Deed, GroupCommit};
+use crate::tariffs::TariffBook;
+
+/// What became of a record, and its id if it could be read.
+pub(super) type Counted = (Option<String>, Outcome);
+
+/// Takes records in; cheap to clone.
+#[derive(Clone)]
+pub struct Counter {
+    queue: GroupCommit<Clerk>,
+}
+
+/// A record, and the settings of who took it.
+struct Posted {
+    source: String,
+    record: Vec<u8>,
+    config: Arc<Config>,
+}
+
+#[derive(Clone)]
+struct Clerk {
+    clock: Clock,
+    tariffs: TariffBook,
+}
+
+impl Counter {
+    /// Opens it. What it needs ends with its last clone.
+    pub fn open(db: &Db, clock: &Clock, tariffs: &TariffBook, config: &Config) -> Self {
+        let clerk = Clerk { clock: clock.clone(), tariffs: tariffs.clone() };
+        Self { queue: GroupCommit::open(db, &clerk, config.charging.workers, config.charging.together) }
+    }
+
+    /// Charges a record, a JSON object as in NDJSON, and waits until that is committed.
+    pub async fn charge(&self, config: &Arc<Config>, source: String, record: Vec<u8>) -> Result<Counted> {
+        self.queue.ask(Posted { source, record, config: config.clone() }).await
+    }
+}
+
+impl Deed for Clerk {
+    type Request = Posted;
+    type Answer = Counted;
+
+    async fn together(&self, tx: &mut Tx, posted: &[Arc<Posted>]) -> Result<Vec<Counted>> {
+        let Some(config) = posted.first().map(|first| &first.config) else { return Ok(Vec::new()) };
+        let mut answers = BTreeMap::new();
+        let mut rest: Vec<usize> = (0..posted.len()).collect();
+        while !rest.is_empty() {
+            let (round, later) = each_once(&rest, posted);
+            for (source, places) in round {
+                // Whichever it is of those that came together, it is the first line of its own request.
+                let records: Vec<_> =
+                    places.iter().map(|place| (1, posted[*place].record.as_slice())).collect();
+                let counted =
+                    charge_records(tx, (&self.tariffs, config, &self.clock), source, &records).await?;
+                answers.extend(places.into_iter().zip(counted));
+            }
+            rest = later;
+        }
+        if answers.len() == posted.len() {
+            Ok(answers.into_values().collect())
+        } else {
+            Err(Error::Inconsistent("a record without an answer".to_owned()))
+        }
+    }
+}
+
+/// Where those stand of which no equal one comes before, by source, and the others: one that was sent twice at once
+/// sees what became of the first.
+fn each_once<'p>(places: &[usize], posted: &'p [Arc<Posted>]) -> (BTreeMap<&'p str, Vec<usize>>, Vec<usize>) {
+    let mut seen = HashSet::new();
+    let (mut round, mut later) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
+    for place in places {
+        let Posted { source, record, .. } = &*posted[*place];
+        if seen.insert((source, record)) {
+            round.entry(source.as_str()).or_default().push(*place);
+        } else {
+            later.push(*place);
+        }
+    }
+    (round, later)
+}
