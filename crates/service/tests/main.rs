@@ -6,6 +6,8 @@ mod support;
 mod balances;
 mod calls;
 mod cli;
+mod copy;
+mod copy_refusals;
 mod credit_notes;
 mod customers;
 mod cycle;
