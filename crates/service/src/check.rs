@@ -4,12 +4,13 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::cli::Output;
+use crate::db::Tx;
 use crate::error::Result;
 use crate::{calls, credit_notes, invoices, ledger, payments, prepaid, sessions};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Serialize)]
-struct Report {
+pub(crate) struct Report {
     imports: u64,
     charges: u64,
     allowances: u64,
@@ -30,23 +31,31 @@ struct Report {
     refused: Vec<String>,
     without_record: Vec<String>,
     without_session: u64,
-    faults: Vec<String>,
+    #[serde(skip)]
+    first_without_session: Vec<String>,
+    pub(crate) faults: Vec<String>,
 }
 
 /// Checks everything; answers whether it adds up.
 pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
-    let mut tx = app.db.read().await?;
-    let calls = calls::verify(&mut tx, app).await?;
-    let invoices = invoices::verify(&mut tx).await?;
-    let ledger = ledger::verify(&mut tx).await?;
-    let payments = payments::verify(&mut tx).await?;
-    let credit_notes = credit_notes::verify(&mut tx).await?;
-    let prepaid = prepaid::verify(&mut tx).await?;
-    let sessions = sessions::verify(&mut tx, app.clock.now(), app.config.charging.record_hours).await?;
+    let report = verify(&mut app.db.read().await?, app).await?;
+    output.answer(&report, words(&report))?;
+    Ok(report.faults.is_empty())
+}
+
+/// Checks everything that a transaction sees.
+pub(crate) async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
+    let calls = calls::verify(tx, app).await?;
+    let invoices = invoices::verify(tx).await?;
+    let ledger = ledger::verify(tx).await?;
+    let payments = payments::verify(tx).await?;
+    let credit_notes = credit_notes::verify(tx).await?;
+    let prepaid = prepaid::verify(tx).await?;
+    let sessions = sessions::verify(tx, app.clock.now(), app.config.charging.record_hours).await?;
     let documents = [calls.faults, invoices.faults, credit_notes.faults];
     let money = [ledger.faults, payments.faults, prepaid.faults, sessions.faults];
     let faults = [documents.concat(), money.concat()].concat();
-    let report = Report {
+    Ok(Report {
         imports: calls.imports,
         charges: calls.charges,
         allowances: calls.allowances,
@@ -66,8 +75,13 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
         refused: invoices.refused,
         without_record: sessions.without_record,
         without_session: sessions.without_session,
+        first_without_session: sessions.first_without_session,
         faults,
-    };
+    })
+}
+
+/// What was checked, and what is wrong or to be seen to.
+pub(crate) fn words(report: &Report) -> String {
     let mut words = format!(
         "{} imports: every control total balances\n{} charges: computed again from their tariff versions\n\
          {} allowances: used as much as their calls took\n{} invoices: each equals its fees and calls\n\
@@ -103,7 +117,7 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
         let (count, words_of) = (report.without_session, "prepaid calls were charged by their record alone");
         words += &format!("\n{count} {words_of}: nobody had asked for them");
     }
-    for record in &sessions.first_without_session {
+    for record in &report.first_without_session {
         words += &format!("\nwithout a session: {record}");
     }
     for month in &report.unbilled {
@@ -114,6 +128,5 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
     } else {
         words = format!("checked {words}\n{} faults:\n{}", report.faults.len(), report.faults.join("\n"));
     }
-    output.answer(&report, words)?;
-    Ok(report.faults.is_empty())
+    words
 }

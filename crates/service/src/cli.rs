@@ -1,7 +1,7 @@
 //! What can be said on the command line? The commands, and how they answer.
 
 use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -11,7 +11,10 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::{calls, check, credit_notes, demo, http, invoices, jobs, payments, prepaid, suspense, tariffs};
+use crate::{
+    backup, calls, check, copy, credit_notes, demo, http, invoices, jobs, payments, prepaid, suspense,
+    tariffs,
+};
 
 /// Phone billing: call records in, charged calls and invoices out.
 ///
@@ -23,6 +26,9 @@ pub struct Cli {
     #[arg(long, global = true, env = "TOLLBOOK_DATABASE_URL", default_value = "sqlite://tollbook.db")]
     #[arg(hide_env_values = true)]
     database_url: String,
+    /// The file whose first line is the database's password, instead of one in its address
+    #[arg(long, global = true, env = "TOLLBOOK_DATABASE_PASSWORD_FILE", value_name = "FILE")]
+    database_password_file: Option<PathBuf>,
     /// Settings in TOML; they override the defaults (`tollbook settings` shows those)
     #[arg(long, global = true, env = "TOLLBOOK_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
@@ -72,6 +78,8 @@ enum Command {
     Jobs(jobs::cli::JobsArgs),
     /// Prove that charges, invoices and control totals add up
     Check,
+    Backup(backup::Args),
+    CopyDatabase(copy::cli::CopyArgs),
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
     /// Print every setting with its default
@@ -150,10 +158,15 @@ pub async fn run(cli: Cli) -> Result<bool> {
         _ => {}
     }
     let config = Config::load(cli.config.as_deref())?;
-    if let Command::Migrate = cli.command {
-        return migrate(&cli.database_url, output).await;
+    let url = with_password(&cli.database_url, cli.database_password_file.as_deref())?;
+    // These take the database as it is; all others bring it up to date first.
+    match cli.command {
+        Command::Migrate => return migrate(&url, output).await,
+        Command::Backup(args) => return backup::run(&url, args, output).await,
+        Command::CopyDatabase(args) => return copy::cli::copy_database(&url, args, config, output).await,
+        _ => {}
     }
-    let app = App::open(&cli.database_url, Clock::system(), config).await?;
+    let app = App::open(&url, Clock::system(), config).await?;
     match cli.command {
         Command::Serve(args) => serve(app, &args, output).await,
         Command::Tariff(command) => tariffs::cli::run(&app, command, output).await,
@@ -172,8 +185,23 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Work(args) => jobs::cli::work(&app, &args, output).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
         Command::Check => check::run(&app, output).await,
-        Command::Openapi | Command::Settings | Command::Demo(_) | Command::Migrate => Ok(true),
+        Command::Openapi
+        | Command::Settings
+        | Command::Demo(_)
+        | Command::Migrate
+        | Command::Backup(_)
+        | Command::CopyDatabase(_) => Ok(true),
     }
+}
+
+/// A database's address with the password that a file holds.
+pub(crate) fn with_password(url: &str, file: Option<&Path>) -> Result<String> {
+    let Some(file) = file else { return Ok(url.to_owned()) };
+    let password = crate::config::secret("the database's password", file)?;
+    // Every byte is escaped, so none can be taken for a part of the address.
+    let password = password.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
+    let joint = if url.contains('?') { '&' } else { '?' };
+    Ok(format!("{url}{joint}password={password}"))
 }
 
 async fn migrate(url: &str, output: Output) -> Result<bool> {

@@ -4,11 +4,13 @@
 
 pub mod adjustments;
 pub mod app;
+mod backup;
 pub mod calls;
 mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;
+pub mod copy;
 pub mod credit_notes;
 mod cursor;
 pub mod customers;

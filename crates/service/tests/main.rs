@@ -7,6 +7,8 @@ mod balances;
 mod calls;
 mod cli;
 mod contract;
+mod copy;
+mod copy_refusals;
 mod credit_notes;
 mod customers;
 mod cycle;

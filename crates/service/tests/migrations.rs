@@ -98,7 +98,7 @@ async fn indexes(db: &TestApp) -> BTreeSet<Index> {
 }
 
 /// Each table with its placement note, which stands on the line before.
-fn placements(engine: Engine) -> BTreeMap<String, String> {
+pub(crate) fn placements(engine: Engine) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     for (file, text) in files(engine) {
         let mut before = "";

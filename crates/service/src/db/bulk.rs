@@ -7,8 +7,10 @@ use futures_util::SinkExt;
 use jiff::Timestamp;
 
 use deadpool_postgres::Object;
+use rusqlite::Connection;
 
-use super::{POSTGRES_EPOCH, Param, Result, Row, Ts, Tx, numbered};
+use super::instant::POSTGRES_EPOCH;
+use super::{Param, Result, Row, Ts, Tx, numbered};
 use tokio_postgres::types::{IsNull, ToSql, Type};
 
 /// So many rows are inserted without COPY, which takes three turns with the server.
@@ -68,7 +70,7 @@ pub fn in_list(first: usize) -> String {
 }
 
 /// What a column of given rows holds.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {
     Int,
     Text,
@@ -186,40 +188,13 @@ impl Tx {
         rows: &[impl Cells<WIDTH>],
     ) -> Result<()> {
         let names = columns.join(", ");
+        let cells = rows.iter().map(Cells::cells);
         match self {
-            Self::Sqlite(tx) => {
-                let places: Vec<_> = (1..=WIDTH).map(|place| format!("?{place}")).collect();
-                let sql = format!("insert into {table} ({names}) values ({})", places.join(", "));
-                let mut statement = tx.connection.prepare_cached(&sql)?;
-                for row in rows {
-                    for (position, cell) in row.cells().iter().enumerate() {
-                        statement.raw_bind_parameter(position + 1, cell)?;
-                    }
-                    statement.raw_execute()?;
-                }
-                Ok(())
-            }
+            Self::Sqlite(tx) => insert_each(&tx.connection, table, &names, WIDTH, cells),
             Self::Postgres(tx) if rows.len() <= FEW_ROWS => {
                 insert_few(tx.client()?, table, columns, rows).await
             }
-            Self::Postgres(tx) => {
-                let sql = format!("copy {table} ({names}) from stdin (format binary)");
-                let sink = tx.client()?.copy_in::<_, bytes::Bytes>(&sql).await?;
-                let mut sink = std::pin::pin!(sink);
-                let room = (rows.len() * WIDTH * COPY_CELL_BYTES).min(COPY_PIECE_BYTES);
-                let mut buffer = BytesMut::with_capacity(room + 4096);
-                buffer.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
-                for row in rows {
-                    copy_row(&row.cells(), &mut buffer);
-                    if buffer.len() >= COPY_PIECE_BYTES {
-                        sink.send(buffer.split().freeze()).await?;
-                    }
-                }
-                buffer.put_i16(-1);
-                sink.send(buffer.freeze()).await?;
-                sink.finish().await?;
-                Ok(())
-            }
+            Self::Postgres(tx) => copy_cells(tx.client()?, table, &names, WIDTH, cells).await,
         }
     }
 
@@ -278,6 +253,53 @@ impl ToSql for Cell<'_> {
     }
 
     tokio_postgres::types::to_sql_checked!();
+}
+
+/// Inserts rows by a prepared statement.
+pub(super) fn insert_each<'a>(
+    connection: &Connection,
+    table: &str,
+    names: &str,
+    width: usize,
+    rows: impl IntoIterator<Item: AsRef<[Cell<'a>]>>,
+) -> Result<()> {
+    let places: Vec<_> = (1..=width).map(|place| format!("?{place}")).collect();
+    let sql = format!("insert into {table} ({names}) values ({})", places.join(", "));
+    let mut statement = connection.prepare_cached(&sql)?;
+    for row in rows {
+        for (position, cell) in row.as_ref().iter().enumerate() {
+            statement.raw_bind_parameter(position + 1, cell)?;
+        }
+        statement.raw_execute()?;
+    }
+    Ok(())
+}
+
+/// Inserts rows by binary COPY.
+pub(super) async fn copy_cells<'a, Row: AsRef<[Cell<'a>]>>(
+    client: &Object,
+    table: &str,
+    names: &str,
+    width: usize,
+    rows: impl IntoIterator<Item = Row, IntoIter: ExactSizeIterator>,
+) -> Result<()> {
+    let rows = rows.into_iter();
+    let sql = format!("copy {table} ({names}) from stdin (format binary)");
+    let sink = client.copy_in::<_, bytes::Bytes>(&sql).await?;
+    let mut sink = std::pin::pin!(sink);
+    let room = (rows.len() * width * COPY_CELL_BYTES).min(COPY_PIECE_BYTES);
+    let mut buffer = BytesMut::with_capacity(room + 4096);
+    buffer.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
+    for row in rows {
+        copy_row(row.as_ref(), &mut buffer);
+        if buffer.len() >= COPY_PIECE_BYTES {
+            sink.send(buffer.split().freeze()).await?;
+        }
+    }
+    buffer.put_i16(-1);
+    sink.send(buffer.freeze()).await?;
+    sink.finish().await?;
+    Ok(())
 }
 
 /// Inserts rows in one turn: by statements for 64 rows, 32 and so on down to one, which stay prepared.

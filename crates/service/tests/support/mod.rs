@@ -9,9 +9,11 @@ pub(crate) mod operator;
 pub(crate) mod payment_service;
 mod postgres;
 pub(crate) mod prepaid;
+pub(crate) mod program;
 pub(crate) mod purse;
 pub(crate) mod python;
 pub(crate) mod sample;
+
 pub(crate) mod smtp;
 
 use std::sync::Arc;
@@ -78,6 +80,12 @@ pub(crate) enum Engine {
     Postgres,
 }
 
+impl Engine {
+    pub(crate) fn other(self) -> Self {
+        if self == Self::Sqlite { Self::Postgres } else { Self::Sqlite }
+    }
+}
+
 /// An application under test. Its database is removed with it.
 pub(crate) struct TestApp {
     pub(crate) app: App,
@@ -95,8 +103,13 @@ pub(crate) enum Database {
 /// An application on a new database with an up-to-date schema.
 pub(crate) async fn app(engine: Engine) -> TestApp {
     let (url, database) = empty_database(engine).await;
+    app_on(engine, url, database).await
+}
+
+/// An application on a database that another program has filled.
+pub(crate) async fn app_on(engine: Engine, url: String, database: Database) -> TestApp {
     let config = Config::from_toml(SETTINGS).expect("the tests' settings are sound");
-    let app = App::open(&url, Clock::fixed(now()), config).await.expect("a new database opens");
+    let app = App::open(&url, Clock::fixed(now()), config).await.expect("the database opens");
     TestApp { app, engine, url, _database: database }
 }
 
