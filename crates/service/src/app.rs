@@ -1,5 +1,5 @@
-//! What does every door share? The database, the clock, the settings, the price lists in memory, the mailer, and who is asked for
-//! top-ups.
+//! What does every door share? The database, the clock, the settings, the price lists in memory, the mailer, who is asked for
+//! top-ups, and whether it is to stop.
 
 use std::sync::Arc;
 
@@ -10,6 +10,7 @@ use crate::error::Result;
 use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
 use crate::sessions::Desk;
+use crate::stopping::Stopping;
 use crate::tariffs::TariffBook;
 
 /// What every door shares; cheap to clone.
@@ -23,6 +24,7 @@ pub struct App {
     pub top_ups: Arc<TopUpService>,
     /// Where calls under way are charged.
     pub desk: Desk,
+    pub stopping: Stopping,
 }
 
 impl App {
@@ -34,6 +36,7 @@ impl App {
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let desk = Desk::open(&db, &clock, &tariffs, &config);
-        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk })
+        let stopping = Stopping::default();
+        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk, stopping })
     }
 }

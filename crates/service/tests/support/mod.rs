@@ -12,6 +12,7 @@ pub(crate) mod prepaid;
 pub(crate) mod purse;
 pub(crate) mod python;
 pub(crate) mod sample;
+pub(crate) mod server;
 pub(crate) mod smtp;
 
 use std::sync::Arc;
