@@ -1,5 +1,5 @@
-//! What does every door share? The database, the clock, the settings, the price lists in memory, the mailer, and who is asked for
-//! top-ups.
+//! What does every door share? The database, the clock, the settings, the price lists in memory, the mailer, who is asked for
+//! top-ups, and whether it is to stop.
 
 use std::sync::Arc;
 
@@ -13,6 +13,7 @@ use crate::error::Result;
 use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
 use crate::sessions::Desk;
+use crate::stopping::Stopping;
 use crate::tariffs::TariffBook;
 
 /// What every door shares; cheap to clone.
@@ -30,6 +31,7 @@ pub struct App {
     pub desk: Desk,
     /// Work that goes on after its request was answered: the program does not end before it.
     pub background: TaskTracker,
+    pub stopping: Stopping,
 }
 
 impl App {
@@ -42,6 +44,7 @@ impl App {
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let counter = Counter::open(&db, &clock, &tariffs, &config);
         let desk = Desk::open(&db, &clock, &tariffs, &config);
+        let stopping = Stopping::default();
         Ok(Self {
             db,
             clock,
@@ -52,6 +55,7 @@ impl App {
             counter,
             desk,
             background: TaskTracker::new(),
+            stopping,
         })
     }
 }

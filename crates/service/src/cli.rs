@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
+use crate::stopping::Stopping;
 use crate::{
     backup, calls, check, copy, credit_notes, demo, http, invoices, jobs, payments, prepaid, suspense,
     tariffs,
@@ -233,13 +234,18 @@ async fn serve(app: App, args: &Serve, output: Output) -> Result<bool> {
 
 /// Serves the API and does what is due, until it is told to stop.
 pub async fn serve_and_work(app: App, address: std::net::SocketAddr, output: Output) -> Result<()> {
-    let working = tokio::spawn(jobs::run(app.clone(), stop()));
+    let working = tokio::spawn(jobs::run(app.clone()));
+    let limit = std::time::Duration::from_secs(app.config.http.shutdown_seconds);
     let served = listen(app, address, output).await;
     if served.is_err() {
         working.abort();
     }
     served?;
-    working.await.map_err(|error| Error::Other(error.to_string()))
+    let Ok(worked) = tokio::time::timeout(limit, working).await else {
+        tracing::warn!("a round of work was cut off: the next one goes on with it");
+        return Ok(());
+    };
+    worked.map_err(|error| Error::Other(error.to_string()))
 }
 
 /// Serves the API until it is told to stop; what was begun is finished.
@@ -250,16 +256,34 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
     output.note(format_args!(
         "serving http://{address}, documentation at http://{address}/docs (Ctrl-C stops)"
     ));
+    stop_when_told(&app.stopping);
     let background = app.background.clone();
-    let served = axum::serve(listener, http::router(app)).with_graceful_shutdown(stop());
-    served.await.map_err(Error::file("serving"))?;
+    let (config, stopping) = (app.config.clone(), app.stopping.clone());
+    match http::serve(listener, http::router(app), &config.http, &stopping).await {
+        http::Ended::Finished => {}
+        http::Ended::CutOff(connections) => {
+            tracing::warn!(connections, "requests were cut off: their clients may send them again");
+        }
+    }
     background.close();
     background.wait().await;
     Ok(())
 }
 
+/// Begins to stop when a signal says so. A second one ends the program at once: what is not committed then has not
+/// happened.
+pub fn stop_when_told(stopping: &Stopping) {
+    let stopping = stopping.clone();
+    tokio::spawn(async move {
+        stop().await;
+        stopping.begin();
+        stop().await;
+        std::process::exit(1);
+    });
+}
+
 /// Waits until the program is told to stop.
-pub async fn stop() {
+async fn stop() {
     let mut terminate = match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
         Ok(terminate) => terminate,
         Err(error) => {

@@ -72,6 +72,15 @@ fn random_bits() -> i64 {
     i64::from(u32::from_le_bytes(bytes)) & ((1 << RANDOM_BITS) - 1)
 }
 
+/// Bits that tell one request from another; never all zero.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+pub fn random_bits_64() -> u64 {
+    let mut bytes = [0; 8];
+    // Without a source of chance requests are not told apart, and served nevertheless.
+    let _ = getrandom::fill(&mut bytes);
+    u64::from_le_bytes(bytes).max(1)
+}
+
 /// A number below a bound that nobody can guess, each as likely as the others.
 #[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
 pub fn random_below(bound: u64) -> Result<u64> {

@@ -96,6 +96,7 @@ pub struct ReminderStep {
 #[serde(deny_unknown_fields)]
 pub struct Jobs {
     pub every_seconds: u64,
+    pub late_after_seconds: u32,
 }
 
 /// How documents look.
@@ -120,6 +121,11 @@ fn brand<'de, D: Deserializer<'de>>(settings: D) -> std::result::Result<document
 pub struct Http {
     pub listen: SocketAddr,
     pub body_limit_bytes: usize,
+    pub header_timeout_seconds: u64,
+    pub body_timeout_seconds: u64,
+    pub connections: usize,
+    pub drain_seconds: u64,
+    pub shutdown_seconds: u64,
 }
 
 impl Config {

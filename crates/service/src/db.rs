@@ -7,6 +7,7 @@ mod backup;
 mod bulk;
 mod connect;
 mod instant;
+mod schema;
 mod tables;
 
 use std::fmt;
@@ -25,6 +26,7 @@ use tokio_postgres::types::{FromSql, ToSql};
 pub use backup::BackedUp;
 pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
 pub use instant::Ts;
+pub use schema::Schema;
 pub use tables::Table;
 
 /// A database, open for use.
@@ -243,52 +245,6 @@ impl Db {
             Self::Sqlite(_) => "SQLite",
             Self::Postgres(_) => "PostgreSQL",
         }
-    }
-
-    /// Brings the schema up to date; answers the names of the migrations that ran.
-    pub async fn migrate(&self, now: Timestamp) -> Result<Vec<&'static str>> {
-        self.create_migrations_table().await?;
-        let mut tx = self.begin().await?;
-        let (migrations, lock) = match &tx {
-            Tx::Sqlite(_) => (SQLITE_MIGRATIONS, ""),
-            // Two programs that start at once must not both migrate.
-            Tx::Postgres(_) => (POSTGRES_MIGRATIONS, "lock table migrations in exclusive mode"),
-        };
-        tx.script(lock).await?;
-        let mut ran = Vec::new();
-        let done = tx.rows("select name, content_hash from migrations order by name", &[]).await?;
-        for row in &done {
-            let name: String = row.get("name")?;
-            let known = migrations.iter().find(|(known, _)| *known == name);
-            let (_, text) = known.ok_or_else(|| Error::NewerSchema(name.clone()))?;
-            if row.get::<String>("content_hash")? != crate::hash::hex(&crate::hash::of(text.as_bytes())) {
-                return Err(Error::ChangedMigration(name));
-            }
-        }
-        for (name, text) in migrations.iter().skip(done.len()) {
-            tx.script(text).await?;
-            let hash = crate::hash::hex(&crate::hash::of(text.as_bytes()));
-            tx.execute("insert into migrations values ($1, $2, $3)", &[name, &hash, &Ts(now)]).await?;
-            ran.push(*name);
-        }
-        tx.commit().await?;
-        Ok(ran)
-    }
-
-    async fn create_migrations_table(&self) -> Result<()> {
-        let mut tx = self.begin().await?;
-        let time = if matches!(tx, Tx::Sqlite(_)) { "integer" } else { "timestamptz" };
-        let table = format!(
-            "create table if not exists migrations
-               (name text not null primary key, content_hash text not null, ran_at {time} not null)"
-        );
-        // When two create it at once, the later fails on PostgreSQL, `if not exists` or not; then it is there.
-        if tx.script(&table).await.is_err() {
-            drop(tx);
-            tx = self.begin().await?;
-            tx.script(&table).await?;
-        }
-        tx.commit().await
     }
 }
 

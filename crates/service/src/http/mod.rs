@@ -1,26 +1,39 @@
 //! What can be asked over HTTP? The features' routes, merged, with one way to refuse and one to write.
 
+mod context;
 mod file;
+mod limits;
+mod observe;
 mod page;
 mod patience;
 mod problem;
+mod serve;
 mod tag;
 mod write;
 
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, header};
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
+use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::{IntoParams, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
+pub use context::{Context, Trace};
 pub use file::download;
+pub use limits::{BATCHES, UPLOADS};
 pub use page::{Key, Page, PageQuery, Params};
 pub use patience::{PREFERENCE_APPLIED, Patience, Prefer};
 pub use problem::{FieldError, Problem};
+pub use serve::{Ended, serve};
 pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 
 use crate::app::App;
@@ -66,25 +79,36 @@ pub struct IdempotencyKey {
         (name = "charging", description = "May this call go on? Calls that are charged while they happen"),
         (name = "prepaid", description = "What customers paid beforehand: balances, top-ups, vouchers, movements"),
         (name = "jobs", description = "What is done later: mails to customers"),
+        (name = "operating", description = "Does the service live, is it ready, and what does it do?"),
     ),
     components(schemas(Problem))
 )]
 struct Api;
 
 /// The whole API, ready to be served.
+///
+/// The layer that is named last is the outermost.
 pub fn router(app: App) -> Router {
-    let body_limit = app.config.http.body_limit_bytes;
     let (router, document) = parts();
+    let unpacked = ServiceBuilder::new()
+        .layer(RequestDecompressionLayer::new())
+        .map_request(|request: Request<_>| request.map(Body::new));
+    // What is packed already, and what is not worth it.
+    let worth = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
+    let worth = worth.and(NotForContentType::const_new("application/pdf"));
     router
-        .with_state(app)
+        .with_state(app.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }))
         .fallback(|| async { Problem::not_found("there is nothing at this path: see /docs") })
-        .layer(axum::middleware::from_fn(tag::tagged))
-        .layer(axum::middleware::from_fn(page::linked))
-        .layer(DefaultBodyLimit::max(body_limit))
+        .layer(from_fn(tag::tagged))
+        .layer(from_fn(page::linked))
+        .layer(unpacked)
+        .layer(from_fn_with_state(app, limits::hold))
         .layer(CatchPanicLayer::new())
-        .layer(axum::middleware::map_response(as_problem))
+        .layer(from_fn(as_problem))
+        .layer(CompressionLayer::new().compress_when(worth))
+        .layer(from_fn(observe::observe))
 }
 
 /// The OpenAPI document, generated from the code.
@@ -108,26 +132,51 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::prepaid::http::routes())
         .merge(crate::jobs::http::routes())
         .merge(crate::mail::http::routes())
+        .merge(crate::health::http::routes())
         .split_for_parts()
 }
 
-/// Whatever refuses, the framework's own parts too, does it with a problem.
-async fn as_problem(response: Response) -> Response {
+/// Whatever refuses, the framework's own parts too, does it with a problem that names the request.
+async fn as_problem(request: Request, next: Next) -> Response {
+    let context = request.extensions().get::<Context>().cloned();
+    let mut response = next.run(request).await;
     let status = response.status();
-    let refuses = status.is_client_error() || status.is_server_error();
-    let kind = response.headers().get(header::CONTENT_TYPE);
-    if !refuses || kind.is_some_and(|kind| kind == "application/problem+json") {
-        return response;
-    }
-    let detail = match status {
-        StatusCode::PAYLOAD_TOO_LARGE => "the body is too large: send less, or use the command line",
+    let problem = match response.extensions_mut().remove::<Problem>() {
+        Some(problem) => problem,
+        None if refuses(status) && !is_json(&response) => Problem::of_status(status, what(status)),
+        None => return response,
+    };
+    let problem = match context {
+        Some(context) => problem.of_request(context.id()),
+        None => problem,
+    };
+    let mut answer = problem.into_response();
+    answer.headers_mut().extend(kept(response.headers()));
+    answer
+}
+
+fn refuses(status: StatusCode) -> bool {
+    status.is_client_error() || status.is_server_error()
+}
+
+/// Such an answer is one of ours.
+fn is_json(response: &Response) -> bool {
+    response.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind == "application/json")
+}
+
+fn what(status: StatusCode) -> &'static str {
+    match status {
         StatusCode::METHOD_NOT_ALLOWED => "this path does not take this method: see /docs",
         StatusCode::UNSUPPORTED_MEDIA_TYPE => "the body is of a kind that is not understood here",
         _ => "the request could not be served",
-    };
-    let mut problem = Problem::of_status(status, detail).into_response();
-    if let Some(allowed) = response.headers().get(header::ALLOW) {
-        problem.headers_mut().insert(header::ALLOW, allowed.clone());
     }
-    problem
+}
+
+/// The headers of a refusal but for those of its body.
+fn kept(headers: &HeaderMap) -> HeaderMap {
+    let mut kept = headers.clone();
+    for name in [header::CONTENT_TYPE, header::CONTENT_LENGTH, header::CONTENT_ENCODING] {
+        kept.remove(name);
+    }
+    kept
 }

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 use crate::error::Error;
 
 /// A refusal or fault (RFC 9457).
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
     /// A stable URI for the kind of problem; `about:blank` says no more than the status.
     #[serde(rename = "type")]
@@ -21,13 +21,17 @@ pub struct Problem {
     status: u16,
     /// What was wrong this time, and what to do.
     detail: String,
+    /// The request, by its `X-Request-Id`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(example = "/requests/4bf92f3577b34da6a3ce929d0e0e4736")]
+    instance: Option<String>,
     /// The fields at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
 }
 
 /// One field at fault.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct FieldError {
     /// Where in the request body, as a JSON pointer (RFC 6901), or the line and column of a file.
     #[schema(example = "/lines/0/number")]
@@ -39,7 +43,8 @@ pub struct FieldError {
 impl Problem {
     fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
         let kind = format!("/problems/{kind}");
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), errors: Vec::new() }
+        let (status, detail) = (status.as_u16(), detail.into());
+        Self { kind, title, status, detail, instance: None, errors: Vec::new() }
     }
 
     /// 400: the request cannot be read.
@@ -84,7 +89,20 @@ impl Problem {
     pub fn of_status(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
         let kind = "about:blank".to_owned();
-        Self { kind, title, status: status.as_u16(), detail: detail.into(), errors: Vec::new() }
+        let (status, detail) = (status.as_u16(), detail.into());
+        Self { kind, title, status, detail, instance: None, errors: Vec::new() }
+    }
+
+    /// The same, naming the request.
+    #[must_use]
+    pub fn of_request(mut self, id: &str) -> Self {
+        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@/".contains(&byte);
+        let escaped = id.bytes().map(|byte| match byte {
+            byte if plain(byte) => char::from(byte).to_string(),
+            byte => format!("%{byte:02X}"),
+        });
+        self.instance = Some(format!("/requests/{}", escaped.collect::<String>()));
+        self
     }
 
     /// The status.
@@ -128,9 +146,11 @@ impl From<crate::db::Error> for Problem {
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let mut response = (self.status(), Json(self)).into_response();
+        let mut response = (self.status(), Json(&self)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        // Who knows the request names it, in `http::as_problem`.
+        response.extensions_mut().insert(self);
         response
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{State, StoredJob};
 use crate::app::App;
-use crate::cli::{Output, stop};
+use crate::cli::{Output, stop_when_told};
 use crate::error::{Error, Result};
 use crate::id::JobId;
 
@@ -22,7 +22,8 @@ pub async fn work(app: &App, args: &WorkArgs, output: Output) -> Result<bool> {
     }
     let every = app.config.jobs.every_seconds;
     output.note(format_args!("working every {every} seconds (Ctrl-C stops)"));
-    super::run(app.clone(), stop()).await;
+    stop_when_told(&app.stopping);
+    super::run(app.clone()).await;
     Ok(true)
 }
 

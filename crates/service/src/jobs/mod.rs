@@ -143,6 +143,12 @@ pub async fn list_before(
     store::list(tx, state, before, limit).await
 }
 
+/// For how long the oldest job has been due that nobody has taken.
+pub async fn lag(tx: &mut Tx, now: Timestamp) -> Result<SignedDuration> {
+    let oldest = store::oldest_due(tx).await?;
+    Ok(oldest.map_or(SignedDuration::ZERO, |due| now.duration_since(due).max(SignedDuration::ZERO)))
+}
+
 /// Makes a failed job ready again; answers whether there was one.
 pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
     store::retry(tx, id, now).await
@@ -167,6 +173,10 @@ pub struct Worked {
 pub async fn work_off(app: &App) -> Result<Worked> {
     let mut worked = Worked::default();
     loop {
+        // What is begun is finished; the next program takes the rest.
+        if app.stopping.has_begun() {
+            return Ok(worked);
+        }
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
         let lease = now.checked_add(LEASE).unwrap_or(now);

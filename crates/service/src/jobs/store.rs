@@ -87,6 +87,11 @@ pub(super) async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool
     Ok(tx.execute(sql, &[&id.0, &Ts(now)]).await? == 1)
 }
 
+pub(super) async fn oldest_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
+    let sql = "select run_at from jobs where state = 'ready' order by run_at, job_id limit 1";
+    Ok(tx.row(sql, &[]).await?.map(|row| row.time("run_at")).transpose()?)
+}
+
 pub(super) async fn list(
     tx: &mut Tx,
     state: Option<State>,

@@ -58,16 +58,15 @@ pub async fn round(app: &App) -> Result<Round> {
     })
 }
 
-/// Rounds until it is told to stop; a fault is logged, and the next round tries again.
-pub async fn run(app: App, stop: impl Future<Output = ()>) {
-    let mut stop = std::pin::pin!(stop);
+/// Rounds until the program is to stop; a fault is logged, and the next round tries again.
+pub async fn run(app: App) {
     let pause = std::time::Duration::from_secs(app.config.jobs.every_seconds.max(1));
     loop {
         if let Err(error) = round(&app).await {
             tracing::error!(%error, "a round of work failed");
         }
         tokio::select! {
-            () = &mut stop => return,
+            () = app.stopping.begun() => return,
             () = tokio::time::sleep(pause) => {}
         }
     }

@@ -13,7 +13,7 @@ pub(crate) mod program;
 pub(crate) mod purse;
 pub(crate) mod python;
 pub(crate) mod sample;
-
+pub(crate) mod server;
 pub(crate) mod smtp;
 
 use std::sync::Arc;
