@@ -1,8 +1,9 @@
-//! What does every door share? The database, the clock, the settings, the price lists in memory, the mailer, and who is asked for
+//! What does every door share? The database, the clock, the settings, the price lists in memory, who may come in, the mailer, and who is asked for
 //! top-ups.
 
 use std::sync::Arc;
 
+use crate::access::Access;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -19,6 +20,8 @@ pub struct App {
     pub clock: Clock,
     pub config: Arc<Config>,
     pub tariffs: TariffBook,
+    /// Who may come in.
+    pub access: Access,
     pub mailer: Arc<Mailer>,
     pub top_ups: Arc<TopUpService>,
     /// Where calls under way are charged.
@@ -34,6 +37,7 @@ impl App {
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let desk = Desk::open(&db, &clock, &tariffs, &config);
-        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk })
+        let access = Access::open();
+        Ok(Self { db, clock, config, tariffs, access, mailer, top_ups, desk })
     }
 }

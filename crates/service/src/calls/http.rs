@@ -53,7 +53,8 @@ struct SourceQuery {
 /// Charge one call
 ///
 /// The body is one canonical record (docs/cdr-formats.md). Sent again it is a duplicate and costs nothing.
-#[utoipa::path(post, path = "/v1/calls", tag = "calls", params(SourceQuery, IdempotencyKey),
+#[utoipa::path(post, path = "/v1/calls", tag = "calls",
+    security(("oauth" = ["calls:write"])), params(SourceQuery, IdempotencyKey),
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses((status = 201, description = "Charged, or kept as free", body = Answer),
         (status = 200, description = "A duplicate", body = Answer),
@@ -110,7 +111,8 @@ struct BatchAnswer {
 /// Charge many calls
 ///
 /// The body is NDJSON: one canonical record a line, up to 10,000. Each gets an answer of its own.
-#[utoipa::path(post, path = "/v1/calls:batch", tag = "calls", params(SourceQuery, IdempotencyKey),
+#[utoipa::path(post, path = "/v1/calls:batch", tag = "calls",
+    security(("oauth" = ["calls:write"])), params(SourceQuery, IdempotencyKey),
     request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, body = BatchAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn post_many(
@@ -194,7 +196,8 @@ struct UploadAnswer {
 /// Upload a file of call records
 ///
 /// Importing the same file again charges nothing.
-#[utoipa::path(post, path = "/v1/imports", tag = "calls", params(UploadQuery),
+#[utoipa::path(post, path = "/v1/imports", tag = "calls",
+    security(("oauth" = ["imports:write"])), params(UploadQuery),
     request_body(content = String, content_type = "application/octet-stream"),
     responses((status = 201, body = UploadAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn upload(
@@ -238,7 +241,8 @@ fn source(query: &UploadQuery) -> Result<Source, Problem> {
 }
 
 /// List imports, newest first
-#[utoipa::path(get, path = "/v1/imports", tag = "calls", responses((status = 200, body = Vec<ImportRow>)))]
+#[utoipa::path(get, path = "/v1/imports", tag = "calls",
+    security(("oauth" = ["imports:read"])), responses((status = 200, body = Vec<ImportRow>)))]
 async fn imports(State(app): State<App>) -> Result<Json<Vec<ImportRow>>, Problem> {
     let mut tx = app.db.read().await?;
     Ok(Json(super::imports(&mut tx, 500).await?))
@@ -258,6 +262,7 @@ struct Between {
 
 /// Read a customer's call history, newest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/calls", tag = "calls",
+    security(("oauth" = ["calls:read"])),
     params(("customer_id" = String, Path), Between, PageQuery),
     responses((status = 200, body = Page<Call>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn history(
@@ -291,6 +296,7 @@ struct Explained {
 
 /// Read one call, and why it costs what it costs
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/calls/{source}/{record_id}", tag = "calls",
+    security(("oauth" = ["calls:read"])),
     params(("customer_id" = String, Path), ("source" = String, Path), ("record_id" = String, Path)),
     responses((status = 200, body = Explained), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
@@ -326,7 +332,8 @@ struct QuoteQuery {
 }
 
 /// Quote a call before it is made
-#[utoipa::path(get, path = "/v1/quote", tag = "calls", params(QuoteQuery),
+#[utoipa::path(get, path = "/v1/quote", tag = "calls",
+    security(("oauth" = ["quotes:read"])), params(QuoteQuery),
     responses((status = 200, body = Quote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn quote(State(app): State<App>, Params(query): Params<QuoteQuery>) -> Result<Json<Quote>, Problem> {
     let at = query.at.unwrap_or_else(|| app.clock.now());
@@ -358,6 +365,7 @@ struct SpendingQuery {
 ///
 /// Net, and how much of the spending cap that is.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/spending", tag = "calls",
+    security(("oauth" = ["calls:read"])),
     params(("customer_id" = String, Path), SpendingQuery),
     responses((status = 200, body = Spending), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn spending(

@@ -5,9 +5,11 @@ mod page;
 mod problem;
 mod write;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tower_http::catch_panic::CatchPanicLayer;
 use utoipa::openapi::OpenApi as Document;
@@ -20,6 +22,7 @@ pub use page::{Key, Page, PageQuery, Params};
 pub use problem::{FieldError, Problem};
 pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 
+use crate::access::{self, Table};
 use crate::app::App;
 
 /// Makes a write safe to send again.
@@ -42,6 +45,7 @@ pub struct IdempotencyKey {
                        again as it is."
     ),
     tags(
+        (name = "access", description = "Who may do what: tokens, and the clients that get them"),
         (name = "customers", description = "Who pays: customers, their lines and subscriptions"),
         (name = "plans", description = "What customers subscribe to"),
         (name = "tariffs", description = "What calls cost"),
@@ -62,7 +66,9 @@ struct Api;
 pub fn router(app: App) -> Router {
     let body_limit = app.config.http.body_limit_bytes;
     let (router, document) = parts();
+    let guard = (app.clone(), Arc::new(Table::of(&document)));
     router
+        .route_layer(axum::middleware::from_fn_with_state(guard, access::guard))
         .with_state(app)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }))
@@ -78,7 +84,8 @@ pub fn openapi() -> Document {
 }
 
 fn parts() -> (Router<App>, Document) {
-    OpenApiRouter::with_openapi(Api::openapi())
+    let (router, mut document) = OpenApiRouter::with_openapi(Api::openapi())
+        .merge(crate::access::http::routes())
         .merge(crate::customers::http::routes())
         .merge(crate::plans::http::routes())
         .merge(crate::tariffs::http::routes())
@@ -93,7 +100,9 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::prepaid::http::routes())
         .merge(crate::jobs::http::routes())
         .merge(crate::mail::http::routes())
-        .split_for_parts()
+        .split_for_parts();
+    access::describe(&mut document);
+    (router, document)
 }
 
 /// Whatever refuses, the framework's own parts too, does it with a problem.
@@ -101,7 +110,9 @@ async fn as_problem(response: Response) -> Response {
     let status = response.status();
     let refuses = status.is_client_error() || status.is_server_error();
     let kind = response.headers().get(header::CONTENT_TYPE);
-    if !refuses || kind.is_some_and(|kind| kind == "application/problem+json") {
+    // OAuth refuses in a form of its own.
+    let own = |kind: &HeaderValue| kind == "application/problem+json" || kind == "application/json";
+    if !refuses || kind.is_some_and(own) {
         return response;
     }
     let detail = match status {

@@ -34,7 +34,8 @@ struct JobsQuery {
 /// List jobs, newest first
 ///
 /// Mails to be sent, sent, or given up because nobody takes them.
-#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(JobsQuery),
+#[utoipa::path(get, path = "/v1/jobs", tag = "jobs",
+    security(("oauth" = ["jobs:read"])), params(JobsQuery),
     responses((status = 200, body = Vec<StoredJob>), (status = 400, body = Problem, content_type = "application/problem+json")))]
 async fn list(
     Shared(app): Shared<App>,
@@ -49,7 +50,8 @@ async fn list(
 }
 
 /// Try a failed job again
-#[utoipa::path(post, path = "/v1/jobs/{job_id}/retry", tag = "jobs", params(("job_id" = String, Path), IdempotencyKey),
+#[utoipa::path(post, path = "/v1/jobs/{job_id}/retry", tag = "jobs",
+    security(("oauth" = ["jobs:write"])), params(("job_id" = String, Path), IdempotencyKey),
     responses((status = 202, description = "It is tried soon", body = bool),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn retry(Shared(app): Shared<App>, Key(id): Key<JobId>, sent: Sent) -> Result<Response, Problem> {

@@ -24,7 +24,8 @@ struct SuspenseQuery {
 }
 
 /// List records in suspense, newest first
-#[utoipa::path(get, path = "/v1/suspense", tag = "calls", params(SuspenseQuery),
+#[utoipa::path(get, path = "/v1/suspense", tag = "calls",
+    security(("oauth" = ["suspense:read"])), params(SuspenseQuery),
     responses((status = 200, description = "Up to 500", body = Vec<Suspended>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn suspense(
     State(app): State<App>,
