@@ -1,10 +1,12 @@
-//! What does every door share? The database, the clock, the settings, the price lists in memory, the mailer, who is asked for
+//! What does every door share? The database, the clock, the settings, the price lists in memory, who may
+//! come in, the mailer, who is asked for
 //! top-ups, and whether it is to stop.
 
 use std::sync::Arc;
 
 use tokio_util::task::TaskTracker;
 
+use crate::access::Access;
 use crate::calls::Counter;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -23,6 +25,8 @@ pub struct App {
     pub clock: Clock,
     pub config: Arc<Config>,
     pub tariffs: TariffBook,
+    /// Who may come in.
+    pub access: Access,
     pub mailer: Arc<Mailer>,
     pub top_ups: Arc<TopUpService>,
     /// Where records are charged one by one.
@@ -44,12 +48,14 @@ impl App {
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let counter = Counter::open(&db, &clock, &tariffs, &config);
         let desk = Desk::open(&db, &clock, &tariffs, &config);
+        let access = Access::open();
         let stopping = Stopping::default();
         Ok(Self {
             db,
             clock,
             config,
             tariffs,
+            access,
             mailer,
             top_ups,
             counter,

@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
-    backup, calls, check, copy, credit_notes, demo, http, invoices, jobs, payments, prepaid, suspense,
-    tariffs,
+    access, backup, calls, check, copy, credit_notes, demo, http, invoices, jobs, payments, prepaid,
+    suspense, tariffs,
 };
 
 /// Phone billing: call records in, charged calls and invoices out.
@@ -63,6 +63,9 @@ enum Command {
     Bill(invoices::cli::BillArgs),
     /// Show an invoice or write it as a PDF
     Invoice(invoices::cli::InvoiceArgs),
+    /// Make clients of the API, rotate their secrets, revoke them
+    #[command(subcommand, alias = "clients")]
+    Client(access::cli::Command),
     /// Record payments and refunds
     #[command(subcommand, alias = "payments")]
     Payment(payments::cli::Command),
@@ -92,7 +95,7 @@ struct Serve {
     /// Where to listen, instead of the setting http.listen
     #[arg(long, value_name = "ADDRESS:PORT")]
     listen: Option<std::net::SocketAddr>,
-    /// Listen to the network although nobody has to authenticate
+    /// Ask nobody for a token: whoever reaches the port may do everything
     #[arg(long)]
     without_authentication: bool,
     /// Only serve: bill and send mails in another program, `tollbook work`
@@ -177,6 +180,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::History(args) => calls::cli::history(&app, args, output).await,
         Command::Bill(args) => invoices::cli::bill(&app, args, output).await,
         Command::Invoice(args) => invoices::cli::invoice(&app, args, output).await,
+        Command::Client(command) => access::cli::run(&app, command, output).await,
         Command::Payment(command) => payments::cli::run(&app, command, output).await,
         Command::Ageing => payments::cli::show_ageing(&app, output).await,
         Command::TopUp(args) => prepaid::cli::top_up(&app, args, output).await,
@@ -215,14 +219,19 @@ async fn migrate(url: &str, output: Output) -> Result<bool> {
     Ok(true)
 }
 
-async fn serve(app: App, args: &Serve, output: Output) -> Result<bool> {
+async fn serve(mut app: App, args: &Serve, output: Output) -> Result<bool> {
     let address = args.listen.unwrap_or(app.config.http.listen);
-    if !address.ip().is_loopback() && !args.without_authentication {
-        let message = format!(
-            "{address} is open to the network and nobody has to authenticate: listen to 127.0.0.1 behind a \
-             proxy that does, or say --without-authentication"
-        );
-        return Err(Error::Other(message));
+    if args.without_authentication {
+        app.access = app.access.without_authentication();
+    } else if !access::can_anybody_enter(&app).await? {
+        let how = "make a client (`tollbook client add NAME --role operator`) or name an OpenID Connect issuer in \
+                   the settings ([access])";
+        if !address.ip().is_loopback() {
+            let message =
+                format!("{address} is open to the network and no authentication is configured: {how}");
+            return Err(Error::Other(message));
+        }
+        output.note(format_args!("nobody can get a token yet: {how}"));
     }
     if args.without_work {
         listen(app, address, output).await?;

@@ -96,6 +96,14 @@ pub fn random_below(bound: u64) -> Result<u64> {
     }
 }
 
+/// Bytes that nobody can guess.
+#[expect(clippy::disallowed_methods, reason = "this is the one place that asks")]
+pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|error| Error::Other(format!("no source of chance: {error}")))?;
+    Ok(bytes)
+}
+
 /// Measures how long work takes, for people to read.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(std::time::Instant);

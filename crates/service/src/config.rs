@@ -33,6 +33,7 @@ pub struct Config {
     #[serde(deserialize_with = "brand")]
     pub brand: document::Brand,
     pub http: Http,
+    pub access: Access,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -128,6 +129,13 @@ pub struct Http {
     pub shutdown_seconds: u64,
 }
 
+/// Who may come in.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Access {
+    pub token_minutes: u32,
+}
+
 impl Config {
     /// The defaults, overridden by a file.
     pub fn load(file: Option<&Path>) -> Result<Self> {
@@ -167,6 +175,9 @@ impl Config {
             {
                 return refuse(format!("invoices.{name} `{series}` must be 1 to 20 letters and digits"));
             }
+        }
+        if !(1..=1440).contains(&self.access.token_minutes) {
+            return refuse(format!("access.token_minutes `{}` must be 1 to 1440", self.access.token_minutes));
         }
         if series == credit_series {
             return refuse(format!("invoices.credit_series `{series}` must differ from invoices.series"));

@@ -114,6 +114,10 @@ ids! {
     MovementId "mov";
     /// A deed on balances: a top-up, voucher, adjustment, transfer, fee or expiry.
     BookingId "bkg";
+    /// A client: a program that may ask for tokens.
+    ClientId "cli";
+    /// A secret of a client; the secret itself begins with it.
+    SecretId "sec";
 }
 
 /// A session: a call while it happens. The customer is part of it, so that it is found without asking whose

@@ -2,6 +2,7 @@
 
 #![expect(unused_qualifications, reason = "utoipa's macros qualify what they are given")]
 
+pub mod access;
 pub mod adjustments;
 pub mod app;
 mod backup;

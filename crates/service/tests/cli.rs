@@ -5,16 +5,16 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-struct Shell {
+pub(crate) struct Shell {
     folder: tempfile::TempDir,
 }
 
 impl Shell {
-    fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: tempfile::tempdir().expect("a temporary folder") }
     }
 
-    fn path(&self, name: &str) -> std::path::PathBuf {
+    pub(crate) fn path(&self, name: &str) -> std::path::PathBuf {
         self.folder.path().join(name)
     }
 
@@ -29,18 +29,18 @@ impl Shell {
     }
 
     /// Standard output of a command that must succeed.
-    fn ok(&self, arguments: &str) -> String {
+    pub(crate) fn ok(&self, arguments: &str) -> String {
         let output = self.run(arguments);
         assert!(output.status.success(), "{arguments}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).expect("the answer is text")
     }
 
-    fn json(&self, arguments: &str) -> Value {
+    pub(crate) fn json(&self, arguments: &str) -> Value {
         serde_json::from_str(&self.ok(&format!("{arguments} --json"))).expect("the answer is JSON")
     }
 
     /// What a command that must fail says.
-    fn fails(&self, arguments: &str) -> String {
+    pub(crate) fn fails(&self, arguments: &str) -> String {
         let output = self.run(arguments);
         assert!(!output.status.success(), "{arguments} succeeded");
         format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
@@ -218,7 +218,7 @@ fn a_banks_list_is_recorded_with_its_control_total() {
 #[test]
 fn what_cannot_be_done_says_why() {
     let shell = Shell::new();
-    assert_eq!(shell.ok("migrate"), "ran 0001_start, 0002_billing, 0003_ledger, 0004_prepaid\n");
+    assert_eq!(shell.ok("migrate"), "ran 0001_start, 0002_billing, 0003_ledger, 0004_prepaid, 0005_access\n");
     assert_eq!(shell.ok("migrate"), "the database is up to date\n");
     assert!(shell.fails("history nobody").contains("nobody"));
     assert!(shell.fails("invoice INV-1").contains("INV-1"));
@@ -228,7 +228,7 @@ fn what_cannot_be_done_says_why() {
     assert!(shell.fails("check --database-url postgres://nobody@127.0.0.1:1/x").contains("no connection"));
     shell.write("settings.toml", "[operator]\nnmae = \"x\"\n");
     assert!(shell.fails("check --config settings.toml").contains("nmae"));
-    assert!(shell.fails("serve --listen 0.0.0.0:0").contains("--without-authentication"));
+    assert!(shell.fails("serve --listen 0.0.0.0:0").contains("no authentication is configured"));
     assert!(shell.ok("settings").contains("[invoices]"));
     for command in [
         "",
@@ -240,6 +240,7 @@ fn what_cannot_be_done_says_why() {
         "history",
         "bill",
         "invoice",
+        "client add",
         "payment add",
         "payment import",
         "ageing",

@@ -3,6 +3,9 @@
 
 mod support;
 
+mod access;
+mod access_clients;
+mod access_tokens;
 mod balances;
 mod calls;
 mod cli;

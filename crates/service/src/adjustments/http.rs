@@ -34,6 +34,7 @@ fn closed() -> Problem {
 ///
 /// It is on the invoice of the month that holds `charged_at` or, if that is issued, on the next.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/charges", tag = "adjustments",
+    security(("oauth" = ["adjustments:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewCharge,
     responses((status = 201, body = OneOffCharge), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn charge(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
@@ -64,6 +65,7 @@ async fn charge(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) ->
 
 /// List a customer's one-off charges, oldest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/charges", tag = "adjustments",
+    security(("oauth" = ["adjustments:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<OneOffCharge>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn charges(
@@ -77,6 +79,7 @@ async fn charges(
 
 /// Give a customer a discount
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/discounts", tag = "adjustments",
+    security(("oauth" = ["adjustments:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewDiscount,
     responses((status = 201, body = Discount), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn discount(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
@@ -104,6 +107,7 @@ async fn discount(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) 
 
 /// List a customer's discounts, oldest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/discounts", tag = "adjustments",
+    security(("oauth" = ["adjustments:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<Discount>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn discounts(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Vec<Discount>>, Problem> {
@@ -123,6 +127,7 @@ struct EndDiscount {
 
 /// End a discount
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/discounts/{discount_id}/end", tag = "adjustments",
+    security(("oauth" = ["adjustments:write"])),
     params(("customer_id" = String, Path), ("discount_id" = String, Path), IdempotencyKey), request_body = EndDiscount,
     responses((status = 200, body = Discount), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn end_discount(

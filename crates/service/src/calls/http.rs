@@ -55,7 +55,8 @@ struct SourceQuery {
 /// Charge one call
 ///
 /// The body is one canonical record (docs/cdr-formats.md). Sent again it is a duplicate and costs nothing.
-#[utoipa::path(post, path = "/v1/calls", tag = "calls", params(SourceQuery, IdempotencyKey),
+#[utoipa::path(post, path = "/v1/calls", tag = "calls",
+    security(("oauth" = ["calls:write"])), params(SourceQuery, IdempotencyKey),
     request_body(content = serde_json::Value, content_type = "application/json"),
     responses((status = 201, description = "Charged, or kept as free", body = Answer),
         (status = 200, description = "A duplicate", body = Answer),
@@ -122,7 +123,8 @@ struct BatchAnswer {
 /// Charge many calls
 ///
 /// The body is NDJSON: one canonical record a line, up to 10,000. Each gets an answer of its own.
-#[utoipa::path(post, path = "/v1/calls:batch", tag = "calls", params(SourceQuery, IdempotencyKey),
+#[utoipa::path(post, path = "/v1/calls:batch", tag = "calls",
+    security(("oauth" = ["calls:write"])), params(SourceQuery, IdempotencyKey),
     request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, body = BatchAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn post_many(
@@ -208,7 +210,8 @@ struct UploadAnswer {
 ///
 /// Importing the same file again charges nothing. With `Prefer: respond-async` the answer does not wait until all is charged: read at
 /// `Location` how it stands.
-#[utoipa::path(post, path = "/v1/imports", tag = "calls", params(UploadQuery, Prefer),
+#[utoipa::path(post, path = "/v1/imports", tag = "calls",
+    security(("oauth" = ["imports:write"])), params(UploadQuery, Prefer),
     request_body(content = String, content_type = "application/octet-stream"),
     responses((status = 201, body = UploadAnswer),
         (status = 202, description = "It is charged from now on", body = ImportRow), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
@@ -275,7 +278,8 @@ fn source(query: &UploadQuery) -> Result<Source, Problem> {
 }
 
 /// List imports, newest first
-#[utoipa::path(get, path = "/v1/imports", tag = "calls", params(PageQuery),
+#[utoipa::path(get, path = "/v1/imports", tag = "calls",
+    security(("oauth" = ["imports:read"])), params(PageQuery),
     responses((status = 200, body = Page<ImportRow>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn imports(
     State(app): State<App>,
@@ -288,7 +292,8 @@ async fn imports(
 }
 
 /// Read how an import stands
-#[utoipa::path(get, path = "/v1/imports/{import_id}", tag = "calls", params(("import_id" = String, Path)),
+#[utoipa::path(get, path = "/v1/imports/{import_id}", tag = "calls",
+    security(("oauth" = ["imports:read"])), params(("import_id" = String, Path)),
     responses((status = 200, body = ImportRow), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn import(State(app): State<App>, Key(id): Key<ImportId>) -> Result<Json<ImportRow>, Problem> {
     let mut tx = app.db.read().await?;
@@ -310,6 +315,7 @@ struct Between {
 
 /// Read a customer's call history, newest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/calls", tag = "calls",
+    security(("oauth" = ["calls:read"])),
     params(("customer_id" = String, Path), Between, PageQuery),
     responses((status = 200, body = Page<Call>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn history(
@@ -343,6 +349,7 @@ struct Explained {
 
 /// Read one call, and why it costs what it costs
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/calls/{source}/{record_id}", tag = "calls",
+    security(("oauth" = ["calls:read"])),
     params(("customer_id" = String, Path), ("source" = String, Path), ("record_id" = String, Path)),
     responses((status = 200, body = Explained), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
@@ -378,7 +385,8 @@ struct QuoteQuery {
 }
 
 /// Quote a call before it is made
-#[utoipa::path(get, path = "/v1/quote", tag = "calls", params(QuoteQuery),
+#[utoipa::path(get, path = "/v1/quote", tag = "calls",
+    security(("oauth" = ["quotes:read"])), params(QuoteQuery),
     responses((status = 200, body = Quote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn quote(State(app): State<App>, Params(query): Params<QuoteQuery>) -> Result<Json<Quote>, Problem> {
     let at = query.at.unwrap_or_else(|| app.clock.now());
@@ -410,6 +418,7 @@ struct SpendingQuery {
 ///
 /// Net, and how much of the spending cap that is.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/spending", tag = "calls",
+    security(("oauth" = ["calls:read"])),
     params(("customer_id" = String, Path), SpendingQuery),
     responses((status = 200, body = Spending), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn spending(

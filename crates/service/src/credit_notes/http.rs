@@ -29,6 +29,7 @@ pub fn routes() -> OpenApiRouter<App> {
 ///
 /// Issues a credit note with the invoice's tax. What is credited is not billed again.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/credit-notes", tag = "credit notes",
+    security(("oauth" = ["credit-notes:write"])),
     params(("customer_id" = String, Path), ("invoice_id" = String, Path), IdempotencyKey), request_body = NewCredit,
     responses((status = 201, body = CreditNote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn credit(
@@ -76,6 +77,7 @@ fn refused(refusal: &Credited) -> Problem {
 
 /// List a customer's credit notes, newest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/credit-notes", tag = "credit notes",
+    security(("oauth" = ["credit-notes:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<CreditNote>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn list(
@@ -96,6 +98,7 @@ async fn find(app: &App, customer: CustomerId, id: CreditNoteId) -> Result<Credi
 
 /// Read a credit note
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/credit-notes/{credit_note_id}", tag = "credit notes",
+    security(("oauth" = ["credit-notes:read"])),
     params(("customer_id" = String, Path), ("credit_note_id" = String, Path)),
     responses((status = 200, body = CreditNote), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
@@ -113,6 +116,7 @@ fn file_name(note: &CreditNote) -> Result<&str, Problem> {
 
 /// Read a credit note as a PDF
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/credit-notes/{credit_note_id}/pdf", tag = "credit notes",
+    security(("oauth" = ["credit-notes:read"])),
     params(("customer_id" = String, Path), ("credit_note_id" = String, Path)),
     responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn pdf(
@@ -129,6 +133,7 @@ async fn pdf(
 ///
 /// By EN 16931, as an invoice is.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/credit-notes/{credit_note_id}/xml", tag = "credit notes",
+    security(("oauth" = ["credit-notes:read"])),
     params(("customer_id" = String, Path), ("credit_note_id" = String, Path), SyntaxQuery),
     responses((status = 200, content_type = "application/xml", body = String), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn xml(

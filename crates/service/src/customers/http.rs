@@ -39,7 +39,8 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Create a customer
 ///
 /// Lines and a plan may be given at once. Without a zone it is found from the first line's number.
-#[utoipa::path(post, path = "/v1/customers", tag = "customers", params(IdempotencyKey), request_body = NewCustomer,
+#[utoipa::path(post, path = "/v1/customers", tag = "customers",
+    security(("oauth" = ["customers:write"])), params(IdempotencyKey), request_body = NewCustomer,
     responses((status = 201, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn create(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
     let new: NewCustomer = sent.json()?;
@@ -147,7 +148,8 @@ fn refused_subscription(pointer: &str, refusal: &Subscribed) -> Problem {
 }
 
 /// List customers
-#[utoipa::path(get, path = "/v1/customers", tag = "customers", params(PageQuery),
+#[utoipa::path(get, path = "/v1/customers", tag = "customers",
+    security(("oauth" = ["customers:read"])), params(PageQuery),
     responses((status = 200, body = Page<Customer>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(State(app): State<App>, Params(page): Params<PageQuery>) -> Result<Page<Customer>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
@@ -158,6 +160,7 @@ async fn list(State(app): State<App>, Params(page): Params<PageQuery>) -> Result
 
 /// Read a customer
 #[utoipa::path(get, path = "/v1/customers/{customer_id}", tag = "customers",
+    security(("oauth" = ["customers:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Customer), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Customer>, Problem> {
@@ -178,6 +181,7 @@ fn closed() -> Problem {
 /// A merge patch (RFC 7396): what is absent stays as it is, null takes away. Another zone holds from the customer's next month on: the running month
 /// ends where it would have ended, and the next begins there.
 #[utoipa::path(patch, path = "/v1/customers/{customer_id}", tag = "customers",
+    security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), IdempotencyKey, IfMatch), request_body = ChangeCustomer,
     responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn change(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
@@ -215,6 +219,7 @@ struct Close {
 /// Lines and subscription end. What is owed is invoiced with the last month, less what was paid in advance
 /// for the days after.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/close", tag = "customers",
+    security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = Close,
     responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn close(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
@@ -237,6 +242,7 @@ async fn close(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> 
 
 /// Give a customer a line
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/lines", tag = "customers",
+    security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewLine,
     responses((status = 201, body = Line), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn assign_line(
@@ -258,6 +264,7 @@ async fn assign_line(
 
 /// List a customer's lines, oldest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/lines", tag = "customers",
+    security(("oauth" = ["customers:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<Line>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn lines(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Vec<Line>>, Problem> {
@@ -277,6 +284,7 @@ struct End {
 
 /// End a line, so that its number may go to another customer
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/lines/{line_id}/end", tag = "customers",
+    security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), ("line_id" = String, Path), IdempotencyKey), request_body = End,
     responses((status = 200, body = Line), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn end_line(
@@ -302,6 +310,7 @@ async fn end_line(
 ///
 /// The subscription before ends where this one begins.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/subscriptions", tag = "customers",
+    security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewSubscription,
     responses((status = 201, body = Subscription), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn subscribe(
@@ -324,6 +333,7 @@ async fn subscribe(
 
 /// List a customer's subscriptions, oldest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/subscriptions", tag = "customers",
+    security(("oauth" = ["customers:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<Subscription>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn subscriptions(
@@ -347,6 +357,7 @@ struct Suspend {
 ///
 /// It stays suspended until it is restored, whatever is paid.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/suspend", tag = "customers",
+    security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = Suspend,
     responses((status = 200, body = Suspension), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn suspend(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
@@ -369,6 +380,7 @@ async fn suspend(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -
 ///
 /// Whatever it was suspended for. An invoice that is overdue still suspends it again only at its next step.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/restore", tag = "customers",
+    security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), IdempotencyKey),
     responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn restore(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {

@@ -11,6 +11,8 @@ mod serve;
 mod tag;
 mod write;
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::body::Body;
 use axum::extract::Request;
@@ -36,6 +38,7 @@ pub use problem::{FieldError, Problem};
 pub use serve::{Ended, serve};
 pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 
+use crate::access::{self, Table};
 use crate::app::App;
 
 /// Changes a thing only as long as it is as the client saw it.
@@ -68,6 +71,7 @@ pub struct IdempotencyKey {
                        again as it is."
     ),
     tags(
+        (name = "access", description = "Who may do what: tokens, and the clients that get them"),
         (name = "customers", description = "Who pays: customers, their lines and subscriptions"),
         (name = "plans", description = "What customers subscribe to"),
         (name = "tariffs", description = "What calls cost"),
@@ -90,6 +94,7 @@ struct Api;
 /// The layer that is named last is the outermost.
 pub fn router(app: App) -> Router {
     let (router, document) = parts();
+    let guard = (app.clone(), Arc::new(Table::of(&document)));
     let unpacked = ServiceBuilder::new()
         .layer(RequestDecompressionLayer::new())
         .map_request(|request: Request<_>| request.map(Body::new));
@@ -97,6 +102,7 @@ pub fn router(app: App) -> Router {
     let worth = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
     let worth = worth.and(NotForContentType::const_new("application/pdf"));
     router
+        .route_layer(from_fn_with_state(guard, access::guard))
         .with_state(app.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }))
@@ -117,7 +123,8 @@ pub fn openapi() -> Document {
 }
 
 fn parts() -> (Router<App>, Document) {
-    OpenApiRouter::with_openapi(Api::openapi())
+    let (router, mut document) = OpenApiRouter::with_openapi(Api::openapi())
+        .merge(crate::access::http::routes())
         .merge(crate::customers::http::routes())
         .merge(crate::plans::http::routes())
         .merge(crate::tariffs::http::routes())
@@ -133,7 +140,9 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::jobs::http::routes())
         .merge(crate::mail::http::routes())
         .merge(crate::health::http::routes())
-        .split_for_parts()
+        .split_for_parts();
+    access::describe(&mut document);
+    (router, document)
 }
 
 /// Whatever refuses, the framework's own parts too, does it with a problem that names the request.

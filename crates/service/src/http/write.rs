@@ -15,8 +15,10 @@ use serde_path_to_error::Segment;
 
 use super::problem::Problem;
 use super::tag;
+use crate::access::{Caller, SharedCaller};
 use crate::app::App;
 use crate::db::{Ts, Tx};
+use crate::error::Error;
 use crate::hash::{self, Hash};
 
 const KEY: &str = "idempotency-key";
@@ -26,6 +28,8 @@ const LONGEST_KEY: usize = 200;
 pub struct Sent {
     pub headers: HeaderMap,
     pub body: Bytes,
+    /// Who sent it.
+    pub caller: SharedCaller,
     uri: Uri,
 }
 
@@ -34,8 +38,11 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let (headers, uri) = (request.headers().clone(), request.uri().clone());
+        let caller = request.extensions().get::<SharedCaller>().cloned().ok_or_else(|| {
+            Problem::from(Error::Other("a write came past the guard".to_owned())).into_response()
+        })?;
         let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
-        Ok(Self { headers, body, uri })
+        Ok(Self { headers, body, caller, uri })
     }
 }
 
@@ -74,7 +81,7 @@ pub enum Begun {
 impl Write {
     /// Begins a write.
     pub async fn begin(app: &App, sent: &Sent) -> Result<Begun, Problem> {
-        let key = idempotency_key(&sent.headers)?;
+        let key = idempotency_key(&sent.headers)?.map(|key| of_caller(key, &sent.caller));
         let mut tx = app.db.begin().await?;
         let Some(key) = key else { return Ok(Begun::New(Self { tx, key: None })) };
         let request_hash = hash_request(&sent.uri, &sent.body);
@@ -100,8 +107,8 @@ impl Write {
 
     /// Commits the deed and answers it.
     pub async fn finish(mut self, status: StatusCode, answer: &impl Serialize) -> Result<Response, Problem> {
-        let body = serde_json::to_string(answer)
-            .map_err(|error| Problem::from(crate::error::Error::Other(error.to_string())))?;
+        let body =
+            serde_json::to_string(answer).map_err(|error| Problem::from(Error::Other(error.to_string())))?;
         if let Some(key) = &self.key {
             let update = "update idempotency_keys set status = $2, body = $3 where key = $1";
             self.tx.execute(update, &[key, &i64::from(status.as_u16()), &body]).await?;
@@ -117,6 +124,11 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let key = value.to_str().ok().filter(sound);
     key.map(|key| Some(key.to_owned()))
         .ok_or_else(|| Problem::malformed("Idempotency-Key must be 1 to 200 visible ASCII characters"))
+}
+
+/// Each caller has keys of their own. No key has a line break, so none looks like another caller's.
+fn of_caller(key: String, caller: &Caller) -> String {
+    if caller.is_known() { format!("{key}\n{}", caller.subject) } else { key }
 }
 
 fn hash_request(uri: &Uri, body: &[u8]) -> Hash {

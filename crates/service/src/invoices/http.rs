@@ -42,6 +42,7 @@ struct Issue {
 ///
 /// Issued once: asking again answers the same invoice.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices", tag = "invoices",
+    security(("oauth" = ["invoices:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = Issue,
     responses((status = 201, body = StoredInvoice), (status = 200, description = "Issued before", body = StoredInvoice),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
@@ -118,6 +119,7 @@ struct MonthQuery {
 ///
 /// What the invoice would show if the month ended now; nothing is issued.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/draft", tag = "invoices",
+    security(("oauth" = ["invoices:read"])),
     params(("customer_id" = String, Path), MonthQuery),
     responses((status = 200, body = serde_json::Value), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn draft(
@@ -146,6 +148,7 @@ async fn draft(
 
 /// List a customer's invoices, newest month first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices", tag = "invoices",
+    security(("oauth" = ["invoices:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<StoredInvoice>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn list(
@@ -167,6 +170,7 @@ async fn find(app: &App, customer: CustomerId, id: InvoiceId) -> Result<StoredIn
 
 /// Read an invoice
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}", tag = "invoices",
+    security(("oauth" = ["invoices:read"])),
     params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
     responses((status = 200, body = StoredInvoice), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
@@ -180,6 +184,7 @@ async fn read(
 ///
 /// With the electronic invoice inside (Factur-X, ZUGFeRD), if the invoice says all that one must.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf", tag = "invoices",
+    security(("oauth" = ["invoices:read"])),
     params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
     responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn pdf(
@@ -207,6 +212,7 @@ pub struct SyntaxQuery {
 ///
 /// An electronic invoice by EN 16931. Refused if the invoice does not say all that one must.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/xml", tag = "invoices",
+    security(("oauth" = ["invoices:read"])),
     params(("customer_id" = String, Path), ("invoice_id" = String, Path), SyntaxQuery),
     responses((status = 200, content_type = "application/xml", body = String), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn xml(
@@ -228,7 +234,8 @@ fn file_name(stored: &StoredInvoice) -> Result<&str, Problem> {
 }
 
 /// Set the tax rate of a country from a day on
-#[utoipa::path(post, path = "/v1/tax-rates", tag = "invoices", params(IdempotencyKey), request_body = NewTaxRate,
+#[utoipa::path(post, path = "/v1/tax-rates", tag = "invoices",
+    security(("oauth" = ["taxes:write"])), params(IdempotencyKey), request_body = NewTaxRate,
     responses((status = 201, body = TaxRateEntry), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn set_tax_rate(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
     let new: NewTaxRate = sent.json()?;
@@ -250,6 +257,7 @@ async fn set_tax_rate(State(app): State<App>, sent: Sent) -> Result<Response, Pr
 
 /// List all tax rates
 #[utoipa::path(get, path = "/v1/tax-rates", tag = "invoices",
+    security(("oauth" = ["taxes:read"])),
     responses((status = 200, body = Vec<TaxRateEntry>)))]
 async fn tax_rates(State(app): State<App>) -> Result<Json<Vec<TaxRateEntry>>, Problem> {
     let mut tx = app.db.read().await?;

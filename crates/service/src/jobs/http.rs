@@ -30,7 +30,8 @@ struct JobsQuery {
 /// List jobs, newest first
 ///
 /// Mails to be sent, sent, or given up because nobody takes them.
-#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(JobsQuery, PageQuery),
+#[utoipa::path(get, path = "/v1/jobs", tag = "jobs",
+    security(("oauth" = ["jobs:read"])), params(JobsQuery, PageQuery),
     responses((status = 200, body = Page<StoredJob>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(
     Shared(app): Shared<App>,
@@ -44,7 +45,8 @@ async fn list(
 }
 
 /// Try a failed job again
-#[utoipa::path(post, path = "/v1/jobs/{job_id}/retry", tag = "jobs", params(("job_id" = String, Path), IdempotencyKey),
+#[utoipa::path(post, path = "/v1/jobs/{job_id}/retry", tag = "jobs",
+    security(("oauth" = ["jobs:write"])), params(("job_id" = String, Path), IdempotencyKey),
     responses((status = 202, description = "It is tried soon", body = bool),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn retry(Shared(app): Shared<App>, Key(id): Key<JobId>, sent: Sent) -> Result<Response, Problem> {

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::Worked;
+use crate::access;
 use crate::app::App;
 use crate::error::Result;
 use crate::invoices::{self, Billed};
@@ -19,6 +20,8 @@ pub struct Round {
     /// Calls under way of which nothing was heard any more.
     pub expired_sessions: u64,
     pub jobs: Worked,
+    /// Tokens and secrets that were removed after they expired.
+    pub expired_tokens: u64,
 }
 
 impl std::fmt::Display for Round {
@@ -49,13 +52,22 @@ pub async fn round(app: &App) -> Result<Round> {
     // What calls held that are over now may expire, or pay a fee.
     let kept = prepaid::round(app).await;
     let jobs = super::work_off(app).await;
+    let expired_tokens = purge_access(app).await;
     Ok(Round {
         billed: billed?,
         reminders: reminders?,
         expired_sessions: expired_sessions?,
         prepaid: kept?,
         jobs: jobs?,
+        expired_tokens: expired_tokens?,
     })
+}
+
+async fn purge_access(app: &App) -> Result<u64> {
+    let mut tx = app.db.begin().await?;
+    let purged = access::purge(&mut tx, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(purged)
 }
 
 /// Rounds until the program is to stop; a fault is logged, and the next round tries again.

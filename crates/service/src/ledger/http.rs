@@ -47,6 +47,7 @@ async fn find(tx: &mut Tx, id: CustomerId) -> Result<Customer, Problem> {
 
 /// Read what a customer owes
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/balance", tag = "payments",
+    security(("oauth" = ["payments:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Owed), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn balance(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Owed>, Problem> {
@@ -68,6 +69,7 @@ async fn balance(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Jso
 ///
 /// Each invoice, credit note, payment, refund and write-off, with what the customer owed after it.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/statement", tag = "payments",
+    security(("oauth" = ["payments:read"])),
     params(("customer_id" = String, Path), PageQuery),
     responses((status = 200, body = Page<StatementEntry>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn statement(

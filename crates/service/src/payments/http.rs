@@ -25,6 +25,7 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Once by its reference: sent again it is answered as it is. A payment goes to the invoice it names, then to
 /// those due earliest, and is the customer's credit with what is left. A refund is of that credit.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/payments", tag = "payments",
+    security(("oauth" = ["payments:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewPayment,
     responses((status = 201, body = Payment), (status = 200, description = "Recorded before", body = Payment),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
@@ -62,6 +63,7 @@ fn unknown(id: CustomerId) -> Problem {
 
 /// List a customer's payments and refunds, newest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/payments", tag = "payments",
+    security(("oauth" = ["payments:read"])),
     params(("customer_id" = String, Path), PageQuery),
     responses((status = 200, body = Page<Payment>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(
@@ -88,6 +90,7 @@ struct GiveUp {
 ///
 /// It becomes bad debt. What comes all the same is the customer's credit.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/write-off", tag = "payments",
+    security(("oauth" = ["payments:write"])),
     params(("customer_id" = String, Path), ("invoice_id" = String, Path), IdempotencyKey), request_body = GiveUp,
     responses((status = 201, body = WriteOff), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn write_off(
@@ -125,7 +128,8 @@ struct Ageing {
 }
 
 /// Read what customers owe, by the days since it was due
-#[utoipa::path(get, path = "/v1/receivables/ageing", tag = "payments", params(PageQuery),
+#[utoipa::path(get, path = "/v1/receivables/ageing", tag = "payments",
+    security(("oauth" = ["payments:read"])), params(PageQuery),
     responses((status = 200, body = Ageing), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn ageing(State(app): State<App>, Params(page): Params<PageQuery>) -> Result<Json<Ageing>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);

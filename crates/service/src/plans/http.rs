@@ -17,7 +17,8 @@ pub fn routes() -> OpenApiRouter<App> {
 }
 
 /// Create a plan
-#[utoipa::path(post, path = "/v1/plans", tag = "plans", params(IdempotencyKey), request_body = NewPlan,
+#[utoipa::path(post, path = "/v1/plans", tag = "plans",
+    security(("oauth" = ["plans:write"])), params(IdempotencyKey), request_body = NewPlan,
     responses((status = 201, body = Plan), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn create(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
     let new: NewPlan = sent.json()?;
@@ -44,14 +45,16 @@ async fn create(State(app): State<App>, sent: Sent) -> Result<Response, Problem>
 }
 
 /// List all plans
-#[utoipa::path(get, path = "/v1/plans", tag = "plans", responses((status = 200, body = Vec<Plan>)))]
+#[utoipa::path(get, path = "/v1/plans", tag = "plans",
+    security(("oauth" = ["plans:read"])), responses((status = 200, body = Vec<Plan>)))]
 async fn list(State(app): State<App>) -> Result<Json<Vec<Plan>>, Problem> {
     let mut tx = app.db.read().await?;
     Ok(Json(super::all(&mut tx).await?))
 }
 
 /// Read a plan
-#[utoipa::path(get, path = "/v1/plans/{plan_id}", tag = "plans", params(("plan_id" = String, Path)),
+#[utoipa::path(get, path = "/v1/plans/{plan_id}", tag = "plans",
+    security(("oauth" = ["plans:read"])), params(("plan_id" = String, Path)),
     responses((status = 200, body = Plan), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(State(app): State<App>, Key(id): Key<PlanId>) -> Result<Json<Plan>, Problem> {
     let mut tx = app.db.read().await?;

@@ -74,6 +74,7 @@ async fn find(tx: &mut Tx, id: CustomerId) -> Result<Customer, Problem> {
 /// Once by its reference: sent again it is answered as it was. Money without priority and expiry goes to the
 /// main balance of the customer or of the line; everything else gets a balance of its own.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/top-ups", tag = "prepaid",
+    security(("oauth" = ["prepaid:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewTopUp,
     responses((status = 201, body = BookingDone), (status = 200, description = "Done before", body = BookingDone),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
@@ -106,6 +107,7 @@ async fn top_up(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) ->
 ///
 /// Above zero it is put on, below zero taken off, no more than is available. Once by its reference.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/balances/{balance_id}/adjustments", tag = "prepaid",
+    security(("oauth" = ["prepaid:write"])),
     params(("customer_id" = String, Path), ("balance_id" = String, Path), IdempotencyKey),
     request_body = NewAdjustment,
     responses((status = 201, body = BookingDone), (status = 200, description = "Done before", body = BookingDone),
@@ -136,6 +138,7 @@ async fn adjust(
 ///
 /// No more than is available; seconds only to a balance for the same destinations. Once by its reference.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/transfers", tag = "prepaid",
+    security(("oauth" = ["prepaid:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewTransfer,
     responses((status = 201, body = BookingDone), (status = 200, description = "Done before", body = BookingDone),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
@@ -164,6 +167,7 @@ async fn transfer(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) 
 
 /// Read what was agreed about a customer's prepaid money
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/prepaid", tag = "prepaid",
+    security(("oauth" = ["prepaid:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = PrepaidTerms), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read_terms(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<PrepaidTerms>, Problem> {
@@ -177,6 +181,7 @@ async fn read_terms(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<
 /// What is absent stays as it is, null takes away. The credit limit is for the customer's main balance, not for
 /// those of single lines.
 #[utoipa::path(put, path = "/v1/customers/{customer_id}/prepaid", tag = "prepaid",
+    security(("oauth" = ["prepaid:write"])),
     params(("customer_id" = String, Path), IdempotencyKey, IfMatch), request_body = ChangePrepaidTerms,
     responses((status = 200, body = PrepaidTerms), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn agree(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
@@ -209,6 +214,7 @@ struct BalancesQuery {
 
 /// List a customer's balances, oldest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/balances", tag = "prepaid",
+    security(("oauth" = ["prepaid:read"])),
     params(("customer_id" = String, Path), BalancesQuery),
     responses((status = 200, body = Vec<PrepaidBalance>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn balances(
@@ -234,6 +240,7 @@ struct MovementsQuery {
 ///
 /// Each movement with what was on its balance after it.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/movements", tag = "prepaid",
+    security(("oauth" = ["prepaid:read"])),
     params(("customer_id" = String, Path), MovementsQuery, PageQuery),
     responses((status = 200, body = Page<StatementMovement>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn movements(

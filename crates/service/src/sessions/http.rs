@@ -90,7 +90,8 @@ impl From<Session> for Shown {
 /// Grants seconds and holds what they cost. Sent again with the same content it gets the same answer and holds
 /// nothing twice. An emergency call is always granted, whoever makes it. 402: there is too little money. 403: the
 /// call must not be made. A refusal is kept too, and the call refused again.
-#[utoipa::path(post, path = "/v1/charging/sessions", tag = "charging", request_body = Authorise,
+#[utoipa::path(post, path = "/v1/charging/sessions", tag = "charging",
+    security(("oauth" = ["charging:write"])), request_body = Authorise,
     responses((status = 201, body = Grant), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn authorise(Shared(app): Shared<App>, body: Bytes) -> Result<Response, Problem> {
     let asked = json::<Authorise>(&body);
@@ -130,6 +131,7 @@ async fn authorise(Shared(app): Shared<App>, body: Bytes) -> Result<Response, Pr
 /// Seconds count from the answer, in all. `granted_seconds` may be less than was used when the money is gone: end
 /// the call. Sent again with the same sequence and content it gets the same answer.
 #[utoipa::path(post, path = "/v1/charging/sessions/{session_id}/update", tag = "charging",
+    security(("oauth" = ["charging:write"])),
     params(("session_id" = String, Path)), request_body = Extend,
     responses((status = 200, body = Grant), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn extend(Shared(app): Shared<App>, Key(id): Key<String>, body: Bytes) -> Result<Response, Problem> {
@@ -150,6 +152,7 @@ async fn extend(Shared(app): Shared<App>, Key(id): Key<String>, body: Bytes) -> 
 /// Takes what it cost and gives back the rest. More than was granted is charged as far as there is money; what
 /// nobody can pay is noted as a loss. A call that had expired is charged what it really used.
 #[utoipa::path(post, path = "/v1/charging/sessions/{session_id}/release", tag = "charging",
+    security(("oauth" = ["charging:write"])),
     params(("session_id" = String, Path)), request_body = Release,
     responses((status = 200, body = Settled), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn release(Shared(app): Shared<App>, Key(id): Key<String>, body: Bytes) -> Result<Response, Problem> {
@@ -164,6 +167,7 @@ async fn release(Shared(app): Shared<App>, Key(id): Key<String>, body: Bytes) ->
 
 /// Read a call that is or was under way
 #[utoipa::path(get, path = "/v1/charging/sessions/{session_id}", tag = "charging",
+    security(("oauth" = ["charging:read"])),
     params(("session_id" = String, Path)),
     responses((status = 200, body = Shown), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(Shared(app): Shared<App>, Key(id): Key<SessionId>) -> Result<Json<Shown>, Problem> {
@@ -174,6 +178,7 @@ async fn read(Shared(app): Shared<App>, Key(id): Key<SessionId>) -> Result<Json<
 
 /// List a customer's calls that were asked for, newest first
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/sessions", tag = "charging",
+    security(("oauth" = ["charging:read"])),
     params(("customer_id" = String, Path), PageQuery),
     responses((status = 200, body = Page<Shown>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(

@@ -23,7 +23,8 @@ struct SuspenseQuery {
 }
 
 /// List records in suspense, newest first
-#[utoipa::path(get, path = "/v1/suspense", tag = "calls", params(SuspenseQuery, PageQuery),
+#[utoipa::path(get, path = "/v1/suspense", tag = "calls",
+    security(("oauth" = ["suspense:read"])), params(SuspenseQuery, PageQuery),
     responses((status = 200, body = Page<Suspended>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn suspense(
     State(app): State<App>,

@@ -60,7 +60,8 @@ struct Publication {
 ///
 /// The deck becomes a new version of the tariff of that name. A deck with any fault is refused whole,
 /// with every fault listed by line.
-#[utoipa::path(post, path = "/v1/tariffs", tag = "tariffs", params(IdempotencyKey), request_body = TariffImport,
+#[utoipa::path(post, path = "/v1/tariffs", tag = "tariffs",
+    security(("oauth" = ["tariffs:write"])), params(IdempotencyKey), request_body = TariffImport,
     responses((status = 201, body = Tariff), (status = 200, description = "The newest version already", body = Tariff),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn import(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
@@ -102,14 +103,16 @@ async fn import(State(app): State<App>, sent: Sent) -> Result<Response, Problem>
 }
 
 /// List all tariffs
-#[utoipa::path(get, path = "/v1/tariffs", tag = "tariffs", responses((status = 200, body = Vec<Tariff>)))]
+#[utoipa::path(get, path = "/v1/tariffs", tag = "tariffs",
+    security(("oauth" = ["tariffs:read"])), responses((status = 200, body = Vec<Tariff>)))]
 async fn list(State(app): State<App>) -> Result<Json<Vec<Tariff>>, Problem> {
     let mut tx = app.db.read().await?;
     Ok(Json(super::all(&mut tx).await?))
 }
 
 /// Read a tariff and its versions
-#[utoipa::path(get, path = "/v1/tariffs/{tariff_id}", tag = "tariffs", params(("tariff_id" = String, Path)),
+#[utoipa::path(get, path = "/v1/tariffs/{tariff_id}", tag = "tariffs",
+    security(("oauth" = ["tariffs:read"])), params(("tariff_id" = String, Path)),
     responses((status = 200, body = Tariff), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(State(app): State<App>, Key(id): Key<TariffId>) -> Result<Json<Tariff>, Problem> {
     let mut tx = app.db.read().await?;
@@ -119,6 +122,7 @@ async fn read(State(app): State<App>, Key(id): Key<TariffId>) -> Result<Json<Tar
 
 /// Put a version of a tariff into force
 #[utoipa::path(post, path = "/v1/tariffs/{tariff_id}/versions/{version}/publish", tag = "tariffs",
+    security(("oauth" = ["tariffs:write"])),
     params(("tariff_id" = String, Path), ("version" = i64, Path), IdempotencyKey), request_body = Publication,
     responses((status = 200, body = Tariff), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn publish(

@@ -21,7 +21,8 @@ pub(super) fn routes() -> OpenApiRouter<App> {
 ///
 /// The answer is the only place that has their codes: as JSON, or as CSV with `Accept: text/csv`. Sent again under
 /// its `Idempotency-Key` the batch is answered without them.
-#[utoipa::path(post, path = "/v1/vouchers", tag = "prepaid", params(IdempotencyKey), request_body = NewVouchers,
+#[utoipa::path(post, path = "/v1/vouchers", tag = "prepaid",
+    security(("oauth" = ["vouchers:write"])), params(IdempotencyKey), request_body = NewVouchers,
     responses((status = 201, content((VoucherBatch = "application/json"), (String = "text/csv"))),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn make(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
@@ -69,6 +70,7 @@ fn shown(made: &VoucherBatch, headers: &HeaderMap) -> Result<Response, Problem> 
 ///
 /// Once: sent again by the same customer it is answered as it was.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/vouchers", tag = "prepaid",
+    security(("oauth" = ["vouchers:redeem"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = RedeemVoucher,
     responses((status = 201, body = BookingDone), (status = 200, description = "Redeemed before", body = BookingDone),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]

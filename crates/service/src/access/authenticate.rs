@@ -1,0 +1,196 @@
+//! Who sends this request? The bearer token tells (RFC 6750).
+//!
+//! What a token told is kept in memory for some seconds, so that a switch that asks for calls waits for nothing.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::{SignedDuration, Timestamp};
+
+use super::secret::{self, Hashing, TOKEN_PREFIX, TokenHash};
+use super::{Caller, SharedCaller, store};
+use crate::app::App;
+use crate::error;
+use crate::http::Problem;
+
+/// How long what a token told is believed: so long a revocation may take to be felt.
+const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
+/// So many tokens are remembered.
+const REMEMBERED: usize = 10_000;
+/// No token of ours or of a provider is longer.
+const LONGEST_TOKEN: usize = 8 * 1024;
+
+/// Who may come in, as far as it is known in memory. Cheap to clone.
+#[derive(Clone)]
+pub struct Access {
+    /// Whether a token is needed at all.
+    required: bool,
+    known: Arc<Mutex<HashMap<TokenHash, Known>>>,
+    pub(super) hashing: Hashing,
+}
+
+/// What a token told.
+#[derive(Clone)]
+struct Known {
+    caller: SharedCaller,
+    expires_at: Timestamp,
+    looked_up_at: Timestamp,
+}
+
+/// Why nobody is known by a request.
+#[derive(Debug)]
+pub(super) enum Unknown {
+    /// It has no token.
+    NoToken,
+    /// It does not carry one token as it should.
+    Malformed(&'static str),
+    /// The token is worth nothing.
+    Invalid(&'static str),
+    /// Whether it is could not be found out.
+    Fault(Problem),
+}
+
+impl Access {
+    /// A token is needed.
+    pub fn open() -> Self {
+        Self { required: true, known: Arc::default(), hashing: Hashing::default() }
+    }
+
+    /// The same, but whoever asks may do everything.
+    #[must_use]
+    pub fn without_authentication(self) -> Self {
+        Self { required: false, ..self }
+    }
+
+    /// Whether a token is needed.
+    pub fn is_required(&self) -> bool {
+        self.required
+    }
+
+    /// Who sends a request.
+    pub(super) async fn caller(&self, app: &App, headers: &HeaderMap) -> Result<SharedCaller, Unknown> {
+        if !self.required {
+            return Ok(Arc::new(Caller::anybody()));
+        }
+        let token = bearer(headers)?;
+        if !token.starts_with(TOKEN_PREFIX) {
+            return Err(Unknown::Invalid("the token is none of ours"));
+        }
+        self.own(app, secret::hash_token(token)).await
+    }
+
+    /// Who has a token that was issued here.
+    async fn own(&self, app: &App, hash: TokenHash) -> Result<SharedCaller, Unknown> {
+        let now = app.clock.now();
+        let known = self.remembered(&hash, now);
+        if let Some(known) = &known
+            && (now.duration_since(known.looked_up_at)).abs() < BELIEVED
+        {
+            return Ok(known.caller.clone());
+        }
+        match (look_up(app, &hash, now).await, known) {
+            (Ok(Some((caller, expires_at))), _) => {
+                let caller = Arc::new(caller);
+                self.remember(hash, Known { caller: caller.clone(), expires_at, looked_up_at: now });
+                Ok(caller)
+            }
+            (Ok(None), _) => {
+                self.forget(&hash);
+                Err(Unknown::Invalid("the token has expired, was revoked, or never was"))
+            }
+            // An emergency call is granted even now, so who was known stays known.
+            (Err(error), Some(known)) => {
+                tracing::warn!(%error, "a token was not looked up again");
+                Ok(known.caller)
+            }
+            (Err(error), None) => Err(Unknown::Fault(error.into())),
+        }
+    }
+
+    fn remembered(&self, hash: &TokenHash, now: Timestamp) -> Option<Known> {
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        known.get(hash).filter(|known| known.expires_at > now).cloned()
+    }
+
+    fn remember(&self, hash: TokenHash, one: Known) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if known.len() >= REMEMBERED {
+            let now = one.looked_up_at;
+            known.retain(|_, known| now.duration_since(known.looked_up_at).abs() < BELIEVED);
+        }
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        known.insert(hash, one);
+    }
+
+    /// What was revoked here is worth nothing at once.
+    pub(super) fn forget(&self, hash: &TokenHash) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).remove(hash);
+    }
+
+    pub(super) fn forget_all(&self) {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner).clear();
+    }
+}
+
+async fn look_up(app: &App, hash: &TokenHash, now: Timestamp) -> error::Result<Option<(Caller, Timestamp)>> {
+    let mut tx = app.db.read().await?;
+    store::caller(&mut tx, hash, now).await
+}
+
+/// The one token that a request carries.
+fn bearer(headers: &HeaderMap) -> Result<&str, Unknown> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let Some(value) = values.next() else { return Err(Unknown::NoToken) };
+    if values.next().is_some() {
+        return Err(Unknown::Malformed("there are several Authorization headers: send one"));
+    }
+    let malformed = Unknown::Malformed("the Authorization header must be `Bearer` and a token");
+    let Some((scheme, token)) = value.to_str().ok().and_then(|text| text.split_once(' ')) else {
+        return Err(malformed);
+    };
+    let token = token.trim_matches(' ');
+    let sound = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~+/=".contains(&byte);
+    if !scheme.eq_ignore_ascii_case("bearer") || token.is_empty() || !token.bytes().all(sound) {
+        return Err(malformed);
+    }
+    if token.len() > LONGEST_TOKEN {
+        return Err(Unknown::Invalid("the token is longer than any of ours"));
+    }
+    Ok(token)
+}
+
+impl IntoResponse for Unknown {
+    fn into_response(self) -> Response {
+        let title = "Who asks is not known";
+        let unauthenticated =
+            |detail: &str| Problem::of_kind(StatusCode::UNAUTHORIZED, "unauthenticated", title, detail);
+        let (problem, challenge) = match self {
+            Self::Fault(problem) => return problem.into_response(),
+            Self::NoToken => {
+                let detail = "send a token: `Authorization: Bearer …`; POST /oauth/token gives one";
+                (unauthenticated(detail), "Bearer realm=\"tollbook\"".to_owned())
+            }
+            Self::Malformed(why) => (Problem::malformed(why), challenge("invalid_request", why)),
+            Self::Invalid(why) => (unauthenticated(why), challenge("invalid_token", why)),
+        };
+        challenged(problem, &challenge)
+    }
+}
+
+fn challenge(error: &str, why: &str) -> String {
+    let why = why.replace(['"', '\\'], "'");
+    format!("Bearer realm=\"tollbook\", error=\"{error}\", error_description=\"{why}\"")
+}
+
+/// A problem with the header that says how to authenticate.
+pub(super) fn challenged(problem: Problem, challenge: &str) -> Response {
+    let mut response = problem.into_response();
+    if let Ok(value) = HeaderValue::from_str(challenge) {
+        response.headers_mut().insert(header::WWW_AUTHENTICATE, value);
+    }
+    response
+}
