@@ -17,6 +17,7 @@ pub mod db;
 pub mod demo;
 pub mod error;
 mod hash;
+mod healthcheck;
 pub mod http;
 pub mod id;
 pub mod invoices;

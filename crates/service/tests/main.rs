@@ -3,6 +3,7 @@
 
 mod support;
 
+mod backup;
 mod balances;
 mod calls;
 mod cli;
@@ -14,6 +15,7 @@ mod cycle;
 mod cycle_fees;
 mod cycle_workers;
 mod db;
+mod deployment;
 mod documents;
 mod edges;
 mod einvoice_rules;
