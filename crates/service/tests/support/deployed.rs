@@ -27,9 +27,10 @@ pub(crate) fn yaml(path: &str) -> Vec<Value> {
 /// The names of the manifests, below the project.
 pub(crate) fn manifests() -> Vec<String> {
     let entries = std::fs::read_dir(project().join("deploy/kubernetes")).unwrap();
-    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let mut names: Vec<_> =
-        names.filter(|name| name.ends_with(".yaml") && name != "kustomization.yaml").collect();
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let yaml = paths.filter(|path| path.extension().is_some_and(|extension| extension == "yaml"));
+    let names = yaml.map(|path| path.file_name().unwrap().to_str().unwrap().to_owned());
+    let mut names: Vec<_> = names.filter(|name| name != "kustomization.yaml").collect();
     names.sort();
     names.into_iter().map(|name| format!("deploy/kubernetes/{name}")).collect()
 }
@@ -61,8 +62,8 @@ pub(crate) fn services(compose: &Value) -> Vec<(String, &Value)> {
 pub(crate) fn instruction(name: &str) -> String {
     let dockerfile = text("Dockerfile");
     let (_, last) = dockerfile.rsplit_once("\nFROM ").expect("there is a stage");
-    let lines = last.lines().filter_map(|line| line.strip_prefix(name));
-    lines.last().unwrap_or_else(|| panic!("no {name}")).trim().to_owned()
+    let line = last.lines().rev().find_map(|line| line.strip_prefix(name));
+    line.unwrap_or_else(|| panic!("no {name}")).trim().to_owned()
 }
 
 /// The words after the last `CMD` of a line: `CMD ["a", "b"]`.
