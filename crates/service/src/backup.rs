@@ -27,12 +27,23 @@ pub(crate) async fn run(url: &str, args: Args, output: Output) -> Result<bool> {
     let mut part = file.clone().into_os_string();
     part.push(".part");
     let part = PathBuf::from(part);
-    let bytes = match write(url, &part).await {
-        Ok(bytes) => bytes,
+    let bytes = match Db::open_existing(url).await?.back_up(&part).await {
+        Ok(BackedUp::Done) => onto_the_disk(&part)?,
+        Ok(BackedUp::Server) => {
+            return Err(Error::Other(
+                "PostgreSQL is backed up by pg_dump: scripts/backup does it".to_owned(),
+            ));
+        }
+        Ok(BackedUp::Damaged(how)) => {
+            let part = part.display();
+            return Err(Error::Other(format!(
+                "the database is not sound: {how}; what could be read is in {part}"
+            )));
+        }
         Err(error) => {
             // A half is worth nothing, and would be in the way of the next.
             drop(std::fs::remove_file(&part));
-            return Err(error);
+            return Err(error.into());
         }
     };
     let renamed = std::fs::rename(&part, &file).and_then(|()| File::open(folder(&file))?.sync_all());
@@ -41,18 +52,10 @@ pub(crate) async fn run(url: &str, args: Args, output: Output) -> Result<bool> {
     Ok(true)
 }
 
-/// Writes the file, onto the disk; answers its size.
-async fn write(url: &str, part: &Path) -> Result<u64> {
-    match Db::open_existing(url).await?.back_up(part).await? {
-        BackedUp::Done => {
-            let written = File::open(part).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
-            Ok(written.map_err(Error::file(part.display().to_string()))?.len())
-        }
-        BackedUp::Server => {
-            Err(Error::Other("PostgreSQL is backed up by pg_dump: scripts/backup does it".to_owned()))
-        }
-        BackedUp::Damaged(how) => Err(Error::Other(format!("the backup is not sound: {how}"))),
-    }
+/// Waits until a file is there for good; answers its size.
+fn onto_the_disk(path: &Path) -> Result<u64> {
+    let written = File::open(path).and_then(|file| file.sync_all().and_then(|()| file.metadata()));
+    Ok(written.map_err(Error::file(path.display().to_string()))?.len())
 }
 
 fn folder(file: &Path) -> &Path {

@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
-    access, backup, calls, check, copy, credit_notes, demo, http, invoices, jobs, payments, prepaid,
-    suspense, tariffs,
+    access, backup, calls, check, copy, credit_notes, demo, healthcheck, http, invoices, jobs, payments,
+    prepaid, suspense, tariffs,
 };
 
 /// Phone billing: call records in, charged calls and invoices out.
@@ -84,6 +84,7 @@ enum Command {
     Check,
     Backup(backup::Args),
     CopyDatabase(copy::cli::CopyArgs),
+    Healthcheck(healthcheck::Args),
     /// Print the API's description (OpenAPI 3.1)
     Openapi,
     /// Print every setting with its default
@@ -163,8 +164,9 @@ pub async fn run(cli: Cli) -> Result<bool> {
     }
     let config = Config::load(cli.config.as_deref())?;
     let url = with_password(&cli.database_url, cli.database_password_file.as_deref())?;
-    // These take the database as it is; all others bring it up to date first.
+    // These take the database as it is or take none; all others bring it up to date first.
     match cli.command {
+        Command::Healthcheck(args) => return healthcheck::run(args, config.http.listen, output).await,
         Command::Migrate => return migrate(&url, output).await,
         Command::Backup(args) => return backup::run(&url, args, output).await,
         Command::CopyDatabase(args) => return copy::cli::copy_database(&url, args, config, output).await,
@@ -195,7 +197,8 @@ pub async fn run(cli: Cli) -> Result<bool> {
         | Command::Demo(_)
         | Command::Migrate
         | Command::Backup(_)
-        | Command::CopyDatabase(_) => Ok(true),
+        | Command::CopyDatabase(_)
+        | Command::Healthcheck(_) => Ok(true),
     }
 }
 
@@ -303,5 +306,28 @@ async fn stop() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_password_from_a_file_stands_in_the_address_escaped() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("password");
+        std::fs::write(&file, "a@/:?&#%\nmore").unwrap();
+        let url = |url| with_password(url, Some(&file)).unwrap();
+        let escaped = "password=%61%40%2F%3A%3F%26%23%25";
+        assert_eq!(url("postgres://u@h/d"), format!("postgres://u@h/d?{escaped}"));
+        assert_eq!(
+            url("postgres://u@h/d?sslmode=require"),
+            format!("postgres://u@h/d?sslmode=require&{escaped}")
+        );
+        assert_eq!(with_password("sqlite://f", None).unwrap(), "sqlite://f");
+        std::fs::write(&file, "\n").unwrap();
+        let refused = with_password("postgres://u@h/d", Some(&file)).unwrap_err().to_string();
+        assert!(refused.contains("the first line is empty"), "{refused}");
     }
 }

@@ -21,6 +21,7 @@ pub mod error;
 mod group_commit;
 mod hash;
 pub mod health;
+mod healthcheck;
 pub mod http;
 pub mod id;
 pub mod invoices;

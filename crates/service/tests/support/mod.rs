@@ -5,6 +5,7 @@ pub(crate) mod account;
 pub(crate) mod arithmetic;
 pub(crate) mod charging;
 pub(crate) mod cycle;
+pub(crate) mod deployed;
 pub(crate) mod mailing;
 pub(crate) mod operator;
 pub(crate) mod payment_service;
