@@ -3,6 +3,8 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
+
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
@@ -25,6 +27,7 @@ pub struct App {
     /// Where calls under way are charged.
     pub desk: Desk,
     pub stopping: Stopping,
+    pub started_at: Timestamp,
 }
 
 impl App {
@@ -36,7 +39,7 @@ impl App {
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let desk = Desk::open(&db, &clock, &tariffs, &config);
-        let stopping = Stopping::default();
-        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk, stopping })
+        let (stopping, started_at) = (Stopping::default(), clock.now());
+        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk, stopping, started_at })
     }
 }

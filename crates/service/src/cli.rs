@@ -12,7 +12,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::stopping::Stopping;
-use crate::{calls, check, credit_notes, demo, http, invoices, jobs, payments, prepaid, suspense, tariffs};
+use crate::{
+    calls, check, credit_notes, demo, http, invoices, jobs, log, payments, prepaid, suspense, tariffs,
+};
 
 /// Phone billing: call records in, charged calls and invoices out.
 ///
@@ -147,10 +149,17 @@ pub async fn run(cli: Cli) -> Result<bool> {
             output.answer(&crate::config::DEFAULT, crate::config::DEFAULT.trim_end())?;
             return Ok(true);
         }
-        Command::Demo(args) => return demo::run(args, output).await,
+        Command::Demo(args) => {
+            log::begin(&log::Settings { level: "warn".to_owned(), ..demo::config()?.log })?;
+            return demo::run(args, output).await;
+        }
         _ => {}
     }
     let config = Config::load(cli.config.as_deref())?;
+    log::begin(&match cli.command {
+        Command::Serve(_) | Command::Work(_) => config.log.clone(),
+        _ => log::Settings { level: "warn".to_owned(), ..config.log.clone() },
+    })?;
     if let Command::Migrate = cli.command {
         return migrate(&cli.database_url, output).await;
     }
@@ -229,8 +238,7 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
         "serving http://{address}, documentation at http://{address}/docs (Ctrl-C stops)"
     ));
     stop_when_told(&app.stopping);
-    let (config, stopping) = (app.config.clone(), app.stopping.clone());
-    match http::serve(listener, http::router(app), &config.http, &stopping).await {
+    match http::serve(listener, app).await {
         http::Ended::Finished => {}
         http::Ended::CutOff(connections) => {
             tracing::warn!(connections, "requests were cut off: their clients may send them again");

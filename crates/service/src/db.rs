@@ -5,6 +5,7 @@
 
 mod bulk;
 mod schema;
+mod tally;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -23,6 +24,9 @@ use tokio_postgres::types::{FromSql, ToSql, Type};
 
 pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
 pub use schema::Schema;
+pub use tally::Tally;
+
+use crate::metrics::Metrics;
 
 const SQLITE_READERS: usize = 4;
 const POSTGRES_CONNECTIONS: usize = 16;
@@ -44,6 +48,7 @@ pub struct Postgres {
     pub pool: Pool,
     /// For those who look few rows up by their keys.
     by_keys: Pool,
+    metrics: Metrics,
 }
 
 /// One writer, as SQLite has it, and readers beside it (write-ahead log).
@@ -52,6 +57,7 @@ pub struct Sqlite {
     writer: Arc<Mutex<Connection>>,
     readers: Arc<[Arc<Mutex<Connection>>]>,
     next_reader: Arc<AtomicUsize>,
+    metrics: Metrics,
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it is rolled back.
@@ -63,11 +69,13 @@ pub enum Tx {
 pub struct SqliteTx {
     connection: OwnedMutexGuard<Connection>,
     open: bool,
+    tally: Tally,
 }
 
 pub struct PostgresTx {
     /// Taken only when the transaction ends.
     client: Option<Object>,
+    tally: Tally,
 }
 
 /// What can go wrong with a database.
@@ -91,8 +99,12 @@ pub enum Error {
     ChangedMigration(String),
 }
 
+/// Without the details, which hold the row at fault: numbers, names, whatever there was.
 fn postgres_text(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)
+    let Some(fault) = error.as_db_error() else { return error.to_string() };
+    let (message, code) = (fault.message(), fault.code().code());
+    let constraint = fault.constraint().map_or(String::new(), |name| format!(" of {name}"));
+    format!("{}: {message} (SQLSTATE {code}{constraint})", fault.severity())
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -267,8 +279,8 @@ impl Db {
             return Sqlite::open(path).map(Self::Sqlite);
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            let postgres =
-                Postgres { pool: open_postgres(url, "")?, by_keys: open_postgres(url, BY_KEYS_ONLY)? };
+            let (pool, by_keys) = (open_postgres(url, "")?, open_postgres(url, BY_KEYS_ONLY)?);
+            let postgres = Postgres { pool, by_keys, metrics: metrics()? };
             drop(postgres.pool.get().await?);
             return Ok(Self::Postgres(postgres));
         }
@@ -280,8 +292,8 @@ impl Db {
     /// Begins a transaction that writes.
     pub async fn begin(&self) -> Result<Tx> {
         match self {
-            Self::Sqlite(sqlite) => SqliteTx::begin(sqlite.writer.clone(), "begin immediate").await,
-            Self::Postgres(postgres) => PostgresTx::begin(&postgres.pool, "begin").await,
+            Self::Sqlite(sqlite) => SqliteTx::begin(sqlite, sqlite.writer.clone(), "begin immediate").await,
+            Self::Postgres(postgres) => PostgresTx::begin(postgres, &postgres.pool, "begin").await,
         }
     }
 
@@ -290,17 +302,26 @@ impl Db {
     pub async fn begin_by_keys(&self) -> Result<Tx> {
         match self {
             Self::Sqlite(_) => self.begin().await,
-            Self::Postgres(postgres) => PostgresTx::begin(&postgres.by_keys, "begin").await,
+            Self::Postgres(postgres) => PostgresTx::begin(postgres, &postgres.by_keys, "begin").await,
         }
     }
 
     /// Begins a transaction that only reads, all of it from one snapshot.
     pub async fn read(&self) -> Result<Tx> {
         match self {
-            Self::Sqlite(sqlite) => SqliteTx::begin(sqlite.reader(), "begin").await,
+            Self::Sqlite(sqlite) => SqliteTx::begin(sqlite, sqlite.reader(), "begin").await,
             Self::Postgres(postgres) => {
-                PostgresTx::begin(&postgres.pool, "begin isolation level repeatable read read only").await
+                let begin = "begin isolation level repeatable read read only";
+                PostgresTx::begin(postgres, &postgres.pool, begin).await
             }
+        }
+    }
+
+    /// What is counted of it, and of everything that is done with it.
+    pub fn metrics(&self) -> &Metrics {
+        match self {
+            Self::Sqlite(sqlite) => &sqlite.metrics,
+            Self::Postgres(postgres) => &postgres.metrics,
         }
     }
 
@@ -339,13 +360,17 @@ impl Sqlite {
             .map(|_| connect(&path).map(|reader| Arc::new(Mutex::new(reader))))
             .collect::<Result<_>>()?;
         let writer = Arc::new(Mutex::new(writer));
-        Ok(Self { writer, readers, next_reader: Arc::default() })
+        Ok(Self { writer, readers, next_reader: Arc::default(), metrics: metrics()? })
     }
 
     fn reader(&self) -> Arc<Mutex<Connection>> {
         let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
         self.readers[turn % self.readers.len()].clone()
     }
+}
+
+fn metrics() -> Result<Metrics> {
+    Metrics::new().map_err(|error| Error::Url(error.to_string()))
 }
 
 fn connect(path: &PathBuf) -> Result<Connection> {
@@ -381,12 +406,12 @@ fn open_postgres(url: &str, settings: &'static str) -> Result<Pool> {
 }
 
 impl SqliteTx {
-    async fn begin(connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
+    async fn begin(sqlite: &Sqlite, connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
         // Nothing waits on SQLite: one transaction after the other would keep this thread from all else.
         tokio::task::yield_now().await;
         let connection = connection.lock_owned().await;
         connection.execute_batch(begin)?;
-        Ok(Tx::Sqlite(Self { connection, open: true }))
+        Ok(Tx::Sqlite(Self { connection, open: true, tally: Tally::new(sqlite.metrics.clone()) }))
     }
 }
 
@@ -401,10 +426,10 @@ impl Drop for SqliteTx {
 }
 
 impl PostgresTx {
-    async fn begin(pool: &Pool, begin: &str) -> Result<Tx> {
+    async fn begin(postgres: &Postgres, pool: &Pool, begin: &str) -> Result<Tx> {
         let client = pool.get().await?;
         client.batch_execute(begin).await?;
-        Ok(Tx::Postgres(Self { client: Some(client) }))
+        Ok(Tx::Postgres(Self { client: Some(client), tally: Tally::new(postgres.metrics.clone()) }))
     }
 
     fn client(&self) -> Result<&Object> {
@@ -506,6 +531,7 @@ impl Tx {
                 tx.client = None;
             }
         }
+        self.tally_mut().settle();
         Ok(())
     }
 }

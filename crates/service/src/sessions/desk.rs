@@ -16,12 +16,13 @@ use super::release::release;
 use super::till::{Till, Wanted};
 use super::{Answer, Authorise, Request};
 use crate::calls::{Account, Directory};
-use crate::clock::Clock;
+use crate::clock::{Clock, Stopwatch};
 use crate::config::Config;
 use crate::customers;
 use crate::db::{self, Db, Tx};
 use crate::error::{Error, Result};
 use crate::hash::{self, Hash};
+use crate::metrics::{CHARGING_ANSWERS, CHARGING_BATCH_SECONDS, CHARGING_BATCH_SIZE};
 use crate::tariffs::TariffBook;
 
 /// So many requests may wait; who comes then waits before being let in.
@@ -77,6 +78,11 @@ impl Desk {
         Self { queue, clock, last_asked: Arc::default() }
     }
 
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        WAITING.saturating_sub(self.queue.capacity())
+    }
+
     /// Whether switches are asking at present: then nobody may keep the database to themselves for long.
     pub fn is_busy(&self) -> bool {
         let idle = self.clock.now().as_second() - self.last_asked.load(Ordering::Relaxed);
@@ -119,7 +125,11 @@ impl Worker {
     async fn serve(self, begun: db::Result<Tx>, batch: Vec<Waiting>) {
         let requests: Vec<_> = batch.iter().map(|waiting| waiting.request.clone()).collect();
         let Some(config) = batch.first().map(|waiting| waiting.config.clone()) else { return };
-        match self.tried(begun, &config, &requests).await {
+        let (watch, metrics) = (Stopwatch::start(), self.db.metrics().clone());
+        let done = self.tried(begun, &config, &requests).await;
+        metrics.size(CHARGING_BATCH_SIZE, requests.len());
+        metrics.took(CHARGING_BATCH_SECONDS, &[], watch.elapsed());
+        match done {
             Ok(answers) => {
                 for (waiting, answer) in batch.into_iter().zip(answers) {
                     // Who has gone away meanwhile asks again and gets the same answer.
@@ -208,6 +218,9 @@ impl Worker {
             });
         }
         till.save(&mut tx, &self.clock).await?;
+        for (request, answer) in requests.iter().zip(&answers) {
+            tx.tally(CHARGING_ANSWERS, &[("ask", request.code()), ("answer", answer.code())], 1);
+        }
         tx.commit().await?;
         Ok(answers)
     }
