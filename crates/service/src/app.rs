@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
@@ -36,6 +37,7 @@ pub struct App {
     /// Work that goes on after its request was answered: the program does not end before it.
     pub background: TaskTracker,
     pub stopping: Stopping,
+    pub started_at: Timestamp,
 }
 
 impl App {
@@ -49,7 +51,7 @@ impl App {
         let counter = Counter::open(&db, &clock, &tariffs, &config);
         let desk = Desk::open(&db, &clock, &tariffs, &config);
         let access = Access::open();
-        let stopping = Stopping::default();
+        let (stopping, started_at) = (Stopping::default(), clock.now());
         Ok(Self {
             db,
             clock,
@@ -62,6 +64,7 @@ impl App {
             desk,
             background: TaskTracker::new(),
             stopping,
+            started_at,
         })
     }
 }

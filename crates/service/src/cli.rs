@@ -13,7 +13,7 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
-    access, backup, calls, check, copy, credit_notes, demo, healthcheck, http, invoices, jobs, payments,
+    access, backup, calls, check, copy, credit_notes, demo, healthcheck, http, invoices, jobs, log, payments,
     prepaid, suspense, tariffs,
 };
 
@@ -159,10 +159,17 @@ pub async fn run(cli: Cli) -> Result<bool> {
             output.answer(&crate::config::DEFAULT, crate::config::DEFAULT.trim_end())?;
             return Ok(true);
         }
-        Command::Demo(args) => return demo::run(args, output).await,
+        Command::Demo(args) => {
+            log::begin(&log::Settings { level: "warn".to_owned(), ..demo::config()?.log })?;
+            return demo::run(args, output).await;
+        }
         _ => {}
     }
     let config = Config::load(cli.config.as_deref())?;
+    log::begin(&match cli.command {
+        Command::Serve(_) | Command::Work(_) => config.log.clone(),
+        _ => log::Settings { level: "warn".to_owned(), ..config.log.clone() },
+    })?;
     let url = with_password(&cli.database_url, cli.database_password_file.as_deref())?;
     // These take the database as it is or take none; all others bring it up to date first.
     match cli.command {
@@ -270,8 +277,7 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
     ));
     stop_when_told(&app.stopping);
     let background = app.background.clone();
-    let (config, stopping) = (app.config.clone(), app.stopping.clone());
-    match http::serve(listener, http::router(app), &config.http, &stopping).await {
+    match http::serve(listener, app).await {
         http::Ended::Finished => {}
         http::Ended::CutOff(connections) => {
             tracing::warn!(connections, "requests were cut off: their clients may send them again");

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
 use crate::invoices::document::{self, Colour, Texts};
-use crate::mail;
+use crate::{log, mail};
 
 /// Every setting, with its default and what it means.
 pub const DEFAULT: &str = include_str!("../default.toml");
@@ -34,6 +34,7 @@ pub struct Config {
     pub brand: document::Brand,
     pub http: Http,
     pub access: Access,
+    pub log: log::Settings,
 }
 
 #[derive(Debug, Clone, Deserialize)]

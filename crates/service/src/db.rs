@@ -9,6 +9,7 @@ mod connect;
 mod instant;
 mod schema;
 mod tables;
+mod tally;
 
 use std::fmt;
 use std::str::FromStr;
@@ -28,6 +29,9 @@ pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
 pub use instant::Ts;
 pub use schema::Schema;
 pub use tables::Table;
+pub use tally::Tally;
+
+use crate::metrics::Metrics;
 
 /// A database, open for use.
 #[derive(Clone)]
@@ -43,6 +47,7 @@ pub struct Postgres {
     pub pool: Pool,
     /// For those who look few rows up by their keys.
     by_keys: Pool,
+    metrics: Metrics,
 }
 
 /// One writer, as SQLite has it, and readers beside it (write-ahead log).
@@ -51,6 +56,7 @@ pub struct Sqlite {
     writer: Arc<Mutex<Connection>>,
     readers: Arc<[Arc<Mutex<Connection>>]>,
     next_reader: Arc<AtomicUsize>,
+    metrics: Metrics,
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it is rolled back.
@@ -62,11 +68,13 @@ pub enum Tx {
 pub struct SqliteTx {
     connection: OwnedMutexGuard<Connection>,
     open: bool,
+    tally: Tally,
 }
 
 pub struct PostgresTx {
     /// Taken only when the transaction ends.
     client: Option<Object>,
+    tally: Tally,
 }
 
 /// What can go wrong with a database.
@@ -90,8 +98,12 @@ pub enum Error {
     ChangedMigration(String),
 }
 
+/// Without the details, which hold the row at fault: numbers, names, whatever there was.
 fn postgres_text(error: &tokio_postgres::Error) -> String {
-    error.as_db_error().map_or_else(|| error.to_string(), ToString::to_string)
+    let Some(fault) = error.as_db_error() else { return error.to_string() };
+    let (message, code) = (fault.message(), fault.code().code());
+    let constraint = fault.constraint().map_or(String::new(), |name| format!(" of {name}"));
+    format!("{}: {message} (SQLSTATE {code}{constraint})", fault.severity())
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
@@ -215,8 +227,8 @@ impl Db {
     /// Begins a transaction that writes.
     pub async fn begin(&self) -> Result<Tx> {
         match self {
-            Self::Sqlite(sqlite) => SqliteTx::begin(sqlite.writer.clone(), "begin immediate").await,
-            Self::Postgres(postgres) => PostgresTx::begin(&postgres.pool, "begin").await,
+            Self::Sqlite(sqlite) => SqliteTx::begin(sqlite, sqlite.writer.clone(), "begin immediate").await,
+            Self::Postgres(postgres) => PostgresTx::begin(postgres, &postgres.pool, "begin").await,
         }
     }
 
@@ -225,17 +237,26 @@ impl Db {
     pub async fn begin_by_keys(&self) -> Result<Tx> {
         match self {
             Self::Sqlite(_) => self.begin().await,
-            Self::Postgres(postgres) => PostgresTx::begin(&postgres.by_keys, "begin").await,
+            Self::Postgres(postgres) => PostgresTx::begin(postgres, &postgres.by_keys, "begin").await,
         }
     }
 
     /// Begins a transaction that only reads, all of it from one snapshot.
     pub async fn read(&self) -> Result<Tx> {
         match self {
-            Self::Sqlite(sqlite) => SqliteTx::begin(sqlite.reader(), "begin").await,
+            Self::Sqlite(sqlite) => SqliteTx::begin(sqlite, sqlite.reader(), "begin").await,
             Self::Postgres(postgres) => {
-                PostgresTx::begin(&postgres.pool, "begin isolation level repeatable read read only").await
+                let begin = "begin isolation level repeatable read read only";
+                PostgresTx::begin(postgres, &postgres.pool, begin).await
             }
+        }
+    }
+
+    /// What is counted of it, and of everything that is done with it.
+    pub fn metrics(&self) -> &Metrics {
+        match self {
+            Self::Sqlite(sqlite) => &sqlite.metrics,
+            Self::Postgres(postgres) => &postgres.metrics,
         }
     }
 
@@ -264,12 +285,12 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
 ];
 
 impl SqliteTx {
-    async fn begin(connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
+    async fn begin(sqlite: &Sqlite, connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
         // Nothing waits on SQLite: one transaction after the other would keep this thread from all else.
         tokio::task::yield_now().await;
         let connection = connection.lock_owned().await;
         connection.execute_batch(begin)?;
-        Ok(Tx::Sqlite(Self { connection, open: true }))
+        Ok(Tx::Sqlite(Self { connection, open: true, tally: Tally::new(sqlite.metrics.clone()) }))
     }
 }
 
@@ -284,10 +305,10 @@ impl Drop for SqliteTx {
 }
 
 impl PostgresTx {
-    async fn begin(pool: &Pool, begin: &str) -> Result<Tx> {
+    async fn begin(postgres: &Postgres, pool: &Pool, begin: &str) -> Result<Tx> {
         let client = pool.get().await?;
         client.batch_execute(begin).await?;
-        Ok(Tx::Postgres(Self { client: Some(client) }))
+        Ok(Tx::Postgres(Self { client: Some(client), tally: Tally::new(postgres.metrics.clone()) }))
     }
 
     fn client(&self) -> Result<&Object> {
@@ -389,6 +410,7 @@ impl Tx {
                 tx.client = None;
             }
         }
+        self.tally_mut().settle();
         Ok(())
     }
 }

@@ -7,8 +7,10 @@ use std::sync::Arc;
 
 use tokio::sync::{Mutex, mpsc, oneshot};
 
+use crate::clock::Stopwatch;
 use crate::db::{self, Db, Tx};
 use crate::error::{Error, Result};
+use crate::metrics::{CHARGING_BATCH_SECONDS, CHARGING_BATCH_SIZE};
 
 /// So many requests may wait; who comes then waits before being let in.
 const WAITING: usize = 4_096;
@@ -63,6 +65,11 @@ impl<D: Deed> GroupCommit<D> {
         Self { queue }
     }
 
+    /// How many requests wait.
+    pub(crate) fn waiting(&self) -> usize {
+        WAITING.saturating_sub(self.queue.capacity())
+    }
+
     /// Hands a request in, and waits until its answer is committed.
     pub(crate) async fn ask(&self, request: D::Request) -> Result<D::Answer> {
         let (answer, answered) = oneshot::channel();
@@ -97,7 +104,11 @@ impl<D: Deed> Worker<D> {
     /// Answers a batch. When it meets a fault, each request is done by itself: one's fault is its own.
     async fn serve(self, begun: db::Result<Tx>, batch: Vec<Waiting<D>>) {
         let requests: Vec<_> = batch.iter().map(|waiting| waiting.request.clone()).collect();
-        match self.tried(begun, &requests).await {
+        let (watch, metrics) = (Stopwatch::start(), self.db.metrics().clone());
+        let done = self.tried(begun, &requests).await;
+        metrics.size(CHARGING_BATCH_SIZE, requests.len());
+        metrics.took(CHARGING_BATCH_SECONDS, &[], watch.elapsed());
+        match done {
             Ok(answers) => {
                 for (waiting, answer) in batch.into_iter().zip(answers) {
                     // Who has gone away meanwhile asks again and gets the same answer.

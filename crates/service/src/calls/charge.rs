@@ -12,6 +12,7 @@ use calculation::money::{Amount, Currency};
 use calculation::period::Period;
 use jiff::Timestamp;
 
+use super::Control;
 use super::import::BATCH_RECORDS;
 use super::pass::Pass;
 use super::resolve::{Bill, Fate, Record};
@@ -22,6 +23,7 @@ use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::{CustomerId, ImportId, PlanId};
+use crate::metrics::{CALLS_CHARGED, CHARGED_MICROS, RECORDS};
 use crate::sessions::Reconciling;
 use crate::suspense::{self, Flawed, Waiting};
 
@@ -162,6 +164,7 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
                 pass.prepaid.clone().save(tx, clock).await?;
                 spending::note(tx, &pass.spent(), clock).await?;
                 settle_suspense(tx, run, batch, &pass.outcomes, now).await?;
+                tally(tx, &pass.outcomes);
                 return Ok(pass.outcomes);
             }
             Err(Error::Database(error)) if error.is_unique_violation() => {
@@ -174,6 +177,30 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
             }
             Err(error) => return Err(error),
         }
+    }
+}
+
+/// Counts what became of a batch.
+fn tally(tx: &mut Tx, outcomes: &[Outcome]) {
+    let mut control = Control::default();
+    let mut charged: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
+    for outcome in outcomes {
+        control.count(outcome);
+        if let Outcome::Charged { amount, currency, .. } = outcome {
+            let (calls, micros) = charged.entry(currency.code()).or_default();
+            *calls += 1;
+            *micros = micros.saturating_add(u64::try_from(amount.micros()).unwrap_or_default());
+        }
+    }
+    let Control { charged: charges, free, duplicate, suspended, .. } = control;
+    for (outcome, records) in
+        [("charged", charges), ("free", free), ("duplicate", duplicate), ("suspended", suspended)]
+    {
+        tx.tally(RECORDS, &[("outcome", outcome)], records);
+    }
+    for (currency, (calls, micros)) in charged {
+        tx.tally(CALLS_CHARGED, &[("currency", currency)], calls);
+        tx.tally(CHARGED_MICROS, &[("currency", currency)], micros);
     }
 }
 

@@ -9,6 +9,7 @@ use rusqlite::Connection;
 use tokio::sync::Mutex;
 
 use super::{Error, Postgres, Result, Sqlite};
+use crate::metrics::Metrics;
 
 const SQLITE_READERS: usize = 4;
 const POSTGRES_CONNECTIONS: usize = 16;
@@ -29,13 +30,17 @@ impl Sqlite {
             .map(|_| connect(&path).map(|reader| Arc::new(Mutex::new(reader))))
             .collect::<Result<_>>()?;
         let writer = Arc::new(Mutex::new(writer));
-        Ok(Self { writer, readers, next_reader: Arc::default() })
+        Ok(Self { writer, readers, next_reader: Arc::default(), metrics: metrics()? })
     }
 
     pub(super) fn reader(&self) -> Arc<Mutex<Connection>> {
         let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
         self.readers[turn % self.readers.len()].clone()
     }
+}
+
+fn metrics() -> Result<Metrics> {
+    Metrics::new().map_err(|error| Error::Url(error.to_string()))
 }
 
 fn connect(path: &PathBuf) -> Result<Connection> {
@@ -72,7 +77,8 @@ fn open_postgres(url: &str, settings: &'static str) -> Result<Pool> {
 
 impl Postgres {
     pub(super) async fn open(url: &str) -> Result<Self> {
-        let opened = Self { pool: open_postgres(url, "")?, by_keys: open_postgres(url, BY_KEYS_ONLY)? };
+        let (pool, by_keys) = (open_postgres(url, "")?, open_postgres(url, BY_KEYS_ONLY)?);
+        let opened = Self { pool, by_keys, metrics: metrics()? };
         drop(opened.pool.get().await?);
         Ok(opened)
     }

@@ -110,11 +110,11 @@ pub fn router(app: App) -> Router {
         .layer(from_fn(tag::tagged))
         .layer(from_fn(page::linked))
         .layer(unpacked)
-        .layer(from_fn_with_state(app, limits::hold))
+        .layer(from_fn_with_state(app.clone(), limits::hold))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(as_problem))
         .layer(CompressionLayer::new().compress_when(worth))
-        .layer(from_fn(observe::observe))
+        .layer(from_fn_with_state(app, observe::observe))
 }
 
 /// The OpenAPI document, generated from the code.
@@ -140,6 +140,7 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::jobs::http::routes())
         .merge(crate::mail::http::routes())
         .merge(crate::health::http::routes())
+        .merge(crate::metrics::http::routes())
         .split_for_parts();
     access::describe(&mut document);
     (router, document)

@@ -1,18 +1,21 @@
-//! What is told of each request? One line in the log; its id and trace on the answer.
+//! What is told of each request? A line in the log, the numbers; its id and trace on the answer.
 
-use axum::extract::{MatchedPath, Request};
+use axum::extract::{MatchedPath, Request, State};
+use axum::http::Method;
 use axum::middleware::Next;
 use axum::response::Response;
 use tracing::Instrument;
 
 use super::context::Context;
+use crate::app::App;
 use crate::clock::Stopwatch;
+use crate::metrics::{HTTP_REQUESTS, HTTP_SECONDS};
 
 /// What is asked by machines all the time, and says nothing.
 pub(super) const QUIET: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// Sees a request through. The path is told by its pattern: it may hold a number or the token of a link.
-pub(super) async fn observe(mut request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let watch = Stopwatch::start();
     let context = Context::of(request.headers());
     request.extensions_mut().insert(context.clone());
@@ -23,7 +26,12 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
     let span = tracing::error_span!("request", id = context.id());
     let mut response = next.run(request).instrument(span.clone()).await;
     context.mark(response.headers_mut());
-    let (status, milliseconds) = (response.status().as_u16(), watch.elapsed().as_millis());
+    let (status, took) = (response.status(), watch.elapsed());
+    let labels = [("method", named(&method)), ("route", route), ("status", status.as_str())];
+    app.db.metrics().count(HTTP_REQUESTS, &labels, 1);
+    app.db.metrics().took(HTTP_SECONDS, &[("route", route)], took);
+    let status = status.as_u16();
+    let milliseconds = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
     let subject = context.subject();
     let _within = span.entered();
     if QUIET.contains(&route) {
@@ -32,4 +40,18 @@ pub(super) async fn observe(mut request: Request, next: Next) -> Response {
         tracing::info!(%method, route, status, milliseconds, subject, "answered");
     }
     response
+}
+
+/// A method by its name; there are as many others as somebody thinks up.
+fn named(method: &Method) -> &'static str {
+    match *method {
+        Method::GET => "GET",
+        Method::HEAD => "HEAD",
+        Method::POST => "POST",
+        Method::PUT => "PUT",
+        Method::PATCH => "PATCH",
+        Method::DELETE => "DELETE",
+        Method::OPTIONS => "OPTIONS",
+        _ => "other",
+    }
 }

@@ -21,8 +21,9 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_io_timeout::TimeoutStream;
 use tower::ServiceExt;
 
+use crate::app::App;
 use crate::config::Http;
-use crate::stopping::Stopping;
+use crate::metrics::HTTP_CONNECTIONS;
 
 /// The first line and the headers of a request, together.
 const HEAD_BYTES: usize = 16 * 1024;
@@ -31,6 +32,7 @@ const HEADERS: usize = 100;
 const BUFFER_BYTES: usize = 64 * 1024;
 /// Accepting fails for want of something that others will give back.
 const PAUSE: Duration = Duration::from_millis(100);
+const SETTLE: Duration = Duration::from_secs(5);
 
 /// How serving ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +44,9 @@ pub enum Ended {
 }
 
 /// Serves until the program is to stop.
-pub async fn serve(listener: TcpListener, router: Router, limits: &Http, stopping: &Stopping) -> Ended {
+pub async fn serve(listener: TcpListener, app: App) -> Ended {
+    let (limits, stopping, metrics) = (&app.config.http, &app.stopping, app.db.metrics());
+    let router = super::router(app.clone());
     let most = limits.connections.clamp(1, Semaphore::MAX_PERMITS);
     let places = Arc::new(Semaphore::new(most));
     let graceful = GracefulShutdown::new();
@@ -51,11 +55,20 @@ pub async fn serve(listener: TcpListener, router: Router, limits: &Http, stoppin
         // Whoever sends requests here learns by /readyz that it is to send them elsewhere.
         tokio::time::sleep(Duration::from_secs(limits.drain_seconds)).await;
     });
+    let mut settle = tokio::time::interval(SETTLE);
     loop {
         tokio::select! {
+            _ = settle.tick() => metrics.settle(),
             accepted = accept(&listener, &places) => {
                 let Some((stream, peer, place)) = accepted else { continue };
-                tokio::spawn(converse(stream, peer, place, router.clone(), limits, &graceful));
+                let conversation = converse(stream, peer, router.clone(), limits, &graceful);
+                let metrics = metrics.clone();
+                tokio::spawn(async move {
+                    metrics.step(HTTP_CONNECTIONS, true);
+                    conversation.await;
+                    metrics.step(HTTP_CONNECTIONS, false);
+                    drop(place);
+                });
             }
             () = &mut stop => break,
         }
@@ -88,7 +101,6 @@ async fn accept(
 fn converse(
     stream: TcpStream,
     peer: SocketAddr,
-    place: OwnedSemaphorePermit,
     router: Router,
     limits: &Http,
     graceful: &GracefulShutdown,
@@ -115,6 +127,5 @@ fn converse(
         if let Err(error) = connection.await {
             tracing::debug!(%error, "a connection ended early");
         }
-        drop(place);
     }
 }

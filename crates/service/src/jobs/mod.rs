@@ -21,6 +21,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId, JobId};
 use crate::mail;
+use crate::metrics::JOBS;
 use crate::prepaid;
 
 /// Everything that is done later.
@@ -195,6 +196,12 @@ pub async fn work_off(app: &App) -> Result<Worked> {
             };
             let mut tx = app.db.begin().await?;
             let now = app.clock.now();
+            let outcome = match &tried {
+                Tried::Done => "done",
+                Tried::Again(_) if job.attempts < ATTEMPTS => "put_off",
+                Tried::Again(_) | Tried::Failed(_) => "failed",
+            };
+            tx.tally(JOBS, &[("kind", job.job.kind()), ("outcome", outcome)], 1);
             match tried {
                 Tried::Done => {
                     worked.done += 1;

@@ -5,8 +5,10 @@ use serde::Serialize;
 use super::Worked;
 use crate::access;
 use crate::app::App;
+use crate::clock::Stopwatch;
 use crate::error::Result;
 use crate::invoices::{self, Billed};
+use crate::metrics::{ROUND_SECONDS, ROUNDS};
 use crate::payments::{self, Reminded};
 use crate::prepaid::{self, Kept};
 use crate::sessions;
@@ -74,9 +76,15 @@ async fn purge_access(app: &App) -> Result<u64> {
 pub async fn run(app: App) {
     let pause = std::time::Duration::from_secs(app.config.jobs.every_seconds.max(1));
     loop {
-        if let Err(error) = round(&app).await {
+        let watch = Stopwatch::start();
+        let done = round(&app).await;
+        if let Err(error) = &done {
             tracing::error!(%error, "a round of work failed");
         }
+        let metrics = app.db.metrics();
+        metrics.count(ROUNDS, &[("outcome", if done.is_ok() { "done" } else { "failed" })], 1);
+        metrics.took(ROUND_SECONDS, &[], watch.elapsed());
+        metrics.settle();
         tokio::select! {
             () = app.stopping.begun() => return,
             () = tokio::time::sleep(pause) => {}

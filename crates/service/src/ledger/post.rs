@@ -1,10 +1,13 @@
 //! Posts entries, many at once.
 
+use std::collections::BTreeMap;
+
 use super::{Entry, store};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::EntryId;
+use crate::metrics::{LEDGER_ENTRIES, LEDGER_MICROS};
 
 /// Posts entries in the transaction of what happened. One that does not balance is a fault of the program:
 /// none is posted then. So is a second entry of a kind for a subject.
@@ -14,5 +17,24 @@ pub async fn post(tx: &mut Tx, entries: &[Entry], clock: &Clock) -> Result<()> {
         return Err(Error::Inconsistent(format!("the {kind} entry of {subject} does not sum to zero")));
     }
     let numbered: Vec<_> = entries.iter().map(|entry| (EntryId(clock.id()), entry)).collect();
-    store::insert(tx, &numbered).await
+    store::insert(tx, &numbered).await?;
+    tally(tx, entries);
+    Ok(())
+}
+
+/// Counts what is moved: the debits of each entry.
+fn tally(tx: &mut Tx, entries: &[Entry]) {
+    let mut moved: BTreeMap<(&str, &str), (u64, u64)> = BTreeMap::new();
+    for entry in entries {
+        let (count, micros) = moved.entry((entry.kind.code(), entry.currency.code())).or_default();
+        *count += 1;
+        for (_, amount) in entry.postings {
+            *micros = micros.saturating_add(u64::try_from(amount.micros()).unwrap_or_default());
+        }
+    }
+    for ((kind, currency), (count, micros)) in moved {
+        let labels = [("kind", kind), ("currency", currency)];
+        tx.tally(LEDGER_ENTRIES, &labels, count);
+        tx.tally(LEDGER_MICROS, &labels, micros);
+    }
 }

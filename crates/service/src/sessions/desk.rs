@@ -19,6 +19,7 @@ use crate::db::{Db, Tx};
 use crate::error::Result;
 use crate::group_commit::{Deed, GroupCommit};
 use crate::hash::{self, Hash};
+use crate::metrics::CHARGING_ANSWERS;
 use crate::tariffs::TariffBook;
 
 /// The desk is busy for so long after it was asked.
@@ -60,6 +61,11 @@ impl Desk {
         let worker = Worker { clock: clock.clone(), tariffs: tariffs.clone() };
         let queue = GroupCommit::open(db, &worker, config.charging.workers, config.charging.together);
         Self { queue, clock: clock.clone(), last_asked: Arc::default() }
+    }
+
+    /// How many requests wait.
+    pub fn waiting(&self) -> usize {
+        self.queue.waiting()
     }
 
     /// Whether switches are asking at present: then nobody may keep the database to themselves for long.
@@ -121,6 +127,9 @@ impl Deed for Worker {
             });
         }
         till.save(tx, &self.clock).await?;
+        for (request, answer) in requests.iter().zip(&answers) {
+            tx.tally(CHARGING_ANSWERS, &[("ask", request.code()), ("answer", answer.code())], 1);
+        }
         Ok(answers)
     }
 }

@@ -112,6 +112,16 @@ pub enum Request {
     Release { session: SessionId, asked: Release },
 }
 
+impl Request {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Authorise(_) => "authorise",
+            Self::Extend { .. } => "extend",
+            Self::Release { .. } => "release",
+        }
+    }
+}
+
 /// A call may be talked.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[schema(as = CallGrant)]
@@ -203,6 +213,16 @@ pub enum Answer {
     Granted(Grant),
     Settled(Settled),
     Refused(Refusal),
+}
+
+impl Answer {
+    fn code(&self) -> &'static str {
+        match self {
+            Self::Granted(_) => "granted",
+            Self::Settled(_) => "settled",
+            Self::Refused(_) => "refused",
+        }
+    }
 }
 
 /// Where a session stands.

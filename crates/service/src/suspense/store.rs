@@ -94,6 +94,14 @@ pub async fn list_after(
     Ok(tx.rows(sql, &params).await?.iter().map(suspended).collect::<db::Result<_>>()?)
 }
 
+/// How many records wait.
+pub async fn count(tx: &mut Tx) -> Result<u64> {
+    let sql = "select count(*) as waiting from suspense where resolved_at is null";
+    let row = tx.row(sql, &[]).await?;
+    let waiting = row.map(|row| row.get::<i64>("waiting")).transpose()?;
+    Ok(waiting.unwrap_or_default().unsigned_abs())
+}
+
 /// Of a record in suspense so much is kept; it is cut only when it is longer.
 const LONGEST_CONTENT: usize = 8 * 1024;
 

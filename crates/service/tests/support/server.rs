@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tollbook::app::App;
-use tollbook::http::{Ended, router, serve};
+use tollbook::http::{Ended, serve};
 
 /// Longer than any answer may take: a test that waits so long has found a hang.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -23,10 +23,7 @@ impl Server {
         let listener = TcpListener::bind("127.0.0.1:0").await.expect("a port");
         let address = listener.local_addr().expect("an address");
         let shared = app.clone();
-        let serving = tokio::spawn(async move {
-            let (config, stopping) = (shared.config.clone(), shared.stopping.clone());
-            serve(listener, router(shared), &config.http, &stopping).await
-        });
+        let serving = tokio::spawn(serve(listener, shared));
         Self { address, serving, app }
     }
 
