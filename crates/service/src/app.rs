@@ -1,5 +1,5 @@
-//! What does every door share? The database, the clock, the settings, the price lists in memory, the mailer, and who is asked for
-//! top-ups.
+//! What does every door share? The database, the clock, the settings, the price lists in memory, the mailer, who is asked for
+//! top-ups, and how webhooks leave.
 
 use std::sync::Arc;
 
@@ -11,6 +11,7 @@ use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
 use crate::sessions::Desk;
 use crate::tariffs::TariffBook;
+use crate::webhooks::Courier;
 
 /// What every door shares; cheap to clone.
 #[derive(Clone)]
@@ -21,6 +22,7 @@ pub struct App {
     pub tariffs: TariffBook,
     pub mailer: Arc<Mailer>,
     pub top_ups: Arc<TopUpService>,
+    pub courier: Arc<Courier>,
     /// Where calls under way are charged.
     pub desk: Desk,
 }
@@ -30,10 +32,11 @@ impl App {
     pub async fn open(url: &str, clock: Clock, config: Config) -> Result<Self> {
         let mailer = Arc::new(Mailer::open(&config)?);
         let top_ups = Arc::new(TopUpService::open(&config.prepaid)?);
+        let courier = Arc::new(Courier::open(&config.webhooks)?);
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let desk = Desk::open(&db, &clock, &tariffs, &config);
-        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk })
+        Ok(Self { db, clock, config, tariffs, mailer, top_ups, courier, desk })
     }
 }

@@ -11,7 +11,9 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::{calls, check, credit_notes, demo, http, invoices, jobs, payments, prepaid, suspense, tariffs};
+use crate::{
+    calls, check, credit_notes, demo, http, invoices, jobs, payments, prepaid, suspense, tariffs, webhooks,
+};
 
 /// Phone billing: call records in, charged calls and invoices out.
 ///
@@ -70,6 +72,8 @@ enum Command {
     Work(jobs::cli::WorkArgs),
     /// Show jobs that were given up, or try one again
     Jobs(jobs::cli::JobsArgs),
+    #[command(subcommand)]
+    Webhooks(webhooks::cli::Command),
     /// Prove that charges, invoices and control totals add up
     Check,
     /// Print the API's description (OpenAPI 3.1)
@@ -171,6 +175,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Credit(args) => credit_notes::cli::credit(&app, args, output).await,
         Command::Work(args) => jobs::cli::work(&app, &args, output).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
+        Command::Webhooks(command) => webhooks::cli::run(&app, command, output).await,
         Command::Check => check::run(&app, output).await,
         Command::Openapi | Command::Settings | Command::Demo(_) | Command::Migrate => Ok(true),
     }

@@ -362,12 +362,14 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0002_billing", include_str!("../migrations/sqlite/0002_billing.sql")),
     ("0003_ledger", include_str!("../migrations/sqlite/0003_ledger.sql")),
     ("0004_prepaid", include_str!("../migrations/sqlite/0004_prepaid.sql")),
+    ("0006_webhooks", include_str!("../migrations/sqlite/0006_webhooks.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
     ("0002_billing", include_str!("../migrations/postgres/0002_billing.sql")),
     ("0003_ledger", include_str!("../migrations/postgres/0003_ledger.sql")),
     ("0004_prepaid", include_str!("../migrations/postgres/0004_prepaid.sql")),
+    ("0006_webhooks", include_str!("../migrations/postgres/0006_webhooks.sql")),
 ];
 
 impl Sqlite {

@@ -114,6 +114,10 @@ ids! {
     MovementId "mov";
     /// A deed on balances: a top-up, voucher, adjustment, transfer, fee or expiry.
     BookingId "bkg";
+    /// Where webhooks go.
+    EndpointId "whe";
+    /// A message of a webhook: the same for all endpoints and attempts.
+    MessageId "msg";
 }
 
 /// A session: a call while it happens. The customer is part of it, so that it is found without asking whose

@@ -27,3 +27,4 @@ pub mod prepaid;
 pub mod sessions;
 pub mod suspense;
 pub mod tariffs;
+pub mod webhooks;

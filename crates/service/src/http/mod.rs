@@ -53,6 +53,7 @@ pub struct IdempotencyKey {
         (name = "charging", description = "May this call go on? Calls that are charged while they happen"),
         (name = "prepaid", description = "What customers paid beforehand: balances, top-ups, vouchers, movements"),
         (name = "jobs", description = "What is done later: mails to customers"),
+        (name = "webhooks", description = "Who is told what happens: endpoints and their messages"),
     ),
     components(schemas(Problem))
 )]
@@ -78,7 +79,7 @@ pub fn openapi() -> Document {
 }
 
 fn parts() -> (Router<App>, Document) {
-    OpenApiRouter::with_openapi(Api::openapi())
+    let (router, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(crate::customers::http::routes())
         .merge(crate::plans::http::routes())
         .merge(crate::tariffs::http::routes())
@@ -93,7 +94,10 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::prepaid::http::routes())
         .merge(crate::jobs::http::routes())
         .merge(crate::mail::http::routes())
-        .split_for_parts()
+        .merge(crate::webhooks::http::routes())
+        .split_for_parts();
+    crate::webhooks::describe(&mut document);
+    (router, document)
 }
 
 /// Whatever refuses, the framework's own parts too, does it with a problem.

@@ -9,6 +9,7 @@ use crate::invoices::{self, Billed};
 use crate::payments::{self, Reminded};
 use crate::prepaid::{self, Kept};
 use crate::sessions;
+use crate::webhooks::{self, Delivered};
 
 /// What a round came to.
 #[derive(Debug, Default, Serialize)]
@@ -19,6 +20,9 @@ pub struct Round {
     /// Calls under way of which nothing was heard any more.
     pub expired_sessions: u64,
     pub jobs: Worked,
+    pub webhooks: Delivered,
+    /// Messages of webhooks that were kept long enough.
+    pub removed_messages: u64,
 }
 
 impl std::fmt::Display for Round {
@@ -37,38 +41,69 @@ impl std::fmt::Display for Round {
             "prepaid: {renewed} months renewed, {waiting} wait for money, {expired} balances expired, {not_kept} faults"
         )?;
         writeln!(out, "calls under way: {} taken for over", self.expired_sessions)?;
-        write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")
+        writeln!(out, "jobs: {done} done, {put_off} put off, {failed} given up")?;
+        let Delivered { done, put_off, failed } = self.webhooks;
+        write!(out, "webhooks: {done} delivered, {put_off} put off, {failed} given up")
     }
 }
 
 /// Does all that is due now. Any number of programs may do it at once: each thing is done by one of them.
 pub async fn round(app: &App) -> Result<Round> {
+    let (done, webhooks) = (all_but_webhooks(app).await, webhooks::deliver(app).await);
+    Ok(Round { webhooks: webhooks?, ..done? })
+}
+
+async fn all_but_webhooks(app: &App) -> Result<Round> {
     // A fault in one part does not stop the others; it is told when all had their turn.
     let (billed, reminders) = (invoices::bill_due(app).await, payments::remind(app).await);
     let expired_sessions = sessions::expire(app).await;
     // What calls held that are over now may expire, or pay a fee.
     let kept = prepaid::round(app).await;
     let jobs = super::work_off(app).await;
+    let removed_messages = remove_messages(app).await;
     Ok(Round {
         billed: billed?,
         reminders: reminders?,
         expired_sessions: expired_sessions?,
         prepaid: kept?,
         jobs: jobs?,
+        webhooks: Delivered::default(),
+        removed_messages: removed_messages?,
     })
 }
 
-/// Rounds until it is told to stop; a fault is logged, and the next round tries again.
+async fn remove_messages(app: &App) -> Result<u64> {
+    let mut removed = 0;
+    loop {
+        let mut tx = app.db.begin().await?;
+        let some = webhooks::purge(&mut tx, &app.config.webhooks, app.clock.now()).await?;
+        tx.commit().await?;
+        removed += some;
+        if some == 0 {
+            return Ok(removed);
+        }
+    }
+}
+
+/// Rounds until it is told to stop; a fault is logged, and the next round tries again. Webhooks are delivered beside
+/// them: a receiver that is slow holds up no invoice and no mail.
 pub async fn run(app: App, stop: impl Future<Output = ()>) {
     let mut stop = std::pin::pin!(stop);
     let pause = std::time::Duration::from_secs(app.config.jobs.every_seconds.max(1));
+    let (end_deliveries, ended) = tokio::sync::oneshot::channel::<()>();
+    let deliveries = webhooks::run(app.clone(), async { _ = ended.await });
+    let deliveries = tokio::spawn(deliveries);
     loop {
-        if let Err(error) = round(&app).await {
+        if let Err(error) = all_but_webhooks(&app).await {
             tracing::error!(%error, "a round of work failed");
         }
         tokio::select! {
-            () = &mut stop => return,
+            () = &mut stop => break,
             () = tokio::time::sleep(pause) => {}
         }
+    }
+    drop(end_deliveries);
+    if let Err(error) = deliveries.await {
+        tracing::error!(%error, "delivering webhooks met a fault of the program");
     }
 }
