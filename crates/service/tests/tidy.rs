@@ -11,8 +11,8 @@ const IMPURE: [&str; 7] =
 /// Where transactions begin and end besides the doors: db.rs defines them, the import commits each batch,
 /// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders, what is
 /// due of balances each chunk, asking for a top-up what it read, the desk the requests that came together,
-/// expiry some sessions, and the demo is a door of its own.
-const TRANSACTIONS: [&str; 10] = [
+/// expiry some sessions, a lane of webhooks what it claims and what became of it, and the demo is a door of its own.
+const TRANSACTIONS: [&str; 11] = [
     "db.rs",
     "calls/import.rs",
     "invoices/bill.rs",
@@ -22,6 +22,7 @@ const TRANSACTIONS: [&str; 10] = [
     "prepaid/round.rs",
     "sessions/desk.rs",
     "sessions/expire.rs",
+    "webhooks/lanes.rs",
     "demo.rs",
 ];
 const ENGINES: [&str; 5] = ["Sqlite", "Postgres", "rusqlite", "tokio_postgres", "deadpool_postgres"];

@@ -2,7 +2,7 @@
 //!
 //! Nobody's numbers are in it: who called whom is read by the API, by those who may.
 
-use calculation::money::{Amount, Money};
+use calculation::money::Money;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::Serialize;
@@ -195,8 +195,3 @@ events! {
 
 /// A message about many things holds so many at most.
 pub(crate) const TOGETHER: usize = 500;
-
-/// An amount with its currency.
-pub(crate) fn money(amount: Amount, currency: calculation::money::Currency) -> Money {
-    Money { amount, currency }
-}

@@ -11,6 +11,7 @@ mod postgres;
 pub(crate) mod prepaid;
 pub(crate) mod purse;
 pub(crate) mod python;
+pub(crate) mod receiver;
 pub(crate) mod sample;
 pub(crate) mod smtp;
 
