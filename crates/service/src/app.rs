@@ -1,6 +1,5 @@
-//! What does every door share? The database, the clock, the settings, the price lists in memory, who may
-//! come in, the mailer, who is asked for
-//! top-ups, and whether it is to stop.
+//! What does every door share? The database, the clock, the settings, the price lists in memory, who may come in, the
+//! mailer, who is asked for top-ups, how webhooks leave, and whether it is to stop.
 
 use std::sync::Arc;
 
@@ -18,6 +17,7 @@ use crate::prepaid::TopUpService;
 use crate::sessions::Desk;
 use crate::stopping::Stopping;
 use crate::tariffs::TariffBook;
+use crate::webhooks::Courier;
 
 /// What every door shares; cheap to clone.
 #[derive(Clone)]
@@ -30,6 +30,7 @@ pub struct App {
     pub access: Access,
     pub mailer: Arc<Mailer>,
     pub top_ups: Arc<TopUpService>,
+    pub courier: Arc<Courier>,
     /// Where records are charged one by one.
     pub counter: Counter,
     /// Where calls under way are charged.
@@ -45,6 +46,7 @@ impl App {
     pub async fn open(url: &str, clock: Clock, config: Config) -> Result<Self> {
         let mailer = Arc::new(Mailer::open(&config)?);
         let top_ups = Arc::new(TopUpService::open(&config.prepaid)?);
+        let courier = Arc::new(Courier::open(&config.webhooks)?);
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
@@ -60,6 +62,7 @@ impl App {
             access,
             mailer,
             top_ups,
+            courier,
             counter,
             desk,
             background: TaskTracker::new(),

@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
     access, backup, calls, check, copy, credit_notes, demo, healthcheck, http, invoices, jobs, log, payments,
-    prepaid, suspense, tariffs,
+    prepaid, suspense, tariffs, webhooks,
 };
 
 /// Phone billing: call records in, charged calls and invoices out.
@@ -80,6 +80,8 @@ enum Command {
     Work(jobs::cli::WorkArgs),
     /// Show jobs that were given up, or try one again
     Jobs(jobs::cli::JobsArgs),
+    #[command(subcommand)]
+    Webhooks(webhooks::cli::Command),
     /// Prove that charges, invoices and control totals add up
     Check,
     Backup(backup::Args),
@@ -198,6 +200,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Credit(args) => credit_notes::cli::credit(&app, args, output).await,
         Command::Work(args) => jobs::cli::work(&app, &args, output).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
+        Command::Webhooks(command) => webhooks::cli::run(&app, command, output).await,
         Command::Check => check::run(&app, output).await,
         Command::Openapi
         | Command::Settings

@@ -27,6 +27,7 @@ pub struct Config {
     pub prepaid: Prepaid,
     pub reminders: Reminders,
     pub jobs: Jobs,
+    pub webhooks: Webhooks,
     pub mail: mail::Settings,
     pub delivery: mail::Delivery,
     /// Read once, its logo too.
@@ -99,6 +100,15 @@ pub struct ReminderStep {
 pub struct Jobs {
     pub every_seconds: u64,
     pub late_after_seconds: u32,
+}
+
+/// How webhooks leave.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    pub allow_private: bool,
+    pub timeout_seconds: u64,
+    pub keep_days: u16,
 }
 
 /// How documents look.

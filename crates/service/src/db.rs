@@ -275,6 +275,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0003_ledger", include_str!("../migrations/sqlite/0003_ledger.sql")),
     ("0004_prepaid", include_str!("../migrations/sqlite/0004_prepaid.sql")),
     ("0005_access", include_str!("../migrations/sqlite/0005_access.sql")),
+    ("0006_webhooks", include_str!("../migrations/sqlite/0006_webhooks.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -282,6 +283,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0003_ledger", include_str!("../migrations/postgres/0003_ledger.sql")),
     ("0004_prepaid", include_str!("../migrations/postgres/0004_prepaid.sql")),
     ("0005_access", include_str!("../migrations/postgres/0005_access.sql")),
+    ("0006_webhooks", include_str!("../migrations/postgres/0006_webhooks.sql")),
 ];
 
 impl SqliteTx {

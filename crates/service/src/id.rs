@@ -118,6 +118,10 @@ ids! {
     ClientId "cli";
     /// A secret of a client; the secret itself begins with it.
     SecretId "sec";
+    /// Where webhooks go.
+    EndpointId "whe";
+    /// A message of a webhook: the same for all endpoints and attempts.
+    MessageId "msg";
 }
 
 /// A session: a call while it happens. The customer is part of it, so that it is found without asking whose

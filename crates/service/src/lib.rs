@@ -37,3 +37,4 @@ pub mod sessions;
 pub mod stopping;
 pub mod suspense;
 pub mod tariffs;
+pub mod webhooks;

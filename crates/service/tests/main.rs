@@ -57,3 +57,6 @@ mod sessions;
 mod story;
 mod tidy;
 mod vouchers;
+mod webhook_events;
+mod webhooks;
+mod webhooks_api;

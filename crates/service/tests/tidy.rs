@@ -11,7 +11,7 @@ const IMPURE: [&str; 7] =
 /// Where transactions begin and end besides the doors: db.rs defines them, the import commits each batch,
 /// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders, what is
 /// due of balances each chunk, asking for a top-up what it read, the desk the requests that came together,
-/// expiry some sessions, and the demo is a door of its own.
+/// expiry some sessions, a lane of webhooks what it claims and what became of it, and the demo is a door of its own.
 const TRANSACTIONS: [&str; 11] = [
     "db.rs",
     "db/schema.rs",
@@ -23,6 +23,7 @@ const TRANSACTIONS: [&str; 11] = [
     "prepaid/round.rs",
     "group_commit.rs",
     "sessions/expire.rs",
+    "webhooks/lanes.rs",
     "demo.rs",
 ];
 const ENGINES: [&str; 5] = ["Sqlite", "Postgres", "rusqlite", "tokio_postgres", "deadpool_postgres"];

@@ -12,6 +12,7 @@ use calculation::money::{Amount, Currency};
 use calculation::period::Period;
 use jiff::Timestamp;
 
+use super::announce;
 use super::Control;
 use super::import::BATCH_RECORDS;
 use super::pass::Pass;
@@ -134,7 +135,6 @@ impl Charging {
 
 /// Charges a batch; answers what became of each record, in its order.
 pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Clock) -> Result<Vec<Outcome>> {
-    let now = clock.now();
     let held = hold_customers(tx, batch, clock).await?;
     let all_ids = || batch.incoming.iter().filter_map(Incoming::record_id).collect::<Vec<_>>();
     let mut stored = Stored::new();
@@ -159,11 +159,12 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
             Ok(()) => {
                 tx.script("release savepoint pass").await?;
                 store::insert_call_allowances(tx, &rows).await?;
+                announce::charged(tx, &rows, clock).await?;
                 run.look_first = !stored.is_empty();
                 store::save_uses(tx, &pass.changed_uses(&held)).await?;
                 pass.prepaid.clone().save(tx, clock).await?;
                 spending::note(tx, &pass.spent(), clock).await?;
-                settle_suspense(tx, run, batch, &pass.outcomes, now).await?;
+                settle_suspense(tx, run, batch, &pass.outcomes, clock).await?;
                 tally(tx, &pass.outcomes);
                 return Ok(pass.outcomes);
             }
@@ -268,8 +269,9 @@ async fn settle_suspense(
     run: &Charging,
     batch: &Batch,
     outcomes: &[Outcome],
-    now: Timestamp,
+    clock: &Clock,
 ) -> Result<()> {
+    let now = clock.now();
     let mut suspended = Vec::new();
     let (mut same, mut mended) = (Vec::new(), Vec::new());
     for (incoming, outcome) in batch.incoming.iter().zip(outcomes) {
@@ -290,5 +292,8 @@ async fn settle_suspense(
         }
     }
     suspense::put(tx, &run.source, run.import, &suspended, now).await?;
+    let waits = |flawed: &&Flawed<'_>| run.waiting.hashes.contains(&flawed.hash);
+    let new: Vec<_> = suspended.iter().filter(|flawed| !waits(flawed)).collect();
+    announce::suspended(tx, &run.source, run.import, &new, clock).await?;
     suspense::resolve(tx, &run.source, &same, &mended, now).await
 }

@@ -21,7 +21,7 @@ use super::charge::{self, Batch, Charging, Incoming, Outcome};
 use super::directory::Directory;
 use super::lines::{LONGEST_LINE, LineEnd, next_line};
 use super::resolve::{Bench, resolve};
-use super::{Control, ImportRow, Reasons, count_reason, store};
+use super::{Control, ImportRow, Reasons, announce, count_reason, store};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -199,6 +199,7 @@ impl<R: Read + Send + 'static> BegunImport<R> {
         row.finished_at = Some(app.clock.now());
         let mut tx = app.db.begin().await?;
         store::save_control(&mut tx, row.id, &row.control, row.finished_at).await?;
+        announce::imported(&mut tx, &row, &app.clock).await?;
         tx.commit().await?;
         Ok(Imported::Done { import: row, reasons })
     }

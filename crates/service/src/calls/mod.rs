@@ -1,5 +1,6 @@
 //! What was called, what did it cost, and why? Records come in, are charged once, and stay readable.
 
+mod announce;
 mod charge;
 pub mod cli;
 mod counter;

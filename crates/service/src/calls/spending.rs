@@ -10,8 +10,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::MoneySchema;
 use super::store::{self, MonthKey};
+use super::{MoneySchema, announce};
 use crate::clock::Clock;
 use crate::customers::{self, Customer};
 use crate::db::Tx;
@@ -38,6 +38,7 @@ pub(super) async fn note(tx: &mut Tx, spent: &Spent, clock: &Clock) -> Result<()
             let (customer_id, period_start) = (*customer_id, *period_start);
             let notice = Job::SendSpendingNotice { customer_id, period_start, percent };
             jobs::enqueue(tx, &[notice], clock).await?;
+            announce::threshold(tx, (customer_id, period_start), percent, [now, *cap], clock).await?;
         }
     }
     Ok(())

@@ -84,6 +84,7 @@ pub struct IdempotencyKey {
         (name = "prepaid", description = "What customers paid beforehand: balances, top-ups, vouchers, movements"),
         (name = "jobs", description = "What is done later: mails to customers"),
         (name = "operating", description = "Does the service live, is it ready, and what does it do?"),
+        (name = "webhooks", description = "Who is told what happens: endpoints and their messages"),
     ),
     components(schemas(Problem))
 )]
@@ -141,8 +142,10 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::mail::http::routes())
         .merge(crate::health::http::routes())
         .merge(crate::metrics::http::routes())
+        .merge(crate::webhooks::http::routes())
         .split_for_parts();
     access::describe(&mut document);
+    crate::webhooks::describe(&mut document);
     (router, document)
 }
 

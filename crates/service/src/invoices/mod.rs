@@ -1,5 +1,6 @@
 //! What does a customer owe for a month? Invoices: composed, issued once, numbered without gaps, drawn.
 
+mod announce;
 mod bill;
 pub mod cli;
 mod compose;
@@ -14,6 +15,8 @@ mod number;
 mod store;
 mod tax;
 mod verify;
+
+use std::collections::BTreeMap;
 
 use calculation::invoice::Invoice;
 use calculation::money::Money;
@@ -83,6 +86,14 @@ pub async fn tell_standing(tx: &mut Tx, invoices: &mut [StoredInvoice], now: Tim
         (stored.status, stored.open) = (found.map(|found| found.status), found.map(|found| found.open));
     }
     Ok(())
+}
+
+/// The numbers of some invoices, those that have one; nobody else gives one until the transaction ends.
+pub(crate) async fn numbers_of(
+    tx: &mut Tx,
+    invoices: &[(CustomerId, InvoiceId)],
+) -> Result<BTreeMap<InvoiceId, String>> {
+    store::numbers_of(tx, invoices).await
 }
 
 /// An invoice by its legal number.

@@ -3,6 +3,7 @@
 //! With its number a document may leave the house: the job that sends it is asked for in the same
 //! transaction.
 
+use super::announce;
 use super::store::{self, Document};
 use crate::app::App;
 use crate::clock::Clock;
@@ -59,6 +60,8 @@ async fn number_block(tx: &mut Tx, config: &Config, clock: &Clock) -> Result<u64
         store::save_series(tx, series, &last).await?;
         let sent: Vec<Job> = numbers.iter().map(|(entry, _)| entry.send()).collect();
         jobs::enqueue(tx, &sent, clock).await?;
+        let invoices: Vec<_> = numbers.iter().filter_map(|(entry, _)| entry.invoice()).collect();
+        announce::numbered(tx, &invoices, clock).await?;
         numbered += numbers.len() as u64;
     }
     Ok(numbered)

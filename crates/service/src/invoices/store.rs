@@ -1,6 +1,7 @@
 //! The invoices in the database.
 
 mod cycles;
+mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,6 +23,7 @@ use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::jobs::Job;
 
 pub(super) use cycles::{Cycle, claim_due, hold_cycles, move_cycles, refuse_cycle, refused};
+pub(super) use told::{issued, numbers_of};
 
 const INVOICES: &str = "select customer_id, invoice_id, issued_at, gross, number, content from invoices";
 
@@ -279,6 +281,11 @@ pub(super) struct Unnumbered {
 }
 
 impl Unnumbered {
+    /// Which invoice it is, if it is one.
+    pub(super) fn invoice(&self) -> Option<(CustomerId, InvoiceId)> {
+        (self.document == Document::Invoice).then_some((self.customer, InvoiceId(self.id)))
+    }
+
     /// The job that sends it.
     pub(super) fn send(&self) -> Job {
         let customer_id = self.customer;

@@ -19,10 +19,11 @@ use crate::app::App;
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::{CreditNoteId, CustomerId, InvoiceId, JobId};
+use crate::id::{CreditNoteId, CustomerId, EndpointId, InvoiceId, JobId};
 use crate::mail;
 use crate::metrics::JOBS;
 use crate::prepaid;
+use crate::webhooks;
 
 /// Everything that is done later.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -40,6 +41,8 @@ pub enum Job {
     RequestTopUp { customer_id: CustomerId, number: i64 },
     /// Tells a customer that their prepaid money is low; numbers count up.
     SendLowBalance { customer_id: CustomerId, number: i64 },
+    /// Has a webhook endpoint mended that was disabled, which only the operator can.
+    MendEndpoint { endpoint_id: EndpointId, disabled_at: Timestamp },
 }
 
 impl Job {
@@ -51,6 +54,7 @@ impl Job {
             Self::SendSpendingNotice { .. } => "send_spending_notice",
             Self::RequestTopUp { .. } => "request_top_up",
             Self::SendLowBalance { .. } => "send_low_balance",
+            Self::MendEndpoint { .. } => "mend_endpoint",
         }
     }
 
@@ -66,6 +70,7 @@ impl Job {
             Self::RequestTopUp { customer_id, number } | Self::SendLowBalance { customer_id, number } => {
                 format!("{customer_id} {number}")
             }
+            Self::MendEndpoint { endpoint_id, disabled_at } => format!("{endpoint_id} {disabled_at}"),
         }
     }
 }
@@ -236,6 +241,9 @@ async fn try_job(app: &App, stored: &StoredJob) -> Result<Tried> {
         | Job::SendLowBalance { .. } => mail::send(app, stored).await,
         Job::RequestTopUp { customer_id, number } => {
             prepaid::replenish(app, stored, *customer_id, *number).await
+        }
+        Job::MendEndpoint { endpoint_id, disabled_at } => {
+            webhooks::report(app, *endpoint_id, *disabled_at).await
         }
     }
 }

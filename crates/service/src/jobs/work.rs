@@ -12,6 +12,7 @@ use crate::metrics::{ROUND_SECONDS, ROUNDS};
 use crate::payments::{self, Reminded};
 use crate::prepaid::{self, Kept};
 use crate::sessions;
+use crate::webhooks::{self, Delivered};
 
 /// What a round came to.
 #[derive(Debug, Default, Serialize)]
@@ -24,6 +25,9 @@ pub struct Round {
     pub jobs: Worked,
     /// Tokens and secrets that were removed after they expired.
     pub expired_tokens: u64,
+    pub webhooks: Delivered,
+    /// Messages of webhooks that were kept long enough.
+    pub removed_messages: u64,
 }
 
 impl std::fmt::Display for Round {
@@ -42,12 +46,19 @@ impl std::fmt::Display for Round {
             "prepaid: {renewed} months renewed, {waiting} wait for money, {expired} balances expired, {not_kept} faults"
         )?;
         writeln!(out, "calls under way: {} taken for over", self.expired_sessions)?;
-        write!(out, "jobs: {done} done, {put_off} put off, {failed} given up")
+        writeln!(out, "jobs: {done} done, {put_off} put off, {failed} given up")?;
+        let Delivered { done, put_off, failed } = self.webhooks;
+        write!(out, "webhooks: {done} delivered, {put_off} put off, {failed} given up")
     }
 }
 
 /// Does all that is due now. Any number of programs may do it at once: each thing is done by one of them.
 pub async fn round(app: &App) -> Result<Round> {
+    let (done, webhooks) = (all_but_webhooks(app).await, webhooks::deliver(app).await);
+    Ok(Round { webhooks: webhooks?, ..done? })
+}
+
+async fn all_but_webhooks(app: &App) -> Result<Round> {
     // A fault in one part does not stop the others; it is told when all had their turn.
     let (billed, reminders) = (invoices::bill_due(app).await, payments::remind(app).await);
     let expired_sessions = sessions::expire(app).await;
@@ -55,6 +66,7 @@ pub async fn round(app: &App) -> Result<Round> {
     let kept = prepaid::round(app).await;
     let jobs = super::work_off(app).await;
     let expired_tokens = purge_access(app).await;
+    let removed_messages = remove_messages(app).await;
     Ok(Round {
         billed: billed?,
         reminders: reminders?,
@@ -62,6 +74,8 @@ pub async fn round(app: &App) -> Result<Round> {
         prepaid: kept?,
         jobs: jobs?,
         expired_tokens: expired_tokens?,
+        webhooks: Delivered::default(),
+        removed_messages: removed_messages?,
     })
 }
 
@@ -72,12 +86,29 @@ async fn purge_access(app: &App) -> Result<u64> {
     Ok(purged)
 }
 
-/// Rounds until the program is to stop; a fault is logged, and the next round tries again.
+async fn remove_messages(app: &App) -> Result<u64> {
+    let mut removed = 0;
+    loop {
+        let mut tx = app.db.begin().await?;
+        let some = webhooks::purge(&mut tx, &app.config.webhooks, app.clock.now()).await?;
+        tx.commit().await?;
+        removed += some;
+        if some == 0 {
+            return Ok(removed);
+        }
+    }
+}
+
+/// Rounds until the program is to stop; a fault is logged, and the next round tries again. Webhooks are delivered beside
+/// them: a receiver that is slow holds up no invoice and no mail.
 pub async fn run(app: App) {
+    let stopping = app.stopping.clone();
+    let deliveries = webhooks::run(app.clone(), async move { stopping.begun().await });
+    let deliveries = tokio::spawn(deliveries);
     let pause = std::time::Duration::from_secs(app.config.jobs.every_seconds.max(1));
     loop {
         let watch = Stopwatch::start();
-        let done = round(&app).await;
+        let done = all_but_webhooks(&app).await;
         if let Err(error) = &done {
             tracing::error!(%error, "a round of work failed");
         }
@@ -86,8 +117,11 @@ pub async fn run(app: App) {
         metrics.took(ROUND_SECONDS, &[], watch.elapsed());
         metrics.settle();
         tokio::select! {
-            () = app.stopping.begun() => return,
+            () = app.stopping.begun() => break,
             () = tokio::time::sleep(pause) => {}
         }
+    }
+    if let Err(error) = deliveries.await {
+        tracing::error!(%error, "delivering webhooks met a fault of the program");
     }
 }

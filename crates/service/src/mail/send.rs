@@ -112,6 +112,7 @@ async fn gather(tx: &mut Tx, app: &App, job: &Job) -> Result<Gathered> {
         Job::SendLowBalance { customer_id, number } | Job::RequestTopUp { customer_id, number } => {
             low_balance(tx, app, customer_id, number).await
         }
+        Job::MendEndpoint { .. } => Ok(Gathered::None(Tried::Failed("there is no mail for this".to_owned()))),
     }
 }
 

@@ -8,6 +8,7 @@
 
 mod ageing;
 mod allocate;
+mod announce;
 pub mod cli;
 pub mod http;
 mod import;
@@ -28,6 +29,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use ageing::{AgedCustomer, Ages, ageing, ageing_of_customers};
+pub(crate) use announce::announce_paid;
 pub use import::{BankLine, ImportedPayments, Layout, RefusedLine, record_line};
 pub use open::open_receivables;
 pub use record::{Recorded, record};

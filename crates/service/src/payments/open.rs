@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use calculation::money::Amount;
 
 use super::allocate::{Credit, allocate};
+use super::announce::announce_allocated;
 use super::{NewReceivable, Source, settle, store};
 use crate::clock::Clock;
 use crate::db::Tx;
@@ -42,5 +43,6 @@ async fn take_credit(tx: &mut Tx, customer: CustomerId, clock: &Clock) -> Result
     for allocation in &allocations {
         store::use_credit(tx, customer, allocation.source, allocation.source_id, allocation.amount).await?;
     }
-    store::save_allocations(tx, customer, &allocations, clock).await
+    store::save_allocations(tx, customer, &allocations, clock).await?;
+    announce_allocated(tx, customer, &allocations, clock).await
 }

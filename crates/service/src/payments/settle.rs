@@ -4,6 +4,7 @@ use calculation::money::Amount;
 use jiff::Timestamp;
 
 use super::allocate::{Allocation, Credit, allocate};
+use super::announce::announce_allocated;
 use super::{Source, store};
 use crate::clock::Clock;
 use crate::customers;
@@ -43,6 +44,7 @@ pub(super) async fn give(
     let mut credits = [given];
     let allocations = allocate(&mut credits, &mut invoices);
     store::save_allocations(tx, customer, &allocations, clock).await?;
+    announce_allocated(tx, customer, &allocations, clock).await?;
     let [left] = credits;
     if left.remaining > Amount::ZERO {
         store::insert_credit(tx, customer, &left, clock.now()).await?;

@@ -64,7 +64,7 @@ pub async fn standing(
     Ok(shown.filter(|(id, _)| invoices.contains(id)).collect())
 }
 
-fn status(facts: &Facts, now: Timestamp) -> Status {
+pub(super) fn status(facts: &Facts, now: Timestamp) -> Status {
     let Facts { gross, open, credited, written_off, due_at } = *facts;
     if gross > Amount::ZERO && credited >= gross {
         return Status::Void;

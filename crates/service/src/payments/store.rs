@@ -16,7 +16,7 @@ use super::allocate::{Allocation, Credit, Open};
 use super::status::Facts;
 use super::{NewReceivable, PaidInvoice, Payment, PaymentKind, Position, Source, WriteOff};
 use crate::clock::Clock;
-use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, IN_LIST, Kind, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId, PaymentId};
 
@@ -185,17 +185,37 @@ pub(super) async fn facts(
     let sql = "select invoice_id, currency, gross, open, credited, written_off, due_at from receivables
                where customer_id = $1 and invoice_id >= $2 and invoice_id <= $3";
     let facts = |row: &Row| {
-        let facts = Facts {
-            gross: amount(row, "gross")?,
-            open: amount(row, "open")?,
-            credited: amount(row, "credited")?,
-            written_off: amount(row, "written_off")?,
-            due_at: row.time("due_at")?,
-        };
-        Ok((InvoiceId(row.get("invoice_id")?), row.parse("currency")?, facts))
+        Ok((InvoiceId(row.get("invoice_id")?), row.parse("currency")?, read_facts(row)?))
     };
     let rows = tx.rows(sql, &[&customer.0, &first.0, &last.0]).await?;
     Ok(rows.iter().map(facts).collect::<db::Result<_>>()?)
+}
+
+/// What tells how some invoices stand, and what they came to.
+pub(super) async fn facts_of(
+    tx: &mut Tx,
+    invoices: &[(CustomerId, InvoiceId)],
+) -> Result<Vec<(CustomerId, InvoiceId, Money, Facts)>> {
+    let sql = "select r.customer_id, r.invoice_id, r.currency, r.gross, r.open, r.credited, r.written_off, r.due_at
+               from :given g join receivables r on r.customer_id = g.column1 and r.invoice_id = g.column2";
+    let keys = invoices.iter().map(|(customer, invoice)| [Cell::Int(customer.0), Cell::Int(invoice.0)]);
+    let found = |row: &Row| {
+        let gross = Money { amount: amount(row, "gross")?, currency: row.parse("currency")? };
+        let (customer, invoice) = (row.get("customer_id")?, row.get("invoice_id")?);
+        Ok((CustomerId(customer), InvoiceId(invoice), gross, read_facts(row)?))
+    };
+    let rows = tx.rows_over(sql, [Kind::Int, Kind::Int], &keys.collect::<Vec<_>>()).await?;
+    Ok(rows.iter().map(found).collect::<db::Result<_>>()?)
+}
+
+fn read_facts(row: &Row) -> db::Result<Facts> {
+    Ok(Facts {
+        gross: amount(row, "gross")?,
+        open: amount(row, "open")?,
+        credited: amount(row, "credited")?,
+        written_off: amount(row, "written_off")?,
+        due_at: row.time("due_at")?,
+    })
 }
 
 /// Makes the reference that of this payment; answers whether it was free.

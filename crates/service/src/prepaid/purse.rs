@@ -78,10 +78,13 @@ pub fn purse_of(purses: &mut Purses, customer: CustomerId) -> Result<&mut Purse>
 /// balance that is not as it was read is a fault: nobody else may have changed it.
 pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()> {
     let now = clock.now();
-    let mut jobs: Vec<Job> = Vec::new();
+    let (mut low, mut jobs): (Vec<_>, Vec<Job>) = (Vec::new(), Vec::new());
     for purse in purses.values_mut() {
         renew::wake(purse, now);
-        jobs.extend(replenish::watch(purse, now));
+        if let Some((how, job)) = replenish::watch(purse, now) {
+            low.push((purse.customer, how));
+            jobs.push(job);
+        }
     }
     let (mut new, mut changed, mut movements, mut entries) = (vec![], vec![], vec![], vec![]);
     let mut accounts = vec![];
@@ -108,6 +111,7 @@ pub async fn save(tx: &mut Tx, purses: &mut Purses, clock: &Clock) -> Result<()>
     store::insert_movements(tx, &movements).await?;
     ledger::post(tx, &entries, clock).await?;
     jobs::enqueue(tx, &jobs, clock).await?;
+    replenish::announce(tx, &low, clock).await?;
     purses.values_mut().for_each(Purse::saved);
     Ok(())
 }

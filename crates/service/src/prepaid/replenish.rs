@@ -4,7 +4,7 @@
 //! then charges the customer and tops up under the reference that it was given. Until that comes nothing more
 //! is asked for, for a day.
 
-use calculation::money::Amount;
+use calculation::money::{Amount, Money};
 use jiff::{SignedDuration, Timestamp};
 
 use super::top_up_service::TopUpRequest;
@@ -17,6 +17,8 @@ use crate::error::Result;
 use crate::id::CustomerId;
 use crate::jobs::{Job, StoredJob, Tried};
 use crate::mail;
+use crate::webhooks::events::BalanceLow;
+use crate::webhooks::listeners;
 
 /// Who was asked for a top-up and brought none is asked again after so long.
 const AWAITED: SignedDuration = SignedDuration::from_hours(24);
@@ -30,19 +32,19 @@ pub(crate) struct Low {
     top_up: Option<Amount>,
 }
 
-/// Looks whether a purse that is to be saved is low; answers what is to be asked for.
-pub(super) fn watch(purse: &mut Purse, now: Timestamp) -> Option<Job> {
+/// Looks whether a purse that is to be saved is low; answers how low it is, and what is to be asked for.
+pub(super) fn watch(purse: &mut Purse, now: Timestamp) -> Option<(Low, Job)> {
     let customer_id = purse.customer();
     let low = low_of(purse, now);
     let account = purse.account_mut();
     let asks = account.top_up_amount.is_some();
-    if low.is_none() {
+    let Some(low) = low else {
         // The customer is told again another time. A top-up that was asked for may still come.
         if !asks {
             account.top_up_asked_at = None;
         }
         return None;
-    }
+    };
     let over = |asked_at: Timestamp| asks && asked_at.checked_add(AWAITED).is_ok_and(|until| until <= now);
     if !account.top_up_asked_at.is_none_or(over) {
         return None;
@@ -51,7 +53,30 @@ pub(super) fn watch(purse: &mut Purse, now: Timestamp) -> Option<Job> {
     account.top_up_asked_at = Some(now);
     let number = account.top_ups_asked;
     let told = Job::SendLowBalance { customer_id, number };
-    Some(if asks { Job::RequestTopUp { customer_id, number } } else { told })
+    Some((low, if asks { Job::RequestTopUp { customer_id, number } } else { told }))
+}
+
+/// Tells those who want to know that customers' money is low.
+pub(super) async fn announce(tx: &mut Tx, low: &[(CustomerId, Low)], clock: &Clock) -> Result<()> {
+    if low.is_empty() {
+        return Ok(());
+    }
+    let Some(listeners) = listeners::<BalanceLow>(tx).await? else { return Ok(()) };
+    let ids: Vec<_> = low.iter().map(|(customer, _)| *customer).collect();
+    let customers = customers::by_ids(tx, &ids).await?;
+    let events = customers.into_iter().filter_map(|customer| {
+        let (_, low) = low.iter().find(|(id, _)| *id == customer.id)?;
+        let money = |amount| Money { amount, currency: customer.currency };
+        Some(BalanceLow {
+            customer_id: customer.id,
+            available: money(low.available),
+            below: money(low.below),
+            top_up: low.top_up.map(money),
+            customer_reference: customer.reference,
+        })
+    });
+    listeners.tell(tx, &events.collect::<Vec<_>>(), clock).await?;
+    Ok(())
 }
 
 /// How low a purse is, if it is. Credit is no money of the customer's, and what is kept for one line is left

@@ -14,6 +14,7 @@ pub(crate) mod prepaid;
 pub(crate) mod program;
 pub(crate) mod purse;
 pub(crate) mod python;
+pub(crate) mod receiver;
 pub(crate) mod sample;
 pub(crate) mod server;
 pub(crate) mod smtp;
@@ -30,6 +31,7 @@ use tollbook::clock::Clock;
 use tollbook::config::Config;
 use tollbook::mail::Mailer;
 use tollbook::prepaid::TopUpService;
+use tollbook::webhooks::Courier;
 use tower::ServiceExt;
 
 /// Tests start over when the machine fails, so nothing waits for the disk.
@@ -153,8 +155,9 @@ impl TestApp {
         let config = Config::from_toml(&format!("{SETTINGS}{over}")).map_err(|error| error.to_string())?;
         let mailer = Mailer::open(&config).map_err(|error| error.to_string())?;
         let top_ups = TopUpService::open(&config.prepaid).map_err(|error| error.to_string())?;
-        let (mailer, top_ups) = (Arc::new(mailer), Arc::new(top_ups));
-        Ok(App { config: Arc::new(config), mailer, top_ups, ..self.app.clone() })
+        let courier = Courier::open(&config.webhooks).map_err(|error| error.to_string())?;
+        let (mailer, top_ups, courier) = (Arc::new(mailer), Arc::new(top_ups), Arc::new(courier));
+        Ok(App { config: Arc::new(config), mailer, top_ups, courier, ..self.app.clone() })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

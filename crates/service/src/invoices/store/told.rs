@@ -1,0 +1,64 @@
+//! What is told of some invoices: read all at once.
+
+use std::collections::BTreeMap;
+
+use calculation::money::{Amount, Money};
+
+use crate::db::{self, Cell, Hold, Kind, Row, Tx};
+use crate::error::Result;
+use crate::id::{CustomerId, InvoiceId};
+use crate::webhooks::events::InvoiceIssued;
+
+fn keys(invoices: &[(CustomerId, InvoiceId)]) -> Vec<[Cell<'static>; 2]> {
+    invoices.iter().map(|(customer, invoice)| [Cell::Int(customer.0), Cell::Int(invoice.0)]).collect()
+}
+
+const KINDS: [Kind; 2] = [Kind::Int, Kind::Int];
+
+/// Some invoices that have their numbers, in their order.
+pub(in crate::invoices) async fn issued(
+    tx: &mut Tx,
+    invoices: &[(CustomerId, InvoiceId)],
+) -> Result<Vec<InvoiceIssued>> {
+    let sql = "select i.customer_id, i.invoice_id, i.number, i.period_start, i.currency, i.net, i.tax, i.gross,
+                 i.issued_on, i.due_on
+               from :given g join invoices i on i.customer_id = g.column1 and i.invoice_id = g.column2
+               where i.number is not null and i.issued_on is not null and i.due_on is not null order by i.number";
+    let issued = |row: &Row| {
+        let currency = row.parse("currency")?;
+        let money =
+            |column| Ok::<_, db::Error>(Money { amount: Amount::from_micros(row.get(column)?), currency });
+        Ok(InvoiceIssued {
+            invoice_id: InvoiceId(row.get("invoice_id")?),
+            customer_id: CustomerId(row.get("customer_id")?),
+            number: row.get("number")?,
+            period_start: row.time("period_start")?,
+            issued_on: row.parse("issued_on")?,
+            due_on: row.parse("due_on")?,
+            net: money("net")?,
+            tax: money("tax")?,
+            gross: money("gross")?,
+        })
+    };
+    let rows = tx.rows_over(sql, KINDS, &keys(invoices)).await?;
+    Ok(rows.iter().map(issued).collect::<db::Result<_>>()?)
+}
+
+/// The numbers of some invoices, those that have one. Nobody else gives one until the transaction ends.
+pub(in crate::invoices) async fn numbers_of(
+    tx: &mut Tx,
+    invoices: &[(CustomerId, InvoiceId)],
+) -> Result<BTreeMap<InvoiceId, String>> {
+    let sql = format!(
+        "select i.invoice_id, i.number
+         from :given g join invoices i on i.customer_id = g.column1 and i.invoice_id = g.column2 {}",
+        tx.hold(Hold::Shared, "i")
+    );
+    let mut numbers = BTreeMap::new();
+    for row in tx.rows_over(&sql, KINDS, &keys(invoices)).await? {
+        if let Some(number) = row.get::<Option<String>>("number")? {
+            numbers.insert(InvoiceId(row.get("invoice_id")?), number);
+        }
+    }
+    Ok(numbers)
+}
