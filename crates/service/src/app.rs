@@ -33,11 +33,11 @@ impl App {
     pub async fn open(url: &str, clock: Clock, config: Config) -> Result<Self> {
         let mailer = Arc::new(Mailer::open(&config)?);
         let top_ups = Arc::new(TopUpService::open(&config.prepaid)?);
+        let access = Access::open(&config.access)?;
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let desk = Desk::open(&db, &clock, &tariffs, &config);
-        let access = Access::open();
         Ok(Self { db, clock, config, tariffs, access, mailer, top_ups, desk })
     }
 }

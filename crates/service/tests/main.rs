@@ -28,6 +28,7 @@ mod mail_server;
 mod mail_settings;
 mod migrations;
 mod months;
+mod oidc;
 mod payments;
 mod real_input;
 mod reminders;
