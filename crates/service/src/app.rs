@@ -47,12 +47,12 @@ impl App {
         let mailer = Arc::new(Mailer::open(&config)?);
         let top_ups = Arc::new(TopUpService::open(&config.prepaid)?);
         let courier = Arc::new(Courier::open(&config.webhooks)?);
+        let access = Access::open(&config.access)?;
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let counter = Counter::open(&db, &clock, &tariffs, &config);
         let desk = Desk::open(&db, &clock, &tariffs, &config);
-        let access = Access::open();
         let (stopping, started_at) = (Stopping::default(), clock.now());
         Ok(Self {
             db,

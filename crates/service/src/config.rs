@@ -145,6 +145,12 @@ pub struct Http {
 #[serde(deny_unknown_fields)]
 pub struct Access {
     pub token_minutes: u32,
+    pub issuer: Option<String>,
+    pub audience: Option<String>,
+    pub role_claim: String,
+    pub customer_claim: String,
+    pub clock_skew_seconds: u16,
+    pub issuer_ca_file: Option<PathBuf>,
 }
 
 impl Config {

@@ -6,7 +6,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 
 use crate::support::access::{GRANT, Guarded, basic};
-use crate::support::{Answer, TestApp, on_both_databases, send};
+use crate::support::{Answer, TestApp, on_both_databases};
 
 fn refusal(answer: &Answer) -> (u16, &str) {
     assert_eq!(answer.headers["cache-control"], "no-store", "{answer:?}");
@@ -31,7 +31,7 @@ async fn with_headers(guarded: &Guarded<'_>, headers: &[(&str, &str)]) -> Answer
     for (name, value) in headers {
         request = request.header(*name, *value);
     }
-    send(guarded.app.clone(), request.body(Body::empty()).unwrap()).await
+    guarded.send(request.body(Body::empty()).unwrap()).await
 }
 
 on_both_databases! {

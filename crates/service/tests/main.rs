@@ -39,6 +39,7 @@ mod mail_settings;
 mod metrics;
 mod migrations;
 mod months;
+mod oidc;
 mod payments;
 mod posts;
 mod real_input;

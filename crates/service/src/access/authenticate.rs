@@ -9,9 +9,11 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 
+use super::issuer::Issuer;
 use super::secret::{self, Hashing, TOKEN_PREFIX, TokenHash};
 use super::{Caller, SharedCaller, store};
 use crate::app::App;
+use crate::config;
 use crate::error;
 use crate::http::Problem;
 
@@ -29,6 +31,8 @@ pub struct Access {
     required: bool,
     known: Arc<Mutex<HashMap<TokenHash, Known>>>,
     pub(super) hashing: Hashing,
+    /// Who else gives tokens.
+    issuer: Option<Arc<Issuer>>,
 }
 
 /// What a token told.
@@ -53,9 +57,15 @@ pub(super) enum Unknown {
 }
 
 impl Access {
-    /// A token is needed.
-    pub fn open() -> Self {
-        Self { required: true, known: Arc::default(), hashing: Hashing::default() }
+    /// A token is needed: one of ours, or of the issuer in the settings.
+    pub fn open(settings: &config::Access) -> error::Result<Self> {
+        let issuer = Issuer::open(settings)?.map(Arc::new);
+        Ok(Self { required: true, known: Arc::default(), hashing: Hashing::default(), issuer })
+    }
+
+    /// Whether somebody else gives tokens too.
+    pub(super) fn has_issuer(&self) -> bool {
+        self.issuer.is_some()
     }
 
     /// The same, but whoever asks may do everything.
@@ -75,37 +85,45 @@ impl Access {
             return Ok(Arc::new(Caller::anybody()));
         }
         let token = bearer(headers)?;
-        if !token.starts_with(TOKEN_PREFIX) {
-            return Err(Unknown::Invalid("the token is none of ours"));
-        }
-        self.own(app, secret::hash_token(token)).await
-    }
-
-    /// Who has a token that was issued here.
-    async fn own(&self, app: &App, hash: TokenHash) -> Result<SharedCaller, Unknown> {
-        let now = app.clock.now();
+        let (hash, now) = (secret::hash_token(token), app.clock.now());
         let known = self.remembered(&hash, now);
         if let Some(known) = &known
-            && (now.duration_since(known.looked_up_at)).abs() < BELIEVED
+            && now.duration_since(known.looked_up_at).abs() < BELIEVED
         {
             return Ok(known.caller.clone());
         }
-        match (look_up(app, &hash, now).await, known) {
-            (Ok(Some((caller, expires_at))), _) => {
+        match (self.look_up(app, token, &hash, now).await, known) {
+            (Ok((caller, expires_at)), _) => {
                 let caller = Arc::new(caller);
                 self.remember(hash, Known { caller: caller.clone(), expires_at, looked_up_at: now });
                 Ok(caller)
             }
-            (Ok(None), _) => {
-                self.forget(&hash);
-                Err(Unknown::Invalid("the token has expired, was revoked, or never was"))
-            }
             // An emergency call is granted even now, so who was known stays known.
-            (Err(error), Some(known)) => {
-                tracing::warn!(%error, "a token was not looked up again");
+            (Err(Unknown::Fault(_)), Some(known)) => {
+                tracing::warn!(subject = known.caller.subject, "a token could not be looked up again");
                 Ok(known.caller)
             }
-            (Err(error), None) => Err(Unknown::Fault(error.into())),
+            (Err(unknown), _) => {
+                self.forget(&hash);
+                Err(unknown)
+            }
+        }
+    }
+
+    async fn look_up(
+        &self,
+        app: &App,
+        token: &str,
+        hash: &TokenHash,
+        now: Timestamp,
+    ) -> Result<(Caller, Timestamp), Unknown> {
+        if token.starts_with(TOKEN_PREFIX) {
+            let found = look_up(app, hash, now).await.map_err(|error| Unknown::Fault(error.into()))?;
+            return found.ok_or(Unknown::Invalid("the token has expired, was revoked, or never was"));
+        }
+        match &self.issuer {
+            Some(issuer) => issuer.verify(token, now).await,
+            None => Err(Unknown::Invalid("the token is none of ours")),
         }
     }
 

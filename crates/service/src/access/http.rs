@@ -28,6 +28,7 @@ pub fn routes() -> OpenApiRouter<App> {
 
 /// A client with its secret.
 #[derive(Debug, Serialize, ToSchema)]
+#[expect(clippy::struct_field_names, reason = "`client_secret` is what OAuth calls it")]
 struct ClientSecret {
     #[serde(flatten)]
     client: Client,

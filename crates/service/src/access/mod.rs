@@ -9,6 +9,8 @@ mod describe;
 mod grant;
 mod guard;
 pub mod http;
+mod issuer;
+mod keys;
 mod oauth;
 mod scope;
 mod secret;
@@ -103,7 +105,7 @@ impl std::str::FromStr for Role {
 /// Who asks.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Caller {
-    /// The client's id, or `oidc:` and the subject of an OpenID Connect token.
+    /// The client's id, or `oidc:` and the subject of a token of the OpenID Connect issuer.
     pub subject: String,
     pub role: Role,
     /// Whose data they see, with the role customer.
@@ -163,7 +165,7 @@ pub struct Client {
 /// Whether anybody could authenticate: there is a client, or an issuer.
 pub async fn can_anybody_enter(app: &App) -> Result<bool> {
     let mut tx = app.db.read().await?;
-    store::has_client(&mut tx).await
+    Ok(app.access.has_issuer() || store::has_client(&mut tx).await?)
 }
 
 /// A client by its id or name, revoked ones by their id alone.

@@ -1,5 +1,6 @@
 //! An application that asks for tokens, and the clients that get them.
 
+use axum::Router;
 use axum::body::Body;
 use axum::http::{Method, Request};
 use base64::Engine;
@@ -7,14 +8,15 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tollbook::access::Access;
 use tollbook::app::App;
+use tollbook::config::Config;
 
 use super::operator::create;
-use super::{Answer, TestApp, send};
+use super::{Answer, TestApp, send_to};
 
 /// The application of a test, guarded.
 pub(crate) struct Guarded<'a> {
     pub(crate) db: &'a TestApp,
-    pub(crate) app: App,
+    router: Router,
 }
 
 /// A client of it.
@@ -43,7 +45,19 @@ pub(crate) const GRANT: &str = "grant_type=client_credentials";
 
 impl<'a> Guarded<'a> {
     pub(crate) fn new(db: &'a TestApp) -> Self {
-        Self { db, app: App { access: Access::open(), ..db.app.clone() } }
+        Self::under(db, "")
+    }
+
+    /// Under further settings of access.
+    pub(crate) fn under(db: &'a TestApp, settings: &str) -> Self {
+        let config = Config::from_toml(&format!("[access]\n{settings}")).expect("the settings are sound");
+        let access = Access::open(&config.access).expect("the settings are sound");
+        let app = App { access, ..db.app.clone() };
+        Self { db, router: tollbook::http::router(app) }
+    }
+
+    pub(crate) async fn send(&self, request: Request<Body>) -> Answer {
+        send_to(self.router.clone(), request).await
     }
 
     /// A new client, made by whoever needs no token.
@@ -74,7 +88,7 @@ impl<'a> Guarded<'a> {
         if let Some(authorization) = authorization {
             request = request.header("authorization", authorization);
         }
-        send(self.app.clone(), request.body(Body::from(form.to_owned())).expect("the form is sound")).await
+        self.send(request.body(Body::from(form.to_owned())).expect("the form is sound")).await
     }
 
     /// Asks with a token, or without.
@@ -101,6 +115,6 @@ impl<'a> Guarded<'a> {
             request = request.header("idempotency-key", key);
         }
         let body = if body.is_null() { Body::empty() } else { Body::from(body.to_string()) };
-        send(self.app.clone(), request.body(body).expect("the request is sound")).await
+        self.send(request.body(body).expect("the request is sound")).await
     }
 }

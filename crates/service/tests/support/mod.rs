@@ -6,7 +6,9 @@ pub(crate) mod arithmetic;
 pub(crate) mod charging;
 pub(crate) mod cycle;
 pub(crate) mod deployed;
+pub(crate) mod issuer;
 pub(crate) mod mailing;
+pub(crate) mod oidc_provider;
 pub(crate) mod operator;
 pub(crate) mod payment_service;
 mod postgres;
@@ -188,7 +190,10 @@ impl TestApp {
 
 /// Sends a request to an application.
 pub(crate) async fn send(app: App, request: Request<Body>) -> Answer {
-    let router: Router = tollbook::http::router(app);
+    send_to(tollbook::http::router(app), request).await
+}
+
+pub(crate) async fn send_to(router: Router, request: Request<Body>) -> Answer {
     let response = router.oneshot(request).await.expect("a router always answers");
     let (head, body) = response.into_parts();
     let bytes = axum::body::to_bytes(body, usize::MAX).await.expect("the body comes from memory");
