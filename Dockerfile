@@ -31,7 +31,7 @@ RUN --mount=type=cache,target=/usr/local/cargo/registry \
 FROM source AS test
 # hadolint ignore=DL3008
 RUN apt-get update \
- && apt-get install -y --no-install-recommends postgresql python3-venv \
+ && apt-get install -y --no-install-recommends postgresql python3-venv systemd \
  && rm -rf /var/lib/apt/lists/*
 CMD ["./test", "quick"]
 
