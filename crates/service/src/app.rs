@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use tokio_util::task::TaskTracker;
 
 use crate::access::Access;
+use crate::audit;
 use crate::calls::Counter;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -31,6 +32,8 @@ pub struct App {
     pub mailer: Arc<Mailer>,
     pub top_ups: Arc<TopUpService>,
     pub courier: Arc<Courier>,
+    /// Where what was seen is noted.
+    pub audit: audit::Queue,
     /// Where records are charged one by one.
     pub counter: Counter,
     /// Where calls under way are charged.
@@ -51,6 +54,7 @@ impl App {
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
+        let audit = audit::Queue::open(&db);
         let counter = Counter::open(&db, &clock, &tariffs, &config);
         let desk = Desk::open(&db, &clock, &tariffs, &config);
         let (stopping, started_at) = (Stopping::default(), clock.now());
@@ -63,6 +67,7 @@ impl App {
             mailer,
             top_ups,
             courier,
+            audit,
             counter,
             desk,
             background: TaskTracker::new(),

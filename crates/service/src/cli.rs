@@ -13,8 +13,8 @@ use crate::config::Config;
 use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
-    access, backup, calls, check, copy, credit_notes, demo, healthcheck, http, invoices, jobs, log, payments,
-    prepaid, suspense, tariffs, webhooks,
+    access, audit, backup, calls, check, copy, credit_notes, demo, healthcheck, http, invoices, jobs, log,
+    payments, prepaid, suspense, tariffs, webhooks,
 };
 
 /// Phone billing: call records in, charged calls and invoices out.
@@ -82,6 +82,7 @@ enum Command {
     Jobs(jobs::cli::JobsArgs),
     #[command(subcommand)]
     Webhooks(webhooks::cli::Command),
+    Audit(audit::cli::AuditArgs),
     /// Prove that charges, invoices and control totals add up
     Check,
     Backup(backup::Args),
@@ -201,6 +202,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Work(args) => jobs::cli::work(&app, &args, output).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
         Command::Webhooks(command) => webhooks::cli::run(&app, command, output).await,
+        Command::Audit(args) => audit::cli::audit(&app, args, output).await,
         Command::Check => check::run(&app, output).await,
         Command::Openapi
         | Command::Settings
@@ -279,7 +281,7 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
         "serving http://{address}, documentation at http://{address}/docs (Ctrl-C stops)"
     ));
     stop_when_told(&app.stopping);
-    let background = app.background.clone();
+    let (background, audit) = (app.background.clone(), app.audit.clone());
     match http::serve(listener, app).await {
         http::Ended::Finished => {}
         http::Ended::CutOff(connections) => {
@@ -288,6 +290,7 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
     }
     background.close();
     background.wait().await;
+    audit.settle().await;
     Ok(())
 }
 

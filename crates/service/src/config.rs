@@ -35,6 +35,7 @@ pub struct Config {
     pub brand: document::Brand,
     pub http: Http,
     pub access: Access,
+    pub audit: Audit,
     pub log: log::Settings,
 }
 
@@ -93,6 +94,12 @@ pub struct ReminderStep {
     pub after_days: u16,
     #[serde(default)]
     pub suspend: bool,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Audit {
+    pub reads: bool,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -276,6 +276,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0004_prepaid", include_str!("../migrations/sqlite/0004_prepaid.sql")),
     ("0005_access", include_str!("../migrations/sqlite/0005_access.sql")),
     ("0006_webhooks", include_str!("../migrations/sqlite/0006_webhooks.sql")),
+    ("0007_audit", include_str!("../migrations/sqlite/0007_audit.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -284,6 +285,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0004_prepaid", include_str!("../migrations/postgres/0004_prepaid.sql")),
     ("0005_access", include_str!("../migrations/postgres/0005_access.sql")),
     ("0006_webhooks", include_str!("../migrations/postgres/0006_webhooks.sql")),
+    ("0007_audit", include_str!("../migrations/postgres/0007_audit.sql")),
 ];
 
 impl SqliteTx {

@@ -108,6 +108,8 @@ ids! {
     EntryId "ent";
     /// A job.
     JobId "job";
+    /// An entry of the audit log.
+    AuditId "aud";
     /// A prepaid balance.
     BalanceId "bal";
     /// A change of a balance.

@@ -5,6 +5,7 @@
 pub mod access;
 pub mod adjustments;
 pub mod app;
+pub mod audit;
 mod backup;
 pub mod calls;
 mod check;

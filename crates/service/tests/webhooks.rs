@@ -15,7 +15,8 @@ const ANY: [&str; 1] = ["invoice.issued"];
 
 /// Moves the clock to the next attempt of an endpoint's newest message; answers how many seconds that is.
 async fn pass_to_next(db: &TestApp, endpoint: &str) -> i64 {
-    let next: jiff::Timestamp = messages(db, endpoint).await[0]["next_try_at"].as_str().unwrap().parse().unwrap();
+    let next: jiff::Timestamp =
+        messages(db, endpoint).await[0]["next_try_at"].as_str().unwrap().parse().unwrap();
     let seconds = next.duration_since(db.app.clock.now()).as_secs();
     pass(db, seconds);
     seconds

@@ -12,7 +12,7 @@ use utoipa::openapi::OpenApi as Document;
 use super::authenticate::challenged;
 use super::{Caller, Role, Scope, describe};
 use crate::app::App;
-use crate::http::Problem;
+use crate::http::{Context, Problem};
 use crate::id::CustomerId;
 
 /// What customers may see of what is no customer's.
@@ -93,6 +93,9 @@ pub async fn guard(State((app, table)): State<(App, Arc<Table>)>, request: Reque
         if let Err(refusal) = permit(&caller, scope, &path, whose.as_deref()) {
             return refusal;
         }
+    }
+    if let Some(context) = parts.extensions.get::<Context>() {
+        context.prove(&*caller.subject);
     }
     parts.extensions.insert(caller);
     next.run(Request::from_parts(parts, body)).await

@@ -12,8 +12,8 @@ use calculation::money::{Amount, Currency};
 use calculation::period::Period;
 use jiff::Timestamp;
 
-use super::announce;
 use super::Control;
+use super::announce;
 use super::import::BATCH_RECORDS;
 use super::pass::Pass;
 use super::resolve::{Bill, Fate, Record};

@@ -40,6 +40,7 @@ pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json}
 
 use crate::access::{self, Table};
 use crate::app::App;
+use crate::audit;
 
 /// Changes a thing only as long as it is as the client saw it.
 #[derive(IntoParams)]
@@ -103,6 +104,7 @@ pub fn router(app: App) -> Router {
     let worth = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
     let worth = worth.and(NotForContentType::const_new("application/pdf"));
     router
+        .route_layer(from_fn_with_state(app.clone(), audit::watch))
         .route_layer(from_fn_with_state(guard, access::guard))
         .with_state(app.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
@@ -126,6 +128,7 @@ pub fn openapi() -> Document {
 fn parts() -> (Router<App>, Document) {
     let (router, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(crate::access::http::routes())
+        .merge(crate::audit::http::routes())
         .merge(crate::customers::http::routes())
         .merge(crate::plans::http::routes())
         .merge(crate::tariffs::http::routes())

@@ -17,6 +17,8 @@ use super::problem::Problem;
 use super::tag;
 use crate::access::{Caller, SharedCaller};
 use crate::app::App;
+use crate::audit::{self, Deed, Noted};
+use crate::clock::Clock;
 use crate::db::{Ts, Tx};
 use crate::error::Error;
 use crate::hash::{self, Hash};
@@ -31,6 +33,7 @@ pub struct Sent {
     /// Who sent it.
     pub caller: SharedCaller,
     uri: Uri,
+    deed: Deed,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Sent {
@@ -41,8 +44,11 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
         let caller = request.extensions().get::<SharedCaller>().cloned().ok_or_else(|| {
             Problem::from(Error::Other("a write came past the guard".to_owned())).into_response()
         })?;
+        let (parts, body) = request.into_parts();
+        let deed = Deed::of(&parts);
+        let request = Request::from_parts(parts, body);
         let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
-        Ok(Self { headers, body, caller, uri })
+        Ok(Self { headers, body, caller, uri, deed })
     }
 }
 
@@ -68,6 +74,8 @@ pub struct Write {
     /// The transaction of the deed.
     pub tx: Tx,
     key: Option<String>,
+    deed: Deed,
+    clock: Clock,
 }
 
 /// Whether a write is new or was done before.
@@ -83,13 +91,14 @@ impl Write {
     pub async fn begin(app: &App, sent: &Sent) -> Result<Begun, Problem> {
         let key = idempotency_key(&sent.headers)?.map(|key| of_caller(key, &sent.caller));
         let mut tx = app.db.begin().await?;
-        let Some(key) = key else { return Ok(Begun::New(Self { tx, key: None })) };
+        let (deed, clock) = (sent.deed.clone(), app.clock.clone());
+        let Some(key) = key else { return Ok(Begun::New(Self { tx, key: None, deed, clock })) };
         let request_hash = hash_request(&sent.uri, &sent.body);
         let insert = "insert into idempotency_keys (key, request_hash, status, body, created_at)
                       values ($1, $2, 0, '', $3) on conflict (key) do nothing";
         let fresh = tx.execute(insert, &[&key, &request_hash.to_vec(), &Ts(app.clock.now())]).await?;
         if fresh == 1 {
-            return Ok(Begun::New(Self { tx, key: Some(key) }));
+            return Ok(Begun::New(Self { tx, key: Some(key), deed, clock }));
         }
         let select = "select request_hash, status, body from idempotency_keys where key = $1";
         let row = tx.row(select, &[&key]).await?;
@@ -101,6 +110,8 @@ impl Write {
         let status =
             u16::try_from(row.get::<i64>("status")?).ok().and_then(|code| StatusCode::from_u16(code).ok());
         let mut response = json_text(status.unwrap_or(StatusCode::OK), row.get("body")?);
+        // It was noted when it was done.
+        response.extensions_mut().insert(Noted);
         response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
         Ok(Begun::Done(response))
     }
@@ -113,8 +124,12 @@ impl Write {
             let update = "update idempotency_keys set status = $2, body = $3 where key = $1";
             self.tx.execute(update, &[key, &i64::from(status.as_u16()), &body]).await?;
         }
+        self.deed.about(&body);
+        audit::note(&mut self.tx, &self.deed, status.as_u16(), &self.clock).await?;
         self.tx.commit().await?;
-        Ok(json_text(status, body))
+        let mut response = json_text(status, body);
+        response.extensions_mut().insert(Noted);
+        Ok(response)
     }
 }
 

@@ -1,0 +1,55 @@
+//! The audit log's command.
+
+use jiff::Timestamp;
+
+use super::{Asked, Entry};
+use crate::app::App;
+use crate::cli::Output;
+use crate::customers;
+use crate::error::{Error, Result};
+
+/// Show who saw or changed what, newest first
+#[derive(Debug, clap::Args)]
+pub struct AuditArgs {
+    /// Only about this customer, by reference
+    #[arg(long, value_name = "REFERENCE")]
+    customer: Option<String>,
+    /// Only of this caller: a client's id, or the subject of an OpenID Connect token
+    #[arg(long)]
+    subject: Option<String>,
+    /// Only at or after this instant, such as 2026-11-01T00:00:00Z
+    #[arg(long)]
+    from: Option<Timestamp>,
+    /// Only before this instant
+    #[arg(long)]
+    to: Option<Timestamp>,
+    /// At most so many
+    #[arg(long, default_value_t = 100)]
+    limit: usize,
+}
+
+pub async fn audit(app: &App, args: AuditArgs, output: Output) -> Result<bool> {
+    let mut tx = app.db.read().await?;
+    let customer = match &args.customer {
+        None => None,
+        Some(reference) => {
+            let found = customers::by_reference(&mut tx, reference).await?;
+            let unknown = || Error::Other(format!("there is no customer with the reference {reference}"));
+            Some(found.ok_or_else(unknown)?.id)
+        }
+    };
+    let AuditArgs { subject, from, to, limit, .. } = args;
+    let entries = super::list(&mut tx, &Asked { customer, subject, from, to, before: None }, limit).await?;
+    let mut lines: Vec<_> = entries.iter().map(words).collect();
+    if lines.is_empty() {
+        lines.push("nothing was seen or changed".to_owned());
+    }
+    output.answer(&entries, lines.join("\n"))?;
+    Ok(true)
+}
+
+fn words(entry: &Entry) -> String {
+    let Entry { happened_at, subject, role, action, target, status, .. } = entry;
+    let who = if subject.is_empty() { "somebody" } else { subject };
+    format!("{happened_at} {who} ({role}) {action}: {status}\n  {target}")
+}

@@ -1,0 +1,55 @@
+//! Who saw or changed what? A log that is only added to.
+//!
+//! A change is noted in its own transaction: neither is there without the other. What was only seen is noted a moment
+//! later, many at once, so that reading costs no write of its own.
+
+pub mod cli;
+pub mod http;
+mod queue;
+mod store;
+mod watch;
+
+use jiff::Timestamp;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+pub use queue::Queue;
+pub use store::{Asked, list};
+pub(crate) use watch::{Deed, Noted, watch};
+
+use crate::clock::Clock;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{AuditId, CustomerId};
+
+/// Something that was seen or changed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct Entry {
+    #[schema(value_type = String, example = "aud_01h2x3y4z5a6b")]
+    pub id: AuditId,
+    #[schema(value_type = String, format = DateTime)]
+    pub happened_at: Timestamp,
+    /// The client, the subject of an OpenID Connect token, or the user of the command line; empty when nobody has to
+    /// authenticate.
+    #[schema(example = "cli_01h2x3y4z5a6b")]
+    pub subject: String,
+    #[schema(example = "support")]
+    pub role: String,
+    /// The operation.
+    #[schema(example = "GET /v1/customers/{customer_id}/calls")]
+    pub action: String,
+    /// The path that was asked for.
+    #[schema(example = "/v1/customers/cus_01h2x3y4z5a6b/calls")]
+    pub target: String,
+    /// Whose data it was, if it was one customer's.
+    #[schema(value_type = Option<String>)]
+    pub customer_id: Option<CustomerId>,
+    /// The HTTP status of the answer.
+    pub status: u16,
+    pub request_id: String,
+}
+
+/// Notes a deed in its own transaction.
+pub(crate) async fn note(tx: &mut Tx, deed: &Deed, status: u16, clock: &Clock) -> Result<()> {
+    store::insert(tx, &[deed.entry(status, clock)]).await
+}
