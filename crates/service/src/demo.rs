@@ -11,6 +11,7 @@ use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
 
+use crate::access::{self, Added, NewClient, Role};
 use crate::app::App;
 use crate::calls::{self, Control, Import, Imported, Source};
 use crate::cli::{Output, serve_and_work};
@@ -42,6 +43,9 @@ pub struct Args {
 
 /// The month the samples are of.
 pub const MONTH: &str = "2026-10";
+
+/// The demo's token works for a day.
+const TOKEN_MINUTES: u32 = 24 * 60;
 
 const SETTINGS: &str = include_str!("../../../samples/tollbook.toml");
 const TAX_RATES: &str = include_str!("../../../samples/tax_rates.toml");
@@ -219,6 +223,7 @@ pub async fn run(args: &Args, output: Output) -> Result<bool> {
     let mails = dir.join("mail");
     let mut config = config()?;
     config.mail.folder.clone_from(&mails);
+    config.access.token_minutes = TOKEN_MINUTES;
     let app = App::open(&url, Clock::system(), config).await?;
     load(&app).await?;
     output.note(format_args!("Harbour Telecom, an invented operator, in October 2026"));
@@ -241,14 +246,29 @@ pub async fn run(args: &Args, output: Output) -> Result<bool> {
     write_pdfs(&app, &all, &folder).await?;
     let xmls = write_xmls(&all, &folder)?;
     let sent = jobs::work_off(&app).await?;
-    let shown = Shown { total, billed: &billed, xmls, sent, dir: &shown.to_string() };
-    let json = serde_json::json!({"control": total, "billed": billed, "mails": sent, "dir": dir});
+    let token = token(&app).await?;
+    let request = format!("curl --oauth2-bearer {token} http://{}/v1/customers", args.listen);
+    let shown = Shown { total, billed: &billed, xmls, sent, dir: &shown.to_string(), request: &request };
+    let json =
+        serde_json::json!({"control": total, "billed": billed, "mails": sent, "dir": dir, "token": token});
     output.answer(&json, shown.words())?;
     if args.no_serve {
         return Ok(true);
     }
     serve_and_work(app, args.listen, output).await?;
     Ok(true)
+}
+
+/// A token that may do everything, of a client made for it.
+async fn token(app: &App) -> Result<String> {
+    let new = NewClient { name: "demo".to_owned(), role: Role::Operator, customer_id: None };
+    let secret = access::new_secret(&app.clock).await?;
+    let mut tx = app.db.begin().await?;
+    let added = access::add(&mut tx, new, secret, &app.clock).await?;
+    let Added::Client(client, _) = added else { return Err(Error::Other("samples: no client".to_owned())) };
+    let token = access::token(&mut tx, client.id, app).await?;
+    tx.commit().await?;
+    token.ok_or_else(|| Error::Other("samples: no token".to_owned()))
 }
 
 /// What the demo came to.
@@ -258,11 +278,12 @@ struct Shown<'a> {
     xmls: usize,
     sent: jobs::Worked,
     dir: &'a str,
+    request: &'a str,
 }
 
 impl Shown<'_> {
     fn words(&self) -> String {
-        let Self { total, billed, xmls, sent, dir } = self;
+        let Self { total, billed, xmls, sent, dir, request } = self;
         let program = std::env::args().next().unwrap_or_else(|| "tollbook".to_owned());
         let tollbook = format!("{program} --database-url sqlite://{dir}/demo.db");
         format!(
@@ -270,7 +291,7 @@ impl Shown<'_> {
              {MONTH}: {} invoices issued, {} customer prepaid; in {dir}/invoices as PDF, {xmls} as XML (EN 16931)\n\
              {} mails in {dir}/mail, {} customers without an address\n\
              look around:\n  {tollbook} history C-1001\n  {tollbook} balances C-1003\n  {tollbook} suspense\n  \
-             {tollbook} invoice INV-2026-000001\n  {tollbook} jobs\n  {tollbook} check",
+             {tollbook} invoice INV-2026-000001\n  {tollbook} jobs\n  {tollbook} check\n  {request}",
             billed.issued, billed.prepaid, sent.done, sent.failed
         )
     }

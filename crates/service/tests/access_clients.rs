@@ -153,8 +153,27 @@ fn serve_is_not_open_to_the_network_without_authentication() {
     assert_eq!(status_served(&shell, "127.0.0.1", "--without-authentication"), "200");
 }
 
+#[test]
+fn the_demo_prints_a_token_that_works() {
+    let shell = Shell::new();
+    let shown = shell.ok("demo --no-serve --dir shown");
+    let request = shown.lines().last().unwrap().trim();
+    let token = request.split(' ').nth(2).unwrap();
+    assert!(
+        request.starts_with("curl --oauth2-bearer tok_") && request.ends_with("/v1/customers"),
+        "{request}"
+    );
+    let header = format!("Authorization: Bearer {token}\r\n");
+    assert_eq!(status_with(&shell, "127.0.0.1", "--database-url sqlite://shown/demo.db", &header), "200");
+    assert_eq!(status_with(&shell, "127.0.0.1", "--database-url sqlite://shown/demo.db", ""), "401");
+}
+
 /// What `serve` answers to a request without a token.
 fn status_served(shell: &Shell, host: &str, options: &str) -> String {
+    status_with(shell, host, options, "")
+}
+
+fn status_with(shell: &Shell, host: &str, options: &str, header: &str) -> String {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollbook"));
     command.current_dir(shell.path("")).args(["serve", "--listen", &format!("{host}:{port}")]);
@@ -166,7 +185,8 @@ fn status_served(shell: &Shell, host: &str, options: &str) -> String {
         }
         std::thread::yield_now();
     };
-    connection.write_all(b"GET /v1/plans HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+    let request = format!("GET /v1/plans HTTP/1.1\r\nHost: x\r\n{header}Connection: close\r\n\r\n");
+    connection.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
     program.kill().unwrap();

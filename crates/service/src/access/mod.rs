@@ -186,6 +186,14 @@ pub async fn clients(tx: &mut Tx, after: Option<ClientId>, limit: usize) -> Resu
     store::clients(tx, after, limit).await
 }
 
+/// A token of a client, with all scopes of its role; none when it is revoked.
+pub async fn token(tx: &mut Tx, client: ClientId, app: &App) -> Result<Option<String>> {
+    Ok(match grant::grant(tx, client, None, app).await? {
+        grant::Answer::Token(granted) => Some(granted.token),
+        grant::Answer::NotPermitted(_) | grant::Answer::Revoked => None,
+    })
+}
+
 /// Removes tokens and secrets that have expired; answers how many.
 pub async fn purge(tx: &mut Tx, now: Timestamp) -> Result<u64> {
     store::purge(tx, now).await

@@ -13,6 +13,10 @@ use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use rcgen::KeyPair;
 use serde_json::{Value, json};
 
+/// What stands before the seed in a private key (RFC 8410), as it is written here, and how long that is in the other form.
+const V1_HEAD: [u8; 16] = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+const V2_HEAD: usize = 16;
+
 /// A key to sign with.
 pub(crate) struct Signer {
     pub(crate) kid: String,
@@ -22,7 +26,9 @@ pub(crate) struct Signer {
 impl Signer {
     pub(crate) fn new(kid: &str) -> Self {
         let pair = KeyPair::generate_for(&rcgen::PKCS_ED25519).expect("a key is made");
-        Self { kid: kid.to_owned(), key: EncodingKey::from_ed_der(&pair.serialize_der()) }
+        // The same seed in the older form, without the public key: not every reader knows the newer one.
+        let seed = &pair.serialize_der()[V2_HEAD..V2_HEAD + 32];
+        Self { kid: kid.to_owned(), key: EncodingKey::from_ed_der(&[&V1_HEAD[..], seed].concat()) }
     }
 
     /// What everybody may know of it.

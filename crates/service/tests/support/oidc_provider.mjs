@@ -14,6 +14,10 @@ const folder = process.argv[2];
 const installed = createRequire(join(folder, "package.json")).resolve("oidc-provider");
 const { default: Provider } = await import(pathToFileURL(installed).href);
 
+// Its notices go where nobody waits for an answer.
+console.info = console.error;
+const say = (line) => process.stdout.write(`${line}\n`);
+
 const ALGORITHMS = ["RS256", "ES256", "EdDSA", "PS256"];
 const ROLES = ["operator", "support", "switch", "customer", "nobody"];
 const CUSTOMER = process.argv[3];
@@ -72,11 +76,11 @@ server.listen(0, "127.0.0.1", () => {
   const issuer = `http://127.0.0.1:${server.address().port}`;
   const begin = () => (handle = provider(issuer).callback());
   begin();
-  console.log(server.address().port);
+  say(server.address().port);
   const lines = createInterface({ input: process.stdin });
   lines.on("line", () => {
     begin();
-    console.log("rotated");
+    say("rotated");
   });
   lines.on("close", () => process.exit(0));
 });
