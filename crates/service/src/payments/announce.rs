@@ -27,11 +27,7 @@ pub(super) async fn announce_allocated(
 /// Of some invoices those that are paid now and have their number: one without is told of when it gets it. Who pays
 /// has changed what is open before asking for the number, and who numbers the other way round, so that one of them
 /// sees both.
-pub(crate) async fn announce_paid(
-    tx: &mut Tx,
-    of: &[(CustomerId, InvoiceId)],
-    clock: &Clock,
-) -> Result<()> {
+pub(crate) async fn announce_paid(tx: &mut Tx, of: &[(CustomerId, InvoiceId)], clock: &Clock) -> Result<()> {
     if of.is_empty() {
         return Ok(());
     }

@@ -184,9 +184,7 @@ pub(super) async fn facts(
 ) -> Result<Vec<(InvoiceId, Currency, Facts)>> {
     let sql = "select invoice_id, currency, gross, open, credited, written_off, due_at from receivables
                where customer_id = $1 and invoice_id >= $2 and invoice_id <= $3";
-    let facts = |row: &Row| {
-        Ok((InvoiceId(row.get("invoice_id")?), row.parse("currency")?, read_facts(row)?))
-    };
+    let facts = |row: &Row| Ok((InvoiceId(row.get("invoice_id")?), row.parse("currency")?, read_facts(row)?));
     let rows = tx.rows(sql, &[&customer.0, &first.0, &last.0]).await?;
     Ok(rows.iter().map(facts).collect::<db::Result<_>>()?)
 }
@@ -196,7 +194,8 @@ pub(super) async fn facts_of(
     tx: &mut Tx,
     invoices: &[(CustomerId, InvoiceId)],
 ) -> Result<Vec<(CustomerId, InvoiceId, Money, Facts)>> {
-    let sql = "select r.customer_id, r.invoice_id, r.currency, r.gross, r.open, r.credited, r.written_off, r.due_at
+    let sql =
+        "select r.customer_id, r.invoice_id, r.currency, r.gross, r.open, r.credited, r.written_off, r.due_at
                from :given g join receivables r on r.customer_id = g.column1 and r.invoice_id = g.column2";
     let keys = invoices.iter().map(|(customer, invoice)| [Cell::Int(customer.0), Cell::Int(invoice.0)]);
     let found = |row: &Row| {

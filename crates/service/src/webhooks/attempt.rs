@@ -40,7 +40,10 @@ impl Courier {
             return Err(wrong("webhooks.timeout_seconds", "must be 1 to 60"));
         }
         if !(4..=3650).contains(&keep_days) {
-            return Err(wrong("webhooks.keep_days", "must be 4 to 3650: messages are tried for over three days"));
+            return Err(wrong(
+                "webhooks.keep_days",
+                "must be 4 to 3650: messages are tried for over three days",
+            ));
         }
         let client = Client::new(Resolver { allow_private }, Duration::from_secs(timeout_seconds));
         let client = client.map_err(|error| wrong("webhooks", error))?;

@@ -81,7 +81,8 @@ fn disabled(id: EndpointId) -> Error {
 }
 
 async fn add(app: &App, new: NewEndpoint, output: Output) -> Result<bool> {
-    let url = app.courier.target(&new.url).await.map_err(|why| Error::Other(format!("{}: {why}", new.url)))?;
+    let url =
+        app.courier.target(&new.url).await.map_err(|why| Error::Other(format!("{}: {why}", new.url)))?;
     let mut tx = app.db.begin().await?;
     match super::register(&mut tx, new, &url, &app.clock).await? {
         Registered::Endpoint(made) => {
@@ -96,8 +97,10 @@ async fn add(app: &App, new: NewEndpoint, output: Output) -> Result<bool> {
 fn show_secret(made: &WithSecret, output: Output) -> Result<bool> {
     let secret = made.secret.as_deref().unwrap_or_default();
     let id = made.endpoint.id;
-    output
-        .answer(made, format_args!("{id}\n  secret: {secret}\n  it is shown this once: keep it at the receiver"))?;
+    output.answer(
+        made,
+        format_args!("{id}\n  secret: {secret}\n  it is shown this once: keep it at the receiver"),
+    )?;
     Ok(true)
 }
 
@@ -165,8 +168,9 @@ async fn test(app: &App, id: EndpointId, output: Output) -> Result<bool> {
 }
 
 fn line(delivery: &Delivery) -> String {
-    let Delivery { message_id, event, state, attempts, next_try_at, last_status, last_error, created_at, .. } =
-        delivery;
+    let Delivery {
+        message_id, event, state, attempts, next_try_at, last_status, last_error, created_at, ..
+    } = delivery;
     let status = last_status.map_or(String::new(), |status| format!(", answered {status}"));
     let next = next_try_at.map_or(String::new(), |at| format!(", next at {at}"));
     let why = last_error.as_ref().map_or(String::new(), |why| format!("\n  {why}"));
@@ -210,8 +214,8 @@ async fn replay(
         }
         Replayed::Unknown => Err(unknown(id)),
         Replayed::Disabled => Err(disabled(id)),
-        Replayed::NotSettled => {
-            Err(Error::Other(format!("{id} has no settled message of that id: see `tollbook webhooks messages {id}`")))
-        }
+        Replayed::NotSettled => Err(Error::Other(format!(
+            "{id} has no settled message of that id: see `tollbook webhooks messages {id}`"
+        ))),
     }
 }

@@ -99,7 +99,8 @@ impl std::str::FromStr for Kind {
 
     fn from_str(text: &str) -> std::result::Result<Self, String> {
         let known = Self::ALL.into_iter().find(|kind| kind.code() == text);
-        known.ok_or_else(|| format!("`{text}` is no event: they are {}", Self::ALL.map(Self::code).join(", ")))
+        known
+            .ok_or_else(|| format!("`{text}` is no event: they are {}", Self::ALL.map(Self::code).join(", ")))
     }
 }
 

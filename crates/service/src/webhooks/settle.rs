@@ -129,7 +129,8 @@ mod tests {
     #[test]
     fn attempts_go_on_for_more_than_three_days_and_then_end() {
         let claimed = |attempts| Claimed { message: MessageId(41), payload: String::new(), attempts };
-        let waits: Vec<_> = (1..=9).map(|attempts| wait(EndpointId(7), &claimed(attempts)).unwrap()).collect();
+        let waits: Vec<_> =
+            (1..=9).map(|attempts| wait(EndpointId(7), &claimed(attempts)).unwrap()).collect();
         for (wait, least) in waits.iter().zip(WAITS) {
             assert!((least..=least + least / 10).contains(wait), "{waits:?}");
         }

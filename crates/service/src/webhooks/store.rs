@@ -78,7 +78,8 @@ fn stored(row: &Row) -> db::Result<Stored> {
 
 /// What the endpoints that are enabled want.
 pub(super) async fn wanted(tx: &mut Tx) -> Result<Vec<(EndpointId, Vec<Kind>)>> {
-    let sql = "select endpoint_id, events from webhook_endpoints where state = 'enabled' order by endpoint_id";
+    let sql =
+        "select endpoint_id, events from webhook_endpoints where state = 'enabled' order by endpoint_id";
     let wanted = |row: &Row| Ok((EndpointId(row.get("endpoint_id")?), row.json("events")?));
     Ok(tx.rows(sql, &[]).await?.iter().map(wanted).collect::<db::Result<_>>()?)
 }
@@ -123,7 +124,8 @@ pub(super) async fn failed(
     now: Timestamp,
     rest_until: Timestamp,
 ) -> Result<Option<Timestamp>> {
-    let sql = "update webhook_endpoints set failing_since = coalesce(failing_since, $2), failures = failures + 1,
+    let sql =
+        "update webhook_endpoints set failing_since = coalesce(failing_since, $2), failures = failures + 1,
                  rest_until = $3
                where endpoint_id = $1 returning failing_since";
     let row = tx.row(sql, &[&id.0, &Ts(now), &Ts(rest_until)]).await?;
@@ -156,9 +158,9 @@ pub(super) async fn insert_messages(
     if messages.is_empty() {
         return Ok(());
     }
-    let rows = messages.iter().map(|(id, payload)| {
-        [Cell::Int(id.0), Cell::Text(event), Cell::Text(payload), Cell::Time(now)]
-    });
+    let rows = messages
+        .iter()
+        .map(|(id, payload)| [Cell::Int(id.0), Cell::Text(event), Cell::Text(payload), Cell::Time(now)]);
     let columns = ["message_id", "event", "payload", "created_at"];
     tx.insert_rows("webhook_messages", &columns, &rows.collect::<Vec<_>>()).await?;
     let pairs = endpoints.iter().flat_map(|to| messages.iter().map(move |(id, _)| (to, id)));

@@ -163,8 +163,7 @@ pub(in crate::webhooks) async fn delivery(
     endpoint: EndpointId,
     message: MessageId,
 ) -> Result<Option<(Delivery, String)>> {
-    let sql =
-        format!("select {SHOWN}, m.payload from {FROM} where d.endpoint_id = $1 and d.message_id = $2");
+    let sql = format!("select {SHOWN}, m.payload from {FROM} where d.endpoint_id = $1 and d.message_id = $2");
     let row = tx.row(&sql, &[&endpoint.0, &message.0]).await?;
     Ok(row.map(|row| Ok::<_, db::Error>((shown(&row)?, row.get("payload")?))).transpose()?)
 }
