@@ -61,3 +61,4 @@ mod tidy;
 mod vouchers;
 mod webhook_events;
 mod webhooks;
+mod webhooks_api;

@@ -145,7 +145,7 @@ on_both_databases! {
         let account = Account::of(&db, "C-2").await;
         let credited = account.issue("2026-09", "2026-10-05").await;
         let path = format!("{}/invoices/{}/credit-notes", account.path, credited["id"].as_str().unwrap());
-        assert_eq!(db.post_json(&path, &json!({"reason": "never used"})).await.status, 201);
+        assert_eq!(db.post_json(&path, &json!({"reason": "never used", "credits": "whole"})).await.status, 201);
         let given_up = account.issue("2026-10", "2026-11-05").await;
         let path = format!("{}/invoices/{}/write-off", account.path, given_up["id"].as_str().unwrap());
         let written_off = db.post_json(&path, &json!({"reason": "insolvent"})).await;

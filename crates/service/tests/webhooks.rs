@@ -80,7 +80,8 @@ on_both_databases! {
         assert_eq!(deliver(&app).await, NOTHING);
         let got = receiver.got();
         assert_eq!(got.len(), 10);
-        assert!(got.iter().all(|got| got.id() == id && got.body == got.body));
+        let body = &got[0].body;
+        assert!(got.iter().all(|got| got.id() == id && got.body == *body));
         let dead = db.get(&format!("{path}/messages?state=failed")).await.body["items"].clone();
         let dead = (&dead[0]["message_id"], &dead[0]["attempts"], &dead[0]["last_status"], &dead[0]["last_error"]);
         let error = "500 Internal Server Error: what of it?";
@@ -99,10 +100,8 @@ on_both_databases! {
     async fn an_endpoint_that_fails_for_five_days_is_disabled_and_the_operator_told(db: TestApp) {
         let (app, receiver) = (local(&db), Receiver::start(&[Reply::Status(500)]).await);
         let (path, _) = endpoint(&app, &receiver.url(), &ANY).await;
-        let mut first = String::new();
         for day in 0..5 {
-            let id = ping(&db, &path).await;
-            first = if day == 0 { id } else { first };
+            ping(&db, &path).await;
             deliver(&app).await;
             assert_eq!(db.get(&path).await.body["state"], "enabled", "day {day}");
             pass(&db, DAY);
@@ -120,10 +119,10 @@ on_both_databases! {
         assert_eq!(db.patch_json(&path, &json!({"enabled": true})).await.body["state"], "enabled");
         let since = jiff::Timestamp::from_second(db.app.clock.now().as_second() - 3 * DAY).unwrap();
         let replayed = db.post_json(&format!("{path}/replay"), &json!({"since": since})).await;
-        assert_eq!(replayed.body, json!({"messages": 2}));
-        assert_eq!(deliver(&app).await, [2, 0, 0]);
-        assert_eq!(db.post_json(&format!("{path}/replay"), &json!({})).await.body, json!({"messages": 3}));
+        assert_eq!(replayed.body, json!({"messages": 3}));
         assert_eq!(deliver(&app).await, [3, 0, 0]);
+        assert_eq!(db.post_json(&format!("{path}/replay"), &json!({})).await.body, json!({"messages": 2}));
+        assert_eq!(deliver(&app).await, [2, 0, 0]);
         let retried = db.post_json(&format!("/v1/jobs/{}/retry", job["id"].as_str().unwrap()), &json!({})).await;
         assert_eq!(retried.status, 202);
         assert_eq!(tollbook::jobs::work_off(&app).await.unwrap().done, 1);

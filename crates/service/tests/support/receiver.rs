@@ -82,7 +82,7 @@ impl Receiver {
     /// The payloads that it got, in the order of their messages.
     pub(crate) fn payloads(&self) -> Vec<Value> {
         let mut got = self.got();
-        got.sort_by_key(|got| got.id());
+        got.sort_by_key(Got::id);
         got.iter().map(Got::json).collect()
     }
 
@@ -127,7 +127,7 @@ async fn reply(State(script): State<Script>, headers: HeaderMap, body: String) -
         Reply::Status(status) => answer(status).body(Body::from("what of it?")),
         Reply::With(status, name, value) => answer(status).header(name, value).body(Body::empty()),
         Reply::Endless(status) => {
-            let piece = Bytes::from_static(&[b'x'; 65_536]);
+            let piece = Bytes::from(vec![b'x'; 65_536]);
             let pieces = futures_util::stream::repeat(Ok::<_, std::convert::Infallible>(piece));
             answer(status).body(Body::from_stream(pieces))
         }
