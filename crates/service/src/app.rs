@@ -9,6 +9,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
+use crate::http::Rates;
 use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
 use crate::sessions::Desk;
@@ -28,6 +29,7 @@ pub struct App {
     pub desk: Desk,
     pub stopping: Stopping,
     pub started_at: Timestamp,
+    pub rates: Rates,
 }
 
 impl App {
@@ -38,8 +40,9 @@ impl App {
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
+        let rates = Rates::new(&config.http, &clock);
         let desk = Desk::open(&db, &clock, &tariffs, &config);
         let (stopping, started_at) = (Stopping::default(), clock.now());
-        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk, stopping, started_at })
+        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk, stopping, started_at, rates })
     }
 }

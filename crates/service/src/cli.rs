@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
@@ -22,13 +22,18 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "tollbook", version, arg_required_else_help = true)]
 pub struct Cli {
-    /// The database: `sqlite://FILE` or `postgres://USER@HOST/NAME`
-    #[arg(long, global = true, env = "TOLLBOOK_DATABASE_URL", default_value = "sqlite://tollbook.db")]
-    #[arg(hide_env_values = true)]
-    database_url: String,
+    /// The database: `sqlite://FILE` or `postgres://USER@HOST/NAME` [default: `sqlite://tollbook.db`]
+    #[arg(long, global = true, env = "TOLLBOOK_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// A file whose first line is the database's address, for one with a password
+    #[arg(long, global = true, env = "TOLLBOOK_DATABASE_URL_FILE", value_name = "FILE")]
+    database_url_file: Option<PathBuf>,
     /// Settings in TOML; they override the defaults (`tollbook settings` shows those)
     #[arg(long, global = true, env = "TOLLBOOK_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// One setting, over the file and the environment: `--set http.listen=127.0.0.1:9000`
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    settings: Vec<String>,
     /// Answer in JSON, for programs
     #[arg(long, global = true)]
     json: bool,
@@ -79,6 +84,9 @@ enum Command {
     Openapi,
     /// Print every setting with its default
     Settings,
+    /// Look at the settings that are in force
+    #[command(subcommand)]
+    Config(config::check::Command),
 }
 
 #[derive(Debug, clap::Args)]
@@ -155,15 +163,24 @@ pub async fn run(cli: Cli) -> Result<bool> {
         }
         _ => {}
     }
-    let config = Config::load(cli.config.as_deref())?;
+    let mut sources = Config::sources(cli.config.as_deref(), &cli.settings)?;
+    let url = config::database_url(cli.database_url.as_deref(), cli.database_url_file.as_deref());
+    if let Command::Config(config::check::Command::Check(args)) = cli.command {
+        let address = config::check::Address { url, file: cli.database_url_file.as_deref() };
+        return config::check::check(sources, address, args, output).await;
+    }
+    let (config, url) = (Config::read(&mut sources)?, url?);
     log::begin(&match cli.command {
         Command::Serve(_) | Command::Work(_) => config.log.clone(),
         _ => log::Settings { level: "warn".to_owned(), ..config.log.clone() },
     })?;
     if let Command::Migrate = cli.command {
-        return migrate(&cli.database_url, output).await;
+        return migrate(&url, output).await;
     }
-    let app = App::open(&cli.database_url, Clock::system(), config).await?;
+    if let Command::Serve(_) | Command::Work(_) = cli.command {
+        config::check::warn_of_files(&sources);
+    }
+    let app = App::open(&url, Clock::system(), config).await?;
     match cli.command {
         Command::Serve(args) => serve(app, &args, output).await,
         Command::Tariff(command) => tariffs::cli::run(&app, command, output).await,
@@ -182,7 +199,9 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Work(args) => jobs::cli::work(&app, &args, output).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
         Command::Check => check::run(&app, output).await,
-        Command::Openapi | Command::Settings | Command::Demo(_) | Command::Migrate => Ok(true),
+        Command::Openapi | Command::Settings | Command::Config(_) | Command::Demo(_) | Command::Migrate => {
+            Ok(true)
+        }
     }
 }
 

@@ -6,6 +6,7 @@ mod limits;
 mod observe;
 mod page;
 mod problem;
+mod rate;
 mod serve;
 mod write;
 
@@ -30,6 +31,7 @@ pub use file::download;
 pub use limits::{BATCHES, UPLOADS};
 pub use page::{Key, Page, PageQuery, Params};
 pub use problem::{FieldError, Problem};
+pub use rate::Rates;
 pub use serve::{Ended, serve};
 pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 
@@ -88,6 +90,7 @@ pub fn router(app: App) -> Router {
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }))
         .fallback(|| async { Problem::not_found("there is nothing at this path: see /docs") })
+        .layer(from_fn_with_state(app.clone(), rate::hold))
         .layer(unpacked)
         .layer(from_fn_with_state(app.clone(), limits::hold))
         .layer(CatchPanicLayer::new())
