@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
+use crate::http::Rates;
 use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
 use crate::sessions::Desk;
@@ -42,6 +43,7 @@ pub struct App {
     pub background: TaskTracker,
     pub stopping: Stopping,
     pub started_at: Timestamp,
+    pub rates: Rates,
 }
 
 impl App {
@@ -54,6 +56,7 @@ impl App {
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
+        let rates = Rates::new(&config.http, &clock);
         let audit = audit::Queue::open(&db);
         let counter = Counter::open(&db, &clock, &tariffs, &config);
         let desk = Desk::open(&db, &clock, &tariffs, &config);
@@ -73,6 +76,7 @@ impl App {
             background: TaskTracker::new(),
             stopping,
             started_at,
+            rates,
         })
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::clock::Clock;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
@@ -23,16 +23,21 @@ use crate::{
 #[derive(Debug, Parser)]
 #[command(name = "tollbook", version, arg_required_else_help = true)]
 pub struct Cli {
-    /// The database: `sqlite://FILE` or `postgres://USER@HOST/NAME`
-    #[arg(long, global = true, env = "TOLLBOOK_DATABASE_URL", default_value = "sqlite://tollbook.db")]
-    #[arg(hide_env_values = true)]
-    database_url: String,
+    /// The database: `sqlite://FILE` or `postgres://USER@HOST/NAME` [default: `sqlite://tollbook.db`]
+    #[arg(long, global = true, env = "TOLLBOOK_DATABASE_URL", hide_env_values = true, value_name = "URL")]
+    database_url: Option<String>,
+    /// A file whose first line is the database's address, for one with a password
+    #[arg(long, global = true, env = "TOLLBOOK_DATABASE_URL_FILE", value_name = "FILE")]
+    database_url_file: Option<PathBuf>,
     /// The file whose first line is the database's password, instead of one in its address
     #[arg(long, global = true, env = "TOLLBOOK_DATABASE_PASSWORD_FILE", value_name = "FILE")]
     database_password_file: Option<PathBuf>,
     /// Settings in TOML; they override the defaults (`tollbook settings` shows those)
     #[arg(long, global = true, env = "TOLLBOOK_CONFIG", value_name = "FILE")]
     config: Option<PathBuf>,
+    /// One setting, over the file and the environment: `--set http.listen=127.0.0.1:9000`
+    #[arg(long = "set", global = true, value_name = "SECTION.KEY=VALUE")]
+    settings: Vec<String>,
     /// Answer in JSON, for programs
     #[arg(long, global = true)]
     json: bool,
@@ -92,6 +97,9 @@ enum Command {
     Openapi,
     /// Print every setting with its default
     Settings,
+    /// Look at the settings that are in force
+    #[command(subcommand)]
+    Config(config::check::Command),
 }
 
 #[derive(Debug, clap::Args)]
@@ -168,12 +176,18 @@ pub async fn run(cli: Cli) -> Result<bool> {
         }
         _ => {}
     }
-    let config = Config::load(cli.config.as_deref())?;
+    let mut sources = Config::sources(cli.config.as_deref(), &cli.settings)?;
+    let url = config::database_url(cli.database_url.as_deref(), cli.database_url_file.as_deref())
+        .and_then(|url| with_password(&url, cli.database_password_file.as_deref()));
+    if let Command::Config(config::check::Command::Check(args)) = cli.command {
+        let address = config::check::Address { url, file: cli.database_url_file.as_deref() };
+        return config::check::check(sources, address, args, output).await;
+    }
+    let (config, url) = (Config::read(&mut sources)?, url?);
     log::begin(&match cli.command {
         Command::Serve(_) | Command::Work(_) => config.log.clone(),
         _ => log::Settings { level: "warn".to_owned(), ..config.log.clone() },
     })?;
-    let url = with_password(&cli.database_url, cli.database_password_file.as_deref())?;
     // These take the database as it is or take none; all others bring it up to date first.
     match cli.command {
         Command::Healthcheck(args) => return healthcheck::run(args, config.http.listen, output).await,
@@ -181,6 +195,9 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Backup(args) => return backup::run(&url, args, output).await,
         Command::CopyDatabase(args) => return copy::cli::copy_database(&url, args, config, output).await,
         _ => {}
+    }
+    if let Command::Serve(_) | Command::Work(_) = cli.command {
+        config::check::warn_of_files(&sources);
     }
     let app = App::open(&url, Clock::system(), config).await?;
     match cli.command {
@@ -206,6 +223,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Check => check::run(&app, output).await,
         Command::Openapi
         | Command::Settings
+        | Command::Config(_)
         | Command::Demo(_)
         | Command::Migrate
         | Command::Backup(_)

@@ -42,6 +42,14 @@ impl Clock {
         Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
     }
 
+    /// Time that only grows, to measure pace by: the machine's since `from`; a fixed clock's own.
+    pub fn pace(&self, from: Stopwatch) -> std::time::Duration {
+        match self {
+            Self::System(_) => from.elapsed(),
+            Self::Fixed { .. } => self.now().duration_since(Timestamp::UNIX_EPOCH).unsigned_abs(),
+        }
+    }
+
     /// Moves a fixed clock.
     pub fn set(&self, to: Timestamp) {
         if let Self::Fixed { now, .. } = self {

@@ -1,16 +1,22 @@
-//! What is set, and by whom? `default.toml` first, then a file given by `--config`.
+//! What is set, and by whom? `default.toml` first, then a file, the environment, and `--set`.
 
-use std::net::SocketAddr;
+pub mod check;
+pub mod sources;
+
+use std::ffi::OsString;
+use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use calculation::call::Limits;
 use calculation::invoice::Party;
+use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 
 use crate::error::{Error, Result};
 use crate::invoices::document::{self, Colour, Texts};
 use crate::{log, mail};
+use sources::Sources;
 
 /// Every setting, with its default and what it means.
 pub const DEFAULT: &str = include_str!("../default.toml");
@@ -145,6 +151,12 @@ pub struct Http {
     pub connections: usize,
     pub drain_seconds: u64,
     pub shutdown_seconds: u64,
+    pub requests_per_second: u32,
+    pub burst: u32,
+    pub token_requests_per_minute: u32,
+    pub unlimited: Vec<String>,
+    #[serde(deserialize_with = "networks")]
+    pub proxies: Vec<IpNet>,
 }
 
 /// Who may come in.
@@ -161,35 +173,55 @@ pub struct Access {
 }
 
 impl Config {
-    /// The defaults, overridden by a file.
-    pub fn load(file: Option<&Path>) -> Result<Self> {
-        let over = match file {
-            None => String::new(),
-            Some(path) => std::fs::read_to_string(path).map_err(Error::file(path.display().to_string()))?,
-        };
-        Self::from_toml(&over)
+    /// The defaults, overridden by a file, the environment and `--set`.
+    pub fn load(file: Option<&Path>, options: &[String]) -> Result<Self> {
+        Self::read(&mut Self::sources(file, options)?)
+    }
+
+    /// Who says what.
+    pub fn sources(file: Option<&Path>, options: &[String]) -> Result<Sources> {
+        let mut sources = Sources::default();
+        if let Some(path) = file {
+            let name = path.display().to_string();
+            sources.file(&name, &std::fs::read_to_string(path).map_err(Error::file(name.clone()))?);
+        }
+        let text =
+            |(name, value): (OsString, OsString)| Some((name.into_string().ok()?, value.into_string().ok()?));
+        sources.environment(std::env::vars_os().filter_map(text));
+        sources.options(options);
+        Ok(sources)
     }
 
     /// The defaults, overridden by TOML text.
     pub fn from_toml(over: &str) -> Result<Self> {
-        let wrong = |error: toml::de::Error| Error::Other(format!("settings: {error}"));
-        let mut settings: toml::Table = DEFAULT.parse().map_err(wrong)?;
-        let over: toml::Table = over.parse().map_err(wrong)?;
-        for (section, values) in over {
-            let table = settings.get_mut(&section).and_then(toml::Value::as_table_mut);
-            let (Some(table), toml::Value::Table(values)) = (table, values) else {
-                return Err(Error::Other(format!("settings: [{section}] is no section: see default.toml")));
-            };
-            table.extend(values);
-        }
-        let config: Self = settings.try_into().map_err(wrong)?;
-        config.checked()
+        Self::from_tomls(&[over])
     }
 
-    fn checked(self) -> Result<Self> {
-        let refuse = |message: String| Err(Error::Other(format!("settings: {message}")));
+    /// The defaults, overridden by each text after the other.
+    pub fn from_tomls(texts: &[&str]) -> Result<Self> {
+        let mut sources = Sources::default();
+        for text in texts {
+            sources.file("settings", text);
+        }
+        Self::read(&mut sources)
+    }
+
+    /// All that is wrong is told together.
+    pub fn read(sources: &mut Sources) -> Result<Self> {
+        match sources.settle() {
+            (Some(config), faults) if faults.is_empty() => Ok(config),
+            (_, faults) => {
+                let lines: Vec<_> = faults.iter().map(|fault| format!("settings: {fault}")).collect();
+                Err(Error::Other(lines.join("\n       ")))
+            }
+        }
+    }
+
+    /// What is wrong with settings that are each of their kind.
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
         if TimeZone::get(&self.customers.zone).is_err() {
-            return refuse(format!("customers.zone `{}` is no IANA time zone", self.customers.zone));
+            faults.push(format!("customers.zone `{}` is no IANA time zone", self.customers.zone));
         }
         let Invoices { series, credit_series, .. } = &self.invoices;
         for (name, series) in [("series", series), ("credit_series", credit_series)] {
@@ -197,26 +229,22 @@ impl Config {
                 || series.len() > 20
                 || !series.bytes().all(|byte| byte.is_ascii_alphanumeric())
             {
-                return refuse(format!("invoices.{name} `{series}` must be 1 to 20 letters and digits"));
+                faults.push(format!("invoices.{name} `{series}` must be 1 to 20 letters and digits"));
             }
         }
         if !(1..=1440).contains(&self.access.token_minutes) {
             return refuse(format!("access.token_minutes `{}` must be 1 to 1440", self.access.token_minutes));
         }
         if series == credit_series {
-            return refuse(format!("invoices.credit_series `{series}` must differ from invoices.series"));
+            faults.push(format!("invoices.credit_series `{series}` must differ from invoices.series"));
         }
-        if self
-            .reminders
-            .steps
-            .windows(2)
-            .any(|pair| matches!(pair, [one, two] if one.after_days >= two.after_days))
-        {
-            return refuse(
-                "reminders.steps must each come more days after the due date than the one before".into(),
-            );
+        let unordered =
+            |pair: &[ReminderStep]| matches!(pair, [one, two] if one.after_days >= two.after_days);
+        if self.reminders.steps.windows(2).any(unordered) {
+            let rule = "must each come more days after the due date than the one before";
+            faults.push(format!("reminders.steps {rule}"));
         }
-        Ok(self)
+        faults
     }
 
     /// What no sound call exceeds.
@@ -225,6 +253,28 @@ impl Config {
             longest_call_seconds: self.calls.longest_call_seconds,
             clock_skew_seconds: self.calls.clock_skew_seconds,
         }
+    }
+}
+
+fn networks<'de, D: Deserializer<'de>>(settings: D) -> std::result::Result<Vec<IpNet>, D::Error> {
+    let network = |text: String| {
+        let alone = text.parse::<IpAddr>().map(IpNet::from);
+        let network = alone.or_else(|_| text.parse::<IpNet>());
+        network.map_err(|_| serde::de::Error::custom(format!("`{text}` is neither an address nor a network")))
+    };
+    Vec::<String>::deserialize(settings)?.into_iter().map(network).collect()
+}
+
+/// Where the database is: an address, or a file whose first line is one.
+pub fn database_url(url: Option<&str>, file: Option<&Path>) -> Result<String> {
+    match (url, file) {
+        (Some(_), Some(_)) => {
+            let both = "give the database's address or the file that holds it, not both";
+            Err(Error::Other(format!("--database-url, --database-url-file: {both}")))
+        }
+        (Some(url), None) => Ok(url.to_owned()),
+        (None, Some(path)) => secret("--database-url-file", path),
+        (None, None) => Ok("sqlite://tollbook.db".to_owned()),
     }
 }
 

@@ -61,6 +61,11 @@ impl Db {
         tx.commit().await
     }
 
+    /// Whether there is something to open at an address: a file that is not there would be made.
+    pub fn is_there(url: &str) -> bool {
+        url.strip_prefix("sqlite://").is_none_or(|path| std::path::Path::new(path).exists())
+    }
+
     /// Compares the schema with what this program knows, and changes nothing.
     pub async fn schema(&self) -> Result<Schema> {
         let mut tx = self.read().await?;

@@ -7,6 +7,7 @@ mod observe;
 mod page;
 mod patience;
 mod problem;
+mod rate;
 mod serve;
 mod tag;
 mod write;
@@ -35,6 +36,7 @@ pub use limits::{BATCHES, UPLOADS};
 pub use page::{Key, Page, PageQuery, Params};
 pub use patience::{PREFERENCE_APPLIED, Patience, Prefer};
 pub use problem::{FieldError, Problem};
+pub use rate::Rates;
 pub use serve::{Ended, serve};
 pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 
@@ -104,6 +106,7 @@ pub fn router(app: App) -> Router {
     let worth = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
     let worth = worth.and(NotForContentType::const_new("application/pdf"));
     router
+        .route_layer(from_fn_with_state(app.clone(), rate::hold))
         .route_layer(from_fn_with_state(app.clone(), audit::watch))
         .route_layer(from_fn_with_state(guard, access::guard))
         .with_state(app.clone())

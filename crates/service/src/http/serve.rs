@@ -58,7 +58,10 @@ pub async fn serve(listener: TcpListener, app: App) -> Ended {
     let mut settle = tokio::time::interval(SETTLE);
     loop {
         tokio::select! {
-            _ = settle.tick() => metrics.settle(),
+            _ = settle.tick() => {
+                metrics.settle();
+                app.rates.forget();
+            }
             accepted = accept(&listener, &places) => {
                 let Some((stream, peer, place)) = accepted else { continue };
                 let conversation = converse(stream, peer, router.clone(), limits, &graceful);

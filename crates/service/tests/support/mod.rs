@@ -31,6 +31,7 @@ use serde_json::Value;
 use tollbook::app::App;
 use tollbook::clock::Clock;
 use tollbook::config::Config;
+use tollbook::http::Rates;
 use tollbook::mail::Mailer;
 use tollbook::prepaid::TopUpService;
 use tollbook::webhooks::Courier;
@@ -154,12 +155,13 @@ pub(crate) struct Answer {
 impl TestApp {
     /// The same application under further settings, or why it refuses to start under them.
     pub(crate) fn configured(&self, over: &str) -> Result<App, String> {
-        let config = Config::from_toml(&format!("{SETTINGS}{over}")).map_err(|error| error.to_string())?;
+        let config = Config::from_tomls(&[SETTINGS, over]).map_err(|error| error.to_string())?;
         let mailer = Mailer::open(&config).map_err(|error| error.to_string())?;
         let top_ups = TopUpService::open(&config.prepaid).map_err(|error| error.to_string())?;
         let courier = Courier::open(&config.webhooks).map_err(|error| error.to_string())?;
         let (mailer, top_ups, courier) = (Arc::new(mailer), Arc::new(top_ups), Arc::new(courier));
-        Ok(App { config: Arc::new(config), mailer, top_ups, courier, ..self.app.clone() })
+        let rates = Rates::new(&config.http, &self.app.clock);
+        Ok(App { config: Arc::new(config), mailer, top_ups, courier, rates, ..self.app.clone() })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

@@ -1,0 +1,194 @@
+//! Are the settings sound, and what is in force? `tollbook config check` tells all of it, and begins nothing.
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::Config;
+use super::sources::{Fault, Name, Origin, Sources};
+use crate::cli::Output;
+use crate::db::{Db, Schema};
+use crate::error::Result;
+use crate::log::Masked;
+use crate::mail::Mailer;
+use crate::prepaid::TopUpService;
+
+#[derive(Debug, clap::Subcommand)]
+pub enum Command {
+    /// Show every setting in force and who set it, and all that is wrong
+    Check(CheckArgs),
+}
+
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct CheckArgs {
+    /// Leave the database alone
+    #[arg(long)]
+    offline: bool,
+}
+
+/// What was found.
+#[derive(Debug, Serialize)]
+struct Found {
+    settings: Vec<Shown>,
+    database: String,
+    faults: Vec<String>,
+}
+
+#[derive(Debug, Serialize)]
+struct Shown {
+    name: String,
+    /// In TOML; nothing when it is not set.
+    value: Option<String>,
+    origin: String,
+}
+
+/// Where the database is said to be, or why that cannot be told.
+pub struct Address<'a> {
+    pub url: Result<String>,
+    pub file: Option<&'a Path>,
+}
+
+pub async fn check(
+    mut sources: Sources,
+    address: Address<'_>,
+    args: CheckArgs,
+    output: Output,
+) -> Result<bool> {
+    let (config, mut faults) = sources.settle();
+    let in_force = sources.in_force();
+    let files = in_force.iter().filter_map(|(name, value, origin)| file(name, value.as_ref()?, origin));
+    let files: Vec<_> = files.chain(address.file.map(database_file)).collect();
+    faults.extend(files.iter().filter_map(fault_of));
+    if let Some(config) = &config {
+        let opened = openings(config).into_iter().map(|what| sources.placed(what));
+        // A file that is not there was told already.
+        let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        faults.extend(opened.filter(|fault| !told.iter().any(|told| same_file(told, &fault.what))));
+    }
+    let database = match &address.url {
+        Ok(url) if args.offline => format!("{} (not asked)", Masked(url)),
+        Ok(url) => match ask(url).await {
+            Ok(answer) => format!("{}: {answer}", Masked(url)),
+            Err(what) => {
+                faults.push(Fault { origin: Origin::Default, what: Masked(&what).to_string() });
+                format!("{}: does not answer", Masked(url))
+            }
+        },
+        Err(error) => {
+            faults.push(Fault { origin: Origin::Default, what: error.to_string() });
+            "unknown".to_owned()
+        }
+    };
+    let settings = in_force.into_iter().map(shown).collect();
+    let found = Found { settings, database, faults: faults.iter().map(ToString::to_string).collect() };
+    output.answer(&found, words(&found))?;
+    Ok(found.faults.is_empty())
+}
+
+/// Tells what is wrong with the files that settings name, for the log.
+pub fn warn_of_files(sources: &Sources) {
+    let in_force = sources.in_force();
+    let files = in_force.iter().filter_map(|(name, value, origin)| file(name, value.as_ref()?, origin));
+    for fault in files.filter_map(|file| fault_of(&file)) {
+        tracing::warn!(%fault, "a file of the settings");
+    }
+}
+
+/// A file that is named by a setting.
+struct Named {
+    name: String,
+    path: PathBuf,
+    origin: Origin,
+    secret: bool,
+}
+
+fn file(name: &Name, value: &toml::Value, origin: &Origin) -> Option<Named> {
+    let key = name.1.strip_suffix("_file")?;
+    let path = PathBuf::from(value.as_str()?);
+    // A certificate may be read by all.
+    let secret = key != "ca";
+    Some(Named { name: name.to_string(), path, origin: origin.clone(), secret })
+}
+
+fn database_file(path: &Path) -> Named {
+    Named {
+        name: "--database-url-file".to_owned(),
+        path: path.to_owned(),
+        origin: Origin::Default,
+        secret: true,
+    }
+}
+
+fn fault_of(file: &Named) -> Option<Fault> {
+    let what = match std::fs::metadata(&file.path) {
+        Err(error) => error.to_string(),
+        Ok(found) if !found.is_file() => "is no file".to_owned(),
+        Ok(found) if file.secret && is_open_to_all(&found) => {
+            "everybody on this machine may read the secret: chmod o= it".to_owned()
+        }
+        Ok(_) => return None,
+    };
+    let what = format!("{} {}", file.name, super::in_file(&file.path, what));
+    Some(Fault { origin: file.origin.clone(), what })
+}
+
+fn is_open_to_all(file: &std::fs::Metadata) -> bool {
+    std::os::unix::fs::PermissionsExt::mode(&file.permissions()) & 0o007 != 0
+}
+
+fn same_file(told: &str, what: &str) -> bool {
+    let name = what.trim_start_matches("settings: ").split(' ').next().unwrap_or_default();
+    name.ends_with("_file") && told.starts_with(name)
+}
+
+/// What refuses to begin under these settings.
+fn openings(config: &Config) -> Vec<String> {
+    let mailer = Mailer::open(config).err();
+    let top_ups = TopUpService::open(&config.prepaid).err();
+    let log = config.log.filter().err();
+    let wrong = [mailer, top_ups, log].into_iter().flatten();
+    wrong.map(|error| error.to_string().trim_start_matches("settings: ").to_owned()).collect()
+}
+
+/// Whether the database answers, without making or changing one.
+async fn ask(url: &str) -> std::result::Result<String, String> {
+    if !Db::is_there(url) {
+        return Ok("there is no such file yet: the first command makes it".to_owned());
+    }
+    let db = Db::open(url).await.map_err(|error| error.to_string())?;
+    let engine = db.engine();
+    match db.schema().await {
+        Ok(Schema::UpToDate) => Ok(format!("{engine} answers, its schema is up to date")),
+        Ok(Schema::Behind(missing)) => {
+            Ok(format!("{engine} answers; the next command will run {}", missing.join(", ")))
+        }
+        Ok(Schema::Newer(name)) => {
+            Err(format!("the database holds {name}, which this program does not know"))
+        }
+        Err(error) => Err(error.to_string()),
+    }
+}
+
+fn shown((name, value, origin): (Name, Option<toml::Value>, Origin)) -> Shown {
+    // A secret belongs into a file; one that is given nevertheless is not shown.
+    let secret = ["secret", "password", "token"].iter().any(|word| name.1.ends_with(word));
+    let value =
+        value.map(|value| if secret { "***".to_owned() } else { Masked(&value.to_string()).to_string() });
+    Shown { name: name.to_string(), value, origin: origin.to_string() }
+}
+
+fn words(found: &Found) -> String {
+    let mut lines = Vec::new();
+    for Shown { name, value, origin } in &found.settings {
+        lines.push(match value {
+            Some(value) => format!("{name} = {value}  ({origin})"),
+            None => format!("{name} is not set"),
+        });
+    }
+    lines.push(format!("database {}", found.database));
+    lines.extend(found.faults.iter().map(|fault| format!("wrong: {fault}")));
+    if found.faults.is_empty() {
+        lines.push("nothing is wrong".to_owned());
+    }
+    lines.join("\n")
+}
