@@ -233,7 +233,7 @@ impl Config {
             }
         }
         if !(1..=1440).contains(&self.access.token_minutes) {
-            return refuse(format!("access.token_minutes `{}` must be 1 to 1440", self.access.token_minutes));
+            faults.push(format!("access.token_minutes `{}` must be 1 to 1440", self.access.token_minutes));
         }
         if series == credit_series {
             faults.push(format!("invoices.credit_series `{series}` must differ from invoices.series"));
