@@ -218,7 +218,10 @@ fn a_banks_list_is_recorded_with_its_control_total() {
 #[test]
 fn what_cannot_be_done_says_why() {
     let shell = Shell::new();
-    assert_eq!(shell.ok("migrate"), "ran 0001_start, 0002_billing, 0003_ledger, 0004_prepaid, 0005_access\n");
+    assert_eq!(
+        shell.ok("migrate"),
+        "ran 0001_start, 0002_billing, 0003_ledger, 0004_prepaid, 0005_access, 0006_webhooks, 0007_audit\n"
+    );
     assert_eq!(shell.ok("migrate"), "the database is up to date\n");
     assert!(shell.fails("history nobody").contains("nobody"));
     assert!(shell.fails("invoice INV-1").contains("INV-1"));
