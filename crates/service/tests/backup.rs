@@ -69,7 +69,7 @@ on_both_databases! {
 
         let (url, database) = empty_database(db.engine).await;
         assert!(ran("restore", &url, &file).ends_with("all adds up"));
-        let restored = app_on(db.engine, url.clone(), database).await;
+        let restored = app_on(db.engine, url.clone(), database, db.app.clock.clone()).await;
         // One moment of it, whole batches only.
         let found = calls(&restored).await;
         assert!((before..=after).contains(&found) && found % 10 == 0, "{before} {found} {after}");

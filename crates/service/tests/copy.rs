@@ -60,7 +60,7 @@ on_both_databases! {
         assert!(said.contains("read again there: the same") && said.ends_with("all adds up\n"), "{said}");
         assert!(said.contains("388 charges: computed again"), "{said}");
 
-        let copy = app_on(engine, url.clone(), database).await;
+        let copy = app_on(engine, url.clone(), database, db.app.clock.clone()).await;
         for customer in ["C-1001", "C-1002", "C-1003"] {
             assert_eq!(shown(&copy, customer).await, shown(&db, customer).await, "{customer}");
         }

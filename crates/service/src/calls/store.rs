@@ -470,17 +470,16 @@ pub(super) async fn taken(tx: &mut Tx, customer: CustomerId, call: &Call) -> Res
     Ok(rows.iter().map(|row| Ok((row.get("allowance")?, row.get("seconds")?))).collect::<db::Result<_>>()?)
 }
 
-/// Calls whose charge is to be computed again, by key, after a cursor.
+/// Calls whose charge is to be computed again, after one by its key: any other order would sort all calls for each page.
 pub(super) async fn charged_after(
     tx: &mut Tx,
-    after: &(i64, String, String),
+    after: &(String, String),
     limit: i64,
 ) -> Result<Vec<StoredCall>> {
-    let sql =
-        "select * from calls where (customer_id, source, record_id) > ($1, $2, $3) and outcome = 'charged'
-               order by customer_id, source, record_id limit $4";
-    let (customer, source, record) = after;
-    let rows = tx.rows(sql, &[customer, source, record, &limit]).await?;
+    let sql = "select * from calls where (source, record_id) > ($1, $2) and outcome = 'charged'
+               order by source, record_id limit $3";
+    let (source, record) = after;
+    let rows = tx.rows(sql, &[source, record, &limit]).await?;
     Ok(rows.iter().map(call).collect::<db::Result<_>>()?)
 }
 

@@ -34,11 +34,11 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Verified> {
             verified.faults.push(format!("import {id} says {control}, but {stored} of its calls are stored"));
         }
     }
-    let mut after = (i64::MIN, String::new(), String::new());
+    let mut after = (String::new(), String::new());
     loop {
         let page = store::charged_after(tx, &after, PAGE).await?;
         let Some(last) = page.last() else { break };
-        after = (last.customer.0, last.call.source.clone(), last.call.record_id.clone());
+        after = (last.call.source.clone(), last.call.record_id.clone());
         for stored in &page {
             verified.charges += 1;
             let again = recompute(tx, app, stored).await?;

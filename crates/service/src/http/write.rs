@@ -5,7 +5,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, Uri, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -32,6 +32,7 @@ pub struct Sent {
     pub body: Bytes,
     /// Who sent it.
     pub caller: SharedCaller,
+    method: Method,
     uri: Uri,
     deed: Deed,
 }
@@ -41,6 +42,7 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
         let (headers, uri) = (request.headers().clone(), request.uri().clone());
+        let method = request.method().clone();
         let caller = request.extensions().get::<SharedCaller>().cloned().ok_or_else(|| {
             Problem::from(Error::Other("a write came past the guard".to_owned())).into_response()
         })?;
@@ -48,7 +50,7 @@ impl<S: Send + Sync> FromRequest<S> for Sent {
         let deed = Deed::of(&parts);
         let request = Request::from_parts(parts, body);
         let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
-        Ok(Self { headers, body, caller, uri, deed })
+        Ok(Self { headers, body, caller, method, uri, deed })
     }
 }
 
@@ -93,7 +95,7 @@ impl Write {
         let mut tx = app.db.begin().await?;
         let (deed, clock) = (sent.deed.clone(), app.clock.clone());
         let Some(key) = key else { return Ok(Begun::New(Self { tx, key: None, deed, clock })) };
-        let request_hash = hash_request(&sent.uri, &sent.body);
+        let request_hash = hash_request(&sent.method, &sent.uri, &sent.body);
         let insert = "insert into idempotency_keys (key, request_hash, status, body, created_at)
                       values ($1, $2, 0, '', $3) on conflict (key) do nothing";
         let fresh = tx.execute(insert, &[&key, &request_hash.to_vec(), &Ts(app.clock.now())]).await?;
@@ -146,8 +148,8 @@ fn of_caller(key: String, caller: &Caller) -> String {
     if caller.is_known() { format!("{key}\n{}", caller.subject) } else { key }
 }
 
-fn hash_request(uri: &Uri, body: &[u8]) -> Hash {
-    let mut request = uri.to_string().into_bytes();
+fn hash_request(method: &Method, uri: &Uri, body: &[u8]) -> Hash {
+    let mut request = format!("{method} {uri}").into_bytes();
     request.push(0);
     request.extend_from_slice(body);
     hash::of(&request)

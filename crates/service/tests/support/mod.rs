@@ -110,13 +110,13 @@ pub(crate) enum Database {
 /// An application on a new database with an up-to-date schema.
 pub(crate) async fn app(engine: Engine) -> TestApp {
     let (url, database) = empty_database(engine).await;
-    app_on(engine, url, database).await
+    app_on(engine, url, database, Clock::fixed(now())).await
 }
 
-/// An application on a database that another program has filled.
-pub(crate) async fn app_on(engine: Engine, url: String, database: Database) -> TestApp {
+/// An application on a database that another has filled, by whose clock it goes, so that it makes other ids.
+pub(crate) async fn app_on(engine: Engine, url: String, database: Database, clock: Clock) -> TestApp {
     let config = Config::from_toml(SETTINGS).expect("the tests' settings are sound");
-    let mut app = App::open(&url, Clock::fixed(now()), config).await.expect("the database opens");
+    let mut app = App::open(&url, clock, config).await.expect("the database opens");
     // Tests of access ask for it.
     app.access = app.access.without_authentication();
     TestApp { app, engine, url, _database: database }
