@@ -21,7 +21,13 @@ const CUSTOMER: [&str; 8] = [
     "vouchers:redeem",
 ];
 /// What is open to everybody, and no more.
-const OPEN: [(&str, &str); 3] = [("get", "/d/{token}"), ("post", "/oauth/token"), ("post", "/oauth/revoke")];
+const OPEN: [(&str, &str); 5] = [
+    ("get", "/livez"),
+    ("get", "/readyz"),
+    ("get", "/d/{token}"),
+    ("post", "/oauth/token"),
+    ("post", "/oauth/revoke"),
+];
 
 fn has(role: &str, scope: &str) -> bool {
     match role {

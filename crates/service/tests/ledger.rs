@@ -219,7 +219,8 @@ on_both_databases! {
         for later in [
             "charging_accounts", "balances", "movements", "bookings", "booking_directory", "voucher_batches",
             "vouchers", "renewals", "charging_sessions", "reservations", "day_spending",
-            "webhook_endpoints", "webhook_messages", "webhook_deliveries",
+            "clients", "client_secrets", "access_tokens", "webhook_endpoints", "webhook_messages", "webhook_deliveries",
+            "audit_entries",
         ] {
             tx.script(&format!("drop table {later}")).await.unwrap();
         }

@@ -113,7 +113,7 @@ on_both_databases! {
         assert_eq!(db.post_json(&format!("{path}/test"), &json!({})).await.status, 409);
         assert_eq!(db.post_json(&format!("{path}/replay"), &json!({})).await.status, 409);
         tollbook::jobs::work_off(&app).await.unwrap();
-        let job = db.get("/v1/jobs?state=failed").await.body[0].clone();
+        let job = db.get("/v1/jobs?state=failed").await.body["items"][0].clone();
         assert!(job["last_error"].as_str().unwrap().contains("mend the receiver"), "{job}");
         receiver.replies(&[Reply::Status(200)]);
         assert_eq!(db.patch_json(&path, &json!({"enabled": true})).await.body["state"], "enabled");

@@ -94,7 +94,7 @@ pub async fn guard(State((app, table)): State<(App, Arc<Table>)>, request: Reque
             return refusal;
         }
     }
-    if let Some(context) = parts.extensions.get::<Context>() {
+    if let Some(context) = parts.extensions.get::<Context>().filter(|_| caller.is_known()) {
         context.prove(&*caller.subject);
     }
     parts.extensions.insert(caller);

@@ -109,6 +109,7 @@ pub fn router(app: App) -> Router {
         .route_layer(from_fn_with_state(app.clone(), rate::hold))
         .route_layer(from_fn_with_state(app.clone(), audit::watch))
         .route_layer(from_fn_with_state(guard, access::guard))
+        .route_layer(from_fn_with_state(app.clone(), rate::hold_tokens))
         .with_state(app.clone())
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }))
@@ -155,19 +156,14 @@ fn parts() -> (Router<App>, Document) {
     (router, document)
 }
 
-/// Whatever refuses, the framework's own parts too, does it with a problem that names the request.
+/// Whatever refuses, the framework's own parts too, does it with a problem.
 async fn as_problem(request: Request, next: Next) -> Response {
-    let context = request.extensions().get::<Context>().cloned();
     let mut response = next.run(request).await;
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Problem>() {
         Some(problem) => problem,
         None if refuses(status) && !is_json(&response) => Problem::of_status(status, what(status)),
         None => return response,
-    };
-    let problem = match context {
-        Some(context) => problem.of_request(context.id()),
-        None => problem,
     };
     let mut answer = problem.into_response();
     answer.headers_mut().extend(kept(response.headers()));

@@ -21,10 +21,6 @@ pub struct Problem {
     status: u16,
     /// What was wrong this time, and what to do.
     detail: String,
-    /// The request, by its `X-Request-Id`.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(example = "/requests/4bf92f3577b34da6a3ce929d0e0e4736")]
-    instance: Option<String>,
     /// The fields at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
@@ -44,7 +40,7 @@ impl Problem {
     fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
         let kind = format!("/problems/{kind}");
         let (status, detail) = (status.as_u16(), detail.into());
-        Self { kind, title, status, detail, instance: None, errors: Vec::new() }
+        Self { kind, title, status, detail, errors: Vec::new() }
     }
 
     /// 400: the request cannot be read.
@@ -90,19 +86,7 @@ impl Problem {
         let title = status.canonical_reason().unwrap_or("Error");
         let kind = "about:blank".to_owned();
         let (status, detail) = (status.as_u16(), detail.into());
-        Self { kind, title, status, detail, instance: None, errors: Vec::new() }
-    }
-
-    /// The same, naming the request.
-    #[must_use]
-    pub fn of_request(mut self, id: &str) -> Self {
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"-._~:@/".contains(&byte);
-        let escaped = id.bytes().map(|byte| match byte {
-            byte if plain(byte) => char::from(byte).to_string(),
-            byte => format!("%{byte:02X}"),
-        });
-        self.instance = Some(format!("/requests/{}", escaped.collect::<String>()));
-        self
+        Self { kind, title, status, detail, errors: Vec::new() }
     }
 
     /// The status.

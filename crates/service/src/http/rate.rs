@@ -75,17 +75,19 @@ impl Rates {
     }
 
     /// How long whoever sends this is to wait, if they ask too often.
-    fn judge(&self, request: &Request, settings: &Http) -> Option<Duration> {
+    fn judge(&self, request: &Request, settings: &Http, is_known: bool) -> Option<Duration> {
         let path = request.uri().path();
         if QUIET.contains(&path) || settings.unlimited.iter().any(|begin| path.starts_with(begin)) {
             return None;
         }
         let address = || address(request, &settings.proxies).map(|address| group(address).to_string());
         let subject = || request.extensions().get::<Context>()?.subject().map(str::to_owned);
-        let (limiter, caller) = if TOKENS.contains(&path) {
+        let (limiter, caller) = if is_known {
+            (&self.callers, subject().or_else(address))
+        } else if TOKENS.contains(&path) {
             (&self.tokens, address())
         } else {
-            (&self.callers, subject().or_else(address))
+            return None;
         };
         // Whoever is neither known nor has an address is this program itself.
         let refused = limiter.as_ref()?.check_key(&caller?).err()?;
@@ -93,9 +95,19 @@ impl Rates {
     }
 }
 
-/// Refuses who asks too often. It stands behind whoever proves who asks.
+/// Refuses who asks too often for tokens. It stands before whoever proves who asks: there it is who asks first.
+pub(super) async fn hold_tokens(State(app): State<App>, request: Request, next: Next) -> Response {
+    match app.rates.judge(&request, &app.config.http, false) {
+        Some(wait) => too_often(wait),
+        None => next.run(request).await,
+    }
+}
+
+/// Refuses who asks too often for anything else. It stands behind whoever proves who asks.
 pub(super) async fn hold(State(app): State<App>, request: Request, next: Next) -> Response {
-    match app.rates.judge(&request, &app.config.http) {
+    let judged = |request: &Request| app.rates.judge(request, &app.config.http, true);
+    let is_for_tokens = TOKENS.contains(&request.uri().path());
+    match Some(&request).filter(|_| !is_for_tokens).and_then(judged) {
         Some(wait) => too_often(wait),
         None => next.run(request).await,
     }
