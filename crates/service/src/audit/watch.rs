@@ -82,12 +82,13 @@ impl Deed {
     fn reads(&self) -> bool {
         matches!(self.method, Method::GET | Method::HEAD)
     }
+}
 
-    /// Whether it touches what is somebody's.
-    fn is_of_interest(&self) -> bool {
-        let is_api = self.route.starts_with("/v1/") || self.route == LINK;
-        is_api && (self.reads() || !OWN_RECORD.contains(&self.route.as_str()))
-    }
+/// Whether a request touches what is somebody's.
+fn is_of_interest(request: &Request) -> bool {
+    let route = request.extensions().get::<MatchedPath>().map_or("", MatchedPath::as_str);
+    let is_api = route.starts_with("/v1/") || route == LINK;
+    is_api && (request.method() != Method::POST || !OWN_RECORD.contains(&route))
 }
 
 /// The customer whose id stands in a path.
@@ -102,12 +103,15 @@ pub(crate) struct Noted;
 
 /// Notes what was seen, and what was done without a transaction of its own.
 pub(crate) async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
+    if !is_of_interest(&request) {
+        return next.run(request).await;
+    }
     let (parts, body) = request.into_parts();
     let deed = Deed::of(&parts);
     let response = next.run(Request::from_parts(parts, body)).await;
     let is_noted = response.extensions().get::<Noted>().is_some();
     let is_kept = !deed.reads() || app.config.audit.reads;
-    if response.status().is_success() && !is_noted && is_kept && deed.is_of_interest() {
+    if response.status().is_success() && !is_noted && is_kept {
         app.audit.put(deed.entry(response.status().as_u16(), &app.clock)).await;
     }
     response

@@ -5,6 +5,7 @@
 
 use axum::body::Bytes;
 use axum::extract::{FromRequest, Request};
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
@@ -28,29 +29,24 @@ const LONGEST_KEY: usize = 200;
 
 /// A request that writes, as it was sent.
 pub struct Sent {
-    pub headers: HeaderMap,
+    /// All but the body.
+    pub parts: Parts,
     pub body: Bytes,
     /// Who sent it.
     pub caller: SharedCaller,
-    method: Method,
-    uri: Uri,
-    deed: Deed,
 }
 
 impl<S: Send + Sync> FromRequest<S> for Sent {
     type Rejection = Response;
 
     async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
-        let (headers, uri) = (request.headers().clone(), request.uri().clone());
-        let method = request.method().clone();
         let caller = request.extensions().get::<SharedCaller>().cloned().ok_or_else(|| {
             Problem::from(Error::Other("a write came past the guard".to_owned())).into_response()
         })?;
         let (parts, body) = request.into_parts();
-        let deed = Deed::of(&parts);
-        let request = Request::from_parts(parts, body);
+        let request = Request::from_parts(parts.clone(), body);
         let body = Bytes::from_request(request, state).await.map_err(IntoResponse::into_response)?;
-        Ok(Self { headers, body, caller, method, uri, deed })
+        Ok(Self { parts, body, caller })
     }
 }
 
@@ -62,12 +58,12 @@ impl Sent {
 
     /// Whether it has a key that makes it safe to send again.
     pub fn has_key(&self) -> bool {
-        self.headers.contains_key(KEY)
+        self.parts.headers.contains_key(KEY)
     }
 
     /// Refuses to change a thing that is not any more as the client saw it.
     pub fn check_match(&self, now: &impl Serialize) -> Result<(), Problem> {
-        tag::check_match(&self.headers, now)
+        tag::check_match(&self.parts.headers, now)
     }
 }
 
@@ -91,11 +87,11 @@ pub enum Begun {
 impl Write {
     /// Begins a write.
     pub async fn begin(app: &App, sent: &Sent) -> Result<Begun, Problem> {
-        let key = idempotency_key(&sent.headers)?.map(|key| of_caller(key, &sent.caller));
+        let key = idempotency_key(&sent.parts.headers)?.map(|key| of_caller(key, &sent.caller));
         let mut tx = app.db.begin().await?;
-        let (deed, clock) = (sent.deed.clone(), app.clock.clone());
+        let (deed, clock) = (Deed::of(&sent.parts), app.clock.clone());
         let Some(key) = key else { return Ok(Begun::New(Self { tx, key: None, deed, clock })) };
-        let request_hash = hash_request(&sent.method, &sent.uri, &sent.body);
+        let request_hash = hash_request(&sent.parts.method, &sent.parts.uri, &sent.body);
         let insert = "insert into idempotency_keys (key, request_hash, status, body, created_at)
                       values ($1, $2, 0, '', $3) on conflict (key) do nothing";
         let fresh = tx.execute(insert, &[&key, &request_hash.to_vec(), &Ts(app.clock.now())]).await?;

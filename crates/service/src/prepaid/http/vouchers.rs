@@ -39,7 +39,7 @@ async fn make(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
     };
     match crate::prepaid::make_vouchers(&mut write.tx, new, &app.clock).await? {
         Made::Vouchers(mut made) => {
-            let answer = shown(&made, &sent.headers)?;
+            let answer = shown(&made, &sent.parts.headers)?;
             // What is kept for the key has no codes.
             made.codes.clear();
             write.finish(StatusCode::CREATED, &made).await?;
