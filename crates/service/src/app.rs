@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
 use crate::http::Rates;
+use crate::log::Traces;
 use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
 use crate::sessions::Desk;
@@ -30,6 +31,7 @@ pub struct App {
     pub stopping: Stopping,
     pub started_at: Timestamp,
     pub rates: Rates,
+    pub traces: Traces,
 }
 
 impl App {
@@ -40,9 +42,10 @@ impl App {
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
+        let traces = Traces::open(&config.log)?;
         let rates = Rates::new(&config.http, &clock);
         let desk = Desk::open(&db, &clock, &tariffs, &config);
         let (stopping, started_at) = (Stopping::default(), clock.now());
-        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk, stopping, started_at, rates })
+        Ok(Self { db, clock, config, tariffs, mailer, top_ups, desk, stopping, started_at, rates, traces })
     }
 }

@@ -257,12 +257,14 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
         "serving http://{address}, documentation at http://{address}/docs (Ctrl-C stops)"
     ));
     stop_when_told(&app.stopping);
+    let traces = app.traces.clone();
     match http::serve(listener, app).await {
         http::Ended::Finished => {}
         http::Ended::CutOff(connections) => {
             tracing::warn!(connections, "requests were cut off: their clients may send them again");
         }
     }
+    traces.finish().await;
     Ok(())
 }
 

@@ -49,4 +49,5 @@ mod session_repeats;
 mod sessions;
 mod story;
 mod tidy;
+mod traces;
 mod vouchers;
