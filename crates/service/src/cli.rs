@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -235,17 +236,24 @@ async fn serve(app: App, args: &Serve, output: Output) -> Result<bool> {
 /// Serves the API and does what is due, until it is told to stop.
 pub async fn serve_and_work(app: App, address: std::net::SocketAddr, output: Output) -> Result<()> {
     let working = tokio::spawn(jobs::run(app.clone()));
-    let limit = std::time::Duration::from_secs(app.config.http.shutdown_seconds);
+    let (stopping, limits) = (app.stopping.clone(), app.config.http.clone());
+    // Counted from when it is told, for serving and working alike.
+    let late = tokio::spawn(async move {
+        stopping.begun().await;
+        tokio::time::sleep(Duration::from_secs(limits.drain_seconds + limits.shutdown_seconds)).await;
+    });
     let served = listen(app, address, output).await;
     if served.is_err() {
         working.abort();
     }
     served?;
-    let Ok(worked) = tokio::time::timeout(limit, working).await else {
-        tracing::warn!("a round of work was cut off: the next one goes on with it");
-        return Ok(());
-    };
-    worked.map_err(|error| Error::Other(error.to_string()))
+    tokio::select! {
+        worked = working => worked.map_err(|error| Error::Other(error.to_string())),
+        _ = late => {
+            tracing::warn!("a round of work was cut off: the next one goes on with it");
+            Ok(())
+        }
+    }
 }
 
 /// Serves the API until it is told to stop; what was begun is finished.
