@@ -14,6 +14,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
 use crate::http::Rates;
+use crate::log::Traces;
 use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
 use crate::sessions::Desk;
@@ -44,6 +45,7 @@ pub struct App {
     pub stopping: Stopping,
     pub started_at: Timestamp,
     pub rates: Rates,
+    pub traces: Traces,
 }
 
 impl App {
@@ -56,6 +58,7 @@ impl App {
         let db = Db::open(url).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
+        let traces = Traces::open(&config.log)?;
         let rates = Rates::new(&config.http, &clock);
         let audit = audit::Queue::open(&db);
         let counter = Counter::open(&db, &clock, &tariffs, &config);
@@ -77,6 +80,7 @@ impl App {
             stopping,
             started_at,
             rates,
+            traces,
         })
     }
 }

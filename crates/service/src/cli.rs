@@ -2,6 +2,7 @@
 
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::{Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -277,17 +278,24 @@ async fn serve(mut app: App, args: &Serve, output: Output) -> Result<bool> {
 /// Serves the API and does what is due, until it is told to stop.
 pub async fn serve_and_work(app: App, address: std::net::SocketAddr, output: Output) -> Result<()> {
     let working = tokio::spawn(jobs::run(app.clone()));
-    let limit = std::time::Duration::from_secs(app.config.http.shutdown_seconds);
+    let (stopping, limits) = (app.stopping.clone(), app.config.http.clone());
+    // Counted from when it is told, for serving and working alike.
+    let late = tokio::spawn(async move {
+        stopping.begun().await;
+        tokio::time::sleep(Duration::from_secs(limits.drain_seconds + limits.shutdown_seconds)).await;
+    });
     let served = listen(app, address, output).await;
     if served.is_err() {
         working.abort();
     }
     served?;
-    let Ok(worked) = tokio::time::timeout(limit, working).await else {
-        tracing::warn!("a round of work was cut off: the next one goes on with it");
-        return Ok(());
-    };
-    worked.map_err(|error| Error::Other(error.to_string()))
+    tokio::select! {
+        worked = working => worked.map_err(|error| Error::Other(error.to_string())),
+        _ = late => {
+            tracing::warn!("a round of work was cut off: the next one goes on with it");
+            Ok(())
+        }
+    }
 }
 
 /// Serves the API until it is told to stop; what was begun is finished.
@@ -299,7 +307,7 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
         "serving http://{address}, documentation at http://{address}/docs (Ctrl-C stops)"
     ));
     stop_when_told(&app.stopping);
-    let (background, audit) = (app.background.clone(), app.audit.clone());
+    let (background, audit, traces) = (app.background.clone(), app.audit.clone(), app.traces.clone());
     match http::serve(listener, app).await {
         http::Ended::Finished => {}
         http::Ended::CutOff(connections) => {
@@ -309,6 +317,7 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
     background.close();
     background.wait().await;
     audit.settle().await;
+    traces.finish().await;
     Ok(())
 }
 

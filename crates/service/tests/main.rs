@@ -60,6 +60,7 @@ mod session_repeats;
 mod sessions;
 mod story;
 mod tidy;
+mod traces;
 mod vouchers;
 mod webhook_events;
 mod webhooks;

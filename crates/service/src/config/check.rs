@@ -9,7 +9,7 @@ use super::sources::{Fault, Name, Origin, Sources};
 use crate::cli::Output;
 use crate::db::{Db, Schema};
 use crate::error::Result;
-use crate::log::Masked;
+use crate::log::{Masked, Traces};
 use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
 
@@ -146,7 +146,8 @@ fn openings(config: &Config) -> Vec<String> {
     let mailer = Mailer::open(config).err();
     let top_ups = TopUpService::open(&config.prepaid).err();
     let log = config.log.filter().err();
-    let wrong = [mailer, top_ups, log].into_iter().flatten();
+    let traces = Traces::open(&config.log).err();
+    let wrong = [mailer, top_ups, log, traces].into_iter().flatten();
     wrong.map(|error| error.to_string().trim_start_matches("settings: ").to_owned()).collect()
 }
 

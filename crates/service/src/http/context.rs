@@ -34,9 +34,8 @@ pub struct Trace {
 }
 
 impl Context {
-    /// Continues what the headers say; else begins.
-    pub fn of(headers: &HeaderMap) -> Self {
-        let trace = Trace::of(headers);
+    /// Takes the id that the caller sent, else the trace's.
+    pub fn of(headers: &HeaderMap, trace: Trace) -> Self {
         let sent = headers.get(REQUEST_ID).and_then(|value| value.to_str().ok());
         let sound = |id: &&str| {
             !id.is_empty() && id.len() <= LONGEST_ID && id.bytes().all(|byte| byte.is_ascii_graphic())
@@ -75,7 +74,8 @@ impl Context {
 }
 
 impl Trace {
-    fn of(headers: &HeaderMap) -> Self {
+    /// Continues the caller's trace; else begins one.
+    pub fn of(headers: &HeaderMap) -> Self {
         let span_id = clock::random_bits_64();
         let sent = headers.get(TRACEPARENT).and_then(|value| value.to_str().ok()).and_then(parse);
         if let Some((trace_id, parent, flags)) = sent {
@@ -148,7 +148,7 @@ mod tests {
             ("", false),
         ] {
             let headers = HeaderMap::from_iter([(REQUEST_ID, HeaderValue::from_str(sent).unwrap())]);
-            let context = Context::of(&headers);
+            let context = Context::of(&headers, Trace::of(&headers));
             assert_eq!(context.id() == sent, kept, "{sent}");
             assert!(kept || context.id() == format!("{:032x}", context.trace().trace_id));
         }

@@ -1,6 +1,7 @@
 //! What is logged, and how? Lines of text or JSON on standard error, in which no phone number can be read.
 
 mod mask;
+mod traces;
 
 use std::io::{IsTerminal, Stderr};
 
@@ -10,6 +11,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 pub use mask::{Masked, Masking};
+pub use traces::Traces;
 
 use crate::config::wrong;
 use crate::error::Result;
@@ -20,6 +22,7 @@ use crate::error::Result;
 pub struct Settings {
     pub format: Format,
     pub level: String,
+    pub traces_url: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
