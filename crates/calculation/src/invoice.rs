@@ -140,6 +140,23 @@ pub struct Party {
     pub iban: Option<String>,
 }
 
+impl Party {
+    /// Somebody of a country of whom nothing else is known any more.
+    pub fn nobody(country: String) -> Self {
+        Self {
+            name: String::new(),
+            street: String::new(),
+            postcode: String::new(),
+            city: String::new(),
+            country,
+            vat_id: None,
+            email: None,
+            phone: None,
+            iban: None,
+        }
+    }
+}
+
 /// One line of an invoice.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct InvoiceLine {

@@ -15,6 +15,8 @@ pub(crate) struct Report {
     charges: u64,
     allowances: u64,
     invoices: u64,
+    /// Of these: without their calls or their lines, which were kept long enough.
+    invoices_without_detail: u64,
     invoice_numbers: u64,
     credit_notes: u64,
     ledger_entries: u64,
@@ -60,6 +62,7 @@ pub(crate) async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
         charges: calls.charges,
         allowances: calls.allowances,
         invoices: invoices.invoices,
+        invoices_without_detail: invoices.without_detail,
         invoice_numbers: invoices.numbers,
         credit_notes: credit_notes.credit_notes,
         ledger_entries: ledger.entries,
@@ -94,6 +97,10 @@ pub(crate) fn words(report: &Report) -> String {
         report.credit_notes,
         report.invoice_numbers
     );
+    if report.invoices_without_detail > 0 {
+        let count = report.invoices_without_detail;
+        words += &format!("\n{count} invoices are of months whose detail was purged: checked without it");
+    }
     for refused in &report.refused {
         words += &format!("\nnot billed: {refused}");
     }

@@ -14,8 +14,8 @@ use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
-    access, audit, backup, calls, check, copy, credit_notes, demo, healthcheck, http, invoices, jobs, log,
-    payments, prepaid, suspense, tariffs, webhooks,
+    access, audit, backup, calls, check, copy, credit_notes, demo, disputes, healthcheck, http, invoices,
+    jobs, log, payments, prepaid, retention, suspense, tariffs, webhooks,
 };
 
 /// Phone billing: call records in, charged calls and invoices out.
@@ -80,6 +80,8 @@ enum Command {
     TopUp(prepaid::cli::TopUpArgs),
     Balances(prepaid::cli::BalancesArgs),
     Vouchers(prepaid::cli::VouchersArgs),
+    #[command(subcommand, alias = "disputes")]
+    Dispute(disputes::cli::Command),
     /// Issue a credit note: for an invoice, a line of it, or one call
     Credit(credit_notes::cli::CreditArgs),
     /// Bill what is due and send mails, over and over; `serve` does it too
@@ -89,6 +91,9 @@ enum Command {
     #[command(subcommand)]
     Webhooks(webhooks::cli::Command),
     Audit(audit::cli::AuditArgs),
+    Export(retention::cli::ExportArgs),
+    Erase(retention::cli::EraseArgs),
+    Purge(retention::cli::PurgeArgs),
     /// Prove that charges, invoices and control totals add up
     Check,
     Backup(backup::Args),
@@ -217,10 +222,14 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Balances(args) => prepaid::cli::balances(&app, args, output).await,
         Command::Vouchers(args) => prepaid::cli::vouchers(&app, args, output).await,
         Command::Credit(args) => credit_notes::cli::credit(&app, args, output).await,
+        Command::Dispute(command) => disputes::cli::run(&app, command, output).await,
         Command::Work(args) => jobs::cli::work(&app, &args, output).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
         Command::Webhooks(command) => webhooks::cli::run(&app, command, output).await,
         Command::Audit(args) => audit::cli::audit(&app, args, output).await,
+        Command::Export(args) => retention::cli::export(&app, args, output).await,
+        Command::Erase(args) => retention::cli::erase(&app, args, output).await,
+        Command::Purge(args) => retention::cli::purge(&app, args, output).await,
         Command::Check => check::run(&app, output).await,
         Command::Openapi
         | Command::Settings

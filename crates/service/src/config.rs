@@ -42,6 +42,7 @@ pub struct Config {
     pub http: Http,
     pub access: Access,
     pub audit: Audit,
+    pub retention: Retention,
     pub log: log::Settings,
 }
 
@@ -106,6 +107,17 @@ pub struct ReminderStep {
 #[serde(deny_unknown_fields)]
 pub struct Audit {
     pub reads: bool,
+}
+
+/// What is kept for how long; 0 is for ever.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Retention {
+    pub call_detail_months: u16,
+    pub keep_unpaid: bool,
+    pub invoice_years: u16,
+    pub audit_months: u16,
+    pub idempotency_days: u16,
 }
 
 #[derive(Debug, Clone, Deserialize)]

@@ -102,6 +102,8 @@ ids! {
     DiscountId "dis";
     /// A payment or refund.
     PaymentId "pay";
+    /// A dispute.
+    DisputeId "dsp";
     /// Something written off.
     WriteOffId "wof";
     /// An entry of the ledger.

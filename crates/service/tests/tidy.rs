@@ -12,7 +12,7 @@ const IMPURE: [&str; 7] =
 /// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders, what is
 /// due of balances each chunk, asking for a top-up what it read, the desk the requests that came together,
 /// expiry some sessions, a lane of webhooks what it claims and what became of it, and the demo is a door of its own.
-const TRANSACTIONS: [&str; 14] = [
+const TRANSACTIONS: [&str; 15] = [
     "access/oauth.rs",
     "audit/queue.rs",
     "db.rs",
@@ -23,6 +23,7 @@ const TRANSACTIONS: [&str; 14] = [
     "payments/remind.rs",
     "prepaid/replenish.rs",
     "prepaid/round.rs",
+    "retention/purge.rs",
     "group_commit.rs",
     "sessions/expire.rs",
     "webhooks/lanes.rs",

@@ -180,6 +180,8 @@ pub enum Reason {
     AmountTooLarge,
     /// A record with this key and other content was charged before.
     Conflict,
+    /// The detail of calls of that time was purged: nothing tells whether this one was charged.
+    DetailPurged,
 }
 
 impl Reason {
@@ -200,6 +202,7 @@ impl Reason {
             Self::BlockedDestination => "blocked_destination",
             Self::AmountTooLarge => "amount_too_large",
             Self::Conflict => "conflict",
+            Self::DetailPurged => "detail_purged",
         }
     }
 }

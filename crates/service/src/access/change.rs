@@ -113,3 +113,16 @@ pub async fn revoke(tx: &mut Tx, id: ClientId, clock: &Clock) -> Result<Revoked>
     }
     Ok(Revoked::Client(client))
 }
+
+/// The clients that see a customer's data.
+pub async fn clients_of(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Client>> {
+    store::clients_of(tx, customer).await
+}
+
+/// Revokes the clients that see a customer's data.
+pub async fn revoke_clients_of(tx: &mut Tx, customer: CustomerId, clock: &Clock) -> Result<()> {
+    for client in store::clients_of(tx, customer).await? {
+        revoke(tx, client.id, clock).await?;
+    }
+    Ok(())
+}

@@ -23,7 +23,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use authenticate::Access;
-pub use change::{Added, NewClient, Revoked, Rotated, add, new_secret, revoke, rotate};
+pub use change::{
+    Added, NewClient, Revoked, Rotated, add, clients_of, new_secret, revoke, revoke_clients_of, rotate,
+};
 pub use describe::describe;
 pub use guard::{Table, guard};
 pub use scope::{SCOPES, Scope, Scopes};
@@ -85,7 +87,9 @@ impl Role {
                     "payments",
                     "prepaid",
                     "adjustments",
+                    "disputes",
                     "plans",
+                    "privacy",
                 ];
                 scope.code() == "vouchers:redeem" || (verb == "read" && own.contains(&resource))
             }

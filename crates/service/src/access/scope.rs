@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// Every scope, and what it permits. A new one needs no more than a line here.
-pub const SCOPES: [(&str, &str); 37] = [
+pub const SCOPES: [(&str, &str); 41] = [
     ("access:read", "See clients"),
     ("access:write", "Make, rotate and revoke clients"),
     ("adjustments:read", "See one-off charges and discounts"),
@@ -18,6 +18,8 @@ pub const SCOPES: [(&str, &str); 37] = [
     ("credit-notes:write", "Issue credit notes"),
     ("customers:read", "See customers, lines and subscriptions"),
     ("customers:write", "Make and change customers, lines and subscriptions"),
+    ("disputes:read", "See what customers contest"),
+    ("disputes:write", "Open and settle disputes"),
     ("imports:read", "See imports"),
     ("imports:write", "Upload files of call records"),
     ("invoices:read", "See invoices"),
@@ -31,6 +33,8 @@ pub const SCOPES: [(&str, &str); 37] = [
     ("plans:write", "Make plans"),
     ("prepaid:read", "See balances and their movements"),
     ("prepaid:write", "Top up, adjust and transfer balances"),
+    ("privacy:read", "Copy all that is known of a customer"),
+    ("privacy:write", "Forget who a customer is"),
     ("quotes:read", "Ask what a call would cost"),
     ("suspense:read", "See records that could not be charged"),
     ("tariffs:read", "See tariffs"),

@@ -95,6 +95,11 @@ pub(super) async fn secret_hash(
     Ok(row.map(|row| row.get("secret_hash")).transpose()?)
 }
 
+pub(super) async fn clients_of(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Client>> {
+    let sql = format!("{CLIENTS} where customer_id = $1 order by client_id");
+    Ok(tx.rows(&sql, &[&customer.0]).await?.iter().map(read_client).collect::<db::Result<_>>()?)
+}
+
 /// Takes a client's secrets and tokens away.
 pub(super) async fn revoke_client(tx: &mut Tx, client: ClientId, now: Timestamp) -> Result<()> {
     tx.execute("update clients set revoked_at = $2 where client_id = $1", &[&client.0, &Ts(now)]).await?;

@@ -14,7 +14,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use queue::Queue;
-pub use store::{Asked, list};
+pub use store::{Asked, list, purge};
 pub(crate) use watch::{Deed, Noted, watch};
 
 use crate::clock::Clock;

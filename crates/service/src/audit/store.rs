@@ -53,6 +53,14 @@ pub(super) async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<()> {
     Ok(tx.insert_rows("audit_entries", &columns, &rows).await?)
 }
 
+/// Removes some of the entries of before an instant; answers how many. Ids follow time, so the oldest are the first.
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "delete from audit_entries where happened_at < $1
+                 and audit_id in (select audit_id from audit_entries order by audit_id limit $2)";
+    Ok(tx.execute(sql, &[&Ts(before), &limit]).await?)
+}
+
 /// Entries, newest first.
 pub async fn list(tx: &mut Tx, asked: &Asked, limit: usize) -> Result<Vec<Entry>> {
     let before = asked.before.map_or(i64::MAX, |before| before.0);

@@ -208,6 +208,7 @@ fn tally(tx: &mut Tx, outcomes: &[Outcome]) {
 /// The customers of a batch, held until the transaction ends, with what counts against their months.
 pub(super) struct Held {
     closed: BTreeSet<MonthKey>,
+    kept_from: BTreeMap<CustomerId, Timestamp>,
     pub(super) used: Uses,
     pub(super) prepaid: Reconciling,
 }
@@ -233,10 +234,16 @@ async fn hold_customers(tx: &mut Tx, batch: &Batch, clock: &Clock) -> Result<Hel
     let records = batch.incoming.iter().filter_map(|incoming| incoming.record.as_ref().ok());
     let records: Vec<_> = records.filter(|record| record.reconciles).collect();
     let prepaid = Reconciling::hold(tx, &records, clock).await?;
-    Ok(Held { closed: held.closed, used: store::uses(tx, &counted).await?, prepaid })
+    let used = store::uses(tx, &counted).await?;
+    Ok(Held { closed: held.closed, kept_from: held.kept_from, used, prepaid })
 }
 
 impl Held {
+    /// Whether the calls of a month were purged: a record of one may be of a call that was charged.
+    pub(super) fn is_purged(&self, bill: &Bill, month: Period) -> bool {
+        self.kept_from.get(&bill.account.id).is_some_and(|kept_from| month.starts_at < *kept_from)
+    }
+
     /// The month that a call is invoiced with: its own or, when that is closed, the first one after that is
     /// still open.
     pub(super) fn open_month(&self, bill: &Bill, own: Period) -> Result<Timestamp> {

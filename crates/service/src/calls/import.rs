@@ -151,6 +151,7 @@ pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Re
         started_at: app.clock.now(),
         finished_at: None,
         control: Control::default(),
+        purged: 0,
     };
     let mut tx = app.db.begin().await?;
     store::insert_import(&mut tx, &row).await?;

@@ -10,6 +10,7 @@ pub mod http;
 mod import;
 mod lines;
 mod pass;
+mod purge;
 mod quote;
 mod resolve;
 mod spending;
@@ -33,6 +34,7 @@ pub use import::{
     Begun as BegunUpload, BegunImport, Import, Imported, Source, begin as begin_import, charge_records,
     import,
 };
+pub use purge::{count_purgeable, purge, unbilled_from};
 pub use quote::{Quote, Quoted, quote};
 pub(crate) use resolve::{Bill, Fate, Record};
 pub use spending::{Spending, spending};

@@ -127,6 +127,13 @@ impl<'b> Pass<'b> {
         bill: &'b Bill,
     ) -> Result<std::result::Result<Charged<'b>, Flaw>> {
         let own = run.month(bill)?;
+        if held.is_purged(bill, own) {
+            let message = format!(
+                "the detail of calls of {} was purged: whether it was charged cannot be told",
+                own.month()
+            );
+            return Ok(Err(Flaw::new(Reason::DetailPurged, "start_time", message)));
+        }
         let natural = own.starts_at;
         let (charge, included_seconds) = if bill.is_prepaid() {
             match self.rate_prepaid(&run.source, record, bill)? {

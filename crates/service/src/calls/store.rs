@@ -2,6 +2,7 @@
 
 mod itemised;
 mod months;
+mod purge;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,6 +24,7 @@ use crate::id::{CustomerId, ImportId, PlanId, TariffId};
 pub use itemised::itemised;
 use months::POSTPAID;
 pub(super) use months::{late_usage, of_destination, save_spending, seconds_before, spending, usage};
+pub(super) use purge::{count_purgeable, delete_calls, delete_counters, unbilled_from};
 
 /// A customer's month, by its start.
 pub(super) type MonthKey = (CustomerId, Timestamp);
@@ -36,6 +38,8 @@ fn customer_cells(customers: &BTreeSet<CustomerId>) -> Vec<[Cell<'static>; 1]> {
 pub(super) struct HeldCustomers {
     pub(super) closed: BTreeSet<MonthKey>,
     pub(super) zones: BTreeMap<CustomerId, String>,
+    /// From when on the detail of calls is there, of whom it was purged.
+    pub(super) kept_from: BTreeMap<CustomerId, Timestamp>,
 }
 
 /// Holds customers until the transaction ends.
@@ -53,7 +57,7 @@ pub(super) async fn hold_customers(
          order by c.customer_id {}",
         tx.hold(hold, "c")
     );
-    let known = "select c.customer_id, c.zone, p.starts_at from given g
+    let known = "select c.customer_id, c.zone, c.calls_kept_from, p.starts_at from given g
                  join customers c on c.customer_id = g.customer_id
                  left join periods p on p.customer_id = g.customer_id and p.closed_at is not null";
     let given = customer_cells(customers);
@@ -63,6 +67,8 @@ pub(super) async fn hold_customers(
         found.closed.extend(row.optional_time("starts_at")?.map(|starts_at| (customer, starts_at)));
         if let Entry::Vacant(new) = found.zones.entry(customer) {
             new.insert(row.get("zone")?);
+            let kept_from = row.optional_time("calls_kept_from")?;
+            found.kept_from.extend(kept_from.map(|kept_from| (customer, kept_from)));
         }
     }
     Ok(found)
@@ -258,6 +264,8 @@ pub struct ImportRow {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub finished_at: Option<Timestamp>,
     pub control: Control,
+    /// How many of its calls are not kept any more.
+    pub purged: u64,
 }
 
 pub(super) async fn insert_import(tx: &mut Tx, import: &ImportRow) -> Result<()> {
@@ -322,6 +330,7 @@ fn import_row(row: &Row) -> db::Result<ImportRow> {
             duplicate: count("duplicate")?,
             suspended: count("suspended")?,
         },
+        purged: count("purged")?,
     })
 }
 

@@ -29,7 +29,7 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Verified> {
             verified.faults.push(format!("import {} does not balance: {}", import.id, import.control));
         }
         let stored = stored_of.get(&import.id.0).copied().unwrap_or_default();
-        if stored != import.control.charged + import.control.free {
+        if stored + import.purged != import.control.charged + import.control.free {
             let (id, control) = (import.id, import.control);
             verified.faults.push(format!("import {id} says {control}, but {stored} of its calls are stored"));
         }

@@ -23,6 +23,8 @@ pub enum Credited {
     UnknownInvoice,
     /// An invoice is corrected by its number: it has none yet.
     Unnumbered,
+    /// Nothing is left of the invoice but its total.
+    Purged,
     UnknownCall,
     /// The call is not on this invoice.
     NotOnInvoice,
@@ -42,6 +44,7 @@ impl std::fmt::Display for Credited {
             Self::Refused(error) => return error.fmt(out),
             Self::UnknownInvoice => "there is no such invoice",
             Self::Unnumbered => "the invoice has no number yet: ask again in a moment",
+            Self::Purged => "the invoice's lines are not kept any more",
             Self::UnknownCall => "the customer made no such call",
             Self::NotOnInvoice => "the call is not on this invoice",
             Self::Already => "the call was credited before",
@@ -69,6 +72,9 @@ pub async fn credit(
         return Ok(Credited::UnknownInvoice);
     };
     let Some(number) = stored.number.clone() else { return Ok(Credited::Unnumbered) };
+    if stored.purged_at.is_some() {
+        return Ok(Credited::Purged);
+    }
     let zone = TimeZone::get(&stored.invoice.period.zone);
     let zone = zone.map_err(|error| Error::Inconsistent(error.to_string()))?;
     let before = store::credited_before(tx, customer, invoice).await?;

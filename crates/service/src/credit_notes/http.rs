@@ -110,6 +110,9 @@ async fn read(
 
 /// Nothing leaves the house unnumbered.
 fn file_name(note: &CreditNote) -> Result<&str, Problem> {
+    if let Some(at) = note.purged_at {
+        return Err(invoices::http::gone(at));
+    }
     let number = note.number.as_deref();
     number.ok_or_else(|| Problem::conflict("the credit note has no number yet: ask again in a moment"))
 }
@@ -118,7 +121,7 @@ fn file_name(note: &CreditNote) -> Result<&str, Problem> {
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/credit-notes/{credit_note_id}/pdf", tag = "credit notes",
     security(("oauth" = ["credit-notes:read"])),
     params(("customer_id" = String, Path), ("credit_note_id" = String, Path)),
-    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn pdf(
     State(app): State<App>,
     Key((customer, id)): Key<(CustomerId, CreditNoteId)>,

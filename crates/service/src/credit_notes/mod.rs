@@ -40,6 +40,10 @@ pub struct CreditNote {
     /// What is given back.
     #[schema(value_type = MoneySchema)]
     pub gross: Money,
+    /// Since when nothing is left of the document but its number, days and totals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub purged_at: Option<Timestamp>,
     /// All that the document shows. Its amounts are positive.
     #[schema(value_type = serde_json::Value)]
     pub credit_note: Invoice,

@@ -11,8 +11,9 @@ use crate::db::{self, Cell, Param, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 
-const CREDIT_NOTES: &str = "select customer_id, credit_note_id, invoice_id, issued_at, gross, number, content
-    from credit_notes";
+const CREDIT_NOTES: &str =
+    "select customer_id, credit_note_id, invoice_id, issued_at, gross, number, content,
+    purged_at from credit_notes";
 
 /// Stores a credit note as it is frozen, without a number, and what it gives back of which lines.
 pub(super) async fn insert(
@@ -154,6 +155,7 @@ fn credit_note(row: &Row) -> db::Result<CreditNote> {
         number: number.clone(),
         issued_at: row.time("issued_at")?,
         gross: Money { amount: Amount::from_micros(row.get("gross")?), currency: content.currency },
+        purged_at: row.optional_time("purged_at")?,
         // The content is frozen before the number is given.
         credit_note: Invoice { number, ..content },
     })

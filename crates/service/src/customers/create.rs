@@ -27,7 +27,6 @@ pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &
     let Some((zone, zone_step)) = zone(&new, operator_zone) else { return Ok(Created::UnknownZone) };
     let NewCustomer { reference, party, currency, lines, subscription, billing, bill_from, .. } = new;
     let id = CustomerId(clock.id());
-    let (closed_at, suspension) = (None, None);
     let customer = Customer {
         id,
         reference,
@@ -37,8 +36,10 @@ pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &
         zone_step,
         billing,
         created_at: now,
-        closed_at,
-        suspension,
+        closed_at: None,
+        suspension: None,
+        calls_kept_from: None,
+        erased_at: None,
     };
     if !store::insert(tx, &customer, bill_from.unwrap_or(now)).await? {
         return Ok(Created::ReferenceTaken);

@@ -66,6 +66,14 @@ pub struct Customer {
     pub closed_at: Option<Timestamp>,
     /// Service is suspended since then, and why.
     pub suspension: Option<Suspension>,
+    /// The detail of calls of before then is not kept any more.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub calls_kept_from: Option<Timestamp>,
+    /// Who they are is not known any more since then.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub erased_at: Option<Timestamp>,
 }
 
 impl Customer {
@@ -278,6 +286,17 @@ pub async fn by_reference(tx: &mut Tx, reference: &str) -> Result<Option<Custome
 /// Customers by id, after a cursor.
 pub async fn page(tx: &mut Tx, after: Option<CustomerId>, limit: usize) -> Result<Vec<Customer>> {
     store::page(tx, after.unwrap_or(crate::id::NOBODY), limit).await
+}
+
+/// Makes known that the detail of a customer's calls is kept only from an instant on. It never moves back.
+pub async fn keep_calls_from(tx: &mut Tx, id: CustomerId, from: Timestamp) -> Result<()> {
+    store::keep_calls_from(tx, id, from).await
+}
+
+/// Stores a customer of whom nobody can tell any more who they are, without their lines.
+pub async fn erase(tx: &mut Tx, erased: &Customer, at: Timestamp) -> Result<()> {
+    store::keep_calls_from(tx, erased.id, at).await?;
+    store::erase(tx, erased, at).await
 }
 
 /// How many customers there are.

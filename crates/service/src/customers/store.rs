@@ -1,5 +1,7 @@
 //! The customers in the database.
 
+mod forget;
+
 use std::collections::BTreeMap;
 
 use calculation::money::Amount;
@@ -12,6 +14,8 @@ use super::{Billing, Customer, Line, Subscription, SuspendedFor, Suspension};
 use crate::db::{self, Cell, Hold, IN_LIST, Kind, Param, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
+
+pub(super) use forget::{erase, keep_calls_from};
 
 /// Which customer a reference names.
 #[derive(Debug, Clone)]
@@ -41,7 +45,7 @@ pub struct SubscriptionSpan {
 const CUSTOMER: &str =
     "select customer_id, reference, party, currency, zone, zone_step, created_at, language,
     itemisation, tax_treatment, tax_note, spending_cap, closed_at, suspended_at, suspended_for,
-    suspended_reason from customers";
+    suspended_reason, calls_kept_from, erased_at from customers";
 
 /// The billing of a new customer begins with the month that holds `bill_from`.
 pub(super) async fn insert(tx: &mut Tx, customer: &Customer, bill_from: Timestamp) -> Result<bool> {
@@ -432,5 +436,7 @@ fn customer(row: &Row) -> db::Result<Customer> {
         created_at: row.time("created_at")?,
         closed_at: row.optional_time("closed_at")?,
         suspension: suspension_of(row)?,
+        calls_kept_from: row.optional_time("calls_kept_from")?,
+        erased_at: row.optional_time("erased_at")?,
     })
 }

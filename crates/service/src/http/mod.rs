@@ -38,6 +38,7 @@ pub use patience::{PREFERENCE_APPLIED, Patience, Prefer};
 pub use problem::{FieldError, Problem};
 pub use rate::Rates;
 pub use serve::{Ended, serve};
+pub(crate) use write::purge_keys;
 pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 
 use crate::access::{self, Table};
@@ -141,10 +142,12 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::adjustments::http::routes())
         .merge(crate::invoices::http::routes())
         .merge(crate::credit_notes::http::routes())
+        .merge(crate::disputes::http::routes())
         .merge(crate::ledger::http::routes())
         .merge(crate::payments::http::routes())
         .merge(crate::sessions::http::routes())
         .merge(crate::prepaid::http::routes())
+        .merge(crate::retention::http::routes())
         .merge(crate::jobs::http::routes())
         .merge(crate::mail::http::routes())
         .merge(crate::health::http::routes())

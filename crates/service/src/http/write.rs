@@ -131,6 +131,14 @@ impl Write {
     }
 }
 
+/// Removes some of the keys of before an instant, with their answers; answers how many. The same request is new then.
+pub(crate) async fn purge_keys(tx: &mut Tx, before: Timestamp, limit: usize) -> crate::error::Result<u64> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "delete from idempotency_keys where key in (
+                 select key from idempotency_keys where created_at < $1 order by created_at, key limit $2)";
+    Ok(tx.execute(sql, &[&Ts(before), &limit]).await?)
+}
+
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(KEY) else { return Ok(None) };
     let sound = |text: &&str| !text.is_empty() && text.len() <= LONGEST_KEY;

@@ -111,6 +111,11 @@ pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<boo
             return Err(Error::Other(format!("no invoice or credit note has the number {number}")));
         }
     };
+    let purged_at =
+        found.as_ref().map_or(note.as_ref().and_then(|note| note.purged_at), |found| found.purged_at);
+    if let Some(at) = purged_at.filter(|_| args.pdf.is_some() || args.xml.is_some()) {
+        return Err(Error::Other(format!("{number} is not kept any more since {at}: only its totals are")));
+    }
     if let Some(path) = &args.pdf {
         write_pdf(app, customer, document, path).await?;
     }

@@ -186,7 +186,7 @@ async fn read(
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf", tag = "invoices",
     security(("oauth" = ["invoices:read"])),
     params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
-    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = 404, body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn pdf(
     State(app): State<App>,
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
@@ -229,8 +229,16 @@ async fn xml(
 
 /// Nothing leaves the house unnumbered.
 fn file_name(stored: &StoredInvoice) -> Result<&str, Problem> {
+    if let Some(at) = stored.purged_at {
+        return Err(gone(at));
+    }
     let number = stored.number.as_deref();
     number.ok_or_else(|| Problem::conflict("the invoice has no number yet: ask again in a moment"))
+}
+
+/// A document that was kept long enough.
+pub(crate) fn gone(at: jiff::Timestamp) -> Problem {
+    Problem::of_status(StatusCode::GONE, format!("the document is not kept any more since {at}"))
 }
 
 /// Set the tax rate of a country from a day on

@@ -110,7 +110,7 @@ pub async fn issue_some(
         asked.into_iter().partition(|asked| closed.contains(&(asked.customer.id, asked.period.starts_at)));
     let mut made = Made { moves: found, ..Made::default() };
     for Asked { customer, calendar, period } in done {
-        let known = store::of_period(tx, customer.id, &period).await?;
+        let known = store::of_period(tx, customer.id, period.starts_at).await?;
         outcomes.push((customer.id, known.map_or(Issued::Nothing, Issued::Already)));
         made.moves.extend(move_on(cycles.get(&customer.id), &calendar, period)?);
     }

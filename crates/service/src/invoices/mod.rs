@@ -12,6 +12,7 @@ pub mod http;
 mod issue;
 mod itemise;
 mod number;
+mod purge;
 mod store;
 mod tax;
 mod verify;
@@ -30,6 +31,8 @@ pub use http::SyntaxQuery;
 pub use issue::{Issued, Wanted, issue, issue_some};
 pub use itemise::itemise;
 pub use number::{number_all, number_in};
+pub(crate) use purge::document_before;
+pub use purge::{count_purgeable, purge};
 pub use tax::{NewTaxRate, SetTaxRate, TaxRateEntry, set_tax_rate, tax_rates};
 pub use verify::{Verified, verify};
 
@@ -61,6 +64,10 @@ pub struct StoredInvoice {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
     pub open: Option<Money>,
+    /// Since when nothing is left of the document but its number, days and totals.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub purged_at: Option<Timestamp>,
     /// All that the document shows.
     #[schema(value_type = serde_json::Value)]
     pub invoice: Invoice,
@@ -74,6 +81,11 @@ pub async fn by_id(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<O
 /// A customer's invoices, newest month first.
 pub async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec<StoredInvoice>> {
     store::of_customer(tx, customer).await
+}
+
+/// The invoice of a customer's month, if there is one.
+pub async fn of_period(tx: &mut Tx, customer: CustomerId, starts_at: Timestamp) -> Result<Option<InvoiceId>> {
+    store::of_period(tx, customer, starts_at).await
 }
 
 /// Tells of a customer's invoices how they stand.

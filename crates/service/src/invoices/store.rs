@@ -1,6 +1,7 @@
 //! The invoices in the database.
 
 mod cycles;
+mod purge;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -23,9 +24,11 @@ use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::jobs::Job;
 
 pub(super) use cycles::{Cycle, claim_due, hold_cycles, move_cycles, refuse_cycle, refused};
+pub(super) use purge::{count_kept, kept, save_purged};
 pub(super) use told::{issued, numbers_of};
 
-const INVOICES: &str = "select customer_id, invoice_id, issued_at, gross, number, content from invoices";
+const INVOICES: &str =
+    "select customer_id, invoice_id, issued_at, gross, number, content, purged_at from invoices";
 
 /// Closes months to further calls.
 pub(super) async fn close(tx: &mut Tx, months: &[(CustomerId, Period)], now: Timestamp) -> Result<()> {
@@ -198,11 +201,11 @@ pub(super) async fn by_id(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> R
 pub(super) async fn of_period(
     tx: &mut Tx,
     customer: CustomerId,
-    period: &Period,
+    starts_at: Timestamp,
 ) -> Result<Option<InvoiceId>> {
     let sql = "select invoice_id from invoices
                where customer_id = $1 and period_start = $2 and kind = 'invoice'";
-    let row = tx.row(sql, &[&customer.0, &Ts(period.starts_at)]).await?;
+    let row = tx.row(sql, &[&customer.0, &Ts(starts_at)]).await?;
     Ok(row.map(|row| row.get("invoice_id").map(InvoiceId)).transpose()?)
 }
 
@@ -248,6 +251,7 @@ fn invoice(row: &Row) -> db::Result<StoredInvoice> {
         number: number.clone(),
         issued_at: row.time("issued_at")?,
         gross,
+        purged_at: row.optional_time("purged_at")?,
         status: None,
         open: None,
         // The content is frozen before the number is given.

@@ -20,6 +20,8 @@ pub struct Verified {
     pub invoices: u64,
     pub numbers: u64,
     pub faults: Vec<String>,
+    /// Invoices of which only the total is left, or whose calls are gone: they were checked as far as that goes.
+    pub without_detail: u64,
     /// No fault, but to be seen to: months that could not be billed.
     pub refused: Vec<String>,
 }
@@ -35,7 +37,8 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
         let facts = facts_of(tx, &page).await?;
         for (stored, facts) in page.iter().zip(facts) {
             verified.invoices += 1;
-            verify_one(tx, stored, facts, &mut verified.faults).await?;
+            let whole = verify_one(tx, stored, facts, &mut verified.faults).await?;
+            verified.without_detail += u64::from(!whole);
         }
     }
     for (series, year, last, count) in store::series(tx).await? {
@@ -86,17 +89,25 @@ fn period_of(stored: &StoredInvoice) -> Period {
     Period { starts_at: period.starts_at, ends_at: period.ends_at, first_day: period.first_day }
 }
 
+/// Verifies an invoice; answers whether all that it was made of is still there.
 async fn verify_one(
     tx: &mut Tx,
     stored: &StoredInvoice,
     mut facts: Facts,
     faults: &mut Vec<String>,
-) -> Result<()> {
+) -> Result<bool> {
     let invoice = &stored.invoice;
     if stored.number.is_none() {
         faults.push(format!("invoice {} has no number: bill its month again", stored.id));
     }
     let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
+    if stored.purged_at.is_some() {
+        let adds_up = invoice.net.checked_add(invoice.tax) == Some(stored.gross.amount);
+        if !adds_up {
+            faults.push(format!("invoice {name}: net and tax are not its total"));
+        }
+        return Ok(false);
+    }
     let sums = totals(&invoice.lines, invoice.currency);
     let adds_up = sums.is_some_and(|sums| {
         sums.net == invoice.net && sums.tax == invoice.tax && sums.gross == invoice.gross
@@ -104,14 +115,18 @@ async fn verify_one(
     if !adds_up || stored.gross.amount != invoice.gross {
         faults.push(format!("invoice {name}: its lines do not add up to its total"));
     }
+    let kept_from = facts.customer.calls_kept_from;
+    let has_calls = kept_from.is_none_or(|kept_from| kept_from <= invoice.period.starts_at);
     facts.charges.clear();
     facts.discounts.clear();
     let again = bill(false, &|_, _| Some(TaxRate::ZERO), &facts).map(|bill| usage_lines(&bill.lines));
-    if again.ok() != Some(usage_lines(&invoice.lines)) {
+    if has_calls && again.ok() != Some(usage_lines(&invoice.lines)) {
         faults.push(format!("invoice {name}: its usage is not that of its calls"));
     }
     // What was remembered is there only since corrections are made from it.
-    let Some(remembered) = store::remembered(tx, stored.customer_id, stored.id).await? else { return Ok(()) };
+    let Some(remembered) = store::remembered(tx, stored.customer_id, stored.id).await? else {
+        return Ok(has_calls);
+    };
     let (charged, discounted) = crate::adjustments::of_invoice(tx, stored.customer_id, stored.id).await?;
     let sum = |kind| sum_of(invoice, kind).map(Amount::micros);
     if sum(LineKind::Fee) != Some(remembered) {
@@ -120,7 +135,7 @@ async fn verify_one(
     if sum(LineKind::OneOff) != Some(charged) || sum(LineKind::Discount) != Some(-discounted) {
         faults.push(format!("invoice {name}: its one-off charges or discounts are not those it took up"));
     }
-    Ok(())
+    Ok(has_calls)
 }
 
 fn sum_of(invoice: &Invoice, kind: LineKind) -> Option<Amount> {

@@ -11,6 +11,7 @@ use crate::invoices::{self, Billed};
 use crate::metrics::{ROUND_SECONDS, ROUNDS};
 use crate::payments::{self, Reminded};
 use crate::prepaid::{self, Kept};
+use crate::retention::{self, Purged};
 use crate::sessions;
 use crate::webhooks::{self, Delivered};
 
@@ -28,6 +29,8 @@ pub struct Round {
     pub webhooks: Delivered,
     /// Messages of webhooks that were kept long enough.
     pub removed_messages: u64,
+    /// What else was kept long enough.
+    pub purged: Purged,
 }
 
 impl std::fmt::Display for Round {
@@ -48,17 +51,21 @@ impl std::fmt::Display for Round {
         writeln!(out, "calls under way: {} taken for over", self.expired_sessions)?;
         writeln!(out, "jobs: {done} done, {put_off} put off, {failed} given up")?;
         let Delivered { done, put_off, failed } = self.webhooks;
-        write!(out, "webhooks: {done} delivered, {put_off} put off, {failed} given up")
+        write!(out, "webhooks: {done} delivered, {put_off} put off, {failed} given up")?;
+        let Purged { calls, documents, .. } = self.purged;
+        write!(out, "\nretention: {calls} calls and {documents} documents removed that were kept long enough")
     }
 }
 
 /// Does all that is due now. Any number of programs may do it at once: each thing is done by one of them.
 pub async fn round(app: &App) -> Result<Round> {
-    let (done, webhooks) = (all_but_webhooks(app).await, webhooks::deliver(app).await);
-    Ok(Round { webhooks: webhooks?, ..done? })
+    let (done, webhooks) = (all_but_slow(app).await, webhooks::deliver(app).await);
+    let purged = retention::purge(app).await;
+    Ok(Round { webhooks: webhooks?, purged: purged?, ..done? })
 }
 
-async fn all_but_webhooks(app: &App) -> Result<Round> {
+/// What takes no longer than there is to do for customers.
+async fn all_but_slow(app: &App) -> Result<Round> {
     // A fault in one part does not stop the others; it is told when all had their turn.
     let (billed, reminders) = (invoices::bill_due(app).await, payments::remind(app).await);
     let expired_sessions = sessions::expire(app).await;
@@ -76,6 +83,7 @@ async fn all_but_webhooks(app: &App) -> Result<Round> {
         expired_tokens: expired_tokens?,
         webhooks: Delivered::default(),
         removed_messages: removed_messages?,
+        purged: Purged::default(),
     })
 }
 
@@ -100,15 +108,16 @@ async fn remove_messages(app: &App) -> Result<u64> {
 }
 
 /// Rounds until the program is to stop; a fault is logged, and the next round tries again. Webhooks are delivered beside
-/// them: a receiver that is slow holds up no invoice and no mail.
+/// them, and what was kept long enough is removed: a receiver that is slow, or much to remove, holds up no invoice and no mail.
 pub async fn run(app: App) {
     let stopping = app.stopping.clone();
     let deliveries = webhooks::run(app.clone(), async move { stopping.begun().await });
     let deliveries = tokio::spawn(deliveries);
+    let purging = tokio::spawn(retention::run(app.clone()));
     let pause = std::time::Duration::from_secs(app.config.jobs.every_seconds.max(1));
     loop {
         let watch = Stopwatch::start();
-        let done = all_but_webhooks(&app).await;
+        let done = all_but_slow(&app).await;
         if let Err(error) = &done {
             tracing::error!(%error, "a round of work failed");
         }
@@ -121,7 +130,11 @@ pub async fn run(app: App) {
             () = tokio::time::sleep(pause) => {}
         }
     }
-    if let Err(error) = deliveries.await {
-        tracing::error!(%error, "delivering webhooks met a fault of the program");
+    for (what, beside) in
+        [("delivering webhooks", deliveries), ("removing what was kept long enough", purging)]
+    {
+        if let Err(error) = beside.await {
+            tracing::error!(%error, "{what} met a fault of the program");
+        }
     }
 }

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::ReminderStep;
 use crate::customers;
 use crate::db::Tx;
+use crate::disputes;
 use crate::error::Result;
 use crate::id::{CustomerId, NOBODY};
 use crate::jobs::{self, Job};
@@ -69,7 +70,8 @@ async fn remind_one(app: &App, customer: CustomerId, now: Timestamp) -> Result<R
     Ok(reminded)
 }
 
-/// Reminds a customer, who is held: what was paid meanwhile, or reminded of by another, is left alone.
+/// Reminds a customer, who is held: what was paid meanwhile, or reminded of by another, is left alone. What is contested waits
+/// until the dispute is settled.
 async fn remind_customer(
     tx: &mut Tx,
     customer: CustomerId,
@@ -79,7 +81,11 @@ async fn remind_customer(
 ) -> Result<Reminded> {
     customers::hold(tx, customer).await?;
     let (mut jobs, mut suspends) = (Vec::new(), false);
+    let disputed = disputes::disputed(tx, customer).await?;
     for (invoice, due_at, done) in store::overdue(tx, customer, now).await? {
+        if disputed.contains(&invoice) {
+            continue;
+        }
         let due = steps.iter().take_while(|step| due_at <= due_before(**step, now)).count();
         let skipped = usize::try_from(done).unwrap_or(usize::MAX);
         let Some(next) = steps.get(skipped..due).filter(|next| !next.is_empty()) else { continue };

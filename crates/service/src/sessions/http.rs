@@ -38,7 +38,7 @@ pub fn routes() -> OpenApiRouter<App> {
 /// A call that is or was under way.
 #[derive(Debug, Serialize, ToSchema)]
 #[schema(as = ChargingSession)]
-struct Shown {
+pub struct Shown {
     #[serde(flatten)]
     settled: Settled,
     origin: Origin,

@@ -14,6 +14,7 @@ mod extend;
 pub mod http;
 mod longest;
 mod pay;
+mod purge;
 mod reconcile;
 mod release;
 mod store;
@@ -30,6 +31,7 @@ pub use desk::Desk;
 pub use expire::expire;
 pub(crate) use longest::longest;
 pub(crate) use pay::Cost;
+pub use purge::{count_purgeable, purge};
 pub(crate) use reconcile::Reconciling;
 pub use verify::{Verified, verify};
 

@@ -1,6 +1,7 @@
 //! Sessions and their reservations in the database.
 
 mod proof;
+mod purge;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +14,8 @@ pub(super) use proof::{
     charged_otherwise, count, count_without_session, holding_though_over, lost_otherwise, without_record,
     without_session,
 };
+
+pub(super) use purge::{blank, count_telling};
 
 use super::{Origin, Reservation, Session};
 use crate::db::{self, Cell, Cells, Kind, Row, Ts, Tx};

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use store::{Cursor, count, list, list_after, put, resolve, waiting, waiting_of};
+pub use store::{Cursor, count, list, list_after, purge, put, resolve, waiting, waiting_of};
 
 use crate::hash::Hash;
 use crate::id::ImportId;

@@ -214,3 +214,12 @@ pub async fn waiting_of(tx: &mut Tx, source: &str, hashes: &[Hash]) -> Result<Wa
     }
     Ok(waiting)
 }
+
+/// Removes some of the records that were seen last before an instant; answers how many.
+pub async fn purge(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64> {
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let sql = "delete from suspense where (source, content_hash, line) in (
+                 select source, content_hash, line from suspense where seen_at < $1
+                 order by seen_at, source, content_hash, line limit $2)";
+    Ok(tx.execute(sql, &[&Ts(before), &limit]).await?)
+}

@@ -61,14 +61,16 @@ pub(in crate::sessions) async fn lost_otherwise(tx: &mut Tx) -> Result<Vec<Custo
     Ok(tx.rows(&sql, &[]).await?.iter().map(customer).collect::<db::Result<_>>()?)
 }
 
-/// Calls that are over since before an instant and have no record, not even one of a call that nobody answered.
+/// Calls that are over since before an instant and have no record, not even one of a call that nobody answered. Of calls whose
+/// detail was purged nobody can tell.
 pub(in crate::sessions) async fn without_record(
     tx: &mut Tx,
     before: Timestamp,
 ) -> Result<Vec<(SessionId, String)>> {
     let sql = format!(
         "select s.customer_id, s.session_id, s.call_id from charging_sessions s
-         where s.prepaid and s.state in ('released', 'expired') and s.record_id is null and s.closed_at <= $1
+         join customers k on k.customer_id = s.customer_id
+         where (k.calls_kept_from is null or s.opened_at >= k.calls_kept_from) and s.prepaid and s.state in ('released', 'expired') and s.record_id is null and s.closed_at <= $1
            and not exists (select 1 from calls c where c.customer_id = s.customer_id and c.call_id = s.call_id)
          order by s.customer_id, s.session_id {FIRST}"
     );

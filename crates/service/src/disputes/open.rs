@@ -1,0 +1,87 @@
+//! Opens a dispute about an invoice or a call.
+
+use jiff::Timestamp;
+
+use super::{About, CallKey, Dispute, NewDispute, store};
+use crate::clock::Clock;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::{CustomerId, DisputeId, InvoiceId};
+use crate::{calls, customers, invoices};
+
+/// What became of it.
+#[derive(Debug)]
+pub enum Opened {
+    Dispute(Dispute),
+    UnknownCustomer,
+    /// The customer has no such invoice.
+    UnknownInvoice,
+    /// The customer has no such call, or its detail is gone.
+    UnknownCall,
+    /// The same is contested already.
+    Already(DisputeId),
+}
+
+/// What is contested: the invoice, and from when on calls prove it.
+struct Subject {
+    invoice: Option<InvoiceId>,
+    call: Option<CallKey>,
+    keeps_from: Timestamp,
+}
+
+/// Opens a dispute.
+pub async fn open(tx: &mut Tx, customer: CustomerId, new: NewDispute, clock: &Clock) -> Result<Opened> {
+    // Nobody purges meanwhile.
+    if customers::hold(tx, customer).await?.is_none() {
+        return Ok(Opened::UnknownCustomer);
+    }
+    let subject = match new.about {
+        About::Invoice { number } => match of_invoice(tx, customer, &number).await? {
+            Some(subject) => subject,
+            None => return Ok(Opened::UnknownInvoice),
+        },
+        About::Call(call) => match of_call(tx, customer, call).await? {
+            Some(subject) => subject,
+            None => return Ok(Opened::UnknownCall),
+        },
+    };
+    let Subject { invoice, call, keeps_from } = subject;
+    for open in store::of_customer(tx, customer).await? {
+        if open.settlement.is_none() && open.invoice_id == invoice && open.call == call {
+            return Ok(Opened::Already(open.id));
+        }
+    }
+    let dispute = Dispute {
+        id: DisputeId(clock.id()),
+        customer_id: customer,
+        invoice_id: invoice,
+        call,
+        reason: new.reason,
+        opened_at: clock.now(),
+        keeps_from,
+        settlement: None,
+    };
+    store::insert(tx, &dispute).await?;
+    Ok(Opened::Dispute(dispute))
+}
+
+async fn of_invoice(tx: &mut Tx, customer: CustomerId, number: &str) -> Result<Option<Subject>> {
+    let found = invoices::by_number(tx, number).await?.filter(|found| found.customer_id == customer);
+    Ok(found.map(|found| {
+        let keeps_from = found.invoice.period.starts_at;
+        Subject { invoice: Some(found.id), call: None, keeps_from }
+    }))
+}
+
+async fn of_call(tx: &mut Tx, customer: CustomerId, key: CallKey) -> Result<Option<Subject>> {
+    let Some(stored) = calls::by_key(tx, customer, &key.source, &key.record_id).await? else {
+        return Ok(None);
+    };
+    let (started_at, month) = (stored.call.started_at, stored.call.period_start);
+    let invoice = match month {
+        Some(month) => invoices::of_period(tx, customer, month).await?,
+        None => None,
+    };
+    let keeps_from = month.map_or(started_at, |month| month.min(started_at));
+    Ok(Some(Subject { invoice, call: Some(key), keeps_from }))
+}
