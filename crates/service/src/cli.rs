@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -44,6 +44,18 @@ pub struct Cli {
     json: bool,
     #[command(subcommand)]
     command: Command,
+    /// For the audit log.
+    #[arg(skip)]
+    spoken: audit::Spoken,
+}
+
+impl Cli {
+    /// What the program was asked for. When that is not understood, it says so and ends.
+    pub fn heard() -> Self {
+        let matches = Self::command().get_matches();
+        let heard = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        Self { spoken: audit::Spoken::of(&matches), ..heard }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -206,6 +218,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         config::check::warn_of_files(&sources);
     }
     let app = App::open(&url, Clock::system(), config).await?;
+    audit::note_command(&app, &cli.spoken).await?;
     match cli.command {
         Command::Serve(args) => serve(app, &args, output).await,
         Command::Tariff(command) => tariffs::cli::run(&app, command, output).await,

@@ -277,6 +277,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0005_access", include_str!("../migrations/sqlite/0005_access.sql")),
     ("0006_webhooks", include_str!("../migrations/sqlite/0006_webhooks.sql")),
     ("0007_audit", include_str!("../migrations/sqlite/0007_audit.sql")),
+    ("0008_retention", include_str!("../migrations/sqlite/0008_retention.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -286,6 +287,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0005_access", include_str!("../migrations/postgres/0005_access.sql")),
     ("0006_webhooks", include_str!("../migrations/postgres/0006_webhooks.sql")),
     ("0007_audit", include_str!("../migrations/postgres/0007_audit.sql")),
+    ("0008_retention", include_str!("../migrations/postgres/0008_retention.sql")),
 ];
 
 impl SqliteTx {

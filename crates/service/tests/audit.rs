@@ -3,6 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::support::operator::{Record, operator};
+use crate::support::program;
 use crate::support::{TestApp, on_both_databases};
 
 /// The log, newest first, as action, status and whose data it was.
@@ -82,5 +83,26 @@ on_both_databases! {
             let refused = db.get(&format!("/v1/audit?{query}")).await;
             assert!(refused.status.is_client_error(), "{query}: {refused:?}");
         }
+    }
+
+    async fn a_command_is_noted_before_it_begins(db: TestApp) {
+        operator(&db).await;
+        let id = first_customer(&db).await;
+        program::done(&db.url, &["history", "C-1", "--limit", "7"]);
+        program::failed(&db.url, &["dispute", "open", "C-1", "--invoice", "INV-9", "--reason", "secret"]);
+        program::done(&db.url, &["quote", "--from", "+493023125001", "--to", "+442079460123", "--at", "2026-10-05T10:00:00Z"]);
+        program::done(&db.url, &["check"]);
+        let told = db.get("/v1/audit?limit=3").await.body["items"].clone();
+        let of = |place: usize| {
+            let entry = &told[place];
+            assert!(entry["subject"].as_str().unwrap().starts_with("user:"), "{entry}");
+            assert_eq!((&entry["role"], &entry["status"]), (&json!("command line"), &json!(0)));
+            ["action", "target", "customer_id"].map(|field| entry[field].clone())
+        };
+        assert_eq!(of(0), [json!("tollbook quote"), json!(""), Value::Null], "no numbers");
+        assert_eq!(of(1), [json!("tollbook dispute open"), json!("customer=C-1 invoice=INV-9"), json!(id)]);
+        assert_eq!(of(2), [json!("tollbook history"), json!("customer=C-1"), json!(id)]);
+        let words = program::done(&db.url, &["audit", "--customer", "C-1", "--limit", "2"]);
+        assert!(words.contains("(command line) tollbook audit\n  customer=C-1"), "{words}");
     }
 }

@@ -231,10 +231,12 @@ mod tests {
             "calls:read",
             "credit-notes:read",
             "customers:read",
+            "disputes:read",
             "invoices:read",
             "payments:read",
             "plans:read",
             "prepaid:read",
+            "privacy:read",
             "vouchers:redeem",
         ];
         assert_eq!(scopes(Role::Customer), customer);

@@ -51,5 +51,6 @@ pub async fn audit(app: &App, args: AuditArgs, output: Output) -> Result<bool> {
 fn words(entry: &Entry) -> String {
     let Entry { happened_at, subject, role, action, target, status, .. } = entry;
     let who = if subject.is_empty() { "somebody" } else { subject };
-    format!("{happened_at} {who} ({role}) {action}: {status}\n  {target}")
+    let answered = if *status == 0 { String::new() } else { format!(": {status}") };
+    format!("{happened_at} {who} ({role}) {action}{answered}\n  {target}")
 }

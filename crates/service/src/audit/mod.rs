@@ -1,9 +1,10 @@
 //! Who saw or changed what? A log that is only added to.
 //!
 //! A change is noted in its own transaction: neither is there without the other. What was only seen is noted a moment
-//! later, many at once, so that reading costs no write of its own.
+//! later, many at once, so that reading costs no write of its own. A command is noted before it begins.
 
 pub mod cli;
+mod command;
 pub mod http;
 mod queue;
 mod store;
@@ -13,6 +14,8 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
+pub use command::Spoken;
+pub(crate) use command::note_command;
 pub use queue::Queue;
 pub use store::{Asked, list, purge};
 pub(crate) use watch::{Deed, Noted, watch};
@@ -29,22 +32,22 @@ pub struct Entry {
     pub id: AuditId,
     #[schema(value_type = String, format = DateTime)]
     pub happened_at: Timestamp,
-    /// The client, the subject of an OpenID Connect token, or the user of the command line; empty when nobody has to
+    /// The client, the subject of an OpenID Connect token, or `user:` and who typed a command; empty when nobody has to
     /// authenticate.
     #[schema(example = "cli_01h2x3y4z5a6b")]
     pub subject: String,
     #[schema(example = "support")]
     pub role: String,
-    /// The operation.
+    /// The operation, or the command.
     #[schema(example = "GET /v1/customers/{customer_id}/calls")]
     pub action: String,
-    /// The path that was asked for.
+    /// The path that was asked for, or what a command named.
     #[schema(example = "/v1/customers/cus_01h2x3y4z5a6b/calls")]
     pub target: String,
     /// Whose data it was, if it was one customer's.
     #[schema(value_type = Option<String>)]
     pub customer_id: Option<CustomerId>,
-    /// The HTTP status of the answer.
+    /// The HTTP status of the answer; 0 of a command, which is noted before it begins.
     pub status: u16,
     pub request_id: String,
 }

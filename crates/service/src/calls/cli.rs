@@ -160,7 +160,7 @@ pub async fn quote(app: &App, args: QuoteArgs, output: Output) -> Result<bool> {
 #[derive(Debug, Args)]
 pub struct HistoryArgs {
     /// The customer's reference
-    reference: String,
+    customer: String,
     /// Only calls started at or after
     #[arg(long)]
     from: Option<Timestamp>,
@@ -177,9 +177,9 @@ pub struct HistoryArgs {
 
 pub async fn history(app: &App, args: HistoryArgs, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
-    let customer = crate::customers::by_reference(&mut tx, &args.reference).await?;
+    let customer = crate::customers::by_reference(&mut tx, &args.customer).await?;
     let customer =
-        customer.ok_or_else(|| Error::Other(format!("no customer has the reference {}", args.reference)))?;
+        customer.ok_or_else(|| Error::Other(format!("no customer has the reference {}", args.customer)))?;
     let parse =
         |text: String| text.parse::<Cursor>().map_err(|()| Error::Other("the cursor is none of ours".into()));
     let before = args.cursor.map(parse).transpose()?;

@@ -2,6 +2,7 @@
 //! purge takes their content as well.
 
 use calculation::invoice::Party;
+use calculation::money::Amount;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -10,9 +11,9 @@ use utoipa::ToSchema;
 
 use super::store;
 use crate::app::App;
-use crate::customers::Billing;
+use crate::customers::{Billing, Customer};
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::CustomerId;
 use crate::{access, calls, customers, disputes, payments, sessions};
 
@@ -78,7 +79,7 @@ pub async fn erase(tx: &mut Tx, app: &App, id: CustomerId) -> Result<Erased> {
     let Some(closed_at) = customer.closed_at.filter(|_| customer.is_closed(now)) else {
         return Ok(Erased::Refused(Refusal::NotClosed));
     };
-    if let Some(refusal) = refusal(tx, id, closed_at, now).await? {
+    if let Some(refusal) = refusal(tx, &customer, closed_at, now).await? {
         return Ok(Erased::Refused(refusal));
     }
     let calls = calls::purge(tx, id, now, usize::MAX).await?;
@@ -87,7 +88,7 @@ pub async fn erase(tx: &mut Tx, app: &App, id: CustomerId) -> Result<Erased> {
     access::revoke_clients_of(tx, id, &app.clock).await?;
     let party = Party::nobody(customer.party.country.clone());
     let billing = Billing { tax_note: None, ..customer.billing.clone() };
-    let erased = customers::Customer { reference: id.to_string(), party, billing, ..customer };
+    let erased = Customer { reference: id.to_string(), party, billing, ..customer };
     customers::erase(tx, &erased, now).await?;
     let (documents_kept, last) = store::documents(tx, id).await?;
     let years = app.config.retention.invoice_years;
@@ -103,27 +104,37 @@ pub async fn erase(tx: &mut Tx, app: &App, id: CustomerId) -> Result<Erased> {
 
 async fn refusal(
     tx: &mut Tx,
-    id: CustomerId,
+    customer: &Customer,
     closed_at: Timestamp,
     now: Timestamp,
 ) -> Result<Option<Refusal>> {
+    let id = customer.id;
     let position = payments::position(tx, id, now).await?;
-    let settled = position.open.micros() == 0 && position.credit.micros() == 0;
-    Ok(if store::is_calling(tx, id).await? {
-        Some(Refusal::Calling)
-    } else if store::is_to_be_billed(tx, id, closed_at).await?
-        || calls::unbilled_from(tx, id, now).await?.is_some()
-    {
-        Some(Refusal::ToBeBilled)
-    } else if !settled {
-        Some(Refusal::Unsettled)
-    } else if store::has_prepaid_money(tx, id).await? {
-        Some(Refusal::PrepaidMoney)
-    } else if disputes::keep_from(tx, id).await?.is_some() {
-        Some(Refusal::Disputed)
-    } else {
-        None
-    })
+    let refusals = [
+        (Refusal::Calling, store::is_calling(tx, id).await?),
+        (Refusal::ToBeBilled, is_to_be_billed(tx, customer, closed_at, now).await?),
+        (Refusal::Unsettled, position.open != Amount::ZERO || position.credit != Amount::ZERO),
+        (Refusal::PrepaidMoney, store::has_prepaid_money(tx, id).await?),
+        (Refusal::Disputed, disputes::keep_from(tx, id).await?.is_some()),
+    ];
+    Ok(refusals.into_iter().find_map(|(refusal, holds)| holds.then_some(refusal)))
+}
+
+/// Whether a month is to be billed that began before the customer was closed, or a call.
+async fn is_to_be_billed(
+    tx: &mut Tx,
+    customer: &Customer,
+    closed_at: Timestamp,
+    now: Timestamp,
+) -> Result<bool> {
+    if let Some(next) = store::next_billed(tx, customer.id).await? {
+        let calendar = customers::calendar(tx, customer).await?;
+        let month = calendar.holding(next).map_err(|error| Error::Other(error.to_string()))?;
+        if month.starts_at < closed_at {
+            return Ok(true);
+        }
+    }
+    Ok(calls::unbilled_from(tx, customer.id, now).await?.is_some())
 }
 
 /// The end of the last of the full years after the one a document was issued in.

@@ -98,9 +98,8 @@ pub async fn run(app: App) {
 pub async fn purge(app: &App) -> Result<Purged> {
     let mut purged = Purged::default();
     if app.config.retention.call_detail_months > 0 {
-        let latest = latest_horizon(app)?;
-        purge_detail(app, latest, &mut purged).await?;
-        for part in [Part::Calls(NOBODY, latest), Part::Suspense(latest)] {
+        purge_detail(app, latest_horizon(app)?, &mut purged).await?;
+        for part in of_nobody(app)? {
             *purged.of(part) += all_of(app, part).await?;
         }
     }
@@ -132,7 +131,7 @@ pub async fn outlook(app: &App) -> Result<Purged> {
                 }
             }
         }
-        for part in [Part::Calls(NOBODY, latest), Part::Suspense(latest)] {
+        for part in of_nobody(app)? {
             *purged.of(part) += count_of(&mut tx, part).await?;
         }
     }
@@ -142,12 +141,24 @@ pub async fn outlook(app: &App) -> Result<Purged> {
     Ok(purged)
 }
 
-/// Wherever a customer lives, their own horizon is not after this.
+/// Wherever a customer lives, their own horizon is not after this: their month begins within a day of that of UTC.
 fn latest_horizon(app: &App) -> Result<Timestamp> {
-    let (now, months) = (app.clock.now(), app.config.retention.call_detail_months);
     let day = SignedDuration::from_hours(24);
-    let begins = horizon::months_ago(&Calendar::new(TimeZone::UTC), now, months)?;
+    let tomorrow = app.clock.now().checked_add(day);
+    let begins = tomorrow.map_err(|error| Error::Other(error.to_string()));
+    let begins = horizon::months_ago(&utc(), begins?, app.config.retention.call_detail_months)?;
     begins.checked_add(day).map_err(|error| Error::Other(error.to_string()))
+}
+
+/// What belongs to no customer goes by the months of UTC.
+fn of_nobody(app: &App) -> Result<[Part; 2]> {
+    let months = app.config.retention.call_detail_months;
+    let before = horizon::months_ago(&utc(), app.clock.now(), months)?;
+    Ok([Part::Calls(NOBODY, before), Part::Suspense(before)])
+}
+
+fn utc() -> Calendar {
+    Calendar::new(TimeZone::UTC)
 }
 
 /// What goes by its own age, whoever it is of.
@@ -164,7 +175,7 @@ fn others(app: &App) -> Result<Vec<Part>> {
         parts.push(Part::IdempotencyKeys(before));
     }
     if settings.audit_months > 0 {
-        let before = horizon::months_ago(&Calendar::new(TimeZone::UTC), now, settings.audit_months)?;
+        let before = horizon::months_ago(&utc(), now, settings.audit_months)?;
         parts.push(Part::AuditEntries(before));
     }
     Ok(parts)

@@ -33,10 +33,10 @@ pub(super) async fn oldest_unpaid(tx: &mut Tx, customer: CustomerId) -> Result<O
     Ok(row.map(|row| row.optional_time("month")).transpose()?.flatten())
 }
 
-/// Whether a month of before an instant is still to be billed, or a call of any time.
-pub(super) async fn is_to_be_billed(tx: &mut Tx, customer: CustomerId, before: Timestamp) -> Result<bool> {
-    let sql = "select customer_id from cycles where customer_id = $1 and next_start < $2";
-    Ok(tx.row(sql, &[&customer.0, &Ts(before)]).await?.is_some())
+/// An instant of the next month to be billed of a customer.
+pub(super) async fn next_billed(tx: &mut Tx, customer: CustomerId) -> Result<Option<Timestamp>> {
+    let row = tx.row("select next_start from cycles where customer_id = $1", &[&customer.0]).await?;
+    Ok(row.map(|row| row.time("next_start")).transpose()?)
 }
 
 /// Whether a call of the customer is under way.
