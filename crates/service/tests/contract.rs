@@ -4,7 +4,7 @@ use axum::body::Body;
 use axum::http::{Request, StatusCode};
 use serde_json::{Value, json};
 
-use crate::support::operator::{Record, operator};
+use crate::support::operator::{Record, create, operator};
 use crate::support::{Answer, TestApp, on_both_databases};
 
 async fn get_with(db: &TestApp, path: &str, header: &str, value: &str) -> Answer {
@@ -67,7 +67,10 @@ on_both_databases! {
     async fn a_change_of_what_was_changed_meanwhile_is_refused(db: TestApp) {
         operator(&db).await;
         let path = first_customer(&db).await;
+        let hook = create(&db, "/v1/webhooks", json!({"url": "https://8.8.8.8/hook", "events": ["invoice.paid"]})).await;
+        let hook = format!("/v1/webhooks/{}", hook["id"].as_str().unwrap());
         for (method, path, one, other) in [
+            ("PATCH", hook, json!({"description": "CRM"}), json!({"description": "ERP"})),
             ("PATCH", path.clone(), json!({"party": {"city": "Bremen"}}), json!({"party": {"city": "Kiel"}})),
             ("PUT", format!("{path}/prepaid"), json!({"low_balance": "1.00"}), json!({"low_balance": "2.00"})),
         ] {

@@ -34,6 +34,11 @@ pub enum Changed {
     NoEvents,
 }
 
+/// The endpoint, which nobody else may change until the transaction ends.
+pub async fn hold(tx: &mut Tx, id: EndpointId) -> Result<Option<Endpoint>> {
+    Ok(store::hold(tx, id).await?.map(|stored| stored.endpoint))
+}
+
 /// Changes an endpoint; `url` is the address of the change, checked.
 pub async fn change(
     tx: &mut Tx,

@@ -16,7 +16,7 @@ use super::{
 };
 use crate::app::App;
 use crate::http::{
-    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_text,
+    Begun, IdempotencyKey, IfMatch, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_text,
 };
 use crate::id::{EndpointId, MessageId};
 
@@ -94,7 +94,7 @@ async fn read(State(app): State<App>, Key(id): Key<EndpointId>) -> Result<Json<E
 
 /// Change a webhook endpoint, disable or enable it
 #[utoipa::path(patch, path = "/v1/webhooks/{endpoint_id}", tag = "webhooks",
-    params(("endpoint_id" = String, Path), IdempotencyKey), request_body = Change,
+    params(("endpoint_id" = String, Path), IdempotencyKey, IfMatch), request_body = Change,
     security(("oauth" = ["webhooks:write"])),
     responses((status = 200, body = Endpoint), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn change(State(app): State<App>, Key(id): Key<EndpointId>, sent: Sent) -> Result<Response, Problem> {
@@ -108,6 +108,9 @@ async fn change(State(app): State<App>, Key(id): Key<EndpointId>, sent: Sent) ->
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
+    if let Some(now) = super::hold(&mut write.tx, id).await? {
+        sent.check_match(&now)?;
+    }
     match super::change(&mut write.tx, id, change, url.as_ref(), &app.clock).await? {
         Changed::Endpoint(endpoint) => write.finish(StatusCode::OK, &endpoint).await,
         Changed::Unknown => Err(unknown(id)),

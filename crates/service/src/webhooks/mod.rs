@@ -30,7 +30,7 @@ use utoipa::ToSchema;
 
 pub(crate) use announce::{Event, listeners};
 pub use attempt::Courier;
-pub use change::{Change, Changed, change, remove};
+pub use change::{Change, Changed, change, hold, remove};
 pub(crate) use client::{Answer, Client, Outgoing, Resolver, Unanswered};
 pub use describe::describe;
 pub use lanes::{Delivered, deliver, run};
