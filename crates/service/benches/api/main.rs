@@ -36,8 +36,8 @@ use opened::Engine;
 use posts::Posts;
 use reads::Stored;
 
-/// None: PostgreSQL waits for the disk as it does by default.
-const POSTGRES_SETTINGS: &str = "";
+/// PostgreSQL waits for the disk as it does by default; who is compared stays connected meanwhile.
+const POSTGRES_SETTINGS: &str = "-c max_connections=500";
 
 /// What is asked for on the command line.
 #[derive(Debug, Clone, Copy)]

@@ -15,10 +15,8 @@ use crate::service::{Service, json, text};
 use crate::settle::settle;
 use crate::{Plan, deck, load, median, range};
 
-/// Clients that wait for an answer at once. PostgreSQL takes 100 connections by default, so the bare insert is
-/// measured with the fewer.
+/// Clients that wait for an answer at once.
 const IN_FLIGHT: [usize; 2] = [64, 256];
-const BARE_CLIENTS: usize = 64;
 
 /// All that is compared, each with a database of its own that holds no call yet.
 pub(crate) struct Posts {
@@ -56,7 +54,7 @@ impl Posts {
             for run in 1..=self.plan.runs {
                 let reference = self.as_many_as_go(&self.reference.asked, in_flight).await;
                 let rate = self.as_many_as_go(&self.service.asked, in_flight).await;
-                let bare = self.bare.insert(engine, BARE_CLIENTS, self.plan.time).await;
+                let bare = self.bare.insert(engine, in_flight, self.plan.time).await;
                 let ratio = rate * 10 / reference.max(1);
                 println!(
                     "{engine:?} {run}, {in_flight} in flight: {rate} calls/s, reference {reference}: {}.{} times; bare insert {bare}: {} %",

@@ -6,7 +6,7 @@ use indicatif::ProgressBar;
 use tollbook::clock::Stopwatch;
 
 use crate::asking::{Asked, Paths, Reading};
-use crate::load::{self, Waits};
+use crate::load::{self, Lane, Waits};
 use crate::opened::{Engine, Opened};
 use crate::operator::{Operator, import, open};
 use crate::records::Records;
@@ -58,6 +58,8 @@ impl Stored {
     pub(crate) async fn reads(&self) {
         let service = Service::start(&self.url, &[]).await;
         let Paths { call, first_page, later_page } = &self.paths;
+        // The first who asks waits until the price list is in memory.
+        Reading::open(&service.asked, call).await.ask(0).await;
         for (what, paths) in
             [("one call", call), ("the newest page of 50", first_page), ("a later page of 50", later_page)]
         {
@@ -82,6 +84,9 @@ impl Stored {
         }
         let nothing: Arc<[String]> = [String::from("GET /livez")].into();
         services.push(("/livez", &nothing, Service::start(&self.url, &[]).await, Vec::new()));
+        for (_, paths, service, _) in &services {
+            Reading::open(&service.asked, paths).await.ask(0).await;
+        }
         for _ in 0..self.plan.runs {
             for (_, paths, service, rates) in &mut services {
                 let open = reading(&service.asked, paths);
