@@ -9,7 +9,7 @@ use crate::asking::Asked;
 use crate::child::{Listening, free_address};
 use crate::client::Client;
 
-const SETTINGS: [&str; 3] = ["--set", "http.requests_per_second=0", "--json"];
+const UNLIMITED: [&str; 2] = ["--set", "http.requests_per_second=0"];
 const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 
 /// The service under way.
@@ -23,7 +23,10 @@ impl Service {
     pub(crate) async fn start(url: &str, further: &[&str]) -> Self {
         let address = free_address();
         let mut program = tollbook(url);
-        program.args(["serve", "--without-work", "--listen", &address.to_string()]).args(further);
+        program
+            .args(["serve", "--without-work", "--listen", &address.to_string()])
+            .args(UNLIMITED)
+            .args(further);
         let credentials = client(url, &format!("bench-{}", address.port()));
         let process = Listening::start(&program, address).await;
         let mut client = Client::connect(address).await;
@@ -36,13 +39,13 @@ impl Service {
 
 fn tollbook(url: &str) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_tollbook"));
-    program.args(["--database-url", url]).args(SETTINGS);
+    program.args(["--database-url", url]);
     program
 }
 
 /// Makes a client; answers the form by which it asks for a token.
 fn client(url: &str, name: &str) -> String {
-    let made = tollbook(url).args(["client", "add", name, "--role", "operator"]).output();
+    let made = tollbook(url).args(["client", "add", name, "--role", "operator", "--json"]).output();
     let made = made.expect("the program runs");
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
     let made = json(&String::from_utf8_lossy(&made.stdout));
