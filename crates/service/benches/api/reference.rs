@@ -61,7 +61,7 @@ fn python() -> PathBuf {
     python
 }
 
-/// The same database, as SQLAlchemy calls it.
+/// The same database, as `SQLAlchemy` calls it.
 fn address(url: &str) -> String {
     if let Some(path) = url.strip_prefix("sqlite://") {
         return format!("sqlite:///{path}");

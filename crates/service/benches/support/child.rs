@@ -11,7 +11,7 @@ use tollbook::clock::Stopwatch;
 /// Waits at its standard input, which ends with the benchmark, then ends the program.
 const WATCHDOG: &str = r#""$@" & cat >/dev/null; kill -TERM $!; wait $!"#;
 /// So long it may take to listen.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// A program that listens.
 pub(crate) struct Listening {
