@@ -1,7 +1,9 @@
 //! Is every record charged once, and is what cannot be charged kept with its reason?
 
+use std::cmp::Reverse;
+
 use serde_json::{Value, json};
-use tollbook::calls::{self, Control, Import, Imported, Source};
+use tollbook::calls::{self, Control, HistoryQuery, Import, Imported, Source};
 use tollbook::invoices;
 
 use crate::support::operator::{Record, create, import_text, operator};
@@ -30,7 +32,7 @@ pub(crate) async fn assert_adds_up(db: &TestApp) {
 async fn amounts(db: &TestApp, reference: &str) -> Vec<String> {
     let mut tx = db.app.db.read().await.unwrap();
     let customer = tollbook::customers::by_reference(&mut tx, reference).await.unwrap().unwrap();
-    let query = calls::HistoryQuery { limit: 100_000, ..Default::default() };
+    let query = HistoryQuery { limit: 100_000, ..Default::default() };
     let mut calls = calls::history(&mut tx, customer.id, &query).await.unwrap();
     calls.reverse();
     calls.iter().filter_map(|call| call.amount).map(|amount| amount.amount.to_string()).collect()
@@ -320,6 +322,34 @@ on_both_databases! {
         assert_eq!(suspended(&db).await, []);
         let word = format!("{}\n{}", Record::HEADER, Record::new("r2").line());
         assert_eq!(import_text(&db, "switch", &word).await, control(1, 1, 0, 0, 0));
+    }
+
+    async fn a_page_of_the_history_shows_what_lies_between_and_after(db: TestApp) {
+        operator(&db).await;
+        let times = ["2026-10-05T10:00:00Z", "2026-10-05T10:00:01Z", "2026-10-05T10:00:01Z", "2026-10-05T10:00:02Z"];
+        for source in ["one", "two"] {
+            let records: Vec<_> =
+                (1..).zip(times).map(|(number, start)| Record { start, ..Record::new(&format!("r{number}")) }).collect();
+            import_text(&db, source, &Record::file(&records)).await;
+        }
+        let mut tx = db.app.db.read().await.unwrap();
+        let customer = tollbook::customers::by_reference(&mut tx, "C-1").await.unwrap().unwrap();
+        let whole = HistoryQuery { limit: 100, ..Default::default() };
+        let all = calls::history(&mut tx, customer.id, &whole).await.unwrap();
+        let keys: Vec<_> = all.iter().map(calls::Cursor::after).collect();
+        assert!(keys.len() == 8 && keys.is_sorted_by_key(|key| Reverse((key.started_at, &key.source, &key.record_id))));
+        let bounds = || [None].into_iter().chain(times.map(|time| Some(time.parse::<jiff::Timestamp>().unwrap())));
+        for (from, to) in bounds().flat_map(|from| bounds().map(move |to| (from, to))) {
+            for (place, before) in [None].into_iter().chain(keys.iter().cloned().map(Some)).enumerate() {
+                let query = HistoryQuery { from, to, before, limit: 3 };
+                let page = calls::history(&mut tx, customer.id, &query).await.unwrap();
+                let wanted = keys[place..].iter().filter(|key| {
+                    from.is_none_or(|from| key.started_at >= from) && to.is_none_or(|to| key.started_at < to)
+                });
+                let shown: Vec<_> = page.iter().map(calls::Cursor::after).collect();
+                assert_eq!(shown, wanted.take(3).cloned().collect::<Vec<_>>(), "{query:?}");
+            }
+        }
     }
 }
 

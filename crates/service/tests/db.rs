@@ -52,6 +52,34 @@ on_both_databases! {
         assert_eq!(ids(&db.app.db).await, [0; 0]);
     }
 
+    /// Few rows stand in the statement, many in a table.
+    async fn statements_over_few_rows_and_over_many_mean_the_same(db: TestApp) {
+        let mut tx = with_sample_table(&db).await;
+        let definition = "id bigint, number bigint, words text, bytes bytea, flag boolean, happened_at timestamptz";
+        let insert = "insert into sample (id, number, words, bytes, flag, happened_at)
+                      select id, number, words, bytes, flag, happened_at from given where true on conflict (id) do nothing";
+        let select = "select s.* from given g join sample s on s.id = g.id and s.words = g.words order by s.id";
+        for count in [1, 9, 65, 512, 513] {
+            tx.script("delete from sample").await.unwrap();
+            let rows: Vec<_> = (1..=count)
+                .map(|id| {
+                    let at = Cell::Time(instants()[4]);
+                    [Cell::Int(id), Cell::Null, Cell::Text("$1 'x'"), Cell::Bytes(b"\0\xff"), Cell::Bool(true), at]
+                })
+                .collect();
+            let stored = tx.over_rows(definition, &COLUMNS, &rows, &[insert, select]).await.unwrap();
+            assert_eq!(stored.len(), rows.len());
+            for (row, id) in stored.iter().zip(1..) {
+                assert_eq!(row.get::<i64>("id").unwrap(), id);
+                assert_eq!(row.get::<Option<i64>>("number").unwrap(), None);
+                assert_eq!(row.get::<Vec<u8>>("bytes").unwrap(), b"\0\xff");
+                assert!(row.get::<bool>("flag").unwrap());
+                assert_eq!(row.time("happened_at").unwrap(), instants()[4]);
+            }
+        }
+        assert!(tx.over_rows(definition, &COLUMNS, &[], &[insert, select]).await.unwrap().is_empty());
+    }
+
     async fn what_is_committed_is_there_for_a_second_program(db: TestApp) {
         let mut tx = with_sample_table(&db).await;
         insert(&mut tx, 1).await.unwrap();

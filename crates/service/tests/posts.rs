@@ -1,8 +1,10 @@
 //! Are records that are handed in at once each charged once, and answered each by itself?
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde_json::{Value, json};
+use tollbook::tariffs::{self, TariffBook};
 
 use crate::calls::assert_adds_up;
 use crate::support::operator::{Record, operator};
@@ -81,5 +83,15 @@ on_both_databases! {
             let request = axum::http::Request::post("/v1/calls?source=one").body(body.to_owned().into()).unwrap();
             assert_eq!(db.send(request).await.status, 400, "{body}");
         }
+    }
+
+    async fn who_asks_together_shares_one_price_list(db: TestApp) {
+        operator(&db).await;
+        let (mut one, mut other) = (db.app.db.read().await.unwrap(), db.app.db.read().await.unwrap());
+        let standard = tariffs::by_name(&mut one, "standard").await.unwrap().unwrap();
+        let book = TariffBook::default();
+        let (one, other) =
+            tokio::join!(book.version(&mut one, standard.id, 1), book.version(&mut other, standard.id, 1));
+        assert!(Arc::ptr_eq(&one.unwrap().unwrap(), &other.unwrap().unwrap()), "it was read twice");
     }
 }

@@ -10,6 +10,8 @@ mod operator;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 mod reference;
+#[path = "../support/settle.rs"]
+mod settle;
 
 use std::time::Duration;
 

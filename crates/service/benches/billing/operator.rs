@@ -12,7 +12,7 @@ use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 use tollbook::app::App;
 use tollbook::clock::Clock;
-use tollbook::db::{Cell, Cells, Db, Postgres, Ts, Tx};
+use tollbook::db::{Cell, Cells, Ts, Tx};
 use tollbook::id::{PlanId, TariffId};
 use tollbook::invoices::{self, NewTaxRate, SetTaxRate};
 use tollbook::plans::{self, NewPlan, Payment};
@@ -20,6 +20,7 @@ use tollbook::tariffs::{self, NewTariff};
 
 use crate::opened::{Engine, Opened};
 use crate::reference::{TABLES, empty};
+use crate::settle::settle;
 
 /// Calls of each customer.
 pub(crate) const CALLS: u32 = 100;
@@ -68,7 +69,7 @@ impl Operator {
 
     /// A new database with the operator, its customers and their calls.
     pub(crate) async fn load(&self, engine: Engine) -> Opened {
-        let opened = engine.open(self.clock.clone(), SETTINGS).await;
+        let opened = engine.create().await.open(self.clock.clone(), SETTINGS).await;
         let app = &opened.app;
         let mut tx = app.db.begin().await.expect("the database is there");
         let plan = self.load_plan(&mut tx).await;
@@ -193,17 +194,6 @@ impl Operator {
         tx.execute(sql, &[&Ts(self.period.ends_at)]).await.expect("the table is there");
         tx.commit().await.expect("the commit goes through");
         settle(app).await;
-    }
-}
-
-/// What PostgreSQL does by itself within minutes: it cleans up and counts. The connections are new afterwards: one
-/// that knows these statements would plan them for the tables as they are now, empty.
-async fn settle(app: &App) {
-    if let Db::Postgres(Postgres { pool, .. }) = &app.db {
-        let client = pool.get().await.expect("the database is there");
-        client.batch_execute("vacuum analyze").await.expect("nobody else is there");
-        drop(client);
-        pool.retain(|_, _| false);
     }
 }
 

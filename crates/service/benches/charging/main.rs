@@ -4,15 +4,20 @@
 //! `docs/performance.md` explains what is measured.
 #![expect(clippy::print_stdout, reason = "figures are what it is for")]
 
+#[path = "../support/client.rs"]
 mod client;
 #[path = "../../../calculation/benches/support/deck.rs"]
 mod deck;
+#[path = "../support/load.rs"]
+mod load;
 #[path = "../support/opened.rs"]
 mod opened;
 mod operator;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
 mod records;
+#[path = "../support/settle.rs"]
+mod settle;
 mod switch;
 
 use std::sync::Arc;
@@ -27,7 +32,7 @@ use deck::Chance;
 use opened::{Engine, Opened};
 use operator::Operator;
 use records::Records;
-use switch::{Asked, Calls, Waits, as_many_as_go, at_a_rate};
+use switch::{Asked, Calls, Waited, as_many_as_go, at_a_rate};
 
 /// None: PostgreSQL waits for the disk as it does by default.
 const POSTGRES_SETTINGS: &str = "";
@@ -68,7 +73,7 @@ async fn main() {
     let calls = Calls { lines: plan.customers, called };
     let all = !["pairs", "waits", "import"].into_iter().any(has);
     for engine in Engine::named(&words) {
-        let opened = engine.open(Clock::system(), "").await;
+        let opened = engine.create().await.open(Clock::system(), "").await;
         Operator { customers: plan.customers }.load(&opened.app, &prefixes).await;
         let stage = Stage { engine, opened, calls: calls.clone(), plan };
         println!("{engine:?}: {} prepaid customers", plan.customers);
@@ -212,12 +217,9 @@ async fn serve(app: App) -> Asked {
     Asked::Http(address)
 }
 
-fn show(what: &str, waits: Waits) {
-    for (verb, mut waits) in [("authorise", waits.authorise), ("release", waits.release)] {
-        waits.sort_unstable();
-        let at = |percent: usize| waits.get(waits.len() * percent / 100).copied().unwrap_or_default();
-        let (half, most, longest) = (at(50), at(99), waits.last().copied().unwrap_or_default());
-        println!("{what}: {verb} p50 {half} us, p99 {most} us, longest {longest} us of {}", waits.len());
+fn show(what: &str, waited: Waited) {
+    for (verb, waits) in [("authorise", waited.authorise), ("release", waited.release)] {
+        println!("{what}: {verb} {waits}");
     }
 }
 

@@ -8,13 +8,14 @@ use calculation::tariff::deck::Columns;
 use jiff::{SignedDuration, Timestamp};
 use tollbook::app::App;
 use tollbook::customers::{self, Billing, Created, NewCustomer, NewLine, NewSubscription};
-use tollbook::db::{Db, Postgres, Tx};
+use tollbook::db::Tx;
 use tollbook::id::{PlanId, TariffId};
 use tollbook::plans::{self, NewPlan, Payment};
 use tollbook::prepaid::{self, NewTopUp, ToppedUp};
 use tollbook::tariffs::{self, NewTariff};
 
 use crate::deck;
+use crate::settle::settle;
 
 /// How many customers of each kind there are, each with a line.
 #[derive(Debug, Clone, Copy)]
@@ -105,17 +106,6 @@ impl Operator {
             let topped_up = prepaid::top_up(tx, created.id, money, &app.clock).await;
             assert!(matches!(topped_up, Ok(ToppedUp::New(_))), "{topped_up:?}");
         }
-    }
-}
-
-/// What PostgreSQL does by itself within minutes: it cleans up and counts. The connections are new afterwards: one
-/// that knows these statements would plan them for the tables as they were, empty.
-async fn settle(app: &App) {
-    if let Db::Postgres(Postgres { pool, .. }) = &app.db {
-        let client = pool.get().await.expect("the database is there");
-        client.batch_execute("vacuum analyze").await.expect("nobody else is there");
-        drop(client);
-        pool.retain(|_, _| false);
     }
 }
 

@@ -1,6 +1,4 @@
 //! Who asks? Switches that authorise and release calls, over HTTP as they do or straight at the desk.
-//!
-//! They run on a thread of their own, as other machines would.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,15 +6,16 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use tollbook::app::App;
-use tollbook::clock::Stopwatch;
 use tollbook::sessions::{Answer, Authorise, Release, Request};
 
 use crate::client::Client;
 use crate::deck::Chance;
+use crate::load::{self, Lane, Waits};
 use crate::operator::line_of;
 
 /// So many calls may wait for an answer when they come at a fixed rate.
 const LANES: usize = 512;
+const JSON: &str = "content-type: application/json\r\n";
 
 /// Calls of all runs, so that each has an id of its own.
 static CALLS: AtomicU64 = AtomicU64::new(0);
@@ -35,126 +34,78 @@ pub(crate) struct Calls {
     pub(crate) called: Arc<[String]>,
 }
 
-/// How long answers took, in microseconds.
-#[derive(Debug, Default)]
-pub(crate) struct Waits {
-    pub(crate) authorise: Vec<u128>,
-    pub(crate) release: Vec<u128>,
+/// How long a call waited to be authorised, and to be released.
+pub(crate) struct Waited {
+    pub(crate) authorise: Waits,
+    pub(crate) release: Waits,
 }
 
 /// Has so many calls in flight at once for a time; answers how many were authorised and released a second.
 pub(crate) async fn as_many_as_go(asked: Asked, calls: Calls, in_flight: usize, time: Duration) -> u64 {
-    on_a_thread(async move {
-        let watch = Stopwatch::start();
-        let lanes = (0..in_flight).map(|_| {
-            let (asked, calls) = (asked.clone(), calls.clone());
-            tokio::spawn(async move {
-                let mut lane = Lane::open(&asked).await;
-                let mut done = 0;
-                while watch.elapsed() < time {
-                    let session = lane.authorise(&calls).await;
-                    lane.release(&session).await;
-                    done += 1;
-                }
-                done
-            })
-        });
-        let lanes: Vec<_> = lanes.collect();
-        let mut done = 0;
-        for lane in lanes {
-            done += lane.await.expect("no call is refused");
-        }
-        crate::a_second(done, watch.elapsed())
-    })
-    .await
+    load::as_many_as_go(async move || Switch::open(&asked, &calls).await, in_flight, time).await
 }
 
 /// Begins calls at a fixed rate for a time, whether or not those before were answered. An authorisation's wait
 /// counts from the instant the call was due; the release follows at once.
-pub(crate) async fn at_a_rate(asked: Asked, calls: Calls, rate: u64, time: Duration) -> Waits {
-    on_a_thread(async move {
-        let mut lanes = Vec::new();
-        for _ in 0..LANES {
-            lanes.push(Lane::open(&asked).await);
-        }
-        let (watch, next) = (Stopwatch::start(), Arc::new(AtomicU64::new(0)));
-        let lanes = lanes
-            .into_iter()
-            .map(|lane| tokio::spawn(lane_at_a_rate(lane, calls.clone(), (rate, time), watch, next.clone())));
-        let lanes: Vec<_> = lanes.collect();
-        let mut waits = Waits::default();
-        for lane in lanes {
-            let of_lane = lane.await.expect("no call is refused");
-            waits.authorise.extend(of_lane.authorise);
-            waits.release.extend(of_lane.release);
-        }
-        waits
-    })
-    .await
+pub(crate) async fn at_a_rate(asked: Asked, calls: Calls, rate: u64, time: Duration) -> Waited {
+    let open = async move || Switch::open(&asked, &calls).await;
+    let mut waits = load::at_a_rate(open, LANES, rate, time).await.into_iter().map(Waits::of);
+    let mut next = || waits.next().expect("a call has two parts");
+    Waited { authorise: next(), release: next() }
 }
 
-async fn lane_at_a_rate(
-    mut lane: Lane,
+/// A call at a time.
+struct Switch {
+    door: Door,
     calls: Calls,
-    (rate, time): (u64, Duration),
-    watch: Stopwatch,
-    next: Arc<AtomicU64>,
-) -> Waits {
-    let mut waits = Waits::default();
-    loop {
-        let due = Duration::from_micros(next.fetch_add(1, Ordering::Relaxed) * 1_000_000 / rate);
-        if due > time {
-            return waits;
-        }
-        tokio::time::sleep(due.saturating_sub(watch.elapsed())).await;
-        let session = lane.authorise(&calls).await;
-        let authorised = watch.elapsed();
-        waits.authorise.push(authorised.saturating_sub(due).as_micros());
-        lane.release(&session).await;
-        waits.release.push(watch.elapsed().saturating_sub(authorised).as_micros());
-    }
+    /// Of the call under way.
+    session: String,
 }
 
-/// Runs the load on a thread of its own and waits for it.
-async fn on_a_thread<T: Send + 'static>(load: impl Future<Output = T> + Send + 'static) -> T {
-    let thread = tokio::task::spawn_blocking(|| {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-        runtime.expect("a runtime starts").block_on(load)
-    });
-    thread.await.expect("no call is refused")
-}
-
-/// One who asks, a question at a time.
-enum Lane {
-    Http(Box<Client>),
+/// Where it is asked.
+enum Door {
+    Http(Client),
     Desk(Box<App>),
 }
 
-impl Lane {
-    async fn open(asked: &Asked) -> Self {
-        match asked {
-            Asked::Http(address) => Self::Http(Box::new(Client::connect(*address).await)),
-            Asked::Desk(app) => Self::Desk(Box::new(app.clone())),
+impl Lane for Switch {
+    const PARTS: usize = 2;
+
+    async fn ask(&mut self, part: usize) {
+        if part == 0 {
+            self.session = self.authorise().await;
+        } else {
+            self.release().await;
         }
+    }
+}
+
+impl Switch {
+    async fn open(asked: &Asked, calls: &Calls) -> Self {
+        let door = match asked {
+            Asked::Http(address) => Door::Http(Client::connect(*address).await),
+            Asked::Desk(app) => Door::Desk(Box::new(app.clone())),
+        };
+        Self { door, calls: calls.clone(), session: String::new() }
     }
 
     /// Authorises the next call; answers its session.
-    async fn authorise(&mut self, calls: &Calls) -> String {
+    async fn authorise(&mut self) -> String {
         let place = CALLS.fetch_add(1, Ordering::Relaxed);
         let mut chance = Chance(place);
-        let calling_number = line_of(chance.below(calls.lines));
-        let called_number = chance.one_of(&calls.called).clone();
+        let calling_number = line_of(chance.below(self.calls.lines));
+        let called_number = chance.one_of(&self.calls.called).clone();
         let call_id = format!("{place:016}@switch.example.com");
-        match self {
-            Self::Http(client) => {
+        match &mut self.door {
+            Door::Http(client) => {
                 let body = format!(
                     r#"{{"call_id":"{call_id}","calling_number":"{calling_number}","called_number":"{called_number}","requested_seconds":300}}"#
                 );
-                let (status, answer) = client.post("/v1/charging/sessions", &body).await;
+                let (status, answer) = client.ask("POST /v1/charging/sessions", JSON, &body).await;
                 assert_eq!(status, 201, "{answer}");
                 session_of(answer)
             }
-            Self::Desk(app) => {
+            Door::Desk(app) => {
                 let asked = Authorise {
                     call_id,
                     sequence: 0,
@@ -172,14 +123,16 @@ impl Lane {
         }
     }
 
-    async fn release(&mut self, session: &str) {
-        match self {
-            Self::Http(client) => {
-                let path = format!("/v1/charging/sessions/{session}/release");
-                let (status, answer) = client.post(&path, r#"{"sequence":1,"used_seconds":61}"#).await;
+    async fn release(&mut self) {
+        let session = &self.session;
+        match &mut self.door {
+            Door::Http(client) => {
+                let what = format!("POST /v1/charging/sessions/{session}/release");
+                let used = r#"{"sequence":1,"used_seconds":61}"#;
+                let (status, answer) = client.ask(&what, JSON, used).await;
                 assert_eq!(status, 200, "{answer}");
             }
-            Self::Desk(app) => {
+            Door::Desk(app) => {
                 let asked = Release { sequence: 1, used_seconds: 61, answered_at: None };
                 let session = session.parse().expect("it is a session's id");
                 let answer = app.desk.ask(&app.config, Request::Release { session, asked }).await;

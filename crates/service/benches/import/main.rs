@@ -8,22 +8,24 @@
 mod deck;
 #[path = "../support/opened.rs"]
 mod opened;
+#[path = "../support/operator.rs"]
 mod operator;
 #[path = "../../tests/support/postgres.rs"]
 mod postgres;
+#[path = "../support/records.rs"]
 mod records;
 mod reference;
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use tollbook::app::App;
-use tollbook::calls::{self, Control, Import, Imported, Source};
+use tollbook::calls::Control;
 use tollbook::clock::Stopwatch;
 
 use opened::Engine;
-use operator::{Operator, open};
+use operator::{Operator, import, open};
 use records::Records;
 use reference::Rows;
 
@@ -77,7 +79,7 @@ async fn compare(
     file: &std::path::Path,
     prefixes: &[String],
 ) {
-    let first = open(Engine::Sqlite).await;
+    let first = open(Engine::Sqlite.create().await).await;
     operator.load(&first.app, prefixes).await;
     import(&first.app, File::open(file).expect("the file is there"), &|_, _| ()).await;
     let rows = Rows::stored(&first).await;
@@ -86,7 +88,7 @@ async fn compare(
         let mut ratios = Vec::new();
         for pair in 1..=PAIRS {
             let reference = rows.insert(*engine).await;
-            let opened = open(*engine).await;
+            let opened = open(engine.create().await).await;
             operator.load(&opened.app, prefixes).await;
             let input = || File::open(file).expect("the file is there");
             let watch = Stopwatch::start();
@@ -112,7 +114,7 @@ async fn compare(
 /// Imports a file that is made while it is read, and says how much memory that took at most.
 async fn memory(engine: Engine, records: u64, prefixes: &[String]) {
     let operator = Operator { customers: 10_000, with_allowance: false };
-    let opened = open(engine).await;
+    let opened = open(engine.create().await).await;
     operator.load(&opened.app, prefixes).await;
     println!("{engine:?}: {records} records; with the customers loaded {} MB", peak_megabytes());
     let watch = Stopwatch::start();
@@ -128,21 +130,6 @@ async fn memory(engine: Engine, records: u64, prefixes: &[String]) {
     assert_eq!(control.records, records, "{control}");
     let rate = a_second(records, watch);
     println!("{engine:?}: {control}; {rate}/s, {} MB at most", peak_megabytes());
-}
-
-async fn import<R: Read + Send + 'static>(
-    app: &App,
-    input: R,
-    progress: &(dyn Fn(u64, &Control) + Send + Sync),
-) -> Control {
-    let import = Import { source: Source::new("switch-a"), file_name: "calls.csv".to_owned(), input };
-    match calls::import(app, import, progress).await.expect("the import goes through") {
-        Imported::Done { import, .. } => {
-            assert!(import.control.balances(), "{}", import.control);
-            import.control
-        }
-        Imported::Unreadable(flaw) => panic!("{flaw}"),
-    }
 }
 
 /// How many calls are stored, and the sum of their charges.

@@ -54,7 +54,7 @@ impl Rows {
     /// Stores them in a new database; answers how many a second. The clock runs from the first transaction's
     /// beginning to the last one's commit.
     pub(crate) async fn insert(&self, engine: Engine) -> u64 {
-        let Opened { app, .. } = &open(engine).await;
+        let Opened { app, .. } = &open(engine.create().await).await;
         let cells = self.cells();
         let columns = self.columns.each_ref().map(String::as_str);
         let watch = Stopwatch::start();

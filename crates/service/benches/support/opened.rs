@@ -12,15 +12,21 @@ pub(crate) enum Engine {
     Postgres,
 }
 
+/// A new, empty database, removed when dropped.
+pub(crate) struct Database {
+    pub(crate) url: String,
+    _kept: Kept,
+}
+
+enum Kept {
+    Sqlite { _folder: tempfile::TempDir },
+    Postgres { _database: postgres::Database },
+}
+
 /// The program on a new database, which is removed when dropped.
 pub(crate) struct Opened {
     pub(crate) app: App,
     _database: Database,
-}
-
-enum Database {
-    Sqlite { _folder: tempfile::TempDir },
-    Postgres { _database: postgres::Database },
 }
 
 impl Engine {
@@ -32,24 +38,29 @@ impl Engine {
         if named.is_empty() { known.map(|(_, engine)| engine).to_vec() } else { named }
     }
 
-    /// The program on an empty database with its schema.
-    pub(crate) async fn open(self, clock: Clock, settings: &str) -> Opened {
-        let (url, database) = match self {
+    pub(crate) async fn create(self) -> Database {
+        match self {
             Self::Sqlite => {
                 let folder = tempfile::Builder::new().prefix("tollbook-bench-").tempdir();
                 let folder = folder.expect("a temporary folder");
                 let url = format!("sqlite://{}", folder.path().join("tollbook.db").display());
-                (url, Database::Sqlite { _folder: folder })
+                Database { url, _kept: Kept::Sqlite { _folder: folder } }
             }
             Self::Postgres => {
                 let database = postgres::Database::create().await;
-                (database.url.clone(), Database::Postgres { _database: database })
+                Database { url: database.url.clone(), _kept: Kept::Postgres { _database: database } }
             }
-        };
+        }
+    }
+}
+
+impl Database {
+    /// The program on it, with its schema.
+    pub(crate) async fn open(self, clock: Clock, settings: &str) -> Opened {
         let config = Config::from_toml(settings).expect("the settings are sound");
-        let mut app = App::open(&url, clock, config).await.expect("a new database opens");
+        let mut app = App::open(&self.url, clock, config).await.expect("a new database opens");
         // What is measured is charging, not who asks for it.
         app.access = app.access.without_authentication();
-        Opened { app, _database: database }
+        Opened { app, _database: self }
     }
 }

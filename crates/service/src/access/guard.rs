@@ -67,7 +67,11 @@ impl Table {
 }
 
 /// Lets a request pass if its caller may, and tells the handler who that is.
-pub async fn guard(State((app, table)): State<(App, Arc<Table>)>, request: Request, next: Next) -> Response {
+pub async fn guard(
+    State((app, table)): State<(Arc<App>, Arc<Table>)>,
+    request: Request,
+    next: Next,
+) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
     let need = match table.need(&path, &parts.method) {

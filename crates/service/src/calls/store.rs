@@ -389,28 +389,26 @@ impl Cursor {
     }
 }
 
+/// One bound above, compared as a row, and one below only if it is asked for: of two bounds PostgreSQL expects next to
+/// no rows, and would read and sort all of a customer's calls for each page.
 pub(super) async fn history(
     tx: &mut Tx,
     customer: CustomerId,
     query: &HistoryQuery,
 ) -> Result<Vec<StoredCall>> {
-    let from = Ts(query.from.unwrap_or_else(earliest));
-    let to = Ts(query.to.unwrap_or_else(latest));
+    let begin = |started_at| Cursor { started_at, source: String::new(), record_id: String::new() };
+    let to = begin(query.to.unwrap_or_else(latest));
+    let before = query.before.clone().filter(|before| before.started_at < to.started_at).unwrap_or(to);
     let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
-    let rows = match &query.before {
-        None => {
-            let sql = "select * from calls where customer_id = $1 and started_at >= $2 and started_at < $3
-                       order by started_at desc, source desc, record_id desc limit $4";
-            tx.rows(sql, &[&customer.0, &from, &to, &limit]).await?
-        }
-        Some(cursor) => {
-            let sql = "select * from calls where customer_id = $1 and started_at >= $2 and started_at < $3
-                         and started_at <= $5 and (started_at, source, record_id) < ($5, $6, $7)
-                       order by started_at desc, source desc, record_id desc limit $4";
-            let (at, source, record) = (Ts(cursor.started_at), &cursor.source, &cursor.record_id);
-            tx.rows(sql, &[&customer.0, &from, &to, &limit, &at, source, record]).await?
-        }
-    };
+    let (at, from) = (Ts(before.started_at), query.from.map(Ts));
+    let below = if from.is_some() { "and started_at >= $6" } else { "" };
+    let sql = format!(
+        "select * from calls where customer_id = $1 and (started_at, source, record_id) < ($2, $3, $4) {below}
+         order by started_at desc, source desc, record_id desc limit $5"
+    );
+    let mut params: Vec<&dyn Param> = vec![&customer.0, &at, &before.source, &before.record_id, &limit];
+    params.extend(from.as_ref().map(|from| from as &dyn Param));
+    let rows = tx.rows(&sql, &params).await?;
     Ok(rows.iter().map(call).collect::<db::Result<_>>()?)
 }
 

@@ -10,6 +10,7 @@ use deadpool_postgres::Object;
 use rusqlite::Connection;
 
 use super::instant::POSTGRES_EPOCH;
+use super::tables::kind_of;
 use super::{Param, Result, Row, Ts, Tx, numbered};
 use tokio_postgres::types::{IsNull, ToSql, Type};
 
@@ -81,6 +82,8 @@ pub enum Kind {
 
 /// So many rows are given to a statement at once: few sizes, so that few statements stay prepared.
 const GIVEN_SIZES: [usize; 3] = [1, 8, 64];
+/// For so few rows no temporary table is made: PostgreSQL does not know how small it is, and joins it to whole tables.
+const FEW_GIVEN: usize = 512;
 
 /// The clause `(values …)` of so many rows, whose columns are `column1`, `column2` and so on. The first row tells
 /// their types.
@@ -198,7 +201,8 @@ impl Tx {
         }
     }
 
-    /// Runs statements over many rows at once: the rows stand in the temporary table `given` meanwhile.
+    /// Runs statements over many rows at once: the rows stand in the temporary table `given` meanwhile. When there are
+    /// few, they stand in the statement, which may be run in parts. The first column is never null.
     /// Answers the rows of the last statement.
     pub async fn over_rows<const WIDTH: usize>(
         &mut self,
@@ -207,6 +211,9 @@ impl Tx {
         rows: &[[Cell<'_>; WIDTH]],
         statements: &[&str],
     ) -> Result<Vec<Row>> {
+        if rows.len() <= FEW_GIVEN {
+            return self.over_few(kinds(definition)?, columns, rows, statements).await;
+        }
         self.script(&format!("create temporary table given ({definition})")).await?;
         self.insert_rows("given", columns, rows).await?;
         let mut answer = Vec::new();
@@ -216,6 +223,33 @@ impl Tx {
         self.script("drop table given").await?;
         Ok(answer)
     }
+
+    async fn over_few<const WIDTH: usize>(
+        &mut self,
+        kinds: [Kind; WIDTH],
+        columns: &[&str; WIDTH],
+        rows: &[[Cell<'_>; WIDTH]],
+        statements: &[&str],
+    ) -> Result<Vec<Row>> {
+        let names = columns.join(", ");
+        let mut answer = Vec::new();
+        for statement in statements {
+            let given = "select * from :given v where column1 is not null";
+            let sql = format!("with given ({names}) as ({given}) {statement}");
+            answer = self.rows_over(&sql, kinds, rows).await?;
+        }
+        Ok(answer)
+    }
+}
+
+/// What the columns of a definition such as `customer_id bigint, source text` hold.
+fn kinds<const WIDTH: usize>(definition: &str) -> Result<[Kind; WIDTH]> {
+    let mut kinds = [Kind::Int; WIDTH];
+    for (kind, column) in kinds.iter_mut().zip(definition.split(',')) {
+        let (name, of) = column.trim().split_once(' ').unwrap_or((column, ""));
+        *kind = kind_of("given", name, of)?;
+    }
+    Ok(kinds)
 }
 
 impl rusqlite::ToSql for Cell<'_> {

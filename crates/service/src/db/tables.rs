@@ -188,7 +188,7 @@ impl Table {
     }
 }
 
-fn kind_of(table: &str, column: &str, kind: &str) -> Result<Kind> {
+pub(super) fn kind_of(table: &str, column: &str, kind: &str) -> Result<Kind> {
     Ok(match kind {
         "integer" | "bigint" => Kind::Int,
         "text" => Kind::Text,

@@ -41,7 +41,7 @@ fn most_bytes(settings: &Http, path: Option<&MatchedPath>) -> usize {
 }
 
 /// Holds a request to its limits.
-pub(super) async fn hold(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(super) async fn hold(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let settings = &app.config.http;
     if request.uri().path_and_query().is_some_and(|text| text.as_str().len() > LONGEST_URI) {
         let detail = format!("the path and query are longer than {LONGEST_URI} bytes");

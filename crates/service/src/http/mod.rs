@@ -99,7 +99,9 @@ struct Api;
 /// The layer that is named last is the outermost.
 pub fn router(app: App) -> Router {
     let (router, document) = parts();
-    let guard = (app.clone(), Arc::new(Table::of(&document)));
+    // Each layer is cloned for each request: it shares one application.
+    let shared = Arc::new(app.clone());
+    let guard = (shared.clone(), Arc::new(Table::of(&document)));
     let unpacked = ServiceBuilder::new()
         .layer(RequestDecompressionLayer::new())
         .map_request(|request: Request<_>| request.map(Body::new));
@@ -107,22 +109,22 @@ pub fn router(app: App) -> Router {
     let worth = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
     let worth = worth.and(NotForContentType::const_new("application/pdf"));
     router
-        .route_layer(from_fn_with_state(app.clone(), rate::hold))
-        .route_layer(from_fn_with_state(app.clone(), audit::watch))
+        .route_layer(from_fn_with_state(shared.clone(), rate::hold))
+        .route_layer(from_fn_with_state(shared.clone(), audit::watch))
         .route_layer(from_fn_with_state(guard, access::guard))
-        .route_layer(from_fn_with_state(app.clone(), rate::hold_tokens))
-        .with_state(app.clone())
+        .route_layer(from_fn_with_state(shared.clone(), rate::hold_tokens))
+        .with_state(app)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }))
         .fallback(|| async { Problem::not_found("there is nothing at this path: see /docs") })
         .layer(from_fn(tag::tagged))
         .layer(from_fn(page::linked))
         .layer(unpacked)
-        .layer(from_fn_with_state(app.clone(), limits::hold))
+        .layer(from_fn_with_state(shared.clone(), limits::hold))
         .layer(CatchPanicLayer::new())
         .layer(from_fn(as_problem))
         .layer(CompressionLayer::new().compress_when(worth))
-        .layer(from_fn_with_state(app, observe::observe))
+        .layer(from_fn_with_state(shared, observe::observe))
 }
 
 /// The OpenAPI document, generated from the code.

@@ -1,5 +1,7 @@
 //! What is told of each request? A line in the log, the numbers; its id and trace on the answer.
 
+use std::sync::Arc;
+
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
@@ -15,7 +17,7 @@ use crate::metrics::{HTTP_REQUESTS, HTTP_SECONDS};
 pub(super) const QUIET: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// Sees a request through. The path is told by its pattern: it may hold a number or the token of a link.
-pub(super) async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
     let watch = Stopwatch::start();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);

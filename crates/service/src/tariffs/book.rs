@@ -18,6 +18,8 @@ use crate::id::TariffId;
 #[derive(Debug, Clone, Default)]
 pub struct TariffBook {
     loaded: Arc<Mutex<Loaded>>,
+    /// Whoever reads one from the database: the others wait and find it in memory.
+    loading: Arc<tokio::sync::Mutex<()>>,
 }
 
 type Loaded = HashMap<(TariffId, i64), Arc<Tariff>>;
@@ -45,9 +47,13 @@ impl TariffBook {
 
     /// One version of a tariff.
     pub async fn version(&self, tx: &mut Tx, id: TariffId, version: i64) -> Result<Option<Arc<Tariff>>> {
-        let known = self.loaded().get(&(id, version)).cloned();
-        if known.is_some() {
-            return Ok(known);
+        let known = || self.loaded().get(&(id, version)).cloned();
+        if let Some(known) = known() {
+            return Ok(Some(known));
+        }
+        let _loading = self.loading.lock().await;
+        if let Some(known) = known() {
+            return Ok(Some(known));
         }
         let loaded = store::load(tx, id, version).await?.map(Arc::new);
         if let Some(tariff) = &loaded {

@@ -19,12 +19,11 @@ impl Client {
         Self { stream, answer: Vec::with_capacity(4_096) }
     }
 
-    /// Posts a JSON text; answers status and body.
-    pub(crate) async fn post(&mut self, path: &str, body: &str) -> (u16, &str) {
+    /// Sends a request such as `GET /livez`, the lines of further headers, and a body; answers status and body.
+    pub(crate) async fn ask(&mut self, what: &str, headers: &str, body: &str) -> (u16, &str) {
         let length = body.len();
-        let request = format!(
-            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: application/json\r\ncontent-length: {length}\r\n\r\n{body}"
-        );
+        let request =
+            format!("{what} HTTP/1.1\r\nhost: localhost\r\n{headers}content-length: {length}\r\n\r\n{body}");
         self.stream.write_all(request.as_bytes()).await.expect("the connection stands");
         self.answer.clear();
         loop {

@@ -1,4 +1,6 @@
-//! For whom is imported? An operator with many customers, one plan and one large tariff.
+//! Whose calls are they? An operator with many customers, one plan and one large tariff.
+
+use std::io::Read;
 
 use calculation::allowance::Allowance;
 use calculation::invoice::Party;
@@ -8,6 +10,7 @@ use calculation::tariff::Terms;
 use calculation::tariff::deck::Columns;
 use jiff::Timestamp;
 use tollbook::app::App;
+use tollbook::calls::{self, Control, Import, Imported, Source};
 use tollbook::clock::Clock;
 use tollbook::customers::{self, Billing, NewCustomer, NewLine, NewSubscription};
 use tollbook::id::{PlanId, TariffId};
@@ -15,9 +18,11 @@ use tollbook::plans::{self, NewPlan, Payment};
 use tollbook::tariffs::{self, NewTariff};
 
 use crate::deck;
-use crate::opened::{Engine, Opened};
+use crate::opened::{Database, Opened};
 use crate::records::line_of;
 
+/// Where all records come from.
+pub(crate) const SOURCE: &str = "switch-a";
 /// The months of all calls are over.
 const NOW: &str = "2026-11-05T12:00:00Z";
 
@@ -28,9 +33,25 @@ pub(crate) struct Operator {
     pub(crate) with_allowance: bool,
 }
 
-/// The program on an empty database with its schema, when the calls are over.
-pub(crate) async fn open(engine: Engine) -> Opened {
-    engine.open(Clock::fixed(instant(NOW)), "").await
+/// The program on an empty database, when the calls are over.
+pub(crate) async fn open(database: Database) -> Opened {
+    database.open(Clock::fixed(instant(NOW)), "").await
+}
+
+/// Imports records; answers what became of them.
+pub(crate) async fn import<R: Read + Send + 'static>(
+    app: &App,
+    input: R,
+    progress: &(dyn Fn(u64, &Control) + Send + Sync),
+) -> Control {
+    let import = Import { source: Source::new(SOURCE), file_name: "calls.csv".to_owned(), input };
+    match calls::import(app, import, progress).await.expect("the import goes through") {
+        Imported::Done { import, .. } => {
+            assert!(import.control.balances(), "{}", import.control);
+            import.control
+        }
+        Imported::Unreadable(flaw) => panic!("{flaw}"),
+    }
 }
 
 impl Operator {

@@ -1,4 +1,4 @@
-//! Which calls are imported? A month of made-up calls, written line by line while they are read.
+//! Which calls were there? A month of made-up calls, written line by line while they are read.
 
 use std::io::{Read, Result, Write};
 
@@ -20,6 +20,11 @@ pub(crate) struct Records {
     chance: Chance,
     text: Vec<u8>,
     read: usize,
+}
+
+/// The id of a record, counted from 0.
+pub(crate) fn record_id(record: u64) -> String {
+    format!("1792888199.{record:08}")
 }
 
 /// The line of a customer, counted from 0.
@@ -45,10 +50,10 @@ impl Records {
         let talk = 1 + chance.below(900);
         let answered = chance.below(10) > 0;
         let ended = started + ring + if answered { talk } else { 0 };
-        let (id, milliseconds) = (*made, chance.below(1_000));
+        let (id, milliseconds) = (record_id(*made), chance.below(1_000));
         *made += 1;
         let out = &mut self.text;
-        let written = write!(out, "1792888199.{id:08},1792888199.{id:08},,outbound,{caller},{called},");
+        let written = write!(out, "{id},{id},,outbound,{caller},{called},");
         written.expect("memory does not end");
         time(started, milliseconds, out);
         if answered {
