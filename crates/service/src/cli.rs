@@ -54,6 +54,13 @@ impl Cli {
     pub fn heard() -> Self {
         let matches = Self::command().get_matches();
         let heard = Self::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+        // Of an option that stands on both sides of the command, the parser forgets those before it.
+        let said =
+            std::env::args_os().filter(|word| word.to_string_lossy().split('=').next() == Some("--set"));
+        if said.count() != heard.settings.len() {
+            let remedy = "give every --set before the command, or every one after it";
+            Self::command().error(clap::error::ErrorKind::ArgumentConflict, remedy).exit();
+        }
         Self { spoken: audit::Spoken::of(&matches), ..heard }
     }
 }

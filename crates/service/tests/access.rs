@@ -10,7 +10,7 @@ use crate::support::{Answer, TestApp, on_both_databases};
 /// What each role is for, as it was agreed; the program has a list of its own.
 const SWITCH: [&str; 6] =
     ["calls:write", "charging:read", "charging:write", "imports:read", "imports:write", "quotes:read"];
-const CUSTOMER: [&str; 8] = [
+const CUSTOMER: [&str; 10] = [
     "customers:read",
     "calls:read",
     "invoices:read",
@@ -18,6 +18,8 @@ const CUSTOMER: [&str; 8] = [
     "payments:read",
     "prepaid:read",
     "adjustments:read",
+    "disputes:read",
+    "privacy:read",
     "vouchers:redeem",
 ];
 /// What is open to everybody, and no more.
@@ -88,6 +90,7 @@ fn filled(path: &str, customer: &str) -> String {
                     ("client", "cli"),
                     ("credit_note", "crn"),
                     ("discount", "dis"),
+                    ("dispute", "dsp"),
                     ("invoice", "inv"),
                     ("job", "job"),
                     ("line", "lin"),
@@ -197,7 +200,8 @@ on_both_databases! {
         let token = guarded.token("customer", Some(&own.id.to_string())).await;
         let get = async |path: String| guarded.ask("GET", &path, Some(&token)).await.status.as_u16();
         for path in ["", "/lines", "/subscriptions", "/calls", "/spending", "/invoices", "/credit-notes", "/balance",
-            "/statement", "/payments", "/balances", "/movements", "/prepaid", "/charges", "/discounts"] {
+            "/statement", "/payments", "/balances", "/movements", "/prepaid", "/charges", "/discounts",
+            "/disputes", "/export"] {
             assert_eq!(get(format!("{}{path}", own.path)).await, 200, "own {path}");
             assert_eq!(get(format!("{}{path}", other.path)).await, 404, "other's {path}");
         }

@@ -266,3 +266,11 @@ fn the_description_of_the_api_is_checked_in() {
     let document: Value = serde_json::from_str(&generated).unwrap();
     assert_eq!(document["openapi"], "3.1.0");
 }
+
+#[test]
+fn an_option_that_would_be_forgotten_is_refused() {
+    let shell = Shell::new();
+    let both = shell.fails("--set http.burst=1 check --set http.burst=2");
+    assert!(both.contains("every --set before the command, or every one after it"), "{both}");
+    shell.ok("--set http.burst=1 --set=jobs.every_seconds=5 check");
+}

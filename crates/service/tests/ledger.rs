@@ -220,9 +220,18 @@ on_both_databases! {
             "charging_accounts", "balances", "movements", "bookings", "booking_directory", "voucher_batches",
             "vouchers", "renewals", "charging_sessions", "reservations", "day_spending",
             "clients", "client_secrets", "access_tokens", "webhook_endpoints", "webhook_messages", "webhook_deliveries",
-            "audit_entries",
+            "audit_entries", "disputes",
         ] {
             tx.script(&format!("drop table {later}")).await.unwrap();
+        }
+        for index in ["invoices_kept", "credit_notes_kept", "idempotency_keys_age", "suspense_of_record"] {
+            tx.script(&format!("drop index {index}")).await.unwrap();
+        }
+        for (table, column) in [
+            ("customers", "calls_kept_from"), ("customers", "erased_at"), ("imports", "purged"), ("invoices", "purged_at"),
+            ("credit_notes", "purged_at"),
+        ] {
+            tx.script(&format!("alter table {table} drop column {column}")).await.unwrap();
         }
         tx.script("delete from migrations where name >= '0003'; delete from ledger_entries; delete from postings;
                    delete from receivables; delete from allocations; drop table credits;

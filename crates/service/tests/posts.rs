@@ -94,4 +94,16 @@ on_both_databases! {
             tokio::join!(book.version(&mut one, standard.id, 1), book.version(&mut other, standard.id, 1));
         assert!(Arc::ptr_eq(&one.unwrap().unwrap(), &other.unwrap().unwrap()), "it was read twice");
     }
+
+    async fn a_mended_record_that_comes_alone_takes_the_broken_one_out_of_suspense(db: TestApp) {
+        operator(&db).await;
+        let broken = Record { to: "*98", ..Record::new("r1") };
+        let post = async |record: &Record| db.post_json("/v1/calls?source=switch", &record.json()).await.body["outcome"].clone();
+        let waiting = async || db.get("/v1/suspense").await.body["items"].as_array().unwrap().len();
+        assert_eq!((post(&broken).await, waiting().await), (json!("suspended"), 1));
+        assert_eq!((post(&Record::new("r1")).await, waiting().await), (json!("charged"), 0));
+        // One that contradicts what was charged stays.
+        assert_eq!(post(&Record { seconds: 9, ..Record::new("r1") }).await, json!("suspended"));
+        assert_eq!((post(&Record::new("r1")).await, waiting().await), (json!("duplicate"), 1));
+    }
 }

@@ -29,3 +29,5 @@ create index invoices_kept on invoices (issued_at) where purged_at is null;
 alter table credit_notes add column purged_at timestamptz;
 create index credit_notes_kept on credit_notes (issued_at) where purged_at is null;
 create index idempotency_keys_age on idempotency_keys (created_at);
+-- A record that comes mended takes the one out that waits under its id.
+create index suspense_of_record on suspense (source, record_id) where resolved_at is null;

@@ -73,7 +73,7 @@ pub enum Outcome {
 }
 
 /// For so many records it is cheaper to ask for each whether it waits in suspense.
-const FEW: usize = 16;
+const FEW: usize = 512;
 
 /// What a charging run remembers from batch to batch.
 #[derive(Debug)]
@@ -101,8 +101,9 @@ impl Charging {
         let waiting = if batch.incoming.len() > FEW {
             suspense::waiting(tx, source).await?
         } else {
-            let hashes = batch.incoming.iter().map(|incoming| incoming.hash);
-            suspense::waiting_of(tx, source, &hashes.collect::<Vec<_>>()).await?
+            let hashes: Vec<_> = batch.incoming.iter().map(|incoming| incoming.hash).collect();
+            let ids: Vec<_> = batch.incoming.iter().filter_map(Incoming::record_id).collect();
+            suspense::waiting_of(tx, source, &hashes, &ids).await?
         };
         Ok(Self {
             source: source.to_owned(),

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 
 use super::{Flawed, Suspended, Waiting};
 use crate::cursor;
-use crate::db::{self, Cell, Param, Row, Ts, Tx};
+use crate::db::{self, Cell, Kind, Param, Row, Ts, Tx};
 use crate::error::Result;
 use crate::hash::{self, Hash};
 use crate::id::ImportId;
@@ -193,23 +193,31 @@ pub async fn resolve(
 pub async fn waiting(tx: &mut Tx, source: &str) -> Result<Waiting> {
     let sql =
         "select content_hash, record_id, reason from suspense where source = $1 and resolved_at is null";
+    Ok(read_waiting(&tx.rows(sql, &[&source]).await?)?)
+}
+
+/// Which of a few records wait: with this content, or under this id.
+pub async fn waiting_of(tx: &mut Tx, source: &str, hashes: &[Hash], ids: &[&str]) -> Result<Waiting> {
+    let those = |condition: &str| {
+        format!(
+            "select s.content_hash, s.record_id, s.reason from :given g cross join suspense s
+             where s.source = g.column1 and {condition} and s.resolved_at is null"
+        )
+    };
+    let given: Vec<_> = hashes.iter().map(|hash| [Cell::Text(source), Cell::Bytes(hash)]).collect();
+    let of_content = those("s.content_hash = g.column2");
+    let mut rows = tx.rows_over(&of_content, [Kind::Text, Kind::Bytes], &given).await?;
+    let given: Vec<_> = ids.iter().map(|id| [Cell::Text(source), Cell::Text(id)]).collect();
+    rows.append(&mut tx.rows_over(&those("s.record_id = g.column2"), [Kind::Text; 2], &given).await?);
+    Ok(read_waiting(&rows)?)
+}
+
+fn read_waiting(rows: &[Row]) -> db::Result<Waiting> {
     let mut waiting = Waiting::default();
-    for row in tx.rows(sql, &[&source]).await? {
+    for row in rows {
         waiting.hashes.insert(row.get::<Vec<u8>>("content_hash")?.try_into().unwrap_or_default());
         if row.get::<String>("reason")? != "conflict" {
             waiting.ids.extend(row.get::<Option<String>>("record_id")?);
-        }
-    }
-    Ok(waiting)
-}
-
-/// Which of a few records wait.
-pub async fn waiting_of(tx: &mut Tx, source: &str, hashes: &[Hash]) -> Result<Waiting> {
-    let mut waiting = Waiting::default();
-    for hash in hashes {
-        let sql = "select line from suspense where source = $1 and content_hash = $2 and resolved_at is null limit 1";
-        if tx.row(sql, &[&source, &hash.to_vec()]).await?.is_some() {
-            waiting.hashes.insert(*hash);
         }
     }
     Ok(waiting)

@@ -16,7 +16,8 @@ use super::{
 };
 use crate::app::App;
 use crate::http::{
-    Begun, IdempotencyKey, IfMatch, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_text,
+    Begun, IdempotencyKey, IfMatch, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant,
+    check_text,
 };
 use crate::id::{EndpointId, MessageId};
 
