@@ -41,7 +41,7 @@ pub struct CreditNote {
     #[schema(value_type = MoneySchema)]
     pub gross: Money,
     /// All that the document shows. Its amounts are positive.
-    #[schema(value_type = serde_json::Value)]
+    #[schema(value_type = crate::invoices::described::InvoiceSchema)]
     pub credit_note: Invoice,
 }
 

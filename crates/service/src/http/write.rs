@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
+use super::kind::Kind;
 use super::problem::Problem;
 use super::tag;
 use crate::access::{Caller, SharedCaller};
@@ -103,7 +104,7 @@ impl Write {
         let row = row.ok_or_else(|| Problem::conflict("a request with this Idempotency-Key is under way"))?;
         if row.get::<Vec<u8>>("request_hash")? != request_hash {
             let detail = "this Idempotency-Key was used for another request: choose a new one";
-            return Err(Problem::of_status(StatusCode::UNPROCESSABLE_ENTITY, detail));
+            return Err(Problem::of_kind(Kind::KeyReused, detail));
         }
         let status =
             u16::try_from(row.get::<i64>("status")?).ok().and_then(|code| StatusCode::from_u16(code).ok());

@@ -4,6 +4,7 @@ mod announce;
 mod bill;
 pub mod cli;
 mod compose;
+pub(crate) mod described;
 pub mod document;
 pub mod einvoice;
 mod facts;
@@ -62,7 +63,7 @@ pub struct StoredInvoice {
     #[schema(value_type = Option<MoneySchema>)]
     pub open: Option<Money>,
     /// All that the document shows.
-    #[schema(value_type = serde_json::Value)]
+    #[schema(value_type = described::InvoiceSchema)]
     pub invoice: Invoice,
 }
 
