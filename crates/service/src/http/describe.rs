@@ -18,16 +18,21 @@ use crate::id;
 const AMOUNT: &str = r"^-?[0-9]+(\.[0-9]+)?$";
 
 /// How a value is written whose name says what it is: one word is one thing.
-const FORMS: [(&str, &str); 13] = [
+const FORMS: [(&str, &str); 18] = [
     ("currency", "^[A-Z]{3}$"),
     ("month", "^[0-9]{4}-(0[1-9]|1[0-2])$"),
     ("amount", AMOUNT),
+    ("call_amount", AMOUNT),
     ("credit_limit", AMOUNT),
+    ("day_amount", AMOUNT),
     ("flat_fee", AMOUNT),
     ("gross", AMOUNT),
     ("low_balance", AMOUNT),
+    ("minimum_commitment", AMOUNT),
     ("monthly_fee", AMOUNT),
     ("net", AMOUNT),
+    ("percent", AMOUNT),
+    ("price", AMOUNT),
     ("price_per_minute", AMOUNT),
     ("rate", AMOUNT),
     ("spending_cap", AMOUNT),
@@ -51,8 +56,9 @@ pub(super) fn finish(document: &mut Document) {
             files(operation);
             headers(operation, is_shown && path.starts_with("/v1/"));
             for parameter in operation.parameters.iter_mut().flatten() {
-                if let RefOr::T(parameter) = parameter {
-                    form(&parameter.name, parameter.schema.as_mut());
+                let RefOr::T(parameter) = parameter else { continue };
+                if let Some(schema) = &mut parameter.schema {
+                    form(&parameter.name, schema);
                 }
             }
         }
@@ -66,6 +72,7 @@ pub(super) fn finish(document: &mut Document) {
     }
     kinds(document);
     schemas::name(document);
+    schemas::close(document);
 }
 
 /// An operation is called by one name in the whole document: `customers_list`.
@@ -168,20 +175,19 @@ fn forms(schema: &mut RefOr<Schema>) {
     match schema {
         RefOr::T(Schema::Object(object)) => {
             for (name, property) in &mut object.properties {
-                form(name, Some(property));
+                form(name, property);
                 forms(property);
             }
         }
-        RefOr::T(Schema::Array(_)) | RefOr::Ref(_) => {}
         RefOr::T(Schema::OneOf(variants)) => variants.items.iter_mut().for_each(forms),
         RefOr::T(Schema::AllOf(parts)) => parts.items.iter_mut().for_each(forms),
-        RefOr::T(_) => {}
+        RefOr::T(_) | RefOr::Ref(_) => {}
     }
 }
 
 /// Says how the text of a parameter or field is written, unless it says so itself.
-fn form(name: &str, schema: Option<&mut RefOr<Schema>>) {
-    let Some(RefOr::T(Schema::Object(object))) = schema else { return };
+fn form(name: &str, schema: &mut RefOr<Schema>) {
+    let RefOr::T(Schema::Object(object)) = schema else { return };
     let kind = serde_json::to_value(&object.schema_type).unwrap_or(Value::Null);
     let is_text = kind == "string" || kind.as_array().is_some_and(|kinds| kinds.contains(&"string".into()));
     if is_text && object.pattern.is_none() && object.format.is_none() {

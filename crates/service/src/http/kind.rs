@@ -65,15 +65,15 @@ kinds! {
     SequenceOutOfOrder "sequence-out-of-order" CONFLICT "The request comes too late"
         "A later request of the session was heard already. Go on from that one.";
     SequenceReused "sequence-reused" CONFLICT "The request was another before"
-        "The call_id or sequence came with other content before. Give another call another call_id, the next request a greater sequence.";
+        "The `call_id` or `sequence` came with other content before. Give another call another `call_id`, the next request a greater sequence.";
     SessionClosed "session-closed" CONFLICT "The call is over"
         "The session was released or has expired. Authorise a new call.";
     ChangedMeanwhile "changed-meanwhile" PRECONDITION_FAILED "It was changed meanwhile"
-        "The thing is not any more as If-Match says. Read it again and send the change with its new ETag.";
+        "The thing is not any more as `If-Match` says. Read it again and send the change with its new `ETag`.";
     InvalidField "invalid-field" UNPROCESSABLE_ENTITY "A field is wrong"
         "The request can be read, but a value in it cannot be used. `errors` names each field and what is wrong with it.";
     KeyReused "key-reused" UNPROCESSABLE_ENTITY "The Idempotency-Key was used before"
-        "The same Idempotency-Key came with another request before. Choose a new key for each new request.";
+        "The same `Idempotency-Key` came with another request before. Choose a new key for each new request.";
 }
 
 impl Kind {

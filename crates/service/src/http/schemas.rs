@@ -1,10 +1,32 @@
 //! How are types of the description found by a name? Each object has one, so that a generated client has a class for it.
 
-use utoipa::openapi::schema::{ArrayItems, Object, Schema};
+use utoipa::openapi::schema::{AdditionalProperties, ArrayItems, Object, Schema};
 use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 
 /// Generic types, whose part is a type of the description too: the name's beginning and the property.
 const GENERIC: [(&str, &str); 2] = [("Page_", "items"), ("Payload_", "data")];
+
+/// Types that refuse a field which they do not know, and whose derive cannot say it: calculation's, merge patches and variants.
+const CLOSED: [&str; 18] = [
+    "Allowance",
+    "Band",
+    "CallCredits",
+    "CallLimits",
+    "ChangeBilling",
+    "ChangeParty",
+    "CreditsCall",
+    "CreditsLine",
+    "DiscountDurationMonths",
+    "DiscountTerms",
+    "LineCredits",
+    "Money",
+    "Party",
+    "PlanTerms",
+    "Rounding",
+    "Terms",
+    "Tier",
+    "UsagePricing",
+];
 
 /// Gives each object of a document's schemas a name of its own.
 pub(super) fn name(document: &mut Document) {
@@ -23,6 +45,16 @@ pub(super) fn name(document: &mut Document) {
         }
     }
     components.schemas.extend(named);
+}
+
+/// Says of what is closed that it is.
+pub(super) fn close(document: &mut Document) {
+    let Some(components) = &mut document.components else { return };
+    for name in CLOSED {
+        if let Some(RefOr::T(Schema::Object(object))) = components.schemas.get_mut(name) {
+            object.additional_properties = Some(Box::new(AdditionalProperties::FreeForm(false)));
+        }
+    }
 }
 
 /// A page of calls holds calls, which are described by themselves.

@@ -134,7 +134,9 @@ impl Write {
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(KEY) else { return Ok(None) };
-    let sound = |text: &&str| !text.is_empty() && text.len() <= LONGEST_KEY;
+    let sound = |text: &&str| {
+        (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    };
     let key = value.to_str().ok().filter(sound);
     key.map(|key| Some(key.to_owned()))
         .ok_or_else(|| Problem::malformed("Idempotency-Key must be 1 to 200 visible ASCII characters"))
