@@ -21,9 +21,14 @@ fn generate(folder: &Path) {
         .arg(root.join("../../docs/openapi.json"))
         .arg("--config")
         .arg(root.join("tests/support/client.yaml"));
-    let output = command.arg("--output-path").arg(folder.join("tollbook_client")).output().expect("it runs");
+    let client = folder.join("tollbook_client");
+    let output = command.arg("--output-path").arg(&client).output().expect("it runs");
     assert!(output.status.success(), "{}", says(&output));
-    assert_eq!(says(&output).trim(), "Generating tollbook_client", "the generator has nothing else to say");
+    assert_eq!(
+        says(&output).trim(),
+        format!("Generating {}", client.display()),
+        "it has nothing else to say"
+    );
 }
 
 on_both_databases! {

@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 use crate::support::access::Guarded;
 use crate::support::operator::{Record, create, import_text, operator};
 use crate::support::python::python;
+use crate::support::receiver::{endpoint, local, ping};
 use crate::support::served::served;
 use crate::support::{TestApp, on_both_databases};
 
@@ -45,6 +46,7 @@ async fn stock(db: &TestApp) -> Known {
     known.0.push(("record_id", "a-1".to_owned()));
     known.note("import_id", &db.get("/v1/imports").await.body["items"][0]["id"]);
     known.note("line_id", &db.get(&format!("{postpaid}/lines")).await.body[0]["id"]);
+    db.patch_json(&postpaid, &json!({"party": {"email": "anna@example.org"}})).await;
     let invoice = create(db, &format!("{postpaid}/invoices"), json!({"month": "2026-10"})).await;
     known.note("invoice_id", &invoice["id"]);
     let credit = json!({"reason": "Noise", "credits": {"call": {"source": "switch-a", "record_id": "a-2"}}});
@@ -58,10 +60,9 @@ async fn stock(db: &TestApp) -> Known {
     known.note("balance_id", &topped["movements"][0]["balance_id"]);
     let call = json!({"call_id": "s-1", "calling_number": "+493023125004", "called_number": "+442079460123"});
     known.note("session_id", &create(db, "/v1/charging/sessions", call).await["session_id"]);
-    let endpoint = json!({"url": "https://192.0.2.1/hook", "events": ["invoice.issued"]});
-    known.note("endpoint_id", &create(db, "/v1/webhooks", endpoint).await["id"]);
-    let path = format!("/v1/webhooks/{}/test", known.one("endpoint_id"));
-    known.note("message_id", &db.post_json(&path, &json!({})).await.body["message_id"]);
+    let (path, _) = endpoint(&local(db), "http://127.0.0.1:9/hook", &["invoice.issued"]).await;
+    known.note("message_id", &ping(db, &path).await.into());
+    known.note("endpoint_id", &path.trim_start_matches("/v1/webhooks/").into());
     let client = create(db, "/v1/clients", json!({"name": "switch-a", "role": "switch"})).await;
     known.note("client_id", &client["id"]);
     known.0.push(("kind", "not-found".to_owned()));
