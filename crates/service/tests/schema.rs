@@ -13,9 +13,9 @@ use crate::support::served::served;
 use crate::support::{TestApp, on_both_databases};
 
 /// So much is asked of each operation that may be reached.
-const EXAMPLES: &str = "12";
+const EXAMPLES: &str = "8";
 /// So much of those that refuse.
-const FEW: &str = "3";
+const FEW: &str = "2";
 
 /// What the paths' parameters may be, of things that exist.
 struct Known(Vec<(&'static str, String)>);

@@ -43,7 +43,7 @@ kinds! {
     Unauthenticated "unauthenticated" UNAUTHORIZED "Who asks is not known"
         "The request has no token, or one that is unknown, revoked or expired. Get a token at /oauth/token and send the request again.";
     InsufficientBalance "insufficient-balance" PAYMENT_REQUIRED "There is too little money"
-        "Not a second of the call can be paid from the balances. Top up first.";
+        "Not a second of the call can be paid from the balances. Top up, then ask for another call: this one stays refused.";
     Forbidden "forbidden" FORBIDDEN "Not permitted"
         "The token has not the scope that the operation needs, or another customer is asked for. Use a client of another role.";
     CallBarred "call-barred" FORBIDDEN "The destination is barred"

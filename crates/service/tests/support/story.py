@@ -21,7 +21,7 @@ from tollbook_client.api.prepaid import prepaid_balances, prepaid_top_up
 from tollbook_client.api.problems import problems_list
 from tollbook_client.api.tariffs import tariffs_import
 from tollbook_client.models import (
-    Allowance, AuthoriseCall, CallRecord, ChargedAnswer, DuplicateAnswer, Issue, Money, NewCustomer, NewLine, NewPayment, NewPlan,
+    Allowance, AuthoriseCall, CallGrant, CallRecord, ChargedAnswer, DuplicateAnswer, Issue, Money, NewCustomer, NewLine, NewPayment, NewPlan,
     NewSubscription, NewTaxRate, NewTopUp, Party, PlanPayment, Problem, ReleaseCall, Rounding, RoundingMode, SessionState, Status, TariffImport,
     Terms, TokenRequest,
 )
@@ -98,8 +98,8 @@ def call(client, payer):
     batch = calls_post_many.sync(client=client, source="switch-a", body=File(payload=io.BytesIO(lines.encode())))
     is_now((batch.control.charged, batch.control.records), (2, 2), "the batch")
     header = ",".join(one.to_dict())
-    rows = [",".join(row.to_dict().values()) for row in [one, record("a-4", BERLIN, 8, 60)]]
-    file = File(payload=io.BytesIO("\n".join([header, *rows, ""]).encode()))
+    row = ",".join(record("a-4", BERLIN, 8, 60).to_dict().values())
+    file = File(payload=io.BytesIO("\n".join([header, row, row, ""]).encode()))
     upload = calls_upload.sync(client=client, source="switch-a", body=file, file_name="october.csv")
     is_now((upload.import_.control.charged, upload.import_.control.duplicate), (1, 1), "the file")
     newest, *older = calls_history.sync(payer.id, client=client).items
@@ -127,13 +127,20 @@ def pay(client, payer):
 
 def charge(client, payer):
     """Prepaid: a top-up, a call that is asked for, and what is left after it."""
-    ask = AuthoriseCall(call_id="call-1", calling_number="+493023125002", called_number=LONDON, requested_seconds=600)
-    refused = charging_authorise.sync(client=client, body=ask)
+    def ask(call_id):
+        asked = AuthoriseCall(call_id=call_id, calling_number="+493023125002", called_number=LONDON, requested_seconds=600)
+        return charging_authorise.sync(client=client, body=asked)
+
+    refused = ask("call-1")
     assert isinstance(refused, Problem) and refused.status == 402, refused
     meanings = {kind.type_: kind.meaning for kind in problems_list.sync(client=client)}
     assert "Top up" in meanings[refused.type_], meanings
-    prepaid_top_up.sync(payer.id, client=client, body=NewTopUp(reference="kiosk-1", amount="10.00", currency="EUR"))
-    grant = charging_authorise.sync(client=client, body=ask)
+    top_up = NewTopUp(reference="kiosk-1", amount="10.00", currency="EUR")
+    booked = prepaid_top_up.sync(payer.id, client=client, body=top_up)
+    is_now([movement.amount for movement in booked.movements], [eur("10.00")], "the top-up")
+    assert isinstance(ask("call-1"), Problem), "what was refused stays so"
+    grant = ask("call-2")
+    assert isinstance(grant, CallGrant), grant
     is_now((grant.granted_seconds, grant.reserved, grant.emergency), (600, eur("0.20"), False), "the grant")
     used = ReleaseCall(sequence=1, used_seconds=0)
     settled = charging_release.sync(grant.session_id, client=client, body=used)
