@@ -76,7 +76,20 @@ macro_rules! ids {
         }
 
         id_in_json!($name);
-    )+};
+    )+
+
+        /// How the ids of a kind of thing begin, by its name: `cus` of a `customer`.
+        pub(crate) fn kind(thing: &str) -> Option<&'static str> {
+            let kinds = [$((stringify!($name), $kind)),+];
+            let name = format!("{thing}_id").replace('_', "");
+            kinds.into_iter().find(|(known, _)| known.eq_ignore_ascii_case(&name)).map(|(_, kind)| kind)
+        }
+    };
+}
+
+/// How the ids that begin so are written, as a regular expression.
+pub(crate) fn form(kind: &str) -> String {
+    format!("^{kind}_[0-7][0-9a-hjkmnp-tv-z]{{{}}}$", DIGITS - 1)
 }
 
 ids! {

@@ -23,7 +23,9 @@ const CUSTOMER: [&str; 10] = [
     "vouchers:redeem",
 ];
 /// What is open to everybody, and no more.
-const OPEN: [(&str, &str); 5] = [
+const OPEN: [(&str, &str); 7] = [
+    ("get", "/problems"),
+    ("get", "/problems/{kind}"),
     ("get", "/livez"),
     ("get", "/readyz"),
     ("get", "/d/{token}"),

@@ -105,6 +105,9 @@ on_both_databases! {
         let whole = db.get("/v1/suspense?limit=500").await;
         assert_eq!((suspended.len(), Value::from(suspended)), (15, whole.body["items"].clone()));
         assert_eq!(walk(&db, "/v1/suspense?source=switch3").await.len(), 3);
+        for query in ["limit=2", "state=ready&limit=2", "state=ready&limit=2&cursor=job_0000000000001"] {
+            assert_eq!(db.get(&format!("/v1/jobs?{query}")).await.body, json!({"items": [], "next": null}), "{query}");
+        }
         let path = first_customer(&db).await;
         assert_eq!(walk(&db, &format!("{path}/calls")).await.len(), 5);
         for path in ["/v1/imports", "/v1/suspense", "/v1/jobs", "/v1/customers", &format!("{path}/calls")] {

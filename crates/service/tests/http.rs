@@ -52,8 +52,11 @@ on_both_databases! {
         db.post_json_once("/v1/tariffs", "key-1", &deck("0.02")).await;
         let other = db.post_json_once("/v1/tariffs", "key-1", &deck("0.03")).await;
         assert_problem(&other, StatusCode::UNPROCESSABLE_ENTITY);
+        assert_eq!(other.body["type"], "/problems/key-reused");
         assert_eq!(versions(&db).await, 1);
-        assert_problem(&db.post_json_once("/v1/tariffs", "", &deck("0.03")).await, StatusCode::BAD_REQUEST);
+        for key in ["", "two words", "a\ttab", &"k".repeat(201)] {
+            assert_problem(&db.post_json_once("/v1/tariffs", key, &deck("0.03")).await, StatusCode::BAD_REQUEST);
+        }
     }
 
     async fn a_refused_write_leaves_nothing_and_frees_its_key(db: TestApp) {

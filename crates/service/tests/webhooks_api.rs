@@ -74,19 +74,19 @@ on_both_databases! {
 
     async fn the_secret_is_shown_once(db: TestApp) {
         let body = json!({"url": "https://8.8.8.8/hook", "events": ["invoice.paid", "call.charged", "invoice.paid"], "description": "CRM"});
-        let made = db.post_json_once("/v1/webhooks", "key 1", &body).await;
+        let made = db.post_json_once("/v1/webhooks", "key-1", &body).await;
         assert_eq!((made.status.as_u16(), made.headers["cache-control"].to_str().unwrap()), (201, "no-store"));
         assert_eq!((&made.body["events"], &made.body["state"]), (&json!(["call.charged", "invoice.paid"]), &json!("enabled")));
         assert!(made.body["secret"].as_str().unwrap().starts_with("whsec_"));
-        let again = db.post_json_once("/v1/webhooks", "key 1", &body).await;
+        let again = db.post_json_once("/v1/webhooks", "key-1", &body).await;
         assert_eq!((again.status.as_u16(), &again.body["id"], &again.body["secret"]), (201, &made.body["id"], &Value::Null));
         let path = format!("/v1/webhooks/{}", made.body["id"].as_str().unwrap());
         for shown in [db.get(&path).await.body, db.get("/v1/webhooks").await.body[0].clone()] {
             assert_eq!((&shown["id"], &shown["secret"]), (&made.body["id"], &Value::Null));
         }
-        let rotated = db.post_json_once(&format!("{path}/rotate"), "key 2", &json!({})).await;
+        let rotated = db.post_json_once(&format!("{path}/rotate"), "key-2", &json!({})).await;
         assert_ne!((&rotated.body["secret"], &rotated.body["secret"]), (&made.body["secret"], &Value::Null));
-        let again = db.post_json_once(&format!("{path}/rotate"), "key 2", &json!({})).await;
+        let again = db.post_json_once(&format!("{path}/rotate"), "key-2", &json!({})).await;
         assert_eq!((again.status.as_u16(), &again.body["secret"]), (200, &Value::Null));
         let mut tx = db.app.db.read().await.unwrap();
         let kept = tx.rows("select body from idempotency_keys", &[]).await.unwrap();

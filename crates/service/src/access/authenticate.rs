@@ -5,7 +5,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
 
@@ -15,7 +15,7 @@ use super::{Caller, SharedCaller, store};
 use crate::app::App;
 use crate::config;
 use crate::error;
-use crate::http::Problem;
+use crate::http::{Kind, Problem};
 
 /// How long what a token told is believed: so long a revocation may take to be felt.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
@@ -183,9 +183,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Unknown> {
 
 impl IntoResponse for Unknown {
     fn into_response(self) -> Response {
-        let title = "Who asks is not known";
-        let unauthenticated =
-            |detail: &str| Problem::of_kind(StatusCode::UNAUTHORIZED, "unauthenticated", title, detail);
+        let unauthenticated = |detail: &str| Problem::of_kind(Kind::Unauthenticated, detail);
         let (problem, challenge) = match self {
             Self::Fault(problem) => return problem.into_response(),
             Self::NoToken => {

@@ -12,7 +12,7 @@ use utoipa::openapi::OpenApi as Document;
 use super::authenticate::challenged;
 use super::{Caller, Role, Scope, describe};
 use crate::app::App;
-use crate::http::{Context, Problem};
+use crate::http::{Context, Kind, Problem};
 use crate::id::CustomerId;
 
 /// What customers may see of what is no customer's.
@@ -129,7 +129,7 @@ fn permit(caller: &Caller, scope: Scope, path: &str, whose: Option<&str>) -> Res
 }
 
 fn refused(detail: &str, scope: &str) -> Response {
-    let problem = Problem::of_kind(StatusCode::FORBIDDEN, "forbidden", "Not permitted", detail);
+    let problem = Problem::of_kind(Kind::Forbidden, detail);
     let scope = if scope.is_empty() { String::new() } else { format!(", scope=\"{scope}\"") };
     challenged(problem, &format!("Bearer realm=\"tollbook\", error=\"insufficient_scope\"{scope}"))
 }

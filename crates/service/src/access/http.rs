@@ -12,7 +12,9 @@ use utoipa_axum::routes;
 
 use super::{Added, Client, NewClient, Revoked, Role, Rotated, oauth};
 use crate::app::App;
-use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_name};
+use crate::http::{
+    Begun, IdempotencyKey, Key, Kind, Page, PageQuery, Params, Problem, Sent, Write, check_name,
+};
 use crate::id::ClientId;
 
 /// So long the secret before may work beside the new one.
@@ -58,7 +60,7 @@ fn check_reach(sent: &Sent, role: Role) -> Result<(), Problem> {
         return Ok(());
     }
     let detail = format!("the token has not all scopes of the role {}: nobody hands out more", role.code());
-    Err(Problem::of_kind(StatusCode::FORBIDDEN, "forbidden", "Not permitted", detail))
+    Err(Problem::of_kind(Kind::Forbidden, detail))
 }
 
 /// Make a client

@@ -110,7 +110,7 @@ async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Resul
 /// Take a token away
 ///
 /// RFC 7009: the client that got it authenticates as for a token. A token that is unknown or another's is no error.
-#[utoipa::path(post, path = "/oauth/revoke", tag = "access", security(()),
+#[utoipa::path(post, path = "/oauth/revoke", tag = "access", operation_id = "revoke_token", security(()),
     request_body(content = RevokeRequest, content_type = "application/x-www-form-urlencoded"),
     responses((status = 200, description = "The token is worth nothing"), (status = 400, body = TokenRefusal),
         (status = 401, description = "No such client, or another secret", body = TokenRefusal),

@@ -1,6 +1,7 @@
 //! What else is on a customer's bill? One-off charges, and discounts for a while or for ever.
 
 mod charge;
+mod described;
 mod discount;
 pub mod http;
 mod store;
@@ -74,7 +75,7 @@ pub struct Discount {
     pub id: DiscountId,
     #[schema(example = "Welcome, 10 % off")]
     pub description: String,
-    #[schema(value_type = serde_json::Value, example = json!({"percent": "10", "duration": {"months": 3}}))]
+    #[schema(value_type = described::DiscountTermsSchema, example = json!({"percent": "10", "duration": {"months": 3}}))]
     pub terms: DiscountTerms,
     /// It begins with the month that holds this instant.
     #[schema(value_type = String, format = DateTime)]
@@ -94,7 +95,7 @@ pub struct NewDiscount {
     pub description: String,
     /// `amount` or `percent`, what it `applies_to` (`fees`, `usage` or `all`) and its `duration`: `once`,
     /// `{"months": 3}` or `forever`.
-    #[schema(value_type = serde_json::Value, example = json!({"percent": "10", "applies_to": "usage", "duration": {"months": 3}}))]
+    #[schema(value_type = described::DiscountTermsSchema, example = json!({"percent": "10", "applies_to": "usage", "duration": {"months": 3}}))]
     pub terms: DiscountTerms,
     /// Now when absent.
     #[schema(value_type = Option<String>, format = DateTime)]

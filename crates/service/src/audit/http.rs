@@ -36,7 +36,7 @@ struct AuditQuery {
 /// Read who saw or changed what, newest first
 ///
 /// Changes are there at once, what was seen within about a second.
-#[utoipa::path(get, path = "/v1/audit", tag = "access",
+#[utoipa::path(get, path = "/v1/audit", tag = "access", operation_id = "audit",
     security(("oauth" = ["audit:read"])), params(AuditQuery, PageQuery),
     responses((status = 200, body = Page<Entry>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(

@@ -57,7 +57,7 @@ struct SourceQuery {
 /// The body is one canonical record (docs/cdr-formats.md). Sent again it is a duplicate and costs nothing.
 #[utoipa::path(post, path = "/v1/calls", tag = "calls",
     security(("oauth" = ["calls:write"])), params(SourceQuery, IdempotencyKey),
-    request_body(content = serde_json::Value, content_type = "application/json"),
+    request_body(content = super::described::CallRecord, content_type = "application/json"),
     responses((status = 201, description = "Charged, or kept as free", body = Answer),
         (status = 200, description = "A duplicate", body = Answer),
         (status = 202, description = "Waits in suspense", body = Answer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
@@ -183,12 +183,13 @@ struct UploadQuery {
     /// The file's name, to find it again.
     file_name: Option<String>,
     /// `csv`, `ndjson`, `asterisk` or `asterisk-table`; told from the first line when absent.
+    #[param(pattern = "^(csv|ndjson|asterisk|asterisk-table)$")]
     format: Option<String>,
     /// The IANA zone of times without an offset; without it they are refused.
     #[param(example = "Europe/Berlin")]
     zone: Option<String>,
     /// The region (ISO 3166-1) of calling numbers without a country code.
-    #[param(example = "DE")]
+    #[param(example = "DE", pattern = "^[A-Z]{2}$")]
     region: Option<String>,
     /// Channel names of Asterisk's trunks, with commas between.
     #[param(example = "PJSIP/carrier")]
@@ -372,7 +373,7 @@ async fn read(
 #[serde(deny_unknown_fields)]
 struct QuoteQuery {
     /// The calling line, E.164; write `+` as `%2B`.
-    #[param(value_type = String, example = "+493023125001")]
+    #[param(value_type = String, example = "+493023125001", pattern = r"^\+[1-9][0-9]{6,14}$")]
     from: E164,
     /// What is dialled.
     #[param(example = "+442079460123")]

@@ -4,6 +4,7 @@ mod announce;
 mod charge;
 pub mod cli;
 mod counter;
+mod described;
 mod directory;
 mod explain;
 pub mod http;

@@ -45,7 +45,7 @@ pub struct CreditNote {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub purged_at: Option<Timestamp>,
     /// All that the document shows. Its amounts are positive.
-    #[schema(value_type = serde_json::Value)]
+    #[schema(value_type = crate::invoices::described::InvoiceSchema)]
     pub credit_note: Invoice,
 }
 

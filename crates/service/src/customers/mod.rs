@@ -140,12 +140,12 @@ pub enum TaxTreatmentSchema {
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ChangeCustomer {
-    #[schema(value_type = Option<PartySchema>)]
+    #[schema(value_type = Option<ChangePartySchema>)]
     pub party: Option<serde_json::Value>,
     /// Another IANA zone, from the customer's next month on.
     #[schema(example = "Europe/Lisbon")]
     pub zone: Option<String>,
-    #[schema(value_type = Option<Billing>)]
+    #[schema(value_type = Option<ChangeBillingSchema>)]
     pub billing: Option<serde_json::Value>,
 }
 
@@ -180,7 +180,7 @@ pub struct NewCustomer {
 pub struct Line {
     #[schema(value_type = String, example = "lin_01h2x3y4z5a6b")]
     pub id: LineId,
-    #[schema(value_type = String, example = "+493023125001")]
+    #[schema(value_type = String, example = "+493023125001", pattern = r"^\+[1-9][0-9]{6,14}$")]
     pub number: E164,
     /// Held from this instant.
     #[schema(value_type = String, format = DateTime)]
@@ -195,7 +195,7 @@ pub struct Line {
 #[serde(deny_unknown_fields)]
 pub struct NewLine {
     /// E.164 (ITU-T), with `+`.
-    #[schema(value_type = String, example = "+493023125001")]
+    #[schema(value_type = String, example = "+493023125001", pattern = r"^\+[1-9][0-9]{6,14}$")]
     pub number: E164,
     /// Held from this instant.
     #[schema(value_type = String, format = DateTime)]
@@ -236,9 +236,12 @@ pub struct NewSubscription {
 pub struct PartySchema {
     #[schema(example = "Anna Brandt")]
     name: String,
-    street: Option<String>,
-    postcode: Option<String>,
-    city: Option<String>,
+    #[schema(required = false)]
+    street: String,
+    #[schema(required = false)]
+    postcode: String,
+    #[schema(required = false)]
+    city: String,
     /// ISO 3166-1 alpha-2; decides the tax rate.
     #[schema(example = "DE")]
     country: String,
@@ -246,6 +249,37 @@ pub struct PartySchema {
     email: Option<String>,
     phone: Option<String>,
     iban: Option<String>,
+}
+
+/// What is to be changed of a name and address.
+#[derive(ToSchema)]
+#[schema(as = ChangeParty)]
+#[expect(dead_code, reason = "describes a merge patch")]
+pub struct ChangePartySchema {
+    #[schema(nullable = false)]
+    name: Option<String>,
+    street: Option<String>,
+    postcode: Option<String>,
+    city: Option<String>,
+    #[schema(nullable = false, example = "DE")]
+    country: Option<String>,
+    vat_id: Option<String>,
+    email: Option<String>,
+    phone: Option<String>,
+    iban: Option<String>,
+}
+
+/// What is to be changed of how a customer is billed; null is as if it had never been set.
+#[derive(ToSchema)]
+#[schema(as = ChangeBilling)]
+#[expect(dead_code, reason = "describes a merge patch")]
+pub struct ChangeBillingSchema {
+    language: Option<LanguageSchema>,
+    itemisation: Option<ItemisationSchema>,
+    tax_treatment: Option<TaxTreatmentSchema>,
+    tax_note: Option<String>,
+    #[schema(example = "50.00")]
+    spending_cap: Option<String>,
 }
 
 /// What decided a customer's zone.

@@ -1,13 +1,17 @@
 //! What can be asked over HTTP? The features' routes, merged, with one way to refuse and one to write.
 
 mod context;
+mod describe;
 mod file;
+mod kind;
 mod limits;
 mod observe;
 mod page;
 mod patience;
 mod problem;
+mod problems;
 mod rate;
+mod schemas;
 mod serve;
 mod tag;
 mod write;
@@ -32,6 +36,7 @@ use utoipa_swagger_ui::SwaggerUi;
 
 pub use context::{Context, Trace};
 pub use file::download;
+pub use kind::Kind;
 pub use limits::{BATCHES, UPLOADS};
 pub use page::{Key, Page, PageQuery, Params};
 pub use patience::{PREFERENCE_APPLIED, Patience, Prefer};
@@ -51,7 +56,7 @@ use crate::audit;
 #[expect(dead_code, reason = "describes a header, which `Sent` reads")]
 pub struct IfMatch {
     /// The `ETag` of the thing as it was read: when it was changed since, nothing is done (412).
-    #[param(rename = "If-Match")]
+    #[param(rename = "If-Match", nullable = false)]
     if_match: Option<String>,
 }
 
@@ -61,7 +66,13 @@ pub struct IfMatch {
 #[expect(dead_code, reason = "describes a header, which `Write` reads")]
 pub struct IdempotencyKey {
     /// The same request again under the same key gets the first answer; another request is refused.
-    #[param(rename = "Idempotency-Key", max_length = 200)]
+    #[param(
+        rename = "Idempotency-Key",
+        nullable = false,
+        min_length = 1,
+        max_length = 200,
+        pattern = "^[!-~]*$"
+    )]
     idempotency_key: Option<String>,
 }
 
@@ -89,6 +100,7 @@ pub struct IdempotencyKey {
         (name = "jobs", description = "What is done later: mails to customers"),
         (name = "operating", description = "Does the service live, is it ready, and what does it do?"),
         (name = "webhooks", description = "Who is told what happens: endpoints and their messages"),
+        (name = "problems", description = "What refusals mean"),
     ),
     components(schemas(Problem))
 )]
@@ -155,9 +167,11 @@ fn parts() -> (Router<App>, Document) {
         .merge(crate::health::http::routes())
         .merge(crate::metrics::http::routes())
         .merge(crate::webhooks::http::routes())
+        .merge(problems::routes())
         .split_for_parts();
     access::describe(&mut document);
     crate::webhooks::describe(&mut document);
+    describe::finish(&mut document);
     (router, document)
 }
 

@@ -14,7 +14,7 @@ pub const PREFERENCE_APPLIED: HeaderName = HeaderName::from_static("preference-a
 #[expect(dead_code, reason = "describes a header, which `Patience` reads")]
 pub struct Prefer {
     /// `respond-async`: answer at once (202) with where the work can be looked at.
-    #[param(rename = "Prefer", example = "respond-async")]
+    #[param(rename = "Prefer", nullable = false, example = "respond-async")]
     prefer: Option<String>,
 }
 

@@ -6,12 +6,14 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use super::kind::Kind;
 use crate::error::Error;
 
 /// A refusal or fault (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Problem {
-    /// A stable URI for the kind of problem; `about:blank` says no more than the status.
+    /// A stable URI for the kind of problem, which tells more when it is read. There may be more kinds at any time;
+    /// `about:blank` says no more than the status.
     #[serde(rename = "type")]
     #[schema(rename = "type", example = "/problems/not-found")]
     kind: String,
@@ -37,48 +39,37 @@ pub struct FieldError {
 }
 
 impl Problem {
-    fn new(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
-        let kind = format!("/problems/{kind}");
-        let (status, detail) = (status.as_u16(), detail.into());
-        Self { kind, title, status, detail, errors: Vec::new() }
+    /// A refusal of a kind.
+    pub fn of_kind(kind: Kind, detail: impl Into<String>) -> Self {
+        let (title, status, detail) = (kind.title(), kind.status().as_u16(), detail.into());
+        Self { kind: kind.uri(), title, status, detail, errors: Vec::new() }
     }
 
     /// 400: the request cannot be read.
     pub fn malformed(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "malformed-request", "The request cannot be read", detail)
+        Self::of_kind(Kind::MalformedRequest, detail)
     }
 
     /// 404: there is no such thing.
     pub fn not_found(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::NOT_FOUND, "not-found", "Not found", detail)
+        Self::of_kind(Kind::NotFound, detail)
     }
 
     /// 409: it contradicts what is there already.
     pub fn conflict(detail: impl Into<String>) -> Self {
-        Self::new(StatusCode::CONFLICT, "conflict", "The request contradicts what is there", detail)
+        Self::of_kind(Kind::Conflict, detail)
     }
 
     /// 422: readable, but a field is wrong.
     pub fn invalid(pointer: impl Into<String>, detail: impl Into<String>) -> Self {
         let detail = detail.into();
         let errors = vec![FieldError { pointer: pointer.into(), detail: detail.clone() }];
-        Self {
-            errors,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "A field is wrong", detail)
-        }
+        Self::invalid_many(detail, errors)
     }
 
     /// 422: several things are wrong.
     pub fn invalid_many(detail: impl Into<String>, errors: Vec<FieldError>) -> Self {
-        Self {
-            errors,
-            ..Self::new(StatusCode::UNPROCESSABLE_ENTITY, "invalid-field", "A field is wrong", detail)
-        }
-    }
-
-    /// A kind of its own.
-    pub fn of_kind(status: StatusCode, kind: &str, title: &'static str, detail: impl Into<String>) -> Self {
-        Self::new(status, kind, title, detail)
+        Self { errors, ..Self::of_kind(Kind::InvalidField, detail) }
     }
 
     /// Another status, which explains itself.

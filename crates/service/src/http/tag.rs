@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 use serde::Serialize;
 
+use super::kind::Kind;
 use super::problem::Problem;
 use crate::error::Error;
 use crate::hash;
@@ -61,10 +62,5 @@ pub(super) fn check_match(headers: &HeaderMap, now: &impl Serialize) -> Result<(
         return Ok(());
     }
     let detail = "it was changed since you read it: read it again, and send the change with its new ETag";
-    Err(Problem::of_kind(
-        StatusCode::PRECONDITION_FAILED,
-        "changed-meanwhile",
-        "It was changed meanwhile",
-        detail,
-    ))
+    Err(Problem::of_kind(Kind::ChangedMeanwhile, detail))
 }

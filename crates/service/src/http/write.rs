@@ -14,6 +14,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_path_to_error::Segment;
 
+use super::kind::Kind;
 use super::problem::Problem;
 use super::tag;
 use crate::access::{Caller, SharedCaller};
@@ -103,7 +104,7 @@ impl Write {
         let row = row.ok_or_else(|| Problem::conflict("a request with this Idempotency-Key is under way"))?;
         if row.get::<Vec<u8>>("request_hash")? != request_hash {
             let detail = "this Idempotency-Key was used for another request: choose a new one";
-            return Err(Problem::of_status(StatusCode::UNPROCESSABLE_ENTITY, detail));
+            return Err(Problem::of_kind(Kind::KeyReused, detail));
         }
         let status =
             u16::try_from(row.get::<i64>("status")?).ok().and_then(|code| StatusCode::from_u16(code).ok());
@@ -141,7 +142,9 @@ pub(crate) async fn purge_keys(tx: &mut Tx, before: Timestamp, limit: usize) -> 
 
 fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get(KEY) else { return Ok(None) };
-    let sound = |text: &&str| !text.is_empty() && text.len() <= LONGEST_KEY;
+    let sound = |text: &&str| {
+        (1..=LONGEST_KEY).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic())
+    };
     let key = value.to_str().ok().filter(sound);
     key.map(|key| Some(key.to_owned()))
         .ok_or_else(|| Problem::malformed("Idempotency-Key must be 1 to 200 visible ASCII characters"))

@@ -121,7 +121,7 @@ struct MonthQuery {
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/draft", tag = "invoices",
     security(("oauth" = ["invoices:read"])),
     params(("customer_id" = String, Path), MonthQuery),
-    responses((status = 200, body = serde_json::Value), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 200, body = super::described::InvoiceSchema), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn draft(
     State(app): State<App>,
     Key(customer): Key<CustomerId>,
@@ -204,7 +204,7 @@ async fn pdf(
 pub struct SyntaxQuery {
     /// `cii` (Factur-X, ZUGFeRD) or `ubl` (Peppol BIS Billing 3).
     #[serde(default)]
-    #[param(value_type = Option<String>, example = "cii")]
+    #[param(value_type = Option<String>, example = "cii", pattern = "^(cii|ubl)$")]
     pub syntax: Syntax,
 }
 

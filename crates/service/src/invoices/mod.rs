@@ -4,6 +4,7 @@ mod announce;
 mod bill;
 pub mod cli;
 mod compose;
+pub(crate) mod described;
 pub mod document;
 pub mod einvoice;
 mod facts;
@@ -69,7 +70,7 @@ pub struct StoredInvoice {
     #[schema(value_type = Option<String>, format = DateTime)]
     pub purged_at: Option<Timestamp>,
     /// All that the document shows.
-    #[schema(value_type = serde_json::Value)]
+    #[schema(value_type = described::InvoiceSchema)]
     pub invoice: Invoice,
 }
 

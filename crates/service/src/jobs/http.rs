@@ -20,7 +20,6 @@ pub fn routes() -> OpenApiRouter<App> {
 /// Which jobs are asked for.
 #[derive(Debug, Deserialize, IntoParams)]
 #[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
 struct JobsQuery {
     /// Only those in this state: `ready`, `done` or `failed`.
     #[param(inline)]
@@ -47,7 +46,7 @@ async fn list(
 /// Try a failed job again
 #[utoipa::path(post, path = "/v1/jobs/{job_id}/retry", tag = "jobs",
     security(("oauth" = ["jobs:write"])), params(("job_id" = String, Path), IdempotencyKey),
-    responses((status = 202, description = "It is tried soon", body = bool),
+    responses((status = 202, description = "It is tried soon", body = bool, content_type = "application/json"),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn retry(Shared(app): Shared<App>, Key(id): Key<JobId>, sent: Sent) -> Result<Response, Problem> {
     let mut write = match Write::begin(&app, &sent).await? {

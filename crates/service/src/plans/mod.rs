@@ -3,6 +3,7 @@
 //! Flat-rate, fixed monthly and prepaid plans differ in their data only. A plan is never changed: a new
 //! price is a new plan, to which customers are moved.
 
+mod described;
 pub mod http;
 mod store;
 
@@ -37,7 +38,7 @@ pub struct Plan {
     #[schema(value_type = Vec<AllowanceSchema>)]
     pub allowances: Vec<Allowance>,
     /// How it is billed: in advance or arrears, for parts of a month, at the least, by the month's minutes.
-    #[schema(value_type = serde_json::Value)]
+    #[schema(value_type = described::PlanTermsSchema)]
     pub terms: PlanTerms,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Timestamp,
@@ -66,7 +67,7 @@ pub struct NewPlan {
     /// How it is billed: see docs/money.md. Arrears, fees by the day and whole allowances when absent. A prepaid
     /// plan has its fee taken in advance whatever is said here, and neither month pricing, commitment nor cap.
     #[serde(default)]
-    #[schema(value_type = serde_json::Value, example = json!({"fee_timing": "advance", "minimum_commitment": "20.00"}))]
+    #[schema(value_type = described::PlanTermsSchema, example = json!({"fee_timing": "advance", "minimum_commitment": "20.00"}))]
     pub terms: PlanTerms,
 }
 

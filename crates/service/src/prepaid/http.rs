@@ -232,7 +232,7 @@ async fn balances(
 #[into_params(parameter_in = Query)]
 struct MovementsQuery {
     /// Of this balance only.
-    #[param(value_type = Option<String>)]
+    #[param(value_type = Option<String>, pattern = "^bal_[0-7][0-9a-hjkmnp-tv-z]{12}$")]
     balance: Option<BalanceId>,
 }
 

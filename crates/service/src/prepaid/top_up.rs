@@ -39,7 +39,7 @@ pub struct NewTopUp {
     #[schema(value_type = Vec<String>)]
     pub destinations: Vec<Prefix>,
     /// For calls from this line of the customer only.
-    #[schema(value_type = Option<String>, example = "+493023125001")]
+    #[schema(value_type = Option<String>, example = "+493023125001", pattern = r"^\+[1-9][0-9]{6,14}$")]
     pub line: Option<E164>,
     /// How a balance of its own is called.
     pub name: Option<String>,

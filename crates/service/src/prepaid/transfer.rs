@@ -23,9 +23,9 @@ pub struct NewTransfer {
     #[schema(example = "transfer 17")]
     pub reference: String,
     pub reason: Option<String>,
-    #[schema(value_type = String, example = "bal_01h2x3y4z5a6b")]
+    #[schema(value_type = String, example = "bal_01h2x3y4z5a6b", pattern = "^bal_[0-7][0-9a-hjkmnp-tv-z]{12}$")]
     pub from: BalanceId,
-    #[schema(value_type = String, example = "bal_01h2x3y4z5a6c")]
+    #[schema(value_type = String, example = "bal_01h2x3y4z5a6c", pattern = "^bal_[0-7][0-9a-hjkmnp-tv-z]{12}$")]
     pub to: BalanceId,
     /// Between balances of money.
     #[schema(value_type = Option<String>, example = "5.00")]

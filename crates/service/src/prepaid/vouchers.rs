@@ -119,7 +119,7 @@ pub struct RedeemVoucher {
     #[schema(example = "4111-1111-1111-1111")]
     pub code: String,
     /// For calls from this line of the customer only.
-    #[schema(value_type = Option<String>, example = "+493023125001")]
+    #[schema(value_type = Option<String>, example = "+493023125001", pattern = r"^\+[1-9][0-9]{6,14}$")]
     pub line: Option<E164>,
 }
 

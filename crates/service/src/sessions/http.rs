@@ -17,7 +17,7 @@ use super::authorise::emergency;
 use super::{Answer, Authorise, Extend, Grant, Origin, Refusal, Release, Request, Session, Settled, State};
 use crate::app::App;
 use crate::customers;
-use crate::http::{Key, Page, PageQuery, Params, Problem, check_instant, check_name, json};
+use crate::http::{Key, Kind, Page, PageQuery, Params, Problem, check_instant, check_name, json};
 use crate::id::{CustomerId, SessionId};
 
 /// As long as the texts of a call may be.
@@ -263,30 +263,24 @@ fn free(asked: &Release) -> Settled {
 impl From<Refusal> for Problem {
     fn from(refusal: Refusal) -> Self {
         let words = refusal.to_string();
-        let refused = |kind, title| Self::of_kind(StatusCode::FORBIDDEN, kind, title, &*words);
-        let conflict = |kind, title| Self::of_kind(StatusCode::CONFLICT, kind, title, &*words);
-        match refusal {
-            Refusal::InsufficientBalance => Self::of_kind(
-                StatusCode::PAYMENT_REQUIRED,
-                "insufficient-balance",
-                "There is too little money",
-                &*words,
-            ),
-            Refusal::Barred { .. } => refused("call-barred", "The destination is barred"),
-            Refusal::Suspended => refused("service-suspended", "The service is suspended"),
-            Refusal::TooManyCalls { .. } => refused("too-many-calls", "The line has too many calls at once"),
-            Refusal::DayAmountReached => refused("day-amount-reached", "The day's amount is used up"),
-            Refusal::NoRate { .. } => refused("no-rate", "There is no price"),
-            Refusal::NoPlan => refused("no-plan", "The customer is on no plan"),
-            Refusal::UnknownLine | Refusal::UnknownSession => Self::not_found(words),
-            Refusal::NotANumber { .. } => Self::invalid("/called_number", words),
-            Refusal::ClockSkew { .. } => Self::invalid("/started_at", words),
-            Refusal::OutOfOrder { .. } => conflict("sequence-out-of-order", "The request comes too late"),
-            Refusal::OtherContent => conflict("sequence-reused", "The request was another before"),
-            Refusal::Closed { .. } => conflict("session-closed", "The call is over"),
-            Refusal::UsedTooMuch | Refusal::UsedLess { .. } => Self::invalid("/used_seconds", words),
-            Refusal::AnsweredOutside => Self::invalid("/answered_at", words),
-        }
+        let kind = match refusal {
+            Refusal::InsufficientBalance => Kind::InsufficientBalance,
+            Refusal::Barred { .. } => Kind::CallBarred,
+            Refusal::Suspended => Kind::ServiceSuspended,
+            Refusal::TooManyCalls { .. } => Kind::TooManyCalls,
+            Refusal::DayAmountReached => Kind::DayAmountReached,
+            Refusal::NoRate { .. } => Kind::NoRate,
+            Refusal::NoPlan => Kind::NoPlan,
+            Refusal::UnknownLine | Refusal::UnknownSession => Kind::NotFound,
+            Refusal::NotANumber { .. } => return Self::invalid("/called_number", words),
+            Refusal::ClockSkew { .. } => return Self::invalid("/started_at", words),
+            Refusal::OutOfOrder { .. } => Kind::SequenceOutOfOrder,
+            Refusal::OtherContent => Kind::SequenceReused,
+            Refusal::Closed { .. } => Kind::SessionClosed,
+            Refusal::UsedTooMuch | Refusal::UsedLess { .. } => return Self::invalid("/used_seconds", words),
+            Refusal::AnsweredOutside => return Self::invalid("/answered_at", words),
+        };
+        Self::of_kind(kind, words)
     }
 }
 

@@ -59,14 +59,15 @@ pub struct TermsSchema {
     currency: String,
     rounding: RoundingSchema,
     /// The IANA zone in which dates without a time begin.
-    #[schema(example = "Europe/Berlin")]
+    #[schema(nullable = false, example = "Europe/Berlin")]
     zone: Option<String>,
     /// Initial and next increment of rates that name none.
     #[schema(example = "60/1")]
     increments: Option<String>,
     /// Local days that count as `holiday`.
-    #[schema(example = json!(["2026-10-03"]))]
+    #[schema(nullable = false, example = json!(["2026-10-03"]))]
     holidays: Option<Vec<String>>,
+    #[schema(nullable = false)]
     bands: Option<Vec<BandSchema>>,
 }
 
@@ -78,9 +79,35 @@ pub struct RoundingSchema {
     /// Digits after the point, 0 to 6.
     #[schema(example = 4)]
     digits: u8,
-    /// `half-up`, `up`, `down` or `half-even`.
-    #[schema(example = "half-up")]
-    mode: String,
+    mode: RoundingMode,
+}
+
+/// Where a charge is rounded to.
+#[derive(ToSchema, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RoundingMode {
+    /// To the nearest; a half goes away from zero.
+    HalfUp,
+    /// Away from zero.
+    Up,
+    /// Toward zero.
+    Down,
+    /// To the nearest; a half goes to the even neighbour.
+    HalfEven,
+}
+
+/// A day of the week, or a holiday, which replaces the weekday it falls on.
+#[derive(ToSchema, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Day {
+    Mon,
+    Tue,
+    Wed,
+    Thu,
+    Fri,
+    Sat,
+    Sun,
+    Holiday,
 }
 
 /// Hours of some days of the week, in the customer's zone.
@@ -90,9 +117,8 @@ pub struct RoundingSchema {
 pub struct BandSchema {
     #[schema(example = "peak")]
     name: String,
-    /// `mon` to `sun`, and `holiday`.
     #[schema(example = json!(["mon", "tue", "wed", "thu", "fri"]))]
-    days: Vec<String>,
+    days: Vec<Day>,
     #[schema(example = "08:00")]
     from: String,
     /// `24:00` is the end of the day.

@@ -18,6 +18,7 @@ pub(crate) mod purse;
 pub(crate) mod python;
 pub(crate) mod receiver;
 pub(crate) mod sample;
+pub(crate) mod served;
 pub(crate) mod server;
 pub(crate) mod smtp;
 
