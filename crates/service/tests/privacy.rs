@@ -75,7 +75,7 @@ on_both_databases! {
             ("line", 1), ("payment", 1), ("subscription", 1),
         ];
         assert_eq!(kinds(&text), expected.map(|(kind, count)| (kind.to_owned(), count)).into());
-        assert!(text.ends_with(&format!("{{\"data\":{{\"customer_id\":\"{}\"}},\"kind\":\"end\"}}\n", account.id)), "{text}");
+        assert!(text.ends_with(&format!("{{\"kind\":\"end\",\"data\":{{\"customer_id\":\"{}\"}}}}\n", account.id)), "{text}");
         assert!(!text.contains("C-2") && text.contains("+442079460123"), "{text}");
         // The same by HTTP and on the command line.
         let answer = db.get(&format!("{}/export", account.path)).await;

@@ -52,5 +52,6 @@ fn words(entry: &Entry) -> String {
     let Entry { happened_at, subject, role, action, target, status, .. } = entry;
     let who = if subject.is_empty() { "somebody" } else { subject };
     let answered = if *status == 0 { String::new() } else { format!(": {status}") };
-    format!("{happened_at} {who} ({role}) {action}{answered}\n  {target}")
+    let target = if target.is_empty() { String::new() } else { format!("\n  {target}") };
+    format!("{happened_at} {who} ({role}) {action}{answered}{target}")
 }

@@ -14,14 +14,20 @@ use crate::{access, adjustments, credit_notes, disputes, invoices, payments, pre
 /// So many are read at once of what may be many.
 const PAGE: usize = 1_000;
 
+/// One thing of a kind.
+#[derive(Serialize)]
+struct Line<'t, T> {
+    kind: &'t str,
+    data: &'t T,
+}
+
 /// Where the lines go.
 struct Lines(Sender<Vec<u8>>);
 
 impl Lines {
-    /// One thing of a kind.
-    async fn put(&self, kind: &str, thing: &impl Serialize) -> Result<()> {
-        let mut line = serde_json::to_vec(&json!({"kind": kind, "data": thing}))
-            .map_err(|error| Error::Other(error.to_string()))?;
+    async fn put(&self, kind: &str, data: &impl Serialize) -> Result<()> {
+        let line = serde_json::to_vec(&Line { kind, data });
+        let mut line = line.map_err(|error| Error::Other(error.to_string()))?;
         line.push(b'\n');
         self.0.send(line).await.map_err(|_| Error::Other("nobody reads the export any more".to_owned()))
     }
