@@ -121,4 +121,26 @@ on_both_databases! {
         assert_eq!(post(&db, "/v1/customers", large).await.0, StatusCode::PAYLOAD_TOO_LARGE);
         assert_eq!(db.get("/v1/customers").await.body["items"], serde_json::json!([]));
     }
+
+    async fn an_array_is_never_taken_for_an_object(db: TestApp) {
+        operator(&db).await;
+        let customer = r#"{"reference": "N", "currency": "EUR", "party": ["Anna", "", "", "", "DE"]}"#;
+        let id = db.get("/v1/customers").await.body["items"][0]["id"].as_str().unwrap().to_owned();
+        let charge = r#"{"description": "Setup", "amount": ["5.00", "EUR"]}"#;
+        let plan = r#"{"name": "N", "currency": "EUR", "payment": "postpaid", "tariff": "standard", "monthly_fee": "0",
+            "allowances": [["100 minutes", 6000, ["49"]]]}"#;
+        let dispute = r#"{"about": {"call": ["switch", "r1"]}, "reason": "no"}"#;
+        for (path, body, pointer) in [
+            ("/v1/customers".to_owned(), customer, "/party"),
+            (format!("/v1/customers/{id}/charges"), charge, "/amount"),
+            ("/v1/plans".to_owned(), plan, "/allowances/0"),
+            (format!("/v1/customers/{id}/disputes"), dispute, "/about/call"),
+        ] {
+            let (status, problem) = post(&db, &path, body.to_owned()).await;
+            assert_eq!((status.as_u16(), &problem["errors"][0]["pointer"]), (422, &Value::from(pointer)), "{path}: {problem}");
+            assert!(problem["detail"].as_str().unwrap().starts_with("invalid type: sequence, expected struct"), "{problem}");
+        }
+        let patch = db.patch_json(&format!("/v1/customers/{id}"), &serde_json::json!({"party": []})).await;
+        assert_eq!((patch.status.as_u16(), &patch.body["errors"][0]["pointer"]), (422, &Value::from("/party")), "{patch:?}");
+    }
 }

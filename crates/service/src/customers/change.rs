@@ -61,7 +61,7 @@ fn patched<T: Serialize + DeserializeOwned>(value: &T, patch: &Value) -> serde_j
             fields.extend(patch.iter().map(|(name, value)| (name.clone(), value.clone())));
             fields.retain(|_, value| !value.is_null());
         }
-        _ => value = patch.clone(),
+        _ => return Err(serde::de::Error::custom("is no object")),
     }
     serde_json::from_value(value)
 }

@@ -25,7 +25,7 @@ fn unknown(id: CustomerId) -> Problem {
 /// Open a dispute about an invoice or a call
 ///
 /// While it is open nobody is reminded of the invoice, and neither it nor the detail of its calls is purged.
-#[utoipa::path(post, path = "/v1/customers/{customer_id}/disputes", tag = "payments",
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/disputes", tag = "disputes",
     security(("oauth" = ["disputes:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewDispute,
     responses((status = 201, body = Dispute), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
@@ -58,7 +58,7 @@ async fn open(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> R
 }
 
 /// List a customer's disputes, the newest first
-#[utoipa::path(get, path = "/v1/customers/{customer_id}/disputes", tag = "payments",
+#[utoipa::path(get, path = "/v1/customers/{customer_id}/disputes", tag = "disputes",
     security(("oauth" = ["disputes:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<Dispute>), (status = 404, body = Problem, content_type = "application/problem+json")))]
@@ -80,7 +80,7 @@ struct Settle {
 /// Settle a dispute
 ///
 /// What is given back is a credit note of its own.
-#[utoipa::path(post, path = "/v1/customers/{customer_id}/disputes/{dispute_id}/settle", tag = "payments",
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/disputes/{dispute_id}/settle", tag = "disputes",
     security(("oauth" = ["disputes:write"])),
     params(("customer_id" = String, Path), ("dispute_id" = String, Path), IdempotencyKey), request_body = Settle,
     responses((status = 200, body = Dispute), (status = "4XX", body = Problem, content_type = "application/problem+json")))]

@@ -13,6 +13,7 @@ mod problems;
 mod rate;
 mod schemas;
 mod serve;
+mod strict;
 mod tag;
 mod write;
 
@@ -95,6 +96,7 @@ pub struct IdempotencyKey {
         (name = "credit notes", description = "What is given back of an invoice"),
         (name = "adjustments", description = "What else is on a bill: one-off charges and discounts"),
         (name = "payments", description = "What customers owe and pay: balances, payments, reminders"),
+        (name = "disputes", description = "What customers contest, and how it ended"),
         (name = "charging", description = "May this call go on? Calls that are charged while they happen"),
         (name = "prepaid", description = "What customers paid beforehand: balances, top-ups, vouchers, movements"),
         (name = "jobs", description = "What is done later: mails to customers"),

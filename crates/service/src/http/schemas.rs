@@ -7,7 +7,9 @@ use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 const GENERIC: [(&str, &str); 2] = [("Page_", "items"), ("Payload_", "data")];
 
 /// Types that refuse a field which they do not know, and whose derive cannot say it: calculation's, merge patches and variants.
-const CLOSED: [&str; 18] = [
+const CLOSED: [&str; 21] = [
+    "AboutCall",
+    "AboutInvoice",
     "Allowance",
     "Band",
     "CallCredits",
@@ -18,6 +20,7 @@ const CLOSED: [&str; 18] = [
     "CreditsLine",
     "DiscountDurationMonths",
     "DiscountTerms",
+    "InvoiceAbout",
     "LineCredits",
     "Money",
     "Party",

@@ -16,6 +16,7 @@ use serde_path_to_error::Segment;
 
 use super::kind::Kind;
 use super::problem::Problem;
+use super::strict::Strict;
 use super::tag;
 use crate::access::{Caller, SharedCaller};
 use crate::app::App;
@@ -168,12 +169,11 @@ fn json_text(status: StatusCode, body: String) -> Response {
 
 /// Reads a JSON body; what is wrong is named by its JSON pointer.
 pub fn json<T: DeserializeOwned>(body: &Bytes) -> Result<T, Problem> {
-    // An array would be read as the fields in their order.
     if body.iter().find(|byte| !byte.is_ascii_whitespace()) == Some(&b'[') {
         return Err(Problem::malformed("the body is a JSON array: send an object"));
     }
     let mut reader = serde_json::Deserializer::from_slice(body);
-    let value = serde_path_to_error::deserialize(&mut reader).map_err(|error| {
+    let value = serde_path_to_error::deserialize(Strict(&mut reader)).map_err(|error| {
         let pointer = error.path().iter().fold(String::new(), |pointer, segment| match segment {
             Segment::Seq { index } => pointer + &format!("/{index}"),
             named => pointer + &format!("/{named}"),

@@ -4,7 +4,7 @@ use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use futures_util::stream;
+use futures_util::{StreamExt, stream};
 use tokio::sync::mpsc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -50,6 +50,8 @@ async fn export(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Resp
         tracing::error!(error = broken, "an export was cut short");
         Some((Err(std::io::Error::other(broken)), (read, None)))
     });
+    // Whoever packs it asks once more after the end.
+    let body = body.fuse();
     let disposition = format!("attachment; filename=\"{id}.ndjson\"");
     let headers = [
         (header::CONTENT_TYPE, "application/x-ndjson".to_owned()),
