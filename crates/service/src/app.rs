@@ -22,6 +22,9 @@ use crate::stopping::Stopping;
 use crate::tariffs::TariffBook;
 use crate::webhooks::Courier;
 
+/// What each request is handed: its clone counts one reference, not one for each part.
+pub type SharedApp = Arc<App>;
+
 /// What every door shares; cheap to clone.
 #[derive(Clone)]
 pub struct App {

@@ -265,4 +265,23 @@ on_both_databases! {
         assert_eq!(retention::purge(&stopped).await.unwrap(), Purged::default());
         assert_eq!(retention::purge(&app).await.unwrap(), purged_calls(1));
     }
+
+    async fn programs_that_purge_at_once_remove_each_thing_once(db: TestApp) {
+        operator(&db).await;
+        let mut records = Vec::new();
+        for number in 0..6_000 {
+            let from = if number % 2 == 0 { "+493023125001" } else { "+493023125002" };
+            records.push(Record { from, to: "110", start: "2026-09-10T10:00:00Z", ..Record::new(&format!("r{number}")) });
+        }
+        import_text(&db, "switch", &Record::file(&records)).await;
+        let unknown: Vec<_> = (0..50).map(|number| Record { from: "+493099999999", ..Record::new(&format!("u{number}")) }).collect();
+        import_text(&db, "switch", &Record::file(&unknown)).await;
+        db.app.clock.set("2027-06-01T00:00:00Z".parse().unwrap());
+        let app = db.configured("[retention]\ncall_detail_months = 6\n").unwrap();
+        let (one, two) = (tokio::spawn({ let app = app.clone(); async move { retention::purge(&app).await } }), retention::purge(&app));
+        let (one, two) = tokio::join!(one, two);
+        let (one, two) = (one.unwrap().unwrap(), two.unwrap());
+        assert_eq!((one.calls + two.calls, one.suspense + two.suspense), (6_000, 50));
+        assert_books_add_up(&app).await;
+    }
 }

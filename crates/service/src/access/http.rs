@@ -11,7 +11,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Added, Client, NewClient, Revoked, Role, Rotated, oauth};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{
     Begun, IdempotencyKey, Key, Kind, Page, PageQuery, Params, Problem, Sent, Write, check_name,
 };
@@ -20,7 +20,7 @@ use crate::id::ClientId;
 /// So long the secret before may work beside the new one.
 const LONGEST_OVERLAP_MINUTES: u32 = 30 * 24 * 60;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     oauth::routes()
         .routes(routes!(add, list))
         .routes(routes!(read))
@@ -69,7 +69,7 @@ fn check_reach(sent: &Sent, role: Role) -> Result<(), Problem> {
 #[utoipa::path(post, path = "/v1/clients", tag = "access",
     security(("oauth" = ["access:write"])), params(IdempotencyKey), request_body = NewClient,
     responses((status = 201, body = ClientSecret), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn add(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+async fn add(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
     let new: NewClient = sent.json()?;
     check_name("/name", &new.name, 100)?;
     check_reach(&sent, new.role)?;
@@ -101,7 +101,7 @@ async fn add(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
     security(("oauth" = ["access:read"])), params(PageQuery),
     responses((status = 200, body = Page<Client>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Params(page): Params<PageQuery>,
 ) -> Result<Json<Page<Client>>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
@@ -114,7 +114,7 @@ async fn list(
 #[utoipa::path(get, path = "/v1/clients/{client_id}", tag = "access",
     security(("oauth" = ["access:read"])), params(("client_id" = String, Path)),
     responses((status = 200, body = Client), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn read(State(app): State<App>, Key(id): Key<ClientId>) -> Result<Json<Client>, Problem> {
+async fn read(State(app): State<SharedApp>, Key(id): Key<ClientId>) -> Result<Json<Client>, Problem> {
     let mut tx = app.db.read().await?;
     super::by_id(&mut tx, id).await?.map(Json).ok_or_else(|| unknown(id))
 }
@@ -134,7 +134,11 @@ struct Rotate {
 #[utoipa::path(post, path = "/v1/clients/{client_id}/rotate", tag = "access",
     security(("oauth" = ["access:write"])), params(("client_id" = String, Path), IdempotencyKey), request_body = Rotate,
     responses((status = 200, body = ClientSecret), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn rotate(State(app): State<App>, Key(id): Key<ClientId>, sent: Sent) -> Result<Response, Problem> {
+async fn rotate(
+    State(app): State<SharedApp>,
+    Key(id): Key<ClientId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let asked: Rotate = sent.json()?;
     let minutes = asked.overlap_minutes.unwrap_or(super::OVERLAP_MINUTES);
     if minutes > LONGEST_OVERLAP_MINUTES {
@@ -165,7 +169,11 @@ async fn rotate(State(app): State<App>, Key(id): Key<ClientId>, sent: Sent) -> R
 #[utoipa::path(post, path = "/v1/clients/{client_id}/revoke", tag = "access",
     security(("oauth" = ["access:write"])), params(("client_id" = String, Path), IdempotencyKey),
     responses((status = 200, body = Client), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn revoke(State(app): State<App>, Key(id): Key<ClientId>, sent: Sent) -> Result<Response, Problem> {
+async fn revoke(
+    State(app): State<SharedApp>,
+    Key(id): Key<ClientId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),

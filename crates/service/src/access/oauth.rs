@@ -16,13 +16,13 @@ use utoipa_axum::routes;
 
 use super::grant::{self, Answer, Credentials, Granted, Proven};
 use super::{Client, scope, secret};
-use crate::app::App;
+use crate::app::{App, SharedApp};
 use crate::http::Problem;
 
 /// A form longer than this is none of ours.
 const LONGEST_FORM: usize = 16 * 1024;
 
-pub(super) fn routes() -> OpenApiRouter<App> {
+pub(super) fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(token)).routes(routes!(revoke))
 }
 
@@ -80,7 +80,7 @@ struct TokenRefusal {
     responses((status = 200, body = TokenAnswer), (status = 400, body = TokenRefusal),
         (status = 401, description = "No such client, or another secret", body = TokenRefusal),
         (status = 503, description = "Too many ask at once", body = TokenRefusal)))]
-async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+async fn token(State(app): State<SharedApp>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
     let (form, client) = match ask(&app, &headers, &body).await? {
         Ok(asked) => asked,
         Err(refusal) => return Ok(refusal),
@@ -115,7 +115,7 @@ async fn token(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Resul
     responses((status = 200, description = "The token is worth nothing"), (status = 400, body = TokenRefusal),
         (status = 401, description = "No such client, or another secret", body = TokenRefusal),
         (status = 503, description = "Too many ask at once", body = TokenRefusal)))]
-async fn revoke(State(app): State<App>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
+async fn revoke(State(app): State<SharedApp>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
     let (form, client) = match ask(&app, &headers, &body).await? {
         Ok(asked) => asked,
         Err(refusal) => return Ok(refusal),

@@ -11,11 +11,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Charged, Discount, DiscountEnded, Discounted, NewCharge, NewDiscount, OneOffCharge};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{Begun, IdempotencyKey, Key, Problem, Sent, Write, check_instant, check_name};
 use crate::id::{CustomerId, DiscountId};
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(charge, charges))
         .routes(routes!(discount, discounts))
@@ -37,7 +37,11 @@ fn closed() -> Problem {
     security(("oauth" = ["adjustments:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewCharge,
     responses((status = 201, body = OneOffCharge), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn charge(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn charge(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let new: NewCharge = sent.json()?;
     check_name("/description", &new.description, 200)?;
     if let Some(at) = new.charged_at {
@@ -69,7 +73,7 @@ async fn charge(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) ->
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<OneOffCharge>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn charges(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(id): Key<CustomerId>,
 ) -> Result<Json<Vec<OneOffCharge>>, Problem> {
     let mut tx = app.db.read().await?;
@@ -82,7 +86,11 @@ async fn charges(
     security(("oauth" = ["adjustments:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewDiscount,
     responses((status = 201, body = Discount), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn discount(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn discount(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let new: NewDiscount = sent.json()?;
     check_name("/description", &new.description, 200)?;
     if let Some(from) = new.valid_from {
@@ -110,7 +118,10 @@ async fn discount(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) 
     security(("oauth" = ["adjustments:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<Discount>), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn discounts(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Vec<Discount>>, Problem> {
+async fn discounts(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+) -> Result<Json<Vec<Discount>>, Problem> {
     let mut tx = app.db.read().await?;
     crate::customers::by_id(&mut tx, id).await?.ok_or_else(|| unknown(id))?;
     Ok(Json(super::discounts(&mut tx, id).await?))
@@ -131,7 +142,7 @@ struct EndDiscount {
     params(("customer_id" = String, Path), ("discount_id" = String, Path), IdempotencyKey), request_body = EndDiscount,
     responses((status = 200, body = Discount), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn end_discount(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((id, discount)): Key<(CustomerId, DiscountId)>,
     sent: Sent,
 ) -> Result<Response, Problem> {

@@ -8,11 +8,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Asked, Entry};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{Page, PageQuery, Params, Problem, check_instant, check_text};
 use crate::id::CustomerId;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(list))
 }
 
@@ -40,7 +40,7 @@ struct AuditQuery {
     security(("oauth" = ["audit:read"])), params(AuditQuery, PageQuery),
     responses((status = 200, body = Page<Entry>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Params(query): Params<AuditQuery>,
     Params(page): Params<PageQuery>,
 ) -> Result<Page<Entry>, Problem> {

@@ -1,7 +1,5 @@
 //! What does a request do, and to whose data?
 
-use std::sync::Arc;
-
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::request::Parts;
 use axum::http::{Method, Uri};
@@ -11,7 +9,7 @@ use serde_json::Value;
 
 use super::Entry;
 use crate::access::SharedCaller;
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::clock::Clock;
 use crate::http::Context;
 use crate::id::{AuditId, CustomerId};
@@ -104,7 +102,7 @@ fn customer_in(route: &str, uri: &Uri) -> Option<CustomerId> {
 pub(crate) struct Noted;
 
 /// Notes what was seen, and what was done without a transaction of its own.
-pub(crate) async fn watch(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(crate) async fn watch(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     if !is_of_interest(&request) {
         return next.run(request).await;
     }

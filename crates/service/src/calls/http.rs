@@ -20,7 +20,7 @@ use super::{
     Answer, BegunImport, BegunUpload, Call, Control, Cursor, HistoryQuery, Import, ImportRow, Imported,
     Outcome, Quote, Quoted, Source, Spending, Why,
 };
-use crate::app::App;
+use crate::app::{App, SharedApp};
 use crate::http::{
     Begun, IdempotencyKey, Key, PREFERENCE_APPLIED, Page, PageQuery, Params, Patience, Prefer, Problem, Sent,
     Write, check_instant, check_name,
@@ -30,7 +30,7 @@ use crate::id::{CustomerId, ImportId};
 /// So many records are charged in one request.
 const LARGEST_BATCH: usize = 10_000;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(post_one))
         .routes(routes!(post_many))
@@ -62,7 +62,7 @@ struct SourceQuery {
         (status = 200, description = "A duplicate", body = Answer),
         (status = 202, description = "Waits in suspense", body = Answer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn post_one(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Params(query): Params<SourceQuery>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -128,7 +128,7 @@ struct BatchAnswer {
     request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, body = BatchAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn post_many(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Params(query): Params<SourceQuery>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -217,7 +217,7 @@ struct UploadAnswer {
     responses((status = 201, body = UploadAnswer),
         (status = 202, description = "It is charged from now on", body = ImportRow), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn upload(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Params(query): Params<UploadQuery>,
     Patience(is_patient): Patience,
     body: Bytes,
@@ -283,7 +283,7 @@ fn source(query: &UploadQuery) -> Result<Source, Problem> {
     security(("oauth" = ["imports:read"])), params(PageQuery),
     responses((status = 200, body = Page<ImportRow>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn imports(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Params(page): Params<PageQuery>,
 ) -> Result<Page<ImportRow>, Problem> {
     let (limit, before) = (page.limit()?, page.after()?.unwrap_or(ImportId(i64::MAX)));
@@ -296,7 +296,7 @@ async fn imports(
 #[utoipa::path(get, path = "/v1/imports/{import_id}", tag = "calls",
     security(("oauth" = ["imports:read"])), params(("import_id" = String, Path)),
     responses((status = 200, body = ImportRow), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn import(State(app): State<App>, Key(id): Key<ImportId>) -> Result<Json<ImportRow>, Problem> {
+async fn import(State(app): State<SharedApp>, Key(id): Key<ImportId>) -> Result<Json<ImportRow>, Problem> {
     let mut tx = app.db.read().await?;
     let found = super::import_by_id(&mut tx, id).await?;
     found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no import {id}")))
@@ -320,7 +320,7 @@ struct Between {
     params(("customer_id" = String, Path), Between, PageQuery),
     responses((status = 200, body = Page<Call>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn history(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(customer): Key<CustomerId>,
     Params(between): Params<Between>,
     Params(page): Params<PageQuery>,
@@ -354,7 +354,7 @@ struct Explained {
     params(("customer_id" = String, Path), ("source" = String, Path), ("record_id" = String, Path)),
     responses((status = 200, body = Explained), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((customer, source, record)): Key<(CustomerId, String, String)>,
 ) -> Result<Json<Explained>, Problem> {
     let unknown = || Problem::not_found("there is no such call");
@@ -389,7 +389,10 @@ struct QuoteQuery {
 #[utoipa::path(get, path = "/v1/quote", tag = "calls",
     security(("oauth" = ["quotes:read"])), params(QuoteQuery),
     responses((status = 200, body = Quote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn quote(State(app): State<App>, Params(query): Params<QuoteQuery>) -> Result<Json<Quote>, Problem> {
+async fn quote(
+    State(app): State<SharedApp>,
+    Params(query): Params<QuoteQuery>,
+) -> Result<Json<Quote>, Problem> {
     let at = query.at.unwrap_or_else(|| app.clock.now());
     check_instant("at", at)?;
     let mut tx = app.db.read().await?;
@@ -423,7 +426,7 @@ struct SpendingQuery {
     params(("customer_id" = String, Path), SpendingQuery),
     responses((status = 200, body = Spending), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn spending(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(id): Key<CustomerId>,
     Params(query): Params<SpendingQuery>,
 ) -> Result<Json<Spending>, Problem> {

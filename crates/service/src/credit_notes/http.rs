@@ -9,14 +9,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{CreditNote, Credited, NewCredit};
-use crate::app::App;
+use crate::app::{App, SharedApp};
 use crate::http::{
     Begun, IdempotencyKey, Key, Params, Problem, Sent, Write, check_name, check_text, download,
 };
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::invoices::{self, SyntaxQuery, einvoice};
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(credit))
         .routes(routes!(list))
@@ -33,7 +33,7 @@ pub fn routes() -> OpenApiRouter<App> {
     params(("customer_id" = String, Path), ("invoice_id" = String, Path), IdempotencyKey), request_body = NewCredit,
     responses((status = 201, body = CreditNote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn credit(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((customer, invoice)): Key<(CustomerId, InvoiceId)>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -81,7 +81,7 @@ fn refused(refusal: &Credited) -> Problem {
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<CreditNote>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn list(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(customer): Key<CustomerId>,
 ) -> Result<Json<Vec<CreditNote>>, Problem> {
     let mut tx = app.db.read().await?;
@@ -102,7 +102,7 @@ async fn find(app: &App, customer: CustomerId, id: CreditNoteId) -> Result<Credi
     params(("customer_id" = String, Path), ("credit_note_id" = String, Path)),
     responses((status = 200, body = CreditNote), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((customer, id)): Key<(CustomerId, CreditNoteId)>,
 ) -> Result<Json<CreditNote>, Problem> {
     Ok(Json(find(&app, customer, id).await?))
@@ -123,7 +123,7 @@ fn file_name(note: &CreditNote) -> Result<&str, Problem> {
     params(("customer_id" = String, Path), ("credit_note_id" = String, Path)),
     responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn pdf(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((customer, id)): Key<(CustomerId, CreditNoteId)>,
 ) -> Result<Response, Problem> {
     let note = find(&app, customer, id).await?;
@@ -140,7 +140,7 @@ async fn pdf(
     params(("customer_id" = String, Path), ("credit_note_id" = String, Path), SyntaxQuery),
     responses((status = 200, content_type = "application/xml", body = String), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn xml(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((customer, id)): Key<(CustomerId, CreditNoteId)>,
     Params(query): Params<SyntaxQuery>,
 ) -> Result<Response, Problem> {

@@ -17,14 +17,14 @@ use super::{
     Assigned, Billing, ChangeCustomer, Changed, Closed, Created, Customer, Ended, Line, NewCustomer, NewLine,
     NewSubscription, Restored, Subscribed, Subscription, Suspended, Suspension,
 };
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{
     Begun, IdempotencyKey, IfMatch, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant,
     check_name, check_text,
 };
 use crate::id::{CustomerId, LineId};
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(create, list))
         .routes(routes!(read, change))
@@ -42,7 +42,7 @@ pub fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(post, path = "/v1/customers", tag = "customers",
     security(("oauth" = ["customers:write"])), params(IdempotencyKey), request_body = NewCustomer,
     responses((status = 201, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn create(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+async fn create(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
     let new: NewCustomer = sent.json()?;
     check_name("/reference", &new.reference, 100)?;
     check_party(&new.party)?;
@@ -151,7 +151,10 @@ fn refused_subscription(pointer: &str, refusal: &Subscribed) -> Problem {
 #[utoipa::path(get, path = "/v1/customers", tag = "customers",
     security(("oauth" = ["customers:read"])), params(PageQuery),
     responses((status = 200, body = Page<Customer>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn list(State(app): State<App>, Params(page): Params<PageQuery>) -> Result<Page<Customer>, Problem> {
+async fn list(
+    State(app): State<SharedApp>,
+    Params(page): Params<PageQuery>,
+) -> Result<Page<Customer>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
     let mut tx = app.db.read().await?;
     let customers = super::page(&mut tx, after, limit + 1).await?;
@@ -163,7 +166,7 @@ async fn list(State(app): State<App>, Params(page): Params<PageQuery>) -> Result
     security(("oauth" = ["customers:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Customer), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn read(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Customer>, Problem> {
+async fn read(State(app): State<SharedApp>, Key(id): Key<CustomerId>) -> Result<Json<Customer>, Problem> {
     let mut tx = app.db.read().await?;
     super::by_id(&mut tx, id).await?.map(Json).ok_or_else(|| unknown(id))
 }
@@ -184,7 +187,11 @@ fn closed() -> Problem {
     security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), IdempotencyKey, IfMatch), request_body = ChangeCustomer,
     responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn change(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn change(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let new: ChangeCustomer = sent.json()?;
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
@@ -222,7 +229,11 @@ struct Close {
     security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = Close,
     responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn close(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn close(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let Close { closed_at } = sent.json()?;
     check_instant("/closed_at", closed_at)?;
     let mut write = match Write::begin(&app, &sent).await? {
@@ -246,7 +257,7 @@ async fn close(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> 
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewLine,
     responses((status = 201, body = Line), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn assign_line(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(id): Key<CustomerId>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -267,7 +278,7 @@ async fn assign_line(
     security(("oauth" = ["customers:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<Line>), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn lines(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Vec<Line>>, Problem> {
+async fn lines(State(app): State<SharedApp>, Key(id): Key<CustomerId>) -> Result<Json<Vec<Line>>, Problem> {
     let mut tx = app.db.read().await?;
     super::by_id(&mut tx, id).await?.ok_or_else(|| unknown(id))?;
     Ok(Json(super::lines(&mut tx, id).await?))
@@ -288,7 +299,7 @@ struct End {
     params(("customer_id" = String, Path), ("line_id" = String, Path), IdempotencyKey), request_body = End,
     responses((status = 200, body = Line), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn end_line(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((id, line)): Key<(CustomerId, LineId)>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -314,7 +325,7 @@ async fn end_line(
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewSubscription,
     responses((status = 201, body = Subscription), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn subscribe(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(id): Key<CustomerId>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -337,7 +348,7 @@ async fn subscribe(
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<Subscription>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn subscriptions(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(id): Key<CustomerId>,
 ) -> Result<Json<Vec<Subscription>>, Problem> {
     let mut tx = app.db.read().await?;
@@ -360,7 +371,11 @@ struct Suspend {
     security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = Suspend,
     responses((status = 200, body = Suspension), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn suspend(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn suspend(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let Suspend { reason } = sent.json()?;
     check_name("/reason", &reason, 500)?;
     let mut write = match Write::begin(&app, &sent).await? {
@@ -383,7 +398,11 @@ async fn suspend(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -
     security(("oauth" = ["customers:write"])),
     params(("customer_id" = String, Path), IdempotencyKey),
     responses((status = 200, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn restore(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn restore(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),

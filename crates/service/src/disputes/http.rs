@@ -10,11 +10,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{About, Dispute, NewDispute, Opened, Outcome, Settled};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{Begun, IdempotencyKey, Key, Problem, Sent, Write, check_name, check_text};
 use crate::id::{CustomerId, DisputeId};
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(open, list)).routes(routes!(settle))
 }
 
@@ -29,7 +29,11 @@ fn unknown(id: CustomerId) -> Problem {
     security(("oauth" = ["disputes:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewDispute,
     responses((status = 201, body = Dispute), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn open(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn open(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let new: NewDispute = sent.json()?;
     check_name("/reason", &new.reason, 1_000)?;
     match &new.about {
@@ -62,7 +66,7 @@ async fn open(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> R
     security(("oauth" = ["disputes:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<Dispute>), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn list(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Vec<Dispute>>, Problem> {
+async fn list(State(app): State<SharedApp>, Key(id): Key<CustomerId>) -> Result<Json<Vec<Dispute>>, Problem> {
     let mut tx = app.db.read().await?;
     crate::customers::by_id(&mut tx, id).await?.ok_or_else(|| unknown(id))?;
     Ok(Json(super::of_customer(&mut tx, id).await?))
@@ -85,7 +89,7 @@ struct Settle {
     params(("customer_id" = String, Path), ("dispute_id" = String, Path), IdempotencyKey), request_body = Settle,
     responses((status = 200, body = Dispute), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn settle(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((customer, id)): Key<(CustomerId, DisputeId)>,
     sent: Sent,
 ) -> Result<Response, Problem> {

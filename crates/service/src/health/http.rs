@@ -10,9 +10,9 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Readiness, Status};
-use crate::app::App;
+use crate::app::SharedApp;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz))
 }
 
@@ -38,7 +38,7 @@ async fn livez() -> Response {
 #[utoipa::path(get, path = "/readyz", tag = "operating", security(()),
     responses((status = 200, description = "Ready or degraded", body = Readiness),
         (status = 503, description = "Send requests elsewhere", body = Readiness)))]
-async fn readyz(State(app): State<App>) -> Response {
+async fn readyz(State(app): State<SharedApp>) -> Response {
     let readiness = super::readiness(&app).await;
     let status = match readiness.status {
         Status::Ready | Status::Degraded => StatusCode::OK,

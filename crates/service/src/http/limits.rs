@@ -18,7 +18,7 @@ use http_body::{Frame, SizeHint};
 use tokio::time::{Instant, Sleep};
 
 use super::problem::Problem;
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::config::Http;
 
 /// A path and a query, together.
@@ -41,7 +41,7 @@ fn most_bytes(settings: &Http, path: Option<&MatchedPath>) -> usize {
 }
 
 /// Holds a request to its limits.
-pub(super) async fn hold(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn hold(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
     let settings = &app.config.http;
     if request.uri().path_and_query().is_some_and(|text| text.as_str().len() > LONGEST_URI) {
         let detail = format!("the path and query are longer than {LONGEST_URI} bytes");

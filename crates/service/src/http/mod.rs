@@ -48,7 +48,7 @@ pub(crate) use write::purge_keys;
 pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 
 use crate::access::{self, Table};
-use crate::app::App;
+use crate::app::{App, SharedApp};
 use crate::audit;
 
 /// Changes a thing only as long as it is as the client saw it.
@@ -110,35 +110,37 @@ struct Api;
 
 /// The whole API, ready to be served.
 ///
-/// The layer that is named last is the outermost.
+/// The layer that is named first is the outermost. They are stacked before the router has them: each that it is given by
+/// itself is one more copy of all within, for each request.
 pub fn router(app: App) -> Router {
     let (router, document) = parts();
-    // Each layer is cloned for each request: it shares one application.
-    let shared = Arc::new(app.clone());
+    let shared = SharedApp::new(app);
     let guard = (shared.clone(), Arc::new(Table::of(&document)));
-    let unpacked = ServiceBuilder::new()
-        .layer(RequestDecompressionLayer::new())
-        .map_request(|request: Request<_>| request.map(Body::new));
+    let behind_paths = ServiceBuilder::new()
+        .layer(from_fn_with_state(shared.clone(), rate::hold_tokens))
+        .layer(from_fn_with_state(guard, access::guard))
+        .layer(from_fn_with_state(shared.clone(), audit::watch))
+        .layer(from_fn_with_state(shared.clone(), rate::hold));
     // What is packed already, and what is not worth it.
     let worth = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
     let worth = worth.and(NotForContentType::const_new("application/pdf"));
+    let around_all = ServiceBuilder::new()
+        .layer(from_fn_with_state(shared.clone(), observe::observe))
+        .layer(CompressionLayer::new().compress_when(worth))
+        .layer(from_fn(as_problem))
+        .layer(CatchPanicLayer::new())
+        .layer(from_fn_with_state(shared.clone(), limits::hold))
+        .layer(RequestDecompressionLayer::new())
+        .map_request(|request: Request<_>| request.map(Body::new))
+        .layer(from_fn(page::linked))
+        .layer(from_fn(tag::tagged));
     router
-        .route_layer(from_fn_with_state(shared.clone(), rate::hold))
-        .route_layer(from_fn_with_state(shared.clone(), audit::watch))
-        .route_layer(from_fn_with_state(guard, access::guard))
-        .route_layer(from_fn_with_state(shared.clone(), rate::hold_tokens))
-        .with_state(app)
+        .route_layer(behind_paths)
+        .with_state(shared)
         .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
         .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }))
         .fallback(|| async { Problem::not_found("there is nothing at this path: see /docs") })
-        .layer(from_fn(tag::tagged))
-        .layer(from_fn(page::linked))
-        .layer(unpacked)
-        .layer(from_fn_with_state(shared.clone(), limits::hold))
-        .layer(CatchPanicLayer::new())
-        .layer(from_fn(as_problem))
-        .layer(CompressionLayer::new().compress_when(worth))
-        .layer(from_fn_with_state(shared, observe::observe))
+        .layer(around_all)
 }
 
 /// The OpenAPI document, generated from the code.
@@ -146,7 +148,7 @@ pub fn openapi() -> Document {
     parts().1
 }
 
-fn parts() -> (Router<App>, Document) {
+fn parts() -> (Router<SharedApp>, Document) {
     let (router, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(crate::access::http::routes())
         .merge(crate::audit::http::routes())

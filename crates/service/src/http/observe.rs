@@ -1,7 +1,5 @@
 //! What is told of each request? A line in the log, the numbers; its id and trace on the answer.
 
-use std::sync::Arc;
-
 use axum::extract::{MatchedPath, Request, State};
 use axum::http::Method;
 use axum::middleware::Next;
@@ -9,7 +7,7 @@ use axum::response::Response;
 use tracing::Instrument;
 
 use super::context::{Context, Trace};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::clock::Stopwatch;
 use crate::metrics::{HTTP_REQUESTS, HTTP_SECONDS};
 
@@ -17,7 +15,7 @@ use crate::metrics::{HTTP_REQUESTS, HTTP_SECONDS};
 pub(super) const QUIET: [&str; 3] = ["/livez", "/readyz", "/metrics"];
 
 /// Sees a request through. The path is told by its pattern: it may hold a number or the token of a link.
-pub(super) async fn observe(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
+pub(super) async fn observe(State(app): State<SharedApp>, mut request: Request, next: Next) -> Response {
     let watch = Stopwatch::start();
     let route = request.extensions().get::<MatchedPath>().cloned();
     let route = route.as_ref().map_or("none", MatchedPath::as_str);

@@ -13,9 +13,9 @@ use utoipa_axum::routes;
 use super::kind::Kind;
 use super::page::Key;
 use super::problem::Problem;
-use crate::app::App;
+use crate::app::SharedApp;
 
-pub(super) fn routes() -> OpenApiRouter<App> {
+pub(super) fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(read))
 }
 

@@ -20,7 +20,7 @@ use ipnet::IpNet;
 use super::context::Context;
 use super::observe::QUIET;
 use super::problem::Problem;
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::Http;
 
@@ -96,7 +96,7 @@ impl Rates {
 }
 
 /// Refuses who asks too often for tokens. It stands before whoever proves who asks: there it is who asks first.
-pub(super) async fn hold_tokens(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(super) async fn hold_tokens(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     match app.rates.judge(&request, &app.config.http, false) {
         Some(wait) => too_often(wait),
         None => next.run(request).await,
@@ -104,7 +104,7 @@ pub(super) async fn hold_tokens(State(app): State<Arc<App>>, request: Request, n
 }
 
 /// Refuses who asks too often for anything else. It stands behind whoever proves who asks.
-pub(super) async fn hold(State(app): State<Arc<App>>, request: Request, next: Next) -> Response {
+pub(super) async fn hold(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     let judged = |request: &Request| app.rates.judge(request, &app.config.http, true);
     let is_for_tokens = TOKENS.contains(&request.uri().path());
     match Some(&request).filter(|_| !is_for_tokens).and_then(judged) {

@@ -13,13 +13,13 @@ use utoipa_axum::routes;
 
 use super::einvoice::{self, Syntax};
 use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, file, number};
-use crate::app::App;
+use crate::app::{App, SharedApp};
 use crate::db::Tx;
 use crate::error::Error;
 use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Sent, Write, download};
 use crate::id::{CustomerId, InvoiceId};
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(issue, list))
         .routes(routes!(draft))
@@ -47,7 +47,7 @@ struct Issue {
     responses((status = 201, body = StoredInvoice), (status = 200, description = "Issued before", body = StoredInvoice),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn issue(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(customer): Key<CustomerId>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -123,7 +123,7 @@ struct MonthQuery {
     params(("customer_id" = String, Path), MonthQuery),
     responses((status = 200, body = super::described::InvoiceSchema), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn draft(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(customer): Key<CustomerId>,
     Params(query): Params<MonthQuery>,
 ) -> Result<Json<Invoice>, Problem> {
@@ -152,7 +152,7 @@ async fn draft(
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Vec<StoredInvoice>), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn list(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(customer): Key<CustomerId>,
 ) -> Result<Json<Vec<StoredInvoice>>, Problem> {
     let mut tx = app.db.read().await?;
@@ -174,7 +174,7 @@ async fn find(app: &App, customer: CustomerId, id: InvoiceId) -> Result<StoredIn
     params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
     responses((status = 200, body = StoredInvoice), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn read(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
 ) -> Result<Json<StoredInvoice>, Problem> {
     Ok(Json(find(&app, customer, id).await?))
@@ -188,7 +188,7 @@ async fn read(
     params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
     responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn pdf(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
 ) -> Result<Response, Problem> {
     let stored = find(&app, customer, id).await?;
@@ -216,7 +216,7 @@ pub struct SyntaxQuery {
     params(("customer_id" = String, Path), ("invoice_id" = String, Path), SyntaxQuery),
     responses((status = 200, content_type = "application/xml", body = String), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn xml(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
     Params(query): Params<SyntaxQuery>,
 ) -> Result<Response, Problem> {
@@ -245,7 +245,7 @@ pub(crate) fn gone(at: jiff::Timestamp) -> Problem {
 #[utoipa::path(post, path = "/v1/tax-rates", tag = "invoices",
     security(("oauth" = ["taxes:write"])), params(IdempotencyKey), request_body = NewTaxRate,
     responses((status = 201, body = TaxRateEntry), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn set_tax_rate(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+async fn set_tax_rate(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
     let new: NewTaxRate = sent.json()?;
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
@@ -267,7 +267,7 @@ async fn set_tax_rate(State(app): State<App>, sent: Sent) -> Result<Response, Pr
 #[utoipa::path(get, path = "/v1/tax-rates", tag = "invoices",
     security(("oauth" = ["taxes:read"])),
     responses((status = 200, body = Vec<TaxRateEntry>)))]
-async fn tax_rates(State(app): State<App>) -> Result<Json<Vec<TaxRateEntry>>, Problem> {
+async fn tax_rates(State(app): State<SharedApp>) -> Result<Json<Vec<TaxRateEntry>>, Problem> {
     let mut tx = app.db.read().await?;
     Ok(Json(super::tax_rates(&mut tx).await?))
 }

@@ -9,11 +9,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{State, StoredJob};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write};
 use crate::id::JobId;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(retry))
 }
 
@@ -33,7 +33,7 @@ struct JobsQuery {
     security(("oauth" = ["jobs:read"])), params(JobsQuery, PageQuery),
     responses((status = 200, body = Page<StoredJob>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(
-    Shared(app): Shared<App>,
+    Shared(app): Shared<SharedApp>,
     Params(query): Params<JobsQuery>,
     Params(page): Params<PageQuery>,
 ) -> Result<Page<StoredJob>, Problem> {
@@ -48,7 +48,7 @@ async fn list(
     security(("oauth" = ["jobs:write"])), params(("job_id" = String, Path), IdempotencyKey),
     responses((status = 202, description = "It is tried soon", body = bool, content_type = "application/json"),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn retry(Shared(app): Shared<App>, Key(id): Key<JobId>, sent: Sent) -> Result<Response, Problem> {
+async fn retry(Shared(app): Shared<SharedApp>, Key(id): Key<JobId>, sent: Sent) -> Result<Response, Problem> {
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),

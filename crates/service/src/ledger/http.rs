@@ -9,7 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::StatementEntry;
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::calls::MoneySchema;
 use crate::customers::{self, Customer, Suspension};
 use crate::db::Tx;
@@ -17,7 +17,7 @@ use crate::http::{Key, Page, PageQuery, Params, Problem};
 use crate::id::CustomerId;
 use crate::payments;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(balance)).routes(routes!(statement))
 }
 
@@ -50,7 +50,7 @@ async fn find(tx: &mut Tx, id: CustomerId) -> Result<Customer, Problem> {
     security(("oauth" = ["payments:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = Owed), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn balance(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<Owed>, Problem> {
+async fn balance(State(app): State<SharedApp>, Key(id): Key<CustomerId>) -> Result<Json<Owed>, Problem> {
     let mut tx = app.db.read().await?;
     let currency = find(&mut tx, id).await?.currency;
     let money = |amount: Amount| Money { amount, currency };
@@ -73,7 +73,7 @@ async fn balance(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Jso
     params(("customer_id" = String, Path), PageQuery),
     responses((status = 200, body = Page<StatementEntry>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn statement(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(id): Key<CustomerId>,
     Params(page): Params<PageQuery>,
 ) -> Result<Page<StatementEntry>, Problem> {

@@ -8,11 +8,11 @@ use utoipa_axum::routes;
 
 use super::documents;
 use super::link::Opened;
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::Problem;
 use crate::invoices;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(document))
 }
 
@@ -24,7 +24,7 @@ pub fn routes() -> OpenApiRouter<App> {
     responses((status = 200, description = "The PDF", content_type = "application/pdf"),
         (status = 404, description = "No link of ours", body = Problem, content_type = "application/problem+json"),
         (status = 410, description = "The link has expired", body = Problem, content_type = "application/problem+json")))]
-async fn document(State(app): State<App>, Path(token): Path<String>) -> Result<Response, Problem> {
+async fn document(State(app): State<SharedApp>, Path(token): Path<String>) -> Result<Response, Problem> {
     let none = || Problem::not_found("this link leads to nothing: see that it is whole");
     let links = app.mailer.links.as_ref().ok_or_else(none)?;
     let (customer, document) = match links.opened(&token, app.clock.now()) {

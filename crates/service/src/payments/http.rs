@@ -11,12 +11,12 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{AgedCustomer, Ages, NewPayment, Payment, Recorded, WriteOff, WrittenOff};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::customers;
 use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_name};
 use crate::id::{CustomerId, InvoiceId};
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(record, list)).routes(routes!(write_off)).routes(routes!(ageing))
 }
 
@@ -30,7 +30,7 @@ pub fn routes() -> OpenApiRouter<App> {
     responses((status = 201, body = Payment), (status = 200, description = "Recorded before", body = Payment),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn record(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(customer): Key<CustomerId>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -67,7 +67,7 @@ fn unknown(id: CustomerId) -> Problem {
     params(("customer_id" = String, Path), PageQuery),
     responses((status = 200, body = Page<Payment>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(customer): Key<CustomerId>,
     Params(page): Params<PageQuery>,
 ) -> Result<Page<Payment>, Problem> {
@@ -94,7 +94,7 @@ struct GiveUp {
     params(("customer_id" = String, Path), ("invoice_id" = String, Path), IdempotencyKey), request_body = GiveUp,
     responses((status = 201, body = WriteOff), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn write_off(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((customer, invoice)): Key<(CustomerId, InvoiceId)>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -131,7 +131,10 @@ struct Ageing {
 #[utoipa::path(get, path = "/v1/receivables/ageing", tag = "payments",
     security(("oauth" = ["payments:read"])), params(PageQuery),
     responses((status = 200, body = Ageing), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn ageing(State(app): State<App>, Params(page): Params<PageQuery>) -> Result<Json<Ageing>, Problem> {
+async fn ageing(
+    State(app): State<SharedApp>,
+    Params(page): Params<PageQuery>,
+) -> Result<Json<Ageing>, Problem> {
     let (limit, after) = (page.limit()?, page.after()?);
     let as_of = app.clock.now();
     let mut tx = app.db.read().await?;

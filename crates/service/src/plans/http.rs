@@ -8,11 +8,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Created, NewPlan, Plan};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{Begun, IdempotencyKey, Key, Problem, Sent, Write, check_name, check_text};
 use crate::id::PlanId;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(read))
 }
 
@@ -20,7 +20,7 @@ pub fn routes() -> OpenApiRouter<App> {
 #[utoipa::path(post, path = "/v1/plans", tag = "plans",
     security(("oauth" = ["plans:write"])), params(IdempotencyKey), request_body = NewPlan,
     responses((status = 201, body = Plan), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn create(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+async fn create(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
     let new: NewPlan = sent.json()?;
     check_name("/name", &new.name, 200)?;
     check_text("/tariff", &new.tariff, 200)?;
@@ -47,7 +47,7 @@ async fn create(State(app): State<App>, sent: Sent) -> Result<Response, Problem>
 /// List all plans
 #[utoipa::path(get, path = "/v1/plans", tag = "plans",
     security(("oauth" = ["plans:read"])), responses((status = 200, body = Vec<Plan>)))]
-async fn list(State(app): State<App>) -> Result<Json<Vec<Plan>>, Problem> {
+async fn list(State(app): State<SharedApp>) -> Result<Json<Vec<Plan>>, Problem> {
     let mut tx = app.db.read().await?;
     Ok(Json(super::all(&mut tx).await?))
 }
@@ -56,7 +56,7 @@ async fn list(State(app): State<App>) -> Result<Json<Vec<Plan>>, Problem> {
 #[utoipa::path(get, path = "/v1/plans/{plan_id}", tag = "plans",
     security(("oauth" = ["plans:read"])), params(("plan_id" = String, Path)),
     responses((status = 200, body = Plan), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn read(State(app): State<App>, Key(id): Key<PlanId>) -> Result<Json<Plan>, Problem> {
+async fn read(State(app): State<SharedApp>, Key(id): Key<PlanId>) -> Result<Json<Plan>, Problem> {
     let mut tx = app.db.read().await?;
     let plan = super::by_id(&mut tx, id).await?;
     plan.map(Json).ok_or_else(|| Problem::not_found(format!("there is no plan {id}")))

@@ -15,7 +15,7 @@ use super::{
     Adjusted, Agreed, BookingDone, ChangePrepaidTerms, NewAdjustment, NewTopUp, NewTransfer, PrepaidBalance,
     PrepaidTerms, Quantity, StatementMovement, ToppedUp, Transferred, WrongField,
 };
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::http::{
@@ -24,7 +24,7 @@ use crate::http::{
 };
 use crate::id::{BalanceId, CustomerId};
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(top_up))
         .routes(routes!(adjust))
@@ -78,7 +78,11 @@ async fn find(tx: &mut Tx, id: CustomerId) -> Result<Customer, Problem> {
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewTopUp,
     responses((status = 201, body = BookingDone), (status = 200, description = "Done before", body = BookingDone),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn top_up(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn top_up(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let new: NewTopUp = sent.json()?;
     if let Some(name) = &new.name {
         check_name("/name", name, 200)?;
@@ -113,7 +117,7 @@ async fn top_up(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) ->
     responses((status = 201, body = BookingDone), (status = 200, description = "Done before", body = BookingDone),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn adjust(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((id, balance)): Key<(CustomerId, BalanceId)>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -142,7 +146,11 @@ async fn adjust(
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewTransfer,
     responses((status = 201, body = BookingDone), (status = 200, description = "Done before", body = BookingDone),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn transfer(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn transfer(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let new: NewTransfer = sent.json()?;
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
@@ -170,7 +178,10 @@ async fn transfer(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) 
     security(("oauth" = ["prepaid:read"])),
     params(("customer_id" = String, Path)),
     responses((status = 200, body = PrepaidTerms), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn read_terms(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Json<PrepaidTerms>, Problem> {
+async fn read_terms(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+) -> Result<Json<PrepaidTerms>, Problem> {
     let mut tx = app.db.read().await?;
     let customer = find(&mut tx, id).await?;
     Ok(Json(super::terms(&mut tx, &customer).await?))
@@ -184,7 +195,11 @@ async fn read_terms(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<
     security(("oauth" = ["prepaid:write"])),
     params(("customer_id" = String, Path), IdempotencyKey, IfMatch), request_body = ChangePrepaidTerms,
     responses((status = 200, body = PrepaidTerms), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn agree(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn agree(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let new: ChangePrepaidTerms = sent.json()?;
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
@@ -218,7 +233,7 @@ struct BalancesQuery {
     params(("customer_id" = String, Path), BalancesQuery),
     responses((status = 200, body = Vec<PrepaidBalance>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn balances(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(id): Key<CustomerId>,
     Params(query): Params<BalancesQuery>,
 ) -> Result<Json<Vec<PrepaidBalance>>, Problem> {
@@ -244,7 +259,7 @@ struct MovementsQuery {
     params(("customer_id" = String, Path), MovementsQuery, PageQuery),
     responses((status = 200, body = Page<StatementMovement>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn movements(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(id): Key<CustomerId>,
     Params(query): Params<MovementsQuery>,
     Params(page): Params<PageQuery>,

@@ -10,11 +10,11 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Erased, Erasure};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{Begun, IdempotencyKey, Key, Problem, Sent, Write};
 use crate::id::CustomerId;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(export)).routes(routes!(erase))
 }
 
@@ -31,7 +31,7 @@ const WAITING: usize = 256;
     params(("customer_id" = String, Path)),
     responses((status = 200, content_type = "application/x-ndjson", body = String),
         (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn export(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Response, Problem> {
+async fn export(State(app): State<SharedApp>, Key(id): Key<CustomerId>) -> Result<Response, Problem> {
     let mut tx = app.db.read().await?;
     let customer = crate::customers::by_id(&mut tx, id).await?;
     let customer = customer.ok_or_else(|| Problem::not_found(format!("there is no customer {id}")))?;
@@ -68,7 +68,11 @@ async fn export(State(app): State<App>, Key(id): Key<CustomerId>) -> Result<Resp
     security(("oauth" = ["privacy:write"])),
     params(("customer_id" = String, Path), IdempotencyKey),
     responses((status = 200, body = Erasure), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn erase(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn erase(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),

@@ -220,14 +220,23 @@ async fn all_of(app: &App, part: Part) -> Result<u64> {
         if app.stopping.has_begun() {
             return Ok(all);
         }
-        let mut tx = app.db.begin().await?;
-        let some = some_of(&mut tx, part, app.clock.now()).await?;
-        tx.commit().await?;
-        all += some;
-        if some == 0 {
-            return Ok(all);
+        match once(app, part).await {
+            Ok(0) => return Ok(all),
+            Ok(some) => all += some,
+            // Another program removes the same.
+            Err(Error::Database(error)) if error.is_transient() => {
+                tracing::info!(%error, ?part, "removing met another writer and is tried again");
+            }
+            Err(error) => return Err(error),
         }
     }
+}
+
+async fn once(app: &App, part: Part) -> Result<u64> {
+    let mut tx = app.db.begin().await?;
+    let some = some_of(&mut tx, part, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(some)
 }
 
 async fn some_of(tx: &mut Tx, part: Part, now: Timestamp) -> Result<u64> {

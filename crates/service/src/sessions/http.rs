@@ -15,7 +15,7 @@ use utoipa_axum::routes;
 
 use super::authorise::emergency;
 use super::{Answer, Authorise, Extend, Grant, Origin, Refusal, Release, Request, Session, Settled, State};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::customers;
 use crate::http::{Key, Kind, Page, PageQuery, Params, Problem, check_instant, check_name, json};
 use crate::id::{CustomerId, SessionId};
@@ -26,7 +26,7 @@ const LONGEST_NUMBER: usize = 64;
 /// What stands for the session of an emergency call, which has none.
 pub(super) const EMERGENCY: &str = "emergency";
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(authorise))
         .routes(routes!(extend))
@@ -93,7 +93,7 @@ impl From<Session> for Shown {
 #[utoipa::path(post, path = "/v1/charging/sessions", tag = "charging",
     security(("oauth" = ["charging:write"])), request_body = Authorise,
     responses((status = 201, body = Grant), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn authorise(Shared(app): Shared<App>, body: Bytes) -> Result<Response, Problem> {
+async fn authorise(Shared(app): Shared<SharedApp>, body: Bytes) -> Result<Response, Problem> {
     let asked = json::<Authorise>(&body);
     let home: Option<Region> = app.config.operator.country.parse().ok();
     let urgent = match &asked {
@@ -134,7 +134,11 @@ async fn authorise(Shared(app): Shared<App>, body: Bytes) -> Result<Response, Pr
     security(("oauth" = ["charging:write"])),
     params(("session_id" = String, Path)), request_body = Extend,
     responses((status = 200, body = Grant), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn extend(Shared(app): Shared<App>, Key(id): Key<String>, body: Bytes) -> Result<Response, Problem> {
+async fn extend(
+    Shared(app): Shared<SharedApp>,
+    Key(id): Key<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let asked: Extend = json(&body)?;
     if id == EMERGENCY {
         return Ok(Json(emergency("", asked.sequence, None)).into_response());
@@ -155,7 +159,11 @@ async fn extend(Shared(app): Shared<App>, Key(id): Key<String>, body: Bytes) -> 
     security(("oauth" = ["charging:write"])),
     params(("session_id" = String, Path)), request_body = Release,
     responses((status = 200, body = Settled), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn release(Shared(app): Shared<App>, Key(id): Key<String>, body: Bytes) -> Result<Response, Problem> {
+async fn release(
+    Shared(app): Shared<SharedApp>,
+    Key(id): Key<String>,
+    body: Bytes,
+) -> Result<Response, Problem> {
     let asked: Release = json(&body)?;
     if id == EMERGENCY {
         return Ok(Json(free(&asked)).into_response());
@@ -170,7 +178,7 @@ async fn release(Shared(app): Shared<App>, Key(id): Key<String>, body: Bytes) ->
     security(("oauth" = ["charging:read"])),
     params(("session_id" = String, Path)),
     responses((status = 200, body = Shown), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn read(Shared(app): Shared<App>, Key(id): Key<SessionId>) -> Result<Json<Shown>, Problem> {
+async fn read(Shared(app): Shared<SharedApp>, Key(id): Key<SessionId>) -> Result<Json<Shown>, Problem> {
     let mut tx = app.db.read().await?;
     let session = super::by_id(&mut tx, id).await?;
     session.map(|session| Json(session.into())).ok_or_else(|| Refusal::UnknownSession.into())
@@ -182,7 +190,7 @@ async fn read(Shared(app): Shared<App>, Key(id): Key<SessionId>) -> Result<Json<
     params(("customer_id" = String, Path), PageQuery),
     responses((status = 200, body = Page<Shown>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn list(
-    Shared(app): Shared<App>,
+    Shared(app): Shared<SharedApp>,
     Key(customer): Key<CustomerId>,
     Params(page): Params<PageQuery>,
 ) -> Result<Page<Shown>, Problem> {

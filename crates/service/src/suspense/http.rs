@@ -7,10 +7,10 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Cursor, Suspended};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{Page, PageQuery, Params, Problem, check_name};
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(suspense))
 }
 
@@ -27,7 +27,7 @@ struct SuspenseQuery {
     security(("oauth" = ["suspense:read"])), params(SuspenseQuery, PageQuery),
     responses((status = 200, body = Page<Suspended>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn suspense(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Params(query): Params<SuspenseQuery>,
     Params(page): Params<PageQuery>,
 ) -> Result<Page<Suspended>, Problem> {

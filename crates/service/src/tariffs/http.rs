@@ -13,14 +13,14 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Imported, NewTariff, Published, Tariff, TermsSchema};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{Begun, FieldError, IdempotencyKey, Key, Problem, Sent, Write, check_instant, check_name};
 use crate::id::TariffId;
 
 /// No more faults than this are listed in one answer.
 const FAULTS_SHOWN: usize = 1_000;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(import, list)).routes(routes!(read)).routes(routes!(publish))
 }
 
@@ -64,7 +64,7 @@ struct Publication {
     security(("oauth" = ["tariffs:write"])), params(IdempotencyKey), request_body = TariffImport,
     responses((status = 201, body = Tariff), (status = 200, description = "The newest version already", body = Tariff),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn import(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+async fn import(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
     let new: TariffImport = sent.json()?;
     check_name("/name", &new.name, 200)?;
     new.valid_from.map_or(Ok(()), |from| check_instant("/valid_from", from))?;
@@ -105,7 +105,7 @@ async fn import(State(app): State<App>, sent: Sent) -> Result<Response, Problem>
 /// List all tariffs
 #[utoipa::path(get, path = "/v1/tariffs", tag = "tariffs",
     security(("oauth" = ["tariffs:read"])), responses((status = 200, body = Vec<Tariff>)))]
-async fn list(State(app): State<App>) -> Result<Json<Vec<Tariff>>, Problem> {
+async fn list(State(app): State<SharedApp>) -> Result<Json<Vec<Tariff>>, Problem> {
     let mut tx = app.db.read().await?;
     Ok(Json(super::all(&mut tx).await?))
 }
@@ -114,7 +114,7 @@ async fn list(State(app): State<App>) -> Result<Json<Vec<Tariff>>, Problem> {
 #[utoipa::path(get, path = "/v1/tariffs/{tariff_id}", tag = "tariffs",
     security(("oauth" = ["tariffs:read"])), params(("tariff_id" = String, Path)),
     responses((status = 200, body = Tariff), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn read(State(app): State<App>, Key(id): Key<TariffId>) -> Result<Json<Tariff>, Problem> {
+async fn read(State(app): State<SharedApp>, Key(id): Key<TariffId>) -> Result<Json<Tariff>, Problem> {
     let mut tx = app.db.read().await?;
     let tariff = super::by_id(&mut tx, id).await?;
     tariff.map(Json).ok_or_else(|| Problem::not_found(format!("there is no tariff {id}")))
@@ -126,7 +126,7 @@ async fn read(State(app): State<App>, Key(id): Key<TariffId>) -> Result<Json<Tar
     params(("tariff_id" = String, Path), ("version" = i64, Path), IdempotencyKey), request_body = Publication,
     responses((status = 200, body = Tariff), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn publish(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((id, version)): Key<(TariffId, i64)>,
     sent: Sent,
 ) -> Result<Response, Problem> {

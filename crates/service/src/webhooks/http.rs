@@ -14,7 +14,7 @@ use super::{
     Change, Changed, Delivery, DeliveryState, Endpoint, MOST_ENDPOINTS, NewEndpoint, Pinged, Registered,
     Replayed, WithSecret,
 };
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::http::{
     Begun, IdempotencyKey, IfMatch, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant,
     check_text,
@@ -23,7 +23,7 @@ use crate::id::{EndpointId, MessageId};
 
 const LONGEST_DESCRIPTION: usize = 200;
 
-pub fn routes() -> OpenApiRouter<App> {
+pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(create, list))
         .routes(routes!(read, change, remove))
@@ -50,7 +50,7 @@ fn no_events() -> Problem {
 #[utoipa::path(post, path = "/v1/webhooks", tag = "webhooks", params(IdempotencyKey), request_body = NewEndpoint,
     security(("oauth" = ["webhooks:write"])),
     responses((status = 201, body = WithSecret), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn create(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+async fn create(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
     let new: NewEndpoint = sent.json()?;
     check_text("/description", &new.description, LONGEST_DESCRIPTION)?;
     let url = app.courier.target(&new.url).await.map_err(|why| Problem::invalid("/url", why))?;
@@ -79,7 +79,7 @@ async fn with_secret(write: Write, status: StatusCode, made: WithSecret) -> Resu
 /// List all webhook endpoints
 #[utoipa::path(get, path = "/v1/webhooks", tag = "webhooks", security(("oauth" = ["webhooks:read"])),
     responses((status = 200, body = Vec<Endpoint>)))]
-async fn list(State(app): State<App>) -> Result<Json<Vec<Endpoint>>, Problem> {
+async fn list(State(app): State<SharedApp>) -> Result<Json<Vec<Endpoint>>, Problem> {
     let mut tx = app.db.read().await?;
     Ok(Json(super::endpoints(&mut tx).await?))
 }
@@ -88,7 +88,7 @@ async fn list(State(app): State<App>) -> Result<Json<Vec<Endpoint>>, Problem> {
 #[utoipa::path(get, path = "/v1/webhooks/{endpoint_id}", tag = "webhooks", params(("endpoint_id" = String, Path)),
     security(("oauth" = ["webhooks:read"])),
     responses((status = 200, body = Endpoint), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn read(State(app): State<App>, Key(id): Key<EndpointId>) -> Result<Json<Endpoint>, Problem> {
+async fn read(State(app): State<SharedApp>, Key(id): Key<EndpointId>) -> Result<Json<Endpoint>, Problem> {
     let mut tx = app.db.read().await?;
     super::endpoint(&mut tx, id).await?.map(Json).ok_or_else(|| unknown(id))
 }
@@ -98,7 +98,11 @@ async fn read(State(app): State<App>, Key(id): Key<EndpointId>) -> Result<Json<E
     params(("endpoint_id" = String, Path), IdempotencyKey, IfMatch), request_body = Change,
     security(("oauth" = ["webhooks:write"])),
     responses((status = 200, body = Endpoint), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn change(State(app): State<App>, Key(id): Key<EndpointId>, sent: Sent) -> Result<Response, Problem> {
+async fn change(
+    State(app): State<SharedApp>,
+    Key(id): Key<EndpointId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let change: Change = sent.json()?;
     check_text("/description", change.description.as_deref().unwrap_or_default(), LONGEST_DESCRIPTION)?;
     let url = match &change.url {
@@ -124,7 +128,11 @@ async fn change(State(app): State<App>, Key(id): Key<EndpointId>, sent: Sent) ->
     params(("endpoint_id" = String, Path), IdempotencyKey), security(("oauth" = ["webhooks:write"])),
     responses((status = 200, description = "What it was", body = Endpoint),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn remove(State(app): State<App>, Key(id): Key<EndpointId>, sent: Sent) -> Result<Response, Problem> {
+async fn remove(
+    State(app): State<SharedApp>,
+    Key(id): Key<EndpointId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
@@ -139,7 +147,11 @@ async fn remove(State(app): State<App>, Key(id): Key<EndpointId>, sent: Sent) ->
 #[utoipa::path(post, path = "/v1/webhooks/{endpoint_id}/rotate", tag = "webhooks",
     params(("endpoint_id" = String, Path), IdempotencyKey), security(("oauth" = ["webhooks:write"])),
     responses((status = 200, body = WithSecret), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn rotate(State(app): State<App>, Key(id): Key<EndpointId>, sent: Sent) -> Result<Response, Problem> {
+async fn rotate(
+    State(app): State<SharedApp>,
+    Key(id): Key<EndpointId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
@@ -161,7 +173,11 @@ struct Queued {
 #[utoipa::path(post, path = "/v1/webhooks/{endpoint_id}/test", tag = "webhooks",
     params(("endpoint_id" = String, Path), IdempotencyKey), security(("oauth" = ["webhooks:write"])),
     responses((status = 202, body = Queued), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn test(State(app): State<App>, Key(id): Key<EndpointId>, sent: Sent) -> Result<Response, Problem> {
+async fn test(
+    State(app): State<SharedApp>,
+    Key(id): Key<EndpointId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
@@ -193,7 +209,7 @@ struct DeliveriesQuery {
     params(("endpoint_id" = String, Path), DeliveriesQuery, PageQuery), security(("oauth" = ["webhooks:read"])),
     responses((status = 200, body = Page<Delivery>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn deliveries(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key(id): Key<EndpointId>,
     Params(query): Params<DeliveriesQuery>,
     Params(page): Params<PageQuery>,
@@ -227,7 +243,7 @@ fn no_message(id: EndpointId, message: MessageId) -> Problem {
     security(("oauth" = ["webhooks:read"])),
     responses((status = 200, body = WithPayload), (status = 404, body = Problem, content_type = "application/problem+json")))]
 async fn delivery(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((id, message)): Key<(EndpointId, MessageId)>,
 ) -> Result<Json<WithPayload>, Problem> {
     let mut tx = app.db.read().await?;
@@ -250,7 +266,7 @@ struct ReplayAnswer {
     security(("oauth" = ["webhooks:write"])),
     responses((status = 202, body = ReplayAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn replay_one(
-    State(app): State<App>,
+    State(app): State<SharedApp>,
     Key((id, message)): Key<(EndpointId, MessageId)>,
     sent: Sent,
 ) -> Result<Response, Problem> {
@@ -280,7 +296,11 @@ struct ReplayFailed {
     params(("endpoint_id" = String, Path), IdempotencyKey), request_body = ReplayFailed,
     security(("oauth" = ["webhooks:write"])),
     responses((status = 202, body = ReplayAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn replay(State(app): State<App>, Key(id): Key<EndpointId>, sent: Sent) -> Result<Response, Problem> {
+async fn replay(
+    State(app): State<SharedApp>,
+    Key(id): Key<EndpointId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let asked: ReplayFailed = sent.json()?;
     if let Some(since) = asked.since {
         check_instant("/since", since)?;

@@ -7,13 +7,13 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{closed, unknown};
-use crate::app::App;
+use crate::app::SharedApp;
 use crate::error::Error;
 use crate::http::{Begun, IdempotencyKey, Key, Problem, Sent, Write, check_instant, check_name};
 use crate::id::CustomerId;
 use crate::prepaid::{BookingDone, Made, NewVouchers, RedeemVoucher, Redeemed, VoucherBatch};
 
-pub(super) fn routes() -> OpenApiRouter<App> {
+pub(super) fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(make)).routes(routes!(redeem))
 }
 
@@ -25,7 +25,7 @@ pub(super) fn routes() -> OpenApiRouter<App> {
     security(("oauth" = ["vouchers:write"])), params(IdempotencyKey), request_body = NewVouchers,
     responses((status = 201, content((VoucherBatch = "application/json"), (String = "text/csv"))),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn make(State(app): State<App>, sent: Sent) -> Result<Response, Problem> {
+async fn make(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
     let new: NewVouchers = sent.json()?;
     if let Some(name) = &new.name {
         check_name("/name", name, 200)?;
@@ -74,7 +74,11 @@ fn shown(made: &VoucherBatch, headers: &HeaderMap) -> Result<Response, Problem> 
     params(("customer_id" = String, Path), IdempotencyKey), request_body = RedeemVoucher,
     responses((status = 201, body = BookingDone), (status = 200, description = "Redeemed before", body = BookingDone),
         (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn redeem(State(app): State<App>, Key(id): Key<CustomerId>, sent: Sent) -> Result<Response, Problem> {
+async fn redeem(
+    State(app): State<SharedApp>,
+    Key(id): Key<CustomerId>,
+    sent: Sent,
+) -> Result<Response, Problem> {
     let voucher: RedeemVoucher = sent.json()?;
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
