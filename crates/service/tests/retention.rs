@@ -83,6 +83,9 @@ on_both_databases! {
         assert_eq!(purge_at(&db, "2027-03-31T21:59:59Z").await, Purged::default());
         assert_eq!(purge_at(&db, SIX_MONTHS_LATER).await, purged_calls(1));
         assert_eq!(kept(&account).await, ["late", "midnight", "october"], "the late one is on October's invoice");
+        // So it may be contested, and goes with October.
+        let dispute = contested(&account, json!({"call": {"source": "switch", "record_id": "late"}})).await;
+        settled(&db, &dispute, "withdrawn").await;
         assert_eq!(purge_at(&db, SIX_MONTHS_LATER).await, Purged::default());
         assert_eq!(db.get(&account.path).await.body["calls_kept_from"], "2026-08-31T22:00:00Z".replace("08-31", "09-30"));
         assert_eq!(purge_at(&db, "2027-04-30T22:00:00Z").await, purged_calls(3));
@@ -260,6 +263,8 @@ on_both_databases! {
         tx.execute("update customers set calls_kept_from = $1 where customer_id = $2", &[&from, &account.id.0]).await.unwrap();
         tx.commit().await.unwrap();
         assert_books_add_up(&app).await;
+        let late = crate::disputes::contest(&account, json!({"call": {"source": "switch", "record_id": "september"}})).await;
+        assert_eq!(late.status, 422, "it goes: {late:?}");
         let stopped = App { stopping: tollbook::stopping::Stopping::default(), ..app.clone() };
         stopped.stopping.begin();
         assert_eq!(retention::purge(&stopped).await.unwrap(), Purged::default());

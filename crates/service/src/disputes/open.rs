@@ -32,17 +32,16 @@ struct Subject {
 /// Opens a dispute.
 pub async fn open(tx: &mut Tx, customer: CustomerId, new: NewDispute, clock: &Clock) -> Result<Opened> {
     // Nobody purges meanwhile.
-    if customers::hold(tx, customer).await?.is_none() {
-        return Ok(Opened::UnknownCustomer);
-    }
+    let Some(held) = customers::hold(tx, customer).await? else { return Ok(Opened::UnknownCustomer) };
     let subject = match new.about {
         About::Invoice { number } => match of_invoice(tx, customer, &number).await? {
             Some(subject) => subject,
             None => return Ok(Opened::UnknownInvoice),
         },
         About::Call(call) => match of_call(tx, customer, call).await? {
-            Some(subject) => subject,
-            None => return Ok(Opened::UnknownCall),
+            // What is being purged cannot be kept any more.
+            Some(subject) if held.calls_kept_from.is_none_or(|from| from <= subject.keeps_from) => subject,
+            Some(_) | None => return Ok(Opened::UnknownCall),
         },
     };
     let Subject { invoice, call, keeps_from } = subject;
@@ -82,6 +81,7 @@ async fn of_call(tx: &mut Tx, customer: CustomerId, key: CallKey) -> Result<Opti
         Some(month) => invoices::of_period(tx, customer, month).await?,
         None => None,
     };
-    let keeps_from = month.map_or(started_at, |month| month.min(started_at));
+    // A call goes with the month that it is invoiced with.
+    let keeps_from = month.unwrap_or(started_at);
     Ok(Some(Subject { invoice, call: Some(key), keeps_from }))
 }
