@@ -12,7 +12,7 @@ use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 
-/// Remove what was kept long enough, as the settings [retention] say; `serve` and `work` do it once a day
+/// Remove what was kept long enough, as the settings `retention.…` say; `serve` and `work` do it once a day
 #[derive(Debug, clap::Args)]
 pub struct PurgeArgs {
     /// Only say what would be removed
