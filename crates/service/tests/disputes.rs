@@ -120,7 +120,7 @@ on_both_databases! {
         assert!(told.contains("upheld at ") && told.contains(": see CN-2026-000001"), "{told}");
         assert_eq!(say(&["list", "C-1"]).lines().count(), 4);
         for (arguments, part) in [
-            (&["list", "C-9"][..], "no customer with the reference C-9"),
+            (&["list", "C-9"][..], "no customer has the reference C-9"),
             (&["open", "C-1", "--call", "r1", "--reason", "x"], "no SOURCE/RECORD_ID"),
             (&["open", "C-1", "--call", "switch/r9", "--reason", "x"], "no such call"),
             (&["open", "C-1", "--invoice", "INV-1", "--reason", "x"], "no such invoice"),

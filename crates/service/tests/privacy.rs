@@ -89,7 +89,7 @@ on_both_databases! {
         assert_eq!(kinds(&done(&db.url, &["export", "C-1"]))["end"], 1);
         // No file is overwritten, and nobody is nobody.
         assert!(failed(&db.url, &["export", "C-1", "--to", file]).contains("c-1.ndjson"));
-        assert!(failed(&db.url, &["export", "C-9"]).contains("no customer with the reference C-9"));
+        assert!(failed(&db.url, &["export", "C-9"]).contains("no customer has the reference C-9"));
         assert_eq!(db.get("/v1/customers/cus_0000000000001/export").await.status, 404);
     }
 

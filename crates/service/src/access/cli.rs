@@ -68,11 +68,7 @@ async fn add(app: &App, args: AddArgs, output: Output) -> Result<bool> {
     let mut tx = app.db.begin().await?;
     let customer_id = match &customer {
         None => None,
-        Some(reference) => {
-            let found = customers::by_reference(&mut tx, reference).await?;
-            let unknown = || Error::Other(format!("no customer has the reference {reference}"));
-            Some(found.ok_or_else(unknown)?.id)
-        }
+        Some(reference) => Some(customers::cli::named(&mut tx, reference).await?.id),
     };
     let refusal = match super::add(&mut tx, NewClient { name, role, customer_id }, secret, &app.clock).await?
     {

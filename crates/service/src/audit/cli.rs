@@ -6,7 +6,7 @@ use super::{Asked, Entry};
 use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
-use crate::error::{Error, Result};
+use crate::error::Result;
 
 /// Show who saw or changed what, newest first
 #[derive(Debug, clap::Args)]
@@ -32,11 +32,7 @@ pub async fn audit(app: &App, args: AuditArgs, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
     let customer = match &args.customer {
         None => None,
-        Some(reference) => {
-            let found = customers::by_reference(&mut tx, reference).await?;
-            let unknown = || Error::Other(format!("there is no customer with the reference {reference}"));
-            Some(found.ok_or_else(unknown)?.id)
-        }
+        Some(reference) => Some(customers::cli::named(&mut tx, reference).await?.id),
     };
     let AuditArgs { subject, from, to, limit, .. } = args;
     let entries = super::list(&mut tx, &Asked { customer, subject, from, to, before: None }, limit).await?;

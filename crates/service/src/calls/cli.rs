@@ -177,9 +177,7 @@ pub struct HistoryArgs {
 
 pub async fn history(app: &App, args: HistoryArgs, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
-    let customer = crate::customers::by_reference(&mut tx, &args.customer).await?;
-    let customer =
-        customer.ok_or_else(|| Error::Other(format!("no customer has the reference {}", args.customer)))?;
+    let customer = crate::customers::cli::named(&mut tx, &args.customer).await?;
     let parse =
         |text: String| text.parse::<Cursor>().map_err(|()| Error::Other("the cursor is none of ours".into()));
     let before = args.cursor.map(parse).transpose()?;

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use calculation::cdr::Flaw;
 use calculation::money::{Amount, Money};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use charge::{Charging, Outcome, charge};
@@ -99,6 +99,27 @@ impl std::fmt::Display for Control {
             out,
             "{records} records = {charged} charged + {free} free + {duplicate} duplicate + {suspended} suspended"
         )
+    }
+}
+
+/// Which call: `switch-a/A000123`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CallKey {
+    /// The switch or feed it came from.
+    #[schema(example = "switch-a")]
+    pub source: String,
+    /// Its key within the source.
+    #[schema(example = "A000123")]
+    pub record_id: String,
+}
+
+impl std::str::FromStr for CallKey {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let parts = text.split_once('/').ok_or_else(|| format!("`{text}` is no SOURCE/RECORD_ID"))?;
+        Ok(Self { source: parts.0.to_owned(), record_id: parts.1.to_owned() })
     }
 }
 

@@ -5,6 +5,7 @@ use clap::Args;
 
 use super::{Credited, Credits, NewCredit};
 use crate::app::App;
+use crate::calls::CallKey;
 use crate::cli::Output;
 use crate::error::{Error, Result};
 use crate::invoices;
@@ -24,19 +25,14 @@ pub struct CreditArgs {
     net: Option<Amount>,
     /// Only this call
     #[arg(long, value_name = "SOURCE/RECORD_ID")]
-    call: Option<String>,
+    call: Option<CallKey>,
 }
 
 pub async fn credit(app: &App, args: CreditArgs, output: Output) -> Result<bool> {
     let CreditArgs { number, reason, line, net, call } = args;
     let credits = match (line, call) {
         (Some(number), _) => Credits::Line { number, net },
-        (None, Some(call)) => {
-            let parts = call.split_once('/').map(|(source, id)| (source.to_owned(), id.to_owned()));
-            let wrong = || Error::Other(format!("--call: `{call}` is no SOURCE/RECORD_ID"));
-            let (source, record_id) = parts.ok_or_else(wrong)?;
-            Credits::Call { source, record_id }
-        }
+        (None, Some(CallKey { source, record_id })) => Credits::Call { source, record_id },
         (None, None) => Credits::Whole,
     };
     let mut tx = app.db.begin().await?;

@@ -2,6 +2,7 @@
 
 mod assign_line;
 mod change;
+pub mod cli;
 mod close;
 mod create;
 mod end_line;

@@ -1,11 +1,12 @@
 //! The disputes' commands.
 
-use super::{About, CallKey, Dispute, NewDispute, Opened, Outcome, Settled};
+use super::{About, Dispute, NewDispute, Opened, Outcome, Settled};
 use crate::app::App;
+use crate::calls::CallKey;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
-use crate::id::{CustomerId, DisputeId};
+use crate::id::DisputeId;
 
 /// What customers contest: while a dispute is open nobody is reminded of it and nothing of it is purged
 #[derive(Debug, clap::Subcommand)]
@@ -29,7 +30,7 @@ pub struct Subject {
     invoice: Option<String>,
     /// The call
     #[arg(long, value_name = "SOURCE/RECORD_ID")]
-    call: Option<String>,
+    call: Option<CallKey>,
 }
 
 #[derive(Debug, clap::Args)]
@@ -66,19 +67,15 @@ pub async fn run(app: &App, command: Command, output: Output) -> Result<bool> {
 
 async fn open(app: &App, args: OpenArgs, output: Output) -> Result<bool> {
     let about = match (args.about.invoice, args.about.call) {
-        (_, Some(call)) => {
-            let wrong = || Error::Other(format!("--call: `{call}` is no SOURCE/RECORD_ID"));
-            let (source, record_id) = call.split_once('/').ok_or_else(wrong)?;
-            About::Call(CallKey { source: source.to_owned(), record_id: record_id.to_owned() })
-        }
+        (_, Some(call)) => About::Call(call),
         (number, None) => About::Invoice { number: number.unwrap_or_default() },
     };
     let mut tx = app.db.begin().await?;
-    let customer = find(&mut tx, &args.customer).await?;
+    let customer = customers::cli::named(&mut tx, &args.customer).await?.id;
     let new = NewDispute { about, reason: args.reason };
     let dispute = match super::open(&mut tx, customer, new, &app.clock).await? {
         Opened::Dispute(dispute) => dispute,
-        Opened::UnknownCustomer => return Err(unknown(&args.customer)),
+        Opened::UnknownCustomer => return Err(Error::Inconsistent(format!("customer {customer} vanished"))),
         Opened::UnknownInvoice => return Err(said("--invoice: the customer has no such invoice")),
         Opened::UnknownCall => {
             return Err(said("--call: the customer has no such call, or its detail is not kept any more"));
@@ -93,7 +90,7 @@ async fn open(app: &App, args: OpenArgs, output: Output) -> Result<bool> {
 async fn settle(app: &App, args: SettleArgs, output: Output) -> Result<bool> {
     let SettleArgs { customer, dispute, outcome, note } = args;
     let mut tx = app.db.begin().await?;
-    let id = find(&mut tx, &customer).await?;
+    let id = customers::cli::named(&mut tx, &customer).await?.id;
     let dispute = match super::settle(&mut tx, id, dispute, outcome, note, &app.clock).await? {
         Settled::Dispute(dispute) => dispute,
         Settled::Unknown => return Err(said(&format!("{customer} has no dispute {dispute}"))),
@@ -108,7 +105,7 @@ async fn settle(app: &App, args: SettleArgs, output: Output) -> Result<bool> {
 
 async fn list(app: &App, customer: &str, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
-    let id = find(&mut tx, customer).await?;
+    let id = customers::cli::named(&mut tx, customer).await?.id;
     let disputes = super::of_customer(&mut tx, id).await?;
     let mut lines: Vec<_> = disputes.iter().map(words).collect();
     if lines.is_empty() {
@@ -116,15 +113,6 @@ async fn list(app: &App, customer: &str, output: Output) -> Result<bool> {
     }
     output.answer(&disputes, lines.join("\n"))?;
     Ok(true)
-}
-
-async fn find(tx: &mut crate::db::Tx, reference: &str) -> Result<CustomerId> {
-    let found = customers::by_reference(tx, reference).await?;
-    Ok(found.ok_or_else(|| unknown(reference))?.id)
-}
-
-fn unknown(reference: &str) -> Error {
-    said(&format!("there is no customer with the reference {reference}"))
 }
 
 fn said(what: &str) -> Error {

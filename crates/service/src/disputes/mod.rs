@@ -16,6 +16,7 @@ use utoipa::ToSchema;
 pub use open::{Opened, open};
 pub use settle::{Settled, settle};
 
+use crate::calls::CallKey;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, DisputeId, InvoiceId};
@@ -42,16 +43,6 @@ pub struct Dispute {
     pub keeps_from: Timestamp,
     /// How it ended; absent while it is open.
     pub settlement: Option<Settlement>,
-}
-
-/// Which call.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(deny_unknown_fields)]
-pub struct CallKey {
-    #[schema(example = "switch-a")]
-    pub source: String,
-    #[schema(example = "A000123")]
-    pub record_id: String,
 }
 
 /// How a dispute ended.

@@ -2,12 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::{About, CallKey, Dispute, NewDispute, store};
+use super::{About, Dispute, NewDispute, store};
+use crate::calls::{self, CallKey};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, DisputeId, InvoiceId};
-use crate::{calls, customers, invoices};
+use crate::{customers, invoices};
 
 /// What became of it.
 #[derive(Debug)]

@@ -2,7 +2,8 @@
 
 use jiff::Timestamp;
 
-use super::{CallKey, Dispute, Settlement};
+use super::{Dispute, Settlement};
+use crate::calls::CallKey;
 use crate::db::{self, Param, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, DisputeId, InvoiceId};

@@ -70,8 +70,7 @@ async fn add(app: &App, args: AddArgs, output: Output) -> Result<bool> {
     let kind = if refund { PaymentKind::Refund } else { PaymentKind::Payment };
     let new = NewPayment { reference, amount, currency, paid_on, method, kind, invoice };
     let mut tx = app.db.begin().await?;
-    let found = customers::by_reference(&mut tx, &customer).await?;
-    let found = found.ok_or_else(|| Error::Other(format!("no customer has the reference {customer}")))?;
+    let found = customers::cli::named(&mut tx, &customer).await?;
     let recorded = record(&mut tx, found.id, new, &app.clock).await?;
     if let Some(refusal) = recorded.refusal() {
         return Err(Error::Other(refusal));

@@ -12,8 +12,7 @@ use super::{
 };
 use crate::app::App;
 use crate::cli::Output;
-use crate::customers::{self, Customer};
-use crate::db::Tx;
+use crate::customers;
 use crate::error::{Error, Result};
 
 /// Put prepaid money on a customer's balance, once by its reference
@@ -102,7 +101,7 @@ pub async fn top_up(app: &App, args: TopUpArgs, output: Output) -> Result<bool> 
     let TopUpArgs { customer, amount, reference, bonus, line, name, priority, expires_at } = args;
     let kind = if bonus { TopUpKind::Bonus } else { TopUpKind::Payment };
     let mut tx = app.db.begin().await?;
-    let customer = find(&mut tx, &customer).await?;
+    let customer = customers::cli::named(&mut tx, &customer).await?;
     let (amount, currency) = (Some(amount), Some(customer.currency));
     let (seconds, destinations) = (None, Vec::new());
     let new = NewTopUp {
@@ -128,11 +127,6 @@ pub async fn top_up(app: &App, args: TopUpArgs, output: Output) -> Result<bool> 
     Ok(true)
 }
 
-async fn find(tx: &mut Tx, reference: &str) -> Result<Customer> {
-    let found = customers::by_reference(tx, reference).await?;
-    found.ok_or_else(|| Error::Other(format!("no customer has the reference {reference}")))
-}
-
 fn words(done: &BookingDone, how: &str) -> String {
     let mut lines = vec![format!("{} {how}", done.id)];
     for movement in &done.movements {
@@ -144,7 +138,7 @@ fn words(done: &BookingDone, how: &str) -> String {
 
 pub async fn balances(app: &App, args: BalancesArgs, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
-    let customer = find(&mut tx, &args.customer).await?;
+    let customer = customers::cli::named(&mut tx, &args.customer).await?;
     let found = balances_of(&mut tx, &customer, args.closed, app.clock.now()).await?;
     let lines: Vec<_> = found.iter().map(line_of).collect();
     let words = if lines.is_empty() { "no balance".to_owned() } else { lines.join("\n") };

@@ -8,8 +8,7 @@ use tokio::sync::mpsc;
 use super::{Erased, Purged};
 use crate::app::App;
 use crate::cli::Output;
-use crate::customers::{self, Customer};
-use crate::db::Tx;
+use crate::customers;
 use crate::error::{Error, Result};
 
 /// Remove what was kept long enough, as the settings `retention.…` say; `serve` and `work` do it once a day
@@ -62,7 +61,7 @@ pub async fn purge(app: &App, args: PurgeArgs, output: Output) -> Result<bool> {
 
 pub async fn export(app: &App, args: ExportArgs, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
-    let customer = find(&mut tx, &args.customer).await?;
+    let customer = customers::cli::named(&mut tx, &args.customer).await?;
     let name =
         args.to.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
     let mut out: Box<dyn Write> = match &args.to {
@@ -93,10 +92,10 @@ pub async fn export(app: &App, args: ExportArgs, output: Output) -> Result<bool>
 pub async fn erase(app: &App, args: EraseArgs, output: Output) -> Result<bool> {
     let EraseArgs { customer, .. } = args;
     let mut tx = app.db.begin().await?;
-    let id = find(&mut tx, &customer).await?.id;
+    let id = customers::cli::named(&mut tx, &customer).await?.id;
     let erasure = match super::erase(&mut tx, app, id).await? {
         Erased::Erased(erasure) => erasure,
-        Erased::UnknownCustomer => return Err(unknown(&customer)),
+        Erased::UnknownCustomer => return Err(Error::Inconsistent(format!("customer {id} vanished"))),
         Erased::Already(at) => return Err(Error::Other(format!("{customer} was forgotten at {at}"))),
         Erased::Refused(refusal) => return Err(Error::Other(format!("{customer}: {refusal}"))),
     };
@@ -109,12 +108,4 @@ pub async fn erase(app: &App, args: EraseArgs, output: Output) -> Result<bool> {
     let words = format!("{customer} is forgotten, now {id}: {} calls removed, {kept}", erasure.calls);
     output.answer(&erasure, words)?;
     Ok(true)
-}
-
-async fn find(tx: &mut Tx, reference: &str) -> Result<Customer> {
-    customers::by_reference(tx, reference).await?.ok_or_else(|| unknown(reference))
-}
-
-fn unknown(reference: &str) -> Error {
-    Error::Other(format!("there is no customer with the reference {reference}"))
 }
