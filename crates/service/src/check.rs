@@ -1,11 +1,13 @@
 //! Does everything add up? `tollbook check` proves it from what is stored, and says what it checked.
 
+mod values;
+
 use serde::Serialize;
 
 use crate::app::App;
 use crate::cli::Output;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::{calls, credit_notes, invoices, ledger, payments, prepaid, sessions};
 
 /// What was checked and what is wrong.
@@ -47,16 +49,22 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
 
 /// Checks everything that a transaction sees.
 pub(crate) async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
-    let calls = calls::verify(tx, app).await?;
-    let invoices = invoices::verify(tx).await?;
-    let ledger = ledger::verify(tx).await?;
-    let payments = payments::verify(tx).await?;
-    let credit_notes = credit_notes::verify(tx).await?;
-    let prepaid = prepaid::verify(tx).await?;
-    let sessions = sessions::verify(tx, app.clock.now(), app.config.charging.record_hours).await?;
+    // Of what cannot be read all is named first: one such value stops what reads it.
+    let mut faults = Faults(Vec::new());
+    for fault in values::verify(tx).await? {
+        faults.note(&fault.into());
+    }
+    let calls = faults.caught(calls::verify(tx, app).await)?;
+    let invoices = faults.caught(invoices::verify(tx).await)?;
+    let ledger = faults.caught(ledger::verify(tx).await)?;
+    let payments = faults.caught(payments::verify(tx).await)?;
+    let credit_notes = faults.caught(credit_notes::verify(tx).await)?;
+    let prepaid = faults.caught(prepaid::verify(tx).await)?;
+    let record_hours = app.config.charging.record_hours;
+    let sessions = faults.caught(sessions::verify(tx, app.clock.now(), record_hours).await)?;
     let documents = [calls.faults, invoices.faults, credit_notes.faults];
     let money = [ledger.faults, payments.faults, prepaid.faults, sessions.faults];
-    let faults = [documents.concat(), money.concat()].concat();
+    let faults = [faults.0, documents.concat(), money.concat()].concat();
     Ok(Report {
         imports: calls.imports,
         charges: calls.charges,
@@ -81,6 +89,30 @@ pub(crate) async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
         first_without_session: sessions.first_without_session,
         faults,
     })
+}
+
+/// What is wrong so far.
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn note(&mut self, fault: &Error) {
+        let fault = fault.to_string();
+        if !self.0.contains(&fault) {
+            self.0.push(fault);
+        }
+    }
+
+    /// What a part of the check found. A part that met a value which cannot be went no further: that is a fault, and
+    /// the other parts go on.
+    fn caught<Verified: Default>(&mut self, found: Result<Verified>) -> Result<Verified> {
+        match found {
+            Err(fault @ (Error::Inconsistent { .. } | Error::Contradiction(_))) => {
+                self.note(&fault);
+                Ok(Verified::default())
+            }
+            other => other,
+        }
+    }
 }
 
 /// What was checked, and what is wrong or to be seen to.

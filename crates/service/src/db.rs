@@ -7,26 +7,24 @@ mod backup;
 mod bulk;
 mod connect;
 mod instant;
+mod row;
 mod schema;
 mod tables;
 mod tally;
 
-use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use deadpool_postgres::{Object, Pool, PoolError};
-use jiff::Timestamp;
 use rusqlite::Connection;
-use rusqlite::types::Value;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 use tokio_postgres::error::SqlState;
-use tokio_postgres::types::{FromSql, ToSql};
+use tokio_postgres::types::ToSql;
 
 pub use backup::BackedUp;
 pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
 pub use instant::Ts;
+pub use row::{Place, Row, int, json_text, limit, word};
 pub use schema::Schema;
 pub use tables::Table;
 pub use tally::Tally;
@@ -90,6 +88,11 @@ pub enum Error {
     Url(String),
     #[error("column `{column}`: {message}")]
     Column { column: String, message: String },
+    /// What stands in a row cannot be.
+    #[error("`{column}` of {table} ({row}): {message}")]
+    Value { table: String, column: String, row: String, message: String },
+    #[error("a value cannot be stored: {0}")]
+    Unstorable(String),
     #[error("the transaction is over")]
     Over,
     #[error("the database holds migration {0}, which this program does not know: use a newer program")]
@@ -157,56 +160,6 @@ impl<T: ToSql + rusqlite::ToSql + Sync + Send> Param for T {
     }
     fn sqlite(&self) -> &dyn rusqlite::ToSql {
         self
-    }
-}
-
-/// The value of a column: whatever both engines give.
-pub trait Column: rusqlite::types::FromSql + for<'a> FromSql<'a> {}
-impl<T: rusqlite::types::FromSql + for<'a> FromSql<'a>> Column for T {}
-
-/// A row of an answer.
-pub enum Row {
-    Sqlite(Arc<[String]>, Vec<Value>),
-    Postgres(tokio_postgres::Row),
-}
-
-impl Row {
-    /// The value of a column, by name.
-    pub fn get<T: Column>(&self, column: &str) -> Result<T> {
-        let fault = |message: String| Error::Column { column: column.to_owned(), message };
-        match self {
-            Self::Postgres(row) => row.try_get(column).map_err(|error| fault(error.to_string())),
-            Self::Sqlite(names, values) => {
-                let position = names.iter().position(|name| name == column);
-                let value = position.and_then(|position| values.get(position));
-                let value = value.ok_or_else(|| fault("no such column".to_owned()))?;
-                T::column_result(value.into()).map_err(|error| fault(error.to_string()))
-            }
-        }
-    }
-
-    /// The value of a text column, parsed.
-    pub fn parse<T: FromStr<Err: fmt::Display>>(&self, column: &str) -> Result<T> {
-        let text: String = self.get(column)?;
-        text.parse()
-            .map_err(|error: T::Err| Error::Column { column: column.to_owned(), message: error.to_string() })
-    }
-
-    /// The value of a text column that holds JSON.
-    pub fn json<T: serde::de::DeserializeOwned>(&self, column: &str) -> Result<T> {
-        let text: String = self.get(column)?;
-        serde_json::from_str(&text)
-            .map_err(|error| Error::Column { column: column.to_owned(), message: error.to_string() })
-    }
-
-    /// An instant.
-    pub fn time(&self, column: &str) -> Result<Timestamp> {
-        self.get::<Ts>(column).map(|at| at.0)
-    }
-
-    /// An instant that may be absent.
-    pub fn optional_time(&self, column: &str) -> Result<Option<Timestamp>> {
-        Ok(self.get::<Option<Ts>>(column)?.map(|at| at.0))
     }
 }
 
@@ -381,6 +334,11 @@ impl Tx {
     /// Runs a statement; answers its first row, if there is one.
     pub async fn row(&mut self, sql: &str, params: &[&dyn Param]) -> Result<Option<Row>> {
         Ok(self.rows(sql, params).await?.into_iter().next())
+    }
+
+    /// Runs a statement that counts; answers its one number, in a column.
+    pub async fn counted(&mut self, sql: &str, params: &[&dyn Param], column: &str) -> Result<u64> {
+        self.row(sql, params).await?.map_or(Ok(0), |row| row.count(column))
     }
 
     /// Runs statements without parameters or answers: schema changes and savepoints.

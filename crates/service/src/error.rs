@@ -9,13 +9,17 @@ use crate::id::CustomerId;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     #[error(transparent)]
-    Database(#[from] db::Error),
+    Database(db::Error),
     #[error("{context}: {source}")]
     File { context: String, source: std::io::Error },
     #[error("invoice document: {0}")]
     Document(String),
+    /// What stands in a row of a table cannot be. It is never read as something else instead.
+    #[error("stored data does not add up: `{column}` of {table} ({row}): {message}")]
+    Inconsistent { table: String, column: String, row: String, message: String },
+    /// What is stored contradicts itself: a row that must be there is not, a sum does not fit an amount.
     #[error("stored data does not add up: {0}")]
-    Inconsistent(String),
+    Contradiction(String),
     #[error("customer {0} got another time zone meanwhile: import the file again")]
     Moved(CustomerId),
     #[error("{0}")]
@@ -23,6 +27,17 @@ pub enum Error {
 }
 
 pub type Result<T> = std::result::Result<T, Error>;
+
+impl From<db::Error> for Error {
+    fn from(error: db::Error) -> Self {
+        match error {
+            db::Error::Value { table, column, row, message } => {
+                Self::Inconsistent { table, column, row, message }
+            }
+            other => Self::Database(other),
+        }
+    }
+}
 
 impl Error {
     /// Turns an I/O fault into one with its context, such as the file's name.

@@ -126,7 +126,7 @@ impl<D: Deed> Worker<D> {
                     let begun = self.db.begin_by_keys().await;
                     let alone = self.tried(begun, &[request]).await;
                     let answer = alone.and_then(|answers| {
-                        let lost = || Error::Inconsistent("a request without an answer".to_owned());
+                        let lost = || Error::Contradiction("a request without an answer".to_owned());
                         answers.into_iter().next().ok_or_else(lost)
                     });
                     let _ = waiting.answer.send(answer);

@@ -14,6 +14,6 @@ pub(crate) fn of(content: &[u8]) -> Hash {
 }
 
 /// A hash as text.
-pub(crate) fn hex(hash: &Hash) -> String {
+pub(crate) fn hex(hash: &[u8]) -> String {
     hash.iter().fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

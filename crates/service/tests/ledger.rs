@@ -200,7 +200,7 @@ on_both_databases! {
         let bad = Entry::issue(account.id, InvoiceId(1), euro(), amount(10), amount(1), amount(12), now);
         let mut tx = db.app.db.begin().await.unwrap();
         let refused = ledger::post(&mut tx, &[good.clone(), bad], clock).await.unwrap_err();
-        assert!(matches!(refused, Error::Inconsistent(_)) && refused.to_string().contains("inv_"), "{refused}");
+        assert!(matches!(refused, Error::Contradiction(_)) && refused.to_string().contains("inv_"), "{refused}");
         assert_eq!(ledger::balance(&mut tx, account.id).await.unwrap(), Amount::ZERO);
         ledger::post(&mut tx, &[], clock).await.unwrap();
         ledger::post(&mut tx, std::slice::from_ref(&good), clock).await.unwrap();

@@ -4,9 +4,11 @@ use jiff::Timestamp;
 
 use super::secret::{NewSecret, TokenHash};
 use super::{Caller, Client, scope};
-use crate::db::{self, Row, Ts, Tx};
+use crate::db::{self, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{ClientId, CustomerId, SecretId};
+
+const CLIENT: Place = Place::new("clients", &["client_id"]);
 
 const CLIENTS: &str = "select client_id, name, role, customer_id, created_at, revoked_at from clients";
 /// So many are removed in one transaction.
@@ -23,26 +25,26 @@ pub(super) async fn insert_client(tx: &mut Tx, client: &Client) -> Result<bool> 
 
 pub(super) async fn client(tx: &mut Tx, id: ClientId) -> Result<Option<Client>> {
     let row = tx.row(&format!("{CLIENTS} where client_id = $1"), &[&id.0]).await?;
-    Ok(row.as_ref().map(read_client).transpose()?)
+    Ok(CLIENT.one(row.as_ref(), read_client)?)
 }
 
 /// Held against others who change it.
 pub(super) async fn hold(tx: &mut Tx, id: ClientId) -> Result<Option<Client>> {
     let sql = format!("{CLIENTS} where client_id = $1 {}", tx.hold(db::Hold::Exclusive, "clients"));
     let row = tx.row(&sql, &[&id.0]).await?;
-    Ok(row.as_ref().map(read_client).transpose()?)
+    Ok(CLIENT.one(row.as_ref(), read_client)?)
 }
 
 pub(super) async fn client_of_name(tx: &mut Tx, name: &str) -> Result<Option<Client>> {
     let row = tx.row(&format!("{CLIENTS} where name = $1 and revoked_at is null"), &[&name]).await?;
-    Ok(row.as_ref().map(read_client).transpose()?)
+    Ok(CLIENT.one(row.as_ref(), read_client)?)
 }
 
 pub(super) async fn clients(tx: &mut Tx, after: Option<ClientId>, limit: usize) -> Result<Vec<Client>> {
     let after = after.map_or(i64::MIN, |id| id.0);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let sql = format!("{CLIENTS} where client_id > $1 order by client_id limit $2");
-    Ok(tx.rows(&sql, &[&after, &limit]).await?.iter().map(read_client).collect::<db::Result<_>>()?)
+    Ok(CLIENT.all(&tx.rows(&sql, &[&after, &limit]).await?, read_client)?)
 }
 
 pub(super) async fn has_client(tx: &mut Tx) -> Result<bool> {
@@ -97,7 +99,7 @@ pub(super) async fn secret_hash(
 
 pub(super) async fn clients_of(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Client>> {
     let sql = format!("{CLIENTS} where customer_id = $1 order by client_id");
-    Ok(tx.rows(&sql, &[&customer.0]).await?.iter().map(read_client).collect::<db::Result<_>>()?)
+    Ok(CLIENT.all(&tx.rows(&sql, &[&customer.0]).await?, read_client)?)
 }
 
 /// Takes a client's secrets and tokens away.

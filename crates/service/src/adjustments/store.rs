@@ -2,13 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use calculation::money::{Amount, Money};
+use calculation::money::Money;
 use jiff::Timestamp;
 
 use super::{Discount, OneOffCharge, TakenUp};
-use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, IN_LIST, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{ChargeId, CustomerId, DiscountId, InvoiceId};
+
+const ONE_OFF_CHARGES: Place = Place::new("one_off_charges", &["customer_id", "charge_id"]);
+const DISCOUNTS: Place = Place::new("discounts", &["customer_id", "discount_id"]);
 
 const CHARGES: &str =
     "select o.customer_id, charge_id, description, amount, tax_class, charged_at, invoice_id,
@@ -32,7 +35,7 @@ pub(super) async fn insert_charge(
 
 pub(super) async fn charges(tx: &mut Tx, customer: CustomerId) -> Result<Vec<OneOffCharge>> {
     let sql = format!("{CHARGES} where o.customer_id = $1 order by charged_at, charge_id");
-    Ok(tx.rows(&sql, &[&customer.0]).await?.iter().map(charge).collect::<db::Result<_>>()?)
+    Ok(ONE_OFF_CHARGES.all(&tx.rows(&sql, &[&customer.0]).await?, charge)?)
 }
 
 pub(super) async fn open_charges(
@@ -47,19 +50,21 @@ pub(super) async fn open_charges(
         );
         let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
         for row in tx.rows_in(&sql, &[], &ids).await? {
-            found.entry(CustomerId(row.get("customer_id")?)).or_default().push(charge(&row)?);
+            found
+                .entry(CustomerId(row.get("customer_id")?))
+                .or_default()
+                .push(ONE_OFF_CHARGES.read(&row, charge)?);
         }
     }
     Ok(found)
 }
 
 fn charge(row: &Row) -> db::Result<OneOffCharge> {
-    let class: String = row.get("tax_class")?;
     Ok(OneOffCharge {
         id: ChargeId(row.get("charge_id")?),
         description: row.get("description")?,
-        amount: Money { amount: Amount::from_micros(row.get("amount")?), currency: row.parse("currency")? },
-        tax_class: serde_json::from_value(class.into()).unwrap_or_default(),
+        amount: Money { amount: row.amount("amount")?, currency: row.parse("currency")? },
+        tax_class: row.word("tax_class")?,
         charged_at: row.time("charged_at")?,
         invoice_id: row.get::<Option<i64>>("invoice_id")?.map(InvoiceId),
     })
@@ -74,7 +79,7 @@ pub(super) async fn insert_discount(
     let sql = "insert into discounts (customer_id, discount_id, description, terms, valid_from, created_at)
                values ($1, $2, $3, $4, $5, $6)";
     let Discount { id, description, terms, valid_from, .. } = discount;
-    let terms = serde_json::to_string(terms).unwrap_or_default();
+    let terms = db::json_text(terms)?;
     tx.execute(sql, &[&customer.0, &id.0, description, &terms, &Ts(*valid_from), &Ts(now)]).await?;
     Ok(())
 }
@@ -105,18 +110,23 @@ pub(super) async fn discounts(
         );
         let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
         for row in tx.rows_in(&sql, &[], &ids).await? {
-            let discount = Discount {
-                id: DiscountId(row.get("discount_id")?),
-                description: row.get("description")?,
-                terms: row.json("terms")?,
-                valid_from: row.time("valid_from")?,
-                valid_to: row.optional_time("valid_to")?,
-                uses: row.get::<i64>("uses")?.try_into().unwrap_or(u32::MAX),
-            };
-            found.entry(CustomerId(row.get("customer_id")?)).or_default().push(discount);
+            let (customer, discount) = DISCOUNTS.read(&row, discount)?;
+            found.entry(customer).or_default().push(discount);
         }
     }
     Ok(found)
+}
+
+fn discount(row: &Row) -> db::Result<(CustomerId, Discount)> {
+    let discount = Discount {
+        id: DiscountId(row.get("discount_id")?),
+        description: row.get("description")?,
+        terms: row.json("terms")?,
+        valid_from: row.time("valid_from")?,
+        valid_to: row.optional_time("valid_to")?,
+        uses: row.count("uses")?,
+    };
+    Ok((CustomerId(row.get("customer_id")?), discount))
 }
 
 pub(super) async fn take_up(tx: &mut Tx, taken: &[TakenUp]) -> Result<()> {

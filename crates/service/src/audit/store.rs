@@ -3,9 +3,11 @@
 use jiff::Timestamp;
 
 use super::Entry;
-use crate::db::{self, Cell, Param, Row, Ts, Tx};
+use crate::db::{self, Cell, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{AuditId, CustomerId};
+
+const ENTRIES: Place = Place::new("audit_entries", &["audit_id"]);
 
 /// Which entries are asked for.
 #[derive(Debug, Clone, Default)]
@@ -55,7 +57,7 @@ pub(super) async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<()> {
 
 /// Removes some of the entries of before an instant; answers how many. Ids follow time, so the oldest are the first.
 pub async fn purge(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let sql = "delete from audit_entries where happened_at < $1
                  and audit_id in (select audit_id from audit_entries order by audit_id limit $2)";
     Ok(tx.execute(sql, &[&Ts(before), &limit]).await?)
@@ -64,7 +66,7 @@ pub async fn purge(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64> 
 /// Entries, newest first.
 pub async fn list(tx: &mut Tx, asked: &Asked, limit: usize) -> Result<Vec<Entry>> {
     let before = asked.before.map_or(i64::MAX, |before| before.0);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let (from, to) = (asked.from.map(Ts), asked.to.map(Ts));
     let mut params: Vec<&dyn Param> = vec![&before, &limit];
     let mut conditions = String::new();
@@ -88,7 +90,7 @@ pub async fn list(tx: &mut Tx, asked: &Asked, limit: usize) -> Result<Vec<Entry>
         "select audit_id, happened_at, subject, role, action, target, customer_id, status, request_id
          from audit_entries where audit_id < $1{conditions} order by audit_id desc limit $2"
     );
-    Ok(tx.rows(&sql, &params).await?.iter().map(entry).collect::<db::Result<_>>()?)
+    Ok(ENTRIES.all(&tx.rows(&sql, &params).await?, entry)?)
 }
 
 fn entry(row: &Row) -> db::Result<Entry> {
@@ -100,7 +102,7 @@ fn entry(row: &Row) -> db::Result<Entry> {
         action: row.get("action")?,
         target: row.get("target")?,
         customer_id: row.get::<Option<i64>>("customer_id")?.map(CustomerId),
-        status: u16::try_from(row.get::<i64>("status")?).unwrap_or_default(),
+        status: row.count("status")?,
         request_id: row.get("request_id")?,
     })
 }

@@ -164,7 +164,7 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
                 run.look_first = !stored.is_empty();
                 store::save_uses(tx, &pass.changed_uses(&held)).await?;
                 pass.prepaid.clone().save(tx, clock).await?;
-                spending::note(tx, &pass.spent(), clock).await?;
+                spending::note(tx, &pass.spent()?, clock).await?;
                 settle_suspense(tx, run, batch, &pass.outcomes, clock).await?;
                 tally(tx, &pass.outcomes);
                 return Ok(pass.outcomes);

@@ -99,7 +99,7 @@ pub async fn import_with_progress(
                 words += &format!("\n  see `tollbook suspense --source {}`", import.source);
             }
             if !import.control.balances() {
-                return Err(Error::Inconsistent(format!(
+                return Err(Error::Contradiction(format!(
                     "the control total does not balance: {}",
                     import.control
                 )));
@@ -183,7 +183,9 @@ pub async fn history(app: &App, args: HistoryArgs, output: Output) -> Result<boo
     let before = args.cursor.map(parse).transpose()?;
     let query = HistoryQuery { from: args.from, to: args.to, before, limit: args.limit };
     let calls = super::history(&mut tx, customer.id, &query).await?;
-    let zone = TimeZone::get(&customer.zone).unwrap_or(TimeZone::UTC);
+    let no_zone =
+        |_| Error::Contradiction(format!("`{}` of {} is not a time zone", customer.zone, customer.id));
+    let zone = TimeZone::get(&customer.zone).map_err(no_zone)?;
     let mut words: Vec<String> = calls
         .iter()
         .map(|call| {

@@ -70,7 +70,7 @@ impl Deed for Clerk {
         if answers.len() == posted.len() {
             Ok(answers.into_values().collect())
         } else {
-            Err(Error::Inconsistent("a record without an answer".to_owned()))
+            Err(Error::Contradiction("a record without an answer".to_owned()))
         }
     }
 }

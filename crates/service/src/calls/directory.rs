@@ -84,7 +84,7 @@ impl Directory {
                 Entry::Vacant(new) => {
                     let plan = crate::plans::by_id(tx, span.plan_id).await?;
                     let plan =
-                        plan.ok_or_else(|| Error::Inconsistent(format!("no plan {}", span.plan_id)))?;
+                        plan.ok_or_else(|| Error::Contradiction(format!("no plan {}", span.plan_id)))?;
                     let versions = match tariffs.entry(plan.tariff_id) {
                         Entry::Occupied(known) => known.get().clone(),
                         Entry::Vacant(new) => {

@@ -90,17 +90,21 @@ pub async fn explain(tx: &mut Tx, app: &App, stored: &StoredCall) -> Result<Opti
     let (Some(charge), Some(amount)) = (charge, call.amount) else { return Ok(None) };
     let (tariff, zone) = context(tx, app, stored, charge).await?;
     let rate = find_rate(&tariff, &zone, call, charge)?;
+    let lost = |what: String| move || Error::Contradiction(format!("no {what}"));
     let info = crate::tariffs::by_id(tx, charge.tariff_id).await?;
+    let info = info.ok_or_else(lost(format!("tariff {}", charge.tariff_id)))?;
     let plan = crate::plans::by_id(tx, charge.plan_id).await?;
+    let plan = plan.ok_or_else(lost(format!("plan {}", charge.plan_id)))?;
     let taken = store::taken(tx, *customer, call).await?;
     let name = |position: i64| {
-        let allowance = plan.as_ref()?.allowances.get(usize::try_from(position).ok()?)?;
+        let allowance = plan.allowances.get(usize::try_from(position).ok()?)?;
         Some(allowance.name.clone())
     };
-    let allowances = taken.iter().map(|(position, seconds)| TakenShown {
-        name: name(*position).unwrap_or_default(),
-        seconds: *seconds,
-    });
+    let mut allowances = Vec::with_capacity(taken.len());
+    for (position, seconds) in taken {
+        let name = name(position).ok_or_else(lost(format!("allowance {position} in {}", plan.name)))?;
+        allowances.push(TakenShown { name, seconds });
+    }
     let steps = rate
         .steps
         .iter()
@@ -110,7 +114,7 @@ pub async fn explain(tx: &mut Tx, app: &App, stored: &StoredCall) -> Result<Opti
         sentence: String::new(),
         plan_id: charge.plan_id,
         tariff_id: charge.tariff_id,
-        tariff: info.map(|tariff| tariff.name).unwrap_or_default(),
+        tariff: info.name,
         tariff_version: charge.tariff_version,
         prefix: charge.prefix.clone(),
         band: charge.band.clone(),
@@ -120,8 +124,8 @@ pub async fn explain(tx: &mut Tx, app: &App, stored: &StoredCall) -> Result<Opti
         minimum_charge: rate.minimum_charge.to_string(),
         talk_seconds: call.talk_seconds,
         billed_seconds: call.billed_seconds.unwrap_or_default(),
-        month_pricing: month_pricing(plan.as_ref(), charge),
-        allowances: allowances.collect(),
+        month_pricing: month_pricing(&plan, charge),
+        allowances,
         exact: charge.exact.to_string(),
         rounding: format!("{} to {} digits", rounding.mode(), rounding.digits()),
         amount,
@@ -130,8 +134,8 @@ pub async fn explain(tx: &mut Tx, app: &App, stored: &StoredCall) -> Result<Opti
     Ok(Some(why))
 }
 
-fn month_pricing(plan: Option<&Plan>, charge: &StoredCharge) -> Option<String> {
-    Some(plan?.terms.usage_pricing.get(charge.month_pricing?)?.name.clone())
+fn month_pricing(plan: &Plan, charge: &StoredCharge) -> Option<String> {
+    Some(plan.terms.usage_pricing.get(charge.month_pricing?)?.name.clone())
 }
 
 fn sentence(why: &Why, destination: &str, rate: &Rate, call: &Call) -> String {
@@ -174,16 +178,17 @@ pub async fn recompute(tx: &mut Tx, app: &App, stored: &StoredCall) -> Result<Op
     let (Some(charge), Some(amount)) = (charge, call.amount) else { return Ok(None) };
     let (tariff, zone) = context(tx, app, stored, charge).await?;
     let rate = find_rate(&tariff, &zone, call, charge)?;
-    let seconds = |seconds: Option<i64>| u32::try_from(seconds.unwrap_or_default()).unwrap_or_default();
-    let talk = u32::try_from(call.talk_seconds).unwrap_or_default();
-    let billed = rate.increments.billed(talk).unwrap_or_default();
+    let no_longer_fits = || Error::Contradiction("a charge no longer fits".to_owned());
+    let seconds = |seconds: i64| u32::try_from(seconds).map_err(|_| no_longer_fits());
+    let included = seconds(call.included_seconds.ok_or_else(no_longer_fits)?)?;
+    let billed = rate.increments.billed(seconds(call.talk_seconds)?).ok_or_else(no_longer_fits)?;
     let priced = match charge.month_pricing {
         // The month's minutes are priced, not the call.
         Some(_) => Some((Exact::default(), Amount::ZERO)),
-        None => rating::price(&tariff, rate, billed, seconds(call.included_seconds)),
+        None => rating::price(&tariff, rate, billed, included),
     };
-    let (exact, again) = priced.ok_or_else(|| Error::Inconsistent("a charge no longer fits".to_owned()))?;
-    let same = exact == charge.exact && again == amount.amount && billed == seconds(call.billed_seconds);
+    let (exact, again) = priced.ok_or_else(no_longer_fits)?;
+    let same = exact == charge.exact && again == amount.amount && call.billed_seconds == Some(billed.into());
     Ok(Some(Recomputed { amount: again, same }))
 }
 
@@ -195,12 +200,12 @@ async fn context(
 ) -> Result<(std::sync::Arc<Tariff>, TimeZone)> {
     let tariff = app.tariffs.version(tx, charge.tariff_id, charge.tariff_version).await?;
     let missing =
-        || Error::Inconsistent(format!("no version {} of {}", charge.tariff_version, charge.tariff_id));
-    let unknown = || Error::Inconsistent(format!("no customer {}", stored.customer));
+        || Error::Contradiction(format!("no version {} of {}", charge.tariff_version, charge.tariff_id));
+    let unknown = || Error::Contradiction(format!("no customer {}", stored.customer));
     let customer = crate::customers::by_id(tx, stored.customer).await?.ok_or_else(unknown)?;
     let calendar = crate::customers::calendar(tx, &customer).await?;
     let at = stored.call.answered_at.unwrap_or(stored.call.started_at);
-    let zone = calendar.zone_at(at).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    let zone = calendar.zone_at(at).map_err(|error| Error::Contradiction(error.to_string()))?;
     Ok((tariff.ok_or_else(missing)?, zone.clone()))
 }
 
@@ -222,5 +227,5 @@ fn find_rate<'t>(
     asked
         .filter(matches)
         .or_else(|| tariff.rates().iter().find(matches))
-        .ok_or_else(|| Error::Inconsistent(format!("no rate for prefix {} in its tariff", charge.prefix)))
+        .ok_or_else(|| Error::Contradiction(format!("no rate for prefix {} in its tariff", charge.prefix)))
 }

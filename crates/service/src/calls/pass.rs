@@ -10,7 +10,7 @@ use jiff::Timestamp;
 
 use super::charge::{Batch, Charging, Held, Outcome, Stored, Uses};
 use super::resolve::{Bill, Fate, Record};
-use super::spending::Spent;
+use super::spending::{self, Spent};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -101,15 +101,15 @@ impl<'b> Pass<'b> {
     }
 
     /// What this pass charged to customers with a spending cap, by month.
-    pub(super) fn spent(&self) -> Spent {
+    pub(super) fn spent(&self) -> Result<Spent> {
         let mut spent = Spent::new();
         for charged in self.charged.iter().flatten() {
             let Some(cap) = charged.bill.spending_cap() else { continue };
             let key = (charged.bill.account.id, charged.period_start);
             let (_, sum) = spent.entry(key).or_insert((cap, Amount::ZERO));
-            *sum = sum.checked_add(charged.charge.amount).unwrap_or(*sum);
+            *sum = sum.checked_add(charged.charge.amount).ok_or_else(spending::too_large)?;
         }
-        spent
+        Ok(spent)
     }
 
     /// The ids of records that would be suspended and may be those of calls.
@@ -165,7 +165,7 @@ impl<'b> Pass<'b> {
         bill: &'b Bill,
     ) -> Result<std::result::Result<(Charge<'b>, u32), Flaw>> {
         let Some(dialled) = &record.dialled else {
-            return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
+            return Err(Error::Contradiction("a call to be billed without a number".to_owned()));
         };
         let zone = bill.account.zone(bill.billable.answered_at);
         let caller = Caller { zone, allowances: &[], used: &[], usage_pricing: &[] };
@@ -187,7 +187,7 @@ impl<'b> Pass<'b> {
         month: Period,
     ) -> Result<std::result::Result<Charge<'b>, Flaw>> {
         let Some(dialled) = &record.dialled else {
-            return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
+            return Err(Error::Contradiction("a call to be billed without a number".to_owned()));
         };
         let allowances = &*bill.allowances(month);
         let fresh = || vec![0; allowances.len()];

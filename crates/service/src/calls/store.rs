@@ -8,7 +8,7 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::cdr::Disposition;
-use calculation::money::{Currency, Exact, Money};
+use calculation::money::{Exact, Money};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -17,7 +17,7 @@ use super::charge::{Stored, Uses};
 use super::pass::CallRow;
 use super::{Call, Control, HistoryQuery, amount};
 use crate::cursor;
-use crate::db::{self, Cell, Cells, Hold, Param, Row, Ts, Tx};
+use crate::db::{self, Cell, Cells, Hold, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
 
@@ -25,6 +25,13 @@ pub use itemised::itemised;
 use months::POSTPAID;
 pub(super) use months::{late_usage, of_destination, save_spending, seconds_before, spending, usage};
 pub(super) use purge::{count_purgeable, delete_calls, delete_counters, unbilled_from};
+
+const IMPORTS: Place = Place::new("imports", &["import_id"]);
+pub(super) const CALLS: Place = Place::new("calls", &["source", "record_id"]);
+const ALLOWANCE_USES: Place =
+    Place::new("allowance_uses", &["customer_id", "period_start", "plan_id", "allowance"]);
+const CALL_ALLOWANCES: Place =
+    Place::new("call_allowances", &["customer_id", "source", "record_id", "allowance"]);
 
 /// A customer's month, by its start.
 pub(super) type MonthKey = (CustomerId, Timestamp);
@@ -85,10 +92,12 @@ pub(super) async fn uses(tx: &mut Tx, customers: &BTreeSet<CustomerId>) -> Resul
                   order by u.customer_id, u.period_start, u.plan_id, u.allowance";
     let given = customer_cells(customers);
     for row in tx.over_rows("customer_id bigint", &["customer_id"], &given, &[select]).await? {
-        let customer = CustomerId(row.get("customer_id")?);
-        let key = (customer, row.time("period_start")?, PlanId(row.get("plan_id")?));
-        let seconds: i64 = row.get("used_seconds")?;
-        uses.entry(key).or_default().push(seconds.try_into().unwrap_or_default());
+        let (key, seconds) = ALLOWANCE_USES.read(&row, |row| {
+            let customer = CustomerId(row.get("customer_id")?);
+            let key = (customer, row.time("period_start")?, PlanId(row.get("plan_id")?));
+            Ok((key, row.count("used_seconds")?))
+        })?;
+        uses.entry(key).or_default().push(seconds);
     }
     Ok(uses)
 }
@@ -100,13 +109,12 @@ pub(super) async fn save_uses(tx: &mut Tx, uses: &Uses) -> Result<()> {
     let columns = ["customer_id", "period_start", "plan_id", "allowance", "used_seconds"];
     let rows = uses.iter().flat_map(|((customer, start, plan), used)| {
         used.iter().zip(0_i64..).map(|(seconds, allowance)| {
-            let seconds = i64::try_from(*seconds).unwrap_or(i64::MAX);
             [
                 Cell::Int(customer.0),
                 Cell::Time(*start),
                 Cell::Int(plan.0),
                 Cell::Int(allowance),
-                Cell::Int(seconds),
+                Cell::fit(*seconds),
             ]
         })
     });
@@ -131,8 +139,8 @@ pub(super) async fn stored(tx: &mut Tx, source: &str, ids: &[&str]) -> Result<St
     let mut stored = Stored::new();
     for row in tx.over_rows("source text, record_id text", &["source", "record_id"], &rows, &[select]).await?
     {
-        let hash: Vec<u8> = row.get("content_hash")?;
-        stored.insert(row.get("record_id")?, hash.as_slice().try_into().unwrap_or_default());
+        let hash = CALLS.read(&row, |row| row.hash("content_hash"))?;
+        stored.insert(row.get("record_id")?, hash);
     }
     Ok(stored)
 }
@@ -210,10 +218,10 @@ fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 29] {
         charge.and_then(|charge| charge.rate.band.as_deref()).into(),
         charge.map_or(Cell::Null, |charge| int(charge.billed_seconds.into())),
         charged.map_or(Cell::Null, |charged| int(charged.included_seconds.into())),
-        charge.map_or(Cell::Null, |charge| int(i64::try_from(charge.exact.units()).unwrap_or(i64::MAX))),
+        charge.map_or(Cell::Null, |charge| Cell::fit(charge.exact.units())),
         charge.map_or(Cell::Null, |charge| int(charge.amount.micros())),
         charged.map(|charged| charged.bill.plan().currency.code()).into(),
-        charge.and_then(|charge| i64::try_from(charge.month_pricing?).ok()).into(),
+        charge.and_then(|charge| charge.month_pricing).map_or(Cell::Null, Cell::fit),
     ]
 }
 
@@ -232,12 +240,11 @@ pub(super) async fn insert_call_allowances(tx: &mut Tx, rows: &[CallRow<'_>]) ->
     let taken = rows.iter().flat_map(|row| {
         let parts = row.charged.map(|charged| charged.charge.taken.as_slice()).unwrap_or_default();
         parts.iter().map(|part| {
-            let allowance = i64::try_from(part.allowance).unwrap_or(i64::MAX);
             [
                 Cell::Int(row.record.customer.0),
                 Cell::Text(row.source),
                 Cell::Text(row.record.record_id()),
-                Cell::Int(allowance),
+                Cell::fit(part.allowance),
                 Cell::Int(part.seconds.into()),
             ]
         })
@@ -284,18 +291,17 @@ pub(super) async fn save_control(
     control: &Control,
     finished_at: Option<Timestamp>,
 ) -> Result<()> {
-    let count = |number: u64| i64::try_from(number).unwrap_or(i64::MAX);
     let sql = "update imports set records = $2, charged = $3, free = $4, duplicate = $5, suspended = $6,
                                   finished_at = $7
                where import_id = $1";
     let Control { records, charged, free, duplicate, suspended } = *control;
     let params: [&dyn Param; 7] = [
         &id.0,
-        &count(records),
-        &count(charged),
-        &count(free),
-        &count(duplicate),
-        &count(suspended),
+        &db::int(records)?,
+        &db::int(charged)?,
+        &db::int(free)?,
+        &db::int(duplicate)?,
+        &db::int(suspended)?,
         &finished_at.map(Ts),
     ];
     tx.execute(sql, &params).await?;
@@ -303,19 +309,18 @@ pub(super) async fn save_control(
 }
 
 pub(super) async fn imports(tx: &mut Tx, before: ImportId, limit: usize) -> Result<Vec<ImportRow>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let sql = "select * from imports where import_id < $1 order by import_id desc limit $2";
     let rows = tx.rows(sql, &[&before.0, &limit]).await?;
-    Ok(rows.iter().map(import_row).collect::<db::Result<_>>()?)
+    Ok(IMPORTS.all(&rows, import_row)?)
 }
 
 pub(super) async fn import(tx: &mut Tx, id: ImportId) -> Result<Option<ImportRow>> {
     let row = tx.row("select * from imports where import_id = $1", &[&id.0]).await?;
-    Ok(row.as_ref().map(import_row).transpose()?)
+    Ok(IMPORTS.one(row.as_ref(), import_row)?)
 }
 
 fn import_row(row: &Row) -> db::Result<ImportRow> {
-    let count = |column| Ok::<_, db::Error>(u64::try_from(row.get::<i64>(column)?).unwrap_or_default());
     Ok(ImportRow {
         id: ImportId(row.get("import_id")?),
         source: row.get("source")?,
@@ -324,13 +329,13 @@ fn import_row(row: &Row) -> db::Result<ImportRow> {
         started_at: row.time("started_at")?,
         finished_at: row.optional_time("finished_at")?,
         control: Control {
-            records: count("records")?,
-            charged: count("charged")?,
-            free: count("free")?,
-            duplicate: count("duplicate")?,
-            suspended: count("suspended")?,
+            records: row.count("records")?,
+            charged: row.count("charged")?,
+            free: row.count("free")?,
+            duplicate: row.count("duplicate")?,
+            suspended: row.count("suspended")?,
         },
-        purged: count("purged")?,
+        purged: row.count("purged")?,
     })
 }
 
@@ -399,7 +404,7 @@ pub(super) async fn history(
     let begin = |started_at| Cursor { started_at, source: String::new(), record_id: String::new() };
     let to = begin(query.to.unwrap_or_else(latest));
     let before = query.before.clone().filter(|before| before.started_at < to.started_at).unwrap_or(to);
-    let limit = i64::try_from(query.limit).unwrap_or(i64::MAX);
+    let limit = db::limit(query.limit);
     let (at, from) = (Ts(before.started_at), query.from.map(Ts));
     let below = if from.is_some() { "and started_at >= $6" } else { "" };
     let sql = format!(
@@ -409,7 +414,7 @@ pub(super) async fn history(
     let mut params: Vec<&dyn Param> = vec![&customer.0, &at, &before.source, &before.record_id, &limit];
     params.extend(from.as_ref().map(|from| from as &dyn Param));
     let rows = tx.rows(&sql, &params).await?;
-    Ok(rows.iter().map(call).collect::<db::Result<_>>()?)
+    Ok(CALLS.all(&rows, call)?)
 }
 
 /// The instants between which any call lies; both engines hold them.
@@ -429,24 +434,27 @@ pub(super) async fn by_key(
 ) -> Result<Option<StoredCall>> {
     let sql = "select * from calls where customer_id = $1 and source = $2 and record_id = $3";
     let row = tx.row(sql, &[&customer.0, &source, &record_id]).await?;
-    Ok(row.as_ref().map(call).transpose()?)
+    Ok(CALLS.one(row.as_ref(), call)?)
 }
 
 fn call(row: &Row) -> db::Result<StoredCall> {
-    let currency: Option<String> = row.get("currency")?;
-    let money =
-        currency.and_then(|code| code.parse::<Currency>().ok()).zip(row.get::<Option<i64>>("amount")?);
+    let (mut money, mut billed_seconds, mut included_seconds) = (None, None, None);
     let charge = match row.get::<Option<i64>>("plan_id")? {
         None => None,
-        Some(plan) => Some(StoredCharge {
-            plan_id: PlanId(plan),
-            tariff_id: TariffId(row.get("tariff_id")?),
-            tariff_version: row.get("tariff_version")?,
-            prefix: row.get("prefix")?,
-            band: row.get("band")?,
-            exact: Exact::from_units(row.get::<i64>("exact")?.into()),
-            month_pricing: row.get::<Option<i64>>("month_pricing")?.and_then(|place| place.try_into().ok()),
-        }),
+        Some(plan) => {
+            money = Some(Money { amount: row.amount("amount")?, currency: row.parse("currency")? });
+            billed_seconds = Some(row.count::<u32>("billed_seconds")?.into());
+            included_seconds = Some(row.count::<u32>("included_seconds")?.into());
+            Some(StoredCharge {
+                plan_id: PlanId(plan),
+                tariff_id: TariffId(row.get("tariff_id")?),
+                tariff_version: row.get("tariff_version")?,
+                prefix: row.get("prefix")?,
+                band: row.get("band")?,
+                exact: Exact::from_units(row.get::<i64>("exact")?.into()),
+                month_pricing: row.optional_count("month_pricing")?,
+            })
+        }
     };
     let call = Call {
         source: row.get("source")?,
@@ -458,12 +466,12 @@ fn call(row: &Row) -> db::Result<StoredCall> {
         started_at: row.time("started_at")?,
         answered_at: row.optional_time("answered_at")?,
         ended_at: row.time("ended_at")?,
-        talk_seconds: row.get("talk_seconds")?,
+        talk_seconds: row.count::<u32>("talk_seconds")?.into(),
         outcome: row.get("outcome")?,
         destination: row.get("destination")?,
-        billed_seconds: row.get("billed_seconds")?,
-        included_seconds: row.get("included_seconds")?,
-        amount: money.map(|(currency, micros)| Money { amount: amount(micros), currency }),
+        billed_seconds,
+        included_seconds,
+        amount: money,
         period_start: row.optional_time("period_start")?,
         late_for: row.optional_time("late_for")?,
     };
@@ -472,9 +480,10 @@ fn call(row: &Row) -> db::Result<StoredCall> {
 
 /// The seconds that one call took from each allowance of its plan.
 pub(super) async fn taken(tx: &mut Tx, customer: CustomerId, call: &Call) -> Result<BTreeMap<i64, i64>> {
-    let sql = "select allowance, seconds from call_allowances where customer_id = $1 and source = $2 and record_id = $3";
+    let sql = "select customer_id, source, record_id, allowance, seconds from call_allowances where customer_id = $1 and source = $2 and record_id = $3";
     let rows = tx.rows(sql, &[&customer.0, &call.source, &call.record_id]).await?;
-    Ok(rows.iter().map(|row| Ok((row.get("allowance")?, row.get("seconds")?))).collect::<db::Result<_>>()?)
+    let seconds = |row: &Row| Ok((row.get("allowance")?, row.count::<u32>("seconds")?.into()));
+    Ok(CALL_ALLOWANCES.all(&rows, seconds)?)
 }
 
 /// Calls whose charge is to be computed again, after one by its key: any other order would sort all calls for each page.
@@ -487,16 +496,13 @@ pub(super) async fn charged_after(
                order by source, record_id limit $3";
     let (source, record) = after;
     let rows = tx.rows(sql, &[source, record, &limit]).await?;
-    Ok(rows.iter().map(call).collect::<db::Result<_>>()?)
+    Ok(CALLS.all(&rows, call)?)
 }
 
 /// How many calls each import stored.
 pub(super) async fn stored_of_imports(tx: &mut Tx) -> Result<BTreeMap<i64, u64>> {
     let sql = "select import_id, count(*) as calls from calls where import_id is not null group by import_id";
-    let count = |row: &Row| {
-        let calls: i64 = row.get("calls")?;
-        Ok((row.get("import_id")?, calls.try_into().unwrap_or_default()))
-    };
+    let count = |row: &Row| Ok((row.get("import_id")?, row.count("calls")?));
     Ok(tx.rows(sql, &[]).await?.iter().map(count).collect::<db::Result<_>>()?)
 }
 

@@ -133,7 +133,8 @@ fn write_canonical(cell: Cell<'_>, out: &mut Vec<u8>) {
         out.extend(bytes);
     };
     match cell {
-        Cell::Null => out.push(0),
+        // What is too large is refused before it is stored, so none is ever read.
+        Cell::Null | Cell::TooLarge => out.push(0),
         Cell::Int(value) => number(1, value, out),
         Cell::Bool(truth) => number(2, truth.into(), out),
         Cell::Time(at) => number(3, at.as_microsecond(), out),

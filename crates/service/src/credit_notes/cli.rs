@@ -45,7 +45,7 @@ pub async fn credit(app: &App, args: CreditArgs, output: Output) -> Result<bool>
     };
     invoices::number_in(&mut tx, &app.config, &app.clock).await?;
     let note = super::by_id(&mut tx, invoice.customer_id, id).await?;
-    let note = note.ok_or_else(|| Error::Inconsistent("a credit note vanished".to_owned()))?;
+    let note = note.ok_or_else(|| Error::Contradiction("a credit note vanished".to_owned()))?;
     tx.commit().await?;
     let name = note.number.clone().unwrap_or_default();
     let words = format!("{name} credits {} of {number}", note.gross);

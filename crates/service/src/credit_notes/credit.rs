@@ -76,7 +76,7 @@ pub async fn credit(
         return Ok(Credited::Purged);
     }
     let zone = TimeZone::get(&stored.invoice.period.zone);
-    let zone = zone.map_err(|error| Error::Inconsistent(error.to_string()))?;
+    let zone = zone.map_err(|error| Error::Contradiction(error.to_string()))?;
     let before = store::credited_before(tx, customer, invoice).await?;
     let (wanted, call) = match new.credits {
         Credits::Whole => (Wanted::Whole, None),
@@ -165,7 +165,7 @@ async fn wanted_of_call(
     let credited = store::credited_calls(tx, customer, stored.id, place).await?;
     let own = call.amount.map(|money| money.amount).unwrap_or_default();
     let rest = total.micros().saturating_sub(credited.micros()).saturating_sub(own.micros());
-    let too_large = || Error::Inconsistent("a line does not fit an amount".to_owned());
+    let too_large = || Error::Contradiction("a line does not fit an amount".to_owned());
     let rest = Amount::from_micros(rest).to_minor_unit(invoice.currency).ok_or_else(too_large)?;
     // What the line has left, less what it would be without the call.
     let left = match left_of(invoice, before, place) {

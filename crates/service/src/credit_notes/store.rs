@@ -7,9 +7,12 @@ use jiff::Timestamp;
 
 use super::CreditNote;
 use crate::calls::Call;
-use crate::db::{self, Cell, Param, Row, Ts, Tx};
+use crate::db::{self, Cell, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
+
+const CREDIT_NOTE: Place = Place::new("credit_notes", &["customer_id", "credit_note_id"]);
+const CREDITED_LINES: Place = Place::new("credited_lines", &["customer_id", "invoice_id", "line"]);
 
 const CREDIT_NOTES: &str =
     "select customer_id, credit_note_id, invoice_id, issued_at, gross, number, content,
@@ -29,7 +32,7 @@ pub(super) async fn insert(
         "insert into credit_notes (customer_id, credit_note_id, invoice_id, issued_at, issued_on, currency,
                                          net, tax, gross, content)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)";
-    let content = serde_json::to_string(note).unwrap_or_default();
+    let content = db::json_text(note)?;
     let params: [&dyn Param; 10] = [
         &customer.0,
         &id.0,
@@ -44,14 +47,8 @@ pub(super) async fn insert(
     ];
     tx.execute(sql, &params).await?;
     let rows = lines.iter().map(|(place, net)| {
-        let place = i64::try_from(*place).unwrap_or(i64::MAX);
-        [
-            Cell::Int(customer.0),
-            Cell::Int(invoice.0),
-            Cell::Int(place),
-            Cell::Int(id.0),
-            Cell::Int(net.micros()),
-        ]
+        let [customer, invoice, id, net] = [customer.0, invoice.0, id.0, net.micros()].map(Cell::Int);
+        [customer, invoice, Cell::fit(*place), id, net]
     });
     let columns = ["customer_id", "invoice_id", "line", "credit_note_id", "net"];
     Ok(tx.insert_rows("credited_lines", &columns, &rows.collect::<Vec<_>>()).await?)
@@ -67,7 +64,7 @@ pub(super) async fn insert_call(
 ) -> Result<()> {
     let sql = "insert into credited_calls (customer_id, source, record_id, credit_note_id, invoice_id, line, amount)
                values ($1, $2, $3, $4, $5, $6, $7)";
-    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    let place = db::int(place)?;
     let amount = call.amount.map_or(0, |money| money.amount.micros());
     let Call { source, record_id, .. } = call;
     tx.execute(sql, &[&customer.0, source, record_id, &id.0, &invoice.0, &place, &amount]).await?;
@@ -89,7 +86,7 @@ pub(super) async fn credited_calls(
 ) -> Result<Amount> {
     let sql = "select coalesce(cast(sum(amount) as bigint), 0) as amount from credited_calls
                where customer_id = $1 and invoice_id = $2 and line = $3";
-    let place = i64::try_from(place).unwrap_or(i64::MAX);
+    let place = db::int(place)?;
     let row = tx.row(sql, &[&customer.0, &invoice.0, &place]).await?;
     Ok(Amount::from_micros(row.map_or(Ok(0), |row| row.get("amount"))?))
 }
@@ -101,22 +98,22 @@ pub(super) async fn credited_before(
     invoice: InvoiceId,
 ) -> Result<CreditedBefore> {
     let mut before = CreditedBefore::default();
-    let sql = "select line, cast(sum(net) as bigint) as net from credited_lines
-               where customer_id = $1 and invoice_id = $2 group by line";
+    let sql = "select customer_id, invoice_id, line, cast(sum(net) as bigint) as net from credited_lines
+               where customer_id = $1 and invoice_id = $2 group by customer_id, invoice_id, line";
     for row in tx.rows(sql, &[&customer.0, &invoice.0]).await? {
-        let place = usize::try_from(row.get::<i64>("line")?).unwrap_or(usize::MAX);
-        before.lines.insert(place, Amount::from_micros(row.get("net")?));
+        let (place, net) = CREDITED_LINES.read(&row, |row| Ok((row.count("line")?, row.amount("net")?)))?;
+        before.lines.insert(place, net);
     }
     let sql = format!("{CREDIT_NOTES} where customer_id = $1 and invoice_id = $2");
     for row in tx.rows(&sql, &[&customer.0, &invoice.0]).await? {
-        before.taxes.extend(credit_note(&row)?.credit_note.taxes);
+        before.taxes.extend(CREDIT_NOTE.read(&row, credit_note)?.credit_note.taxes);
     }
     Ok(before)
 }
 
 pub(super) async fn by_id(tx: &mut Tx, customer: CustomerId, id: CreditNoteId) -> Result<Option<CreditNote>> {
     let sql = format!("{CREDIT_NOTES} where customer_id = $1 and credit_note_id = $2");
-    Ok(tx.row(&sql, &[&customer.0, &id.0]).await?.as_ref().map(credit_note).transpose()?)
+    Ok(CREDIT_NOTE.one(tx.row(&sql, &[&customer.0, &id.0]).await?.as_ref(), credit_note)?)
 }
 
 pub(super) async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<CreditNote>> {
@@ -128,13 +125,13 @@ pub(super) async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<Credit
 
 pub(super) async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec<CreditNote>> {
     let sql = format!("{CREDIT_NOTES} where customer_id = $1 order by credit_note_id desc");
-    Ok(tx.rows(&sql, &[&customer.0]).await?.iter().map(credit_note).collect::<db::Result<_>>()?)
+    Ok(CREDIT_NOTE.all(&tx.rows(&sql, &[&customer.0]).await?, credit_note)?)
 }
 
 /// Credit notes of every customer, after a cursor.
 pub(super) async fn after(tx: &mut Tx, after: CreditNoteId, limit: i64) -> Result<Vec<CreditNote>> {
     let sql = format!("{CREDIT_NOTES} where credit_note_id > $1 order by credit_note_id limit $2");
-    Ok(tx.rows(&sql, &[&after.0, &limit]).await?.iter().map(credit_note).collect::<db::Result<_>>()?)
+    Ok(CREDIT_NOTE.all(&tx.rows(&sql, &[&after.0, &limit]).await?, credit_note)?)
 }
 
 /// What a credit note gives back of the invoice's lines, together.

@@ -372,7 +372,7 @@ pub async fn calendars(tx: &mut Tx, customers: &[Customer]) -> Result<BTreeMap<C
 /// A customer's months from their zone and those before it, by the day until which each held.
 pub fn calendar_of(customer: &Customer, former: Vec<(Date, String)>) -> Result<Calendar> {
     let zone = |name: &str| {
-        TimeZone::get(name).map_err(|_| Error::Inconsistent(format!("`{name}` is no time zone")))
+        TimeZone::get(name).map_err(|_| Error::Contradiction(format!("`{name}` is no time zone")))
     };
     let former = former.into_iter().map(|(until, name)| Ok((until, zone(&name)?))).collect::<Result<_>>()?;
     Ok(Calendar::with_former(former, zone(&customer.zone)?))

@@ -11,11 +11,18 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 use super::{Billing, Customer, Line, Subscription, SuspendedFor, Suspension};
-use crate::db::{self, Cell, Hold, IN_LIST, Kind, Param, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, Hold, IN_LIST, Kind, Param, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
 
 pub(super) use forget::{erase, keep_calls_from};
+
+const CUSTOMERS: Place = Place::new("customers", &["customer_id"]);
+const FORMER: Place = Place::new("former_zones", &["customer_id", "until_day"]);
+const DIRECTORY: Place = Place::new("customer_directory", &["reference"]);
+const NUMBERS: Place = Place::new("number_directory", &["e164", "valid_from"]);
+const LINES: Place = Place::new("lines", &["customer_id", "line_id"]);
+const SUBSCRIPTIONS: Place = Place::new("subscriptions", &["customer_id", "subscription_id"]);
 
 /// Which customer a reference names.
 #[derive(Debug, Clone)]
@@ -70,7 +77,7 @@ pub(super) async fn update(tx: &mut Tx, customer: &Customer) -> Result<()> {
     let sql = "update customers set party = $2, country = $3, zone = $4, zone_step = $5, language = $6,
                  itemisation = $7, tax_treatment = $8, tax_note = $9, spending_cap = $10, closed_at = $11
                where customer_id = $1";
-    let party = serde_json::to_string(&customer.party).unwrap_or_default();
+    let party = db::json_text(&customer.party)?;
     let billing = &customer.billing;
     let params: [&dyn Param; 11] = [
         &customer.id.0,
@@ -78,9 +85,9 @@ pub(super) async fn update(tx: &mut Tx, customer: &Customer) -> Result<()> {
         &customer.party.country,
         &customer.zone,
         &customer.zone_step.code(),
-        &word(&billing.language),
-        &word(&billing.itemisation),
-        &word(&billing.tax_treatment),
+        &db::word(&billing.language)?,
+        &db::word(&billing.itemisation)?,
+        &db::word(&billing.tax_treatment)?,
         &billing.tax_note,
         &billing.spending_cap.map(Amount::micros),
         &customer.closed_at.map(Ts),
@@ -89,29 +96,16 @@ pub(super) async fn update(tx: &mut Tx, customer: &Customer) -> Result<()> {
     Ok(())
 }
 
-/// The word that stands for a value in JSON.
-fn word(value: &impl serde::Serialize) -> String {
-    let value = serde_json::to_value(value).unwrap_or_default();
-    value.as_str().unwrap_or_default().to_owned()
-}
-
-/// The value that a column's word stands for.
-fn of_word<T: serde::de::DeserializeOwned>(row: &Row, column: &str) -> db::Result<T> {
-    let text: String = row.get(column)?;
-    serde_json::from_value(text.into())
-        .map_err(|error| db::Error::Column { column: column.to_owned(), message: error.to_string() })
-}
-
 pub(super) async fn by_id(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
     let row = tx.row(&format!("{CUSTOMER} where customer_id = $1"), &[&id.0]).await?;
-    Ok(row.as_ref().map(customer).transpose()?)
+    Ok(CUSTOMERS.one(row.as_ref(), customer)?)
 }
 
 /// The customer, whose row nobody else may change until the transaction ends.
 pub(super) async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
     let sql = format!("{CUSTOMER} where customer_id = $1 {}", tx.hold(Hold::Exclusive, "customers"));
     let row = tx.row(&sql, &[&id.0]).await?;
-    Ok(row.as_ref().map(customer).transpose()?)
+    Ok(CUSTOMERS.one(row.as_ref(), customer)?)
 }
 
 /// Holds where the customer's billing stands until the transaction ends.
@@ -130,7 +124,7 @@ pub(super) async fn by_ids(tx: &mut Tx, ids: &[CustomerId], hold: Option<Hold>) 
             hold.map_or_else(String::new, |hold| tx.hold(hold, "customers"))
         );
         for row in tx.rows_in(&sql, &[], &numbers(some)).await? {
-            held.push(customer(&row)?);
+            held.push(CUSTOMERS.read(&row, customer)?);
         }
     }
     Ok(held)
@@ -160,7 +154,7 @@ const FORMER_ZONES: &str = "select customer_id, until_day, zone from former_zone
 
 pub(super) async fn all_former_zones(tx: &mut Tx) -> Result<Vec<FormerZone>> {
     let rows = tx.rows(&format!("{FORMER_ZONES} order by customer_id, until_day"), &[]).await?;
-    Ok(rows.iter().map(former_zone).collect::<db::Result<_>>()?)
+    Ok(FORMER.all(&rows, former_zone)?)
 }
 
 pub(super) async fn former_zones(tx: &mut Tx, ids: &[CustomerId]) -> Result<Vec<FormerZone>> {
@@ -169,7 +163,7 @@ pub(super) async fn former_zones(tx: &mut Tx, ids: &[CustomerId]) -> Result<Vec<
         let list = in_list(1);
         let sql = format!("{FORMER_ZONES} where customer_id in ({list}) order by customer_id, until_day");
         for row in tx.rows_in(&sql, &[], &numbers(some)).await? {
-            found.push(former_zone(&row)?);
+            found.push(FORMER.read(&row, former_zone)?);
         }
     }
     Ok(found)
@@ -184,21 +178,19 @@ fn former_zone(row: &Row) -> db::Result<FormerZone> {
 }
 
 pub(super) async fn page(tx: &mut Tx, after: CustomerId, limit: usize) -> Result<Vec<Customer>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let sql = format!("{CUSTOMER} where customer_id > $1 order by customer_id limit $2");
     let rows = tx.rows(&sql, &[&after.0, &limit]).await?;
-    Ok(rows.iter().map(customer).collect::<db::Result<_>>()?)
+    Ok(CUSTOMERS.all(&rows, customer)?)
 }
 
 pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Customer>> {
     let rows = tx.rows(CUSTOMER, &[]).await?;
-    Ok(rows.iter().map(customer).collect::<db::Result<_>>()?)
+    Ok(CUSTOMERS.all(&rows, customer)?)
 }
 
 pub(super) async fn count(tx: &mut Tx) -> Result<u64> {
-    let row = tx.row("select count(*) as customers from customers", &[]).await?;
-    let count: i64 = row.map_or(Ok(0), |row| row.get("customers"))?;
-    Ok(count.try_into().unwrap_or_default())
+    Ok(tx.counted("select count(*) as customers from customers", &[], "customers").await?)
 }
 
 pub(super) async fn id_of_reference(tx: &mut Tx, reference: &str) -> Result<Option<CustomerId>> {
@@ -212,7 +204,7 @@ pub(super) async fn entries_of_references(tx: &mut Tx, references: &[String]) ->
                where d.reference = g.column1";
     let given: Vec<_> = references.iter().map(|reference| [Cell::Text(reference)]).collect();
     let rows = tx.rows_over(sql, [Kind::Text], &given).await?;
-    Ok(rows.iter().map(reference_entry).collect::<db::Result<_>>()?)
+    Ok(DIRECTORY.all(&rows, reference_entry)?)
 }
 
 fn reference_entry(row: &Row) -> db::Result<ReferenceEntry> {
@@ -221,7 +213,7 @@ fn reference_entry(row: &Row) -> db::Result<ReferenceEntry> {
 
 pub(super) async fn references(tx: &mut Tx) -> Result<Vec<ReferenceEntry>> {
     let rows = tx.rows("select reference, customer_id from customer_directory", &[]).await?;
-    Ok(rows.iter().map(reference_entry).collect::<db::Result<_>>()?)
+    Ok(DIRECTORY.all(&rows, reference_entry)?)
 }
 
 /// Holds a number against others that would change who holds it.
@@ -241,7 +233,7 @@ pub(super) async fn spans_of_numbers(tx: &mut Tx, numbers: &[E164]) -> Result<Ve
     let texts: Vec<_> = numbers.iter().map(ToString::to_string).collect();
     let given: Vec<_> = texts.iter().map(|number| [Cell::Text(number)]).collect();
     let rows = tx.rows_over(sql, [Kind::Text], &given).await?;
-    Ok(rows.iter().map(line_span).collect::<db::Result<_>>()?)
+    Ok(NUMBERS.all(&rows, line_span)?)
 }
 
 /// The lines of customers, oldest first.
@@ -254,7 +246,7 @@ pub(super) async fn spans_of_customers(tx: &mut Tx, ids: &[CustomerId]) -> Resul
     let mut found = Vec::new();
     for some in ids.chunks(IN_LIST) {
         for row in tx.rows_in(&sql, &[], &numbers(some)).await? {
-            found.push(line_span(&row)?);
+            found.push(NUMBERS.read(&row, line_span)?);
         }
     }
     Ok(found)
@@ -262,7 +254,7 @@ pub(super) async fn spans_of_customers(tx: &mut Tx, ids: &[CustomerId]) -> Resul
 
 pub(super) async fn line_spans(tx: &mut Tx) -> Result<Vec<LineSpan>> {
     let rows = tx.rows(SPANS, &[]).await?;
-    Ok(rows.iter().map(line_span).collect::<db::Result<_>>()?)
+    Ok(NUMBERS.all(&rows, line_span)?)
 }
 
 fn line_span(row: &Row) -> db::Result<LineSpan> {
@@ -304,7 +296,7 @@ pub(super) async fn lines(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Line>
             valid_to: row.optional_time("valid_to")?,
         })
     };
-    Ok(tx.rows(sql, &[&customer.0]).await?.iter().map(line).collect::<db::Result<_>>()?)
+    Ok(LINES.all(&tx.rows(sql, &[&customer.0]).await?, line)?)
 }
 
 /// Gives a customer the zone of a number, as long as no month of theirs has begun to be charged.
@@ -377,7 +369,7 @@ pub(super) async fn subscription_spans(tx: &mut Tx) -> Result<Vec<SubscriptionSp
             valid_to: row.optional_time("valid_to")?,
         })
     };
-    Ok(rows.iter().map(span).collect::<db::Result<_>>()?)
+    Ok(SUBSCRIPTIONS.all(&rows, span)?)
 }
 
 pub(super) async fn suspension(tx: &mut Tx, customer: CustomerId) -> Result<Option<Suspension>> {
@@ -386,8 +378,8 @@ pub(super) async fn suspension(tx: &mut Tx, customer: CustomerId) -> Result<Opti
 
 fn suspension_of(row: &Row) -> db::Result<Option<Suspension>> {
     let Some(suspended_at) = row.optional_time("suspended_at")? else { return Ok(None) };
-    let by_hand = row.get::<Option<String>>("suspended_for")?.as_deref() != Some("overdue");
-    let suspended_for = if by_hand { SuspendedFor::Hand } else { SuspendedFor::Overdue };
+    let known = [SuspendedFor::Hand, SuspendedFor::Overdue].map(|known| (known.code(), known));
+    let suspended_for = row.choice("suspended_for", &known)?;
     Ok(Some(Suspension { suspended_at, suspended_for, reason: row.get("suspended_reason")? }))
 }
 
@@ -411,7 +403,6 @@ pub(super) async fn restore(tx: &mut Tx, customer: CustomerId, from: &[Suspended
 }
 
 fn customer(row: &Row) -> db::Result<Customer> {
-    let step: String = row.get("zone_step")?;
     let steps = [
         ZoneStep::Set,
         ZoneStep::Region,
@@ -419,19 +410,20 @@ fn customer(row: &Row) -> db::Result<Customer> {
         ZoneStep::CountryDefault,
         ZoneStep::OperatorDefault,
     ];
+    let steps = steps.map(|step| (step.code(), step));
     Ok(Customer {
         id: CustomerId(row.get("customer_id")?),
         reference: row.get("reference")?,
         party: row.json("party")?,
         currency: row.parse("currency")?,
         zone: row.get("zone")?,
-        zone_step: steps.into_iter().find(|known| known.code() == step).unwrap_or(ZoneStep::OperatorDefault),
+        zone_step: row.choice("zone_step", &steps)?,
         billing: Billing {
-            language: of_word(row, "language")?,
-            itemisation: of_word(row, "itemisation")?,
-            tax_treatment: of_word(row, "tax_treatment")?,
+            language: row.word("language")?,
+            itemisation: row.word("itemisation")?,
+            tax_treatment: row.word("tax_treatment")?,
             tax_note: row.get("tax_note")?,
-            spending_cap: row.get::<Option<i64>>("spending_cap")?.map(Amount::from_micros),
+            spending_cap: row.optional_amount("spending_cap")?,
         },
         created_at: row.time("created_at")?,
         closed_at: row.optional_time("closed_at")?,

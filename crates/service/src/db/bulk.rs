@@ -11,7 +11,7 @@ use rusqlite::Connection;
 
 use super::instant::POSTGRES_EPOCH;
 use super::tables::kind_of;
-use super::{Param, Result, Row, Ts, Tx, numbered};
+use super::{Error, Param, Result, Row, Ts, Tx, numbered};
 use tokio_postgres::types::{IsNull, ToSql, Type};
 
 /// So many rows are inserted without COPY, which takes three turns with the server.
@@ -30,6 +30,17 @@ pub enum Cell<'a> {
     Bytes(&'a [u8]),
     Bool(bool),
     Time(Timestamp),
+    /// A number that no column holds. Whoever stores it meets a fault, and another number is not stored instead.
+    TooLarge,
+}
+
+const TOO_LARGE: &str = "a number is more than a column holds";
+
+impl Cell<'_> {
+    /// A number, if a column holds it.
+    pub fn fit(number: impl TryInto<i64>) -> Self {
+        number.try_into().map_or(Self::TooLarge, Self::Int)
+    }
 }
 
 /// A row that is stored in bulk: it makes its cells when its turn comes, so that they never pile up.
@@ -256,6 +267,7 @@ impl rusqlite::ToSql for Cell<'_> {
     fn to_sql(&self) -> rusqlite::Result<rusqlite::types::ToSqlOutput<'_>> {
         use rusqlite::types::{ToSqlOutput, ValueRef};
         Ok(ToSqlOutput::Borrowed(match self {
+            Self::TooLarge => return Err(rusqlite::Error::ToSqlConversionFailure(TOO_LARGE.into())),
             Self::Null => ValueRef::Null,
             Self::Int(number) => ValueRef::Integer(*number),
             Self::Text(text) => ValueRef::Text(text.as_bytes()),
@@ -273,6 +285,7 @@ impl ToSql for Cell<'_> {
         out: &mut BytesMut,
     ) -> std::result::Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
         match self {
+            Self::TooLarge => Err(TOO_LARGE.into()),
             Self::Null => Ok(IsNull::Yes),
             Self::Int(number) => number.to_sql(kind, out),
             Self::Text(text) => text.to_sql(kind, out),
@@ -325,7 +338,7 @@ pub(super) async fn copy_cells<'a, Row: AsRef<[Cell<'a>]>>(
     let mut buffer = BytesMut::with_capacity(room + 4096);
     buffer.put_slice(b"PGCOPY\n\xff\r\n\0\0\0\0\0\0\0\0\0");
     for row in rows {
-        copy_row(row.as_ref(), &mut buffer);
+        copy_row(row.as_ref(), &mut buffer)?;
         if buffer.len() >= COPY_PIECE_BYTES {
             sink.send(buffer.split().freeze()).await?;
         }
@@ -366,7 +379,7 @@ async fn insert_few<const WIDTH: usize>(
 }
 
 /// A row in PostgreSQL's binary COPY format: the number of fields, then each with its length.
-fn copy_row(row: &[Cell<'_>], out: &mut BytesMut) {
+fn copy_row(row: &[Cell<'_>], out: &mut BytesMut) -> Result<()> {
     let field = |bytes: &[u8], out: &mut BytesMut| {
         out.put_i32(i32::try_from(bytes.len()).unwrap_or(i32::MAX));
         out.put_slice(bytes);
@@ -374,6 +387,7 @@ fn copy_row(row: &[Cell<'_>], out: &mut BytesMut) {
     out.put_i16(i16::try_from(row.len()).unwrap_or(i16::MAX));
     for cell in row {
         match cell {
+            Cell::TooLarge => return Err(Error::Unstorable(TOO_LARGE.to_owned())),
             Cell::Null => out.put_i32(-1),
             Cell::Int(number) => field(&number.to_be_bytes(), out),
             Cell::Text(text) => field(text.as_bytes(), out),
@@ -382,4 +396,5 @@ fn copy_row(row: &[Cell<'_>], out: &mut BytesMut) {
             Cell::Time(at) => field(&(at.as_microsecond() - POSTGRES_EPOCH).to_be_bytes(), out),
         }
     }
+    Ok(())
 }

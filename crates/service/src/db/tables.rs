@@ -173,7 +173,8 @@ impl Table {
         Ok(joined)
     }
 
-    fn key_names(&self) -> Vec<&str> {
+    /// The columns of its primary key, in order.
+    pub fn key_names(&self) -> Vec<&str> {
         self.key().iter().map(|(_, column)| column.name.as_str()).collect()
     }
 

@@ -75,7 +75,7 @@ async fn open(app: &App, args: OpenArgs, output: Output) -> Result<bool> {
     let new = NewDispute { about, reason: args.reason };
     let dispute = match super::open(&mut tx, customer, new, &app.clock).await? {
         Opened::Dispute(dispute) => dispute,
-        Opened::UnknownCustomer => return Err(Error::Inconsistent(format!("customer {customer} vanished"))),
+        Opened::UnknownCustomer => return Err(Error::Contradiction(format!("customer {customer} vanished"))),
         Opened::UnknownInvoice => return Err(said("--invoice: the customer has no such invoice")),
         Opened::UnknownCall => {
             return Err(said("--call: the customer has no such call, or its detail is not kept any more"));

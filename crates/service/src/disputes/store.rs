@@ -4,9 +4,11 @@ use jiff::Timestamp;
 
 use super::{Dispute, Settlement};
 use crate::calls::CallKey;
-use crate::db::{self, Param, Row, Ts, Tx};
+use crate::db::{self, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, DisputeId, InvoiceId};
+
+const DISPUTE: Place = Place::new("disputes", &["customer_id", "dispute_id"]);
 
 const DISPUTES: &str =
     "select customer_id, dispute_id, invoice_id, source, record_id, keeps_from, reason, opened_at,
@@ -49,12 +51,12 @@ pub(super) async fn settle(
 
 pub(super) async fn by_id(tx: &mut Tx, customer: CustomerId, id: DisputeId) -> Result<Option<Dispute>> {
     let sql = format!("{DISPUTES} where customer_id = $1 and dispute_id = $2");
-    Ok(tx.row(&sql, &[&customer.0, &id.0]).await?.as_ref().map(dispute).transpose()?)
+    Ok(DISPUTE.one(tx.row(&sql, &[&customer.0, &id.0]).await?.as_ref(), dispute)?)
 }
 
 pub(super) async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Dispute>> {
     let sql = format!("{DISPUTES} where customer_id = $1 order by dispute_id desc");
-    Ok(tx.rows(&sql, &[&customer.0]).await?.iter().map(dispute).collect::<db::Result<_>>()?)
+    Ok(DISPUTE.all(&tx.rows(&sql, &[&customer.0]).await?, dispute)?)
 }
 
 pub(super) async fn keep_from(tx: &mut Tx, customer: CustomerId) -> Result<Option<Timestamp>> {

@@ -22,11 +22,12 @@ use crate::access::{Caller, SharedCaller};
 use crate::app::App;
 use crate::audit::{self, Deed, Noted};
 use crate::clock::Clock;
-use crate::db::{Ts, Tx};
+use crate::db::{self, Place, Ts, Tx};
 use crate::error::Error;
 use crate::hash::{self, Hash};
 
 const KEY: &str = "idempotency-key";
+const KEYS: Place = Place::new("idempotency_keys", &["key"]);
 const LONGEST_KEY: usize = 200;
 
 /// A request that writes, as it was sent.
@@ -100,16 +101,20 @@ impl Write {
         if fresh == 1 {
             return Ok(Begun::New(Self { tx, key: Some(key), deed, clock }));
         }
-        let select = "select request_hash, status, body from idempotency_keys where key = $1";
+        let select = "select key, request_hash, status, body from idempotency_keys where key = $1";
         let row = tx.row(select, &[&key]).await?;
         let row = row.ok_or_else(|| Problem::conflict("a request with this Idempotency-Key is under way"))?;
-        if row.get::<Vec<u8>>("request_hash")? != request_hash {
+        let (known, status) = KEYS
+            .read(&row, |row| Ok((row.hash::<16>("request_hash")?, row.count::<u16>("status")?)))
+            .map_err(Error::from)?;
+        if known != request_hash {
             let detail = "this Idempotency-Key was used for another request: choose a new one";
             return Err(Problem::of_kind(Kind::KeyReused, detail));
         }
-        let status =
-            u16::try_from(row.get::<i64>("status")?).ok().and_then(|code| StatusCode::from_u16(code).ok());
-        let mut response = json_text(status.unwrap_or(StatusCode::OK), row.get("body")?);
+        let status = StatusCode::from_u16(status).map_err(|_| {
+            Error::Contradiction(format!("the answer under an Idempotency-Key has the status {status}"))
+        })?;
+        let mut response = json_text(status, row.get("body")?);
         // It was noted when it was done.
         response.extensions_mut().insert(Noted);
         response.headers_mut().insert("idempotency-replayed", HeaderValue::from_static("true"));
@@ -135,7 +140,7 @@ impl Write {
 
 /// Removes some of the keys of before an instant, with their answers; answers how many. The same request is new then.
 pub(crate) async fn purge_keys(tx: &mut Tx, before: Timestamp, limit: usize) -> crate::error::Result<u64> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let sql = "delete from idempotency_keys where key in (
                  select key from idempotency_keys where created_at < $1 order by created_at, key limit $2)";
     Ok(tx.execute(sql, &[&Ts(before), &limit]).await?)

@@ -54,7 +54,7 @@ pub async fn compose(
     let rates = TaxRates::load(tx).await?;
     let asked = Asked { customer: customer.clone(), calendar, period: *period };
     let facts = load(tx, vec![asked]).await?.pop();
-    let facts = facts.ok_or_else(|| Error::Inconsistent("a month without facts".to_owned()))?;
+    let facts = facts.ok_or_else(|| Error::Contradiction("a month without facts".to_owned()))?;
     compose_facts(config, &rates, &facts, now)
 }
 

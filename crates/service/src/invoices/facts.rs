@@ -70,7 +70,7 @@ pub(super) async fn load(tx: &mut Tx, asked: Vec<Asked>) -> Result<Vec<Facts>> {
     for subscription in subscriptions.values().flatten() {
         if let Entry::Vacant(new) = plans_known.entry(subscription.plan_id) {
             let plan = plans::by_id(tx, subscription.plan_id).await?;
-            let missing = || Error::Inconsistent(format!("no plan {}", subscription.plan_id));
+            let missing = || Error::Contradiction(format!("no plan {}", subscription.plan_id));
             new.insert(Arc::new(plan.ok_or_else(missing)?));
         }
     }
@@ -98,7 +98,8 @@ pub(super) async fn load(tx: &mut Tx, asked: Vec<Asked>) -> Result<Vec<Facts>> {
         let closed = closed.remove(&id).unwrap_or_default();
         let mut billed = Vec::new();
         for starts_at in closed.into_iter().filter(|starts_at| *starts_at < period.starts_at) {
-            billed.push(calendar.holding(starts_at).map_err(|error| Error::Inconsistent(error.to_string()))?);
+            billed
+                .push(calendar.holding(starts_at).map_err(|error| Error::Contradiction(error.to_string()))?);
         }
         let mut charges = charges.remove(&id).unwrap_or_default();
         charges.retain(|charge| charge.charged_at < period.ends_at);
@@ -127,7 +128,7 @@ fn usage_of(used: MonthUse, seconds_before: u64, calendar: &Calendar) -> Result<
         let days = Days { first: day_of(calendar, used.first_at)?, last: day_of(calendar, used.last_at)? };
         Ok(Late { month: calendar.holding(late_for)?.first_day, days })
     };
-    let wrong = |error: PeriodError| Error::Inconsistent(error.to_string());
+    let wrong = |error: PeriodError| Error::Contradiction(error.to_string());
     let late = used.late_for.map(late).transpose().map_err(wrong)?;
     Ok(Usage {
         plan: used.plan_id.0,

@@ -18,7 +18,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::facts::FeesCharged;
 use super::issue::NewInvoice;
 use super::{StoredInvoice, TaxRateEntry};
-use crate::db::{self, Cell, IN_LIST, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, IN_LIST, Place, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::jobs::Job;
@@ -26,6 +26,9 @@ use crate::jobs::Job;
 pub(super) use cycles::{Cycle, claim_due, hold_cycles, move_cycles, refuse_cycle, refused};
 pub(super) use purge::{count_kept, kept, save_purged};
 pub(super) use told::{issued, numbers_of};
+
+pub(super) const INVOICE: Place = Place::new("invoices", &["customer_id", "invoice_id"]);
+const TAX_RATES: Place = Place::new("tax_rates", &["country", "class", "valid_from"]);
 
 const INVOICES: &str =
     "select customer_id, invoice_id, issued_at, gross, number, content, purged_at from invoices";
@@ -130,7 +133,7 @@ pub(super) async fn insert_fees(tx: &mut Tx, fees: &[(CustomerId, InvoiceId, Fee
             Cell::Int(invoice.0),
             Cell::Int(fee.amount.micros()),
             Cell::Int(fee.given_back.micros()),
-            fee.line.and_then(|place| i64::try_from(place).ok()).into(),
+            fee.line.map_or(Cell::Null, Cell::fit),
         ]
     });
     let columns = ["customer_id", "subscription_id", "month", "invoice_id", "amount", "given_back", "line"];
@@ -154,10 +157,10 @@ pub(super) async fn insert(tx: &mut Tx, invoices: &[NewInvoice], now: Timestamp)
         return Ok(());
     }
     let text = |new: &NewInvoice| {
-        let content = serde_json::to_string(&new.invoice).unwrap_or_default();
-        (content, new.invoice.issued_on.to_string(), new.invoice.due_on.to_string())
+        let content = db::json_text(&new.invoice)?;
+        Ok((content, new.invoice.issued_on.to_string(), new.invoice.due_on.to_string()))
     };
-    let texts: Vec<_> = invoices.iter().map(text).collect();
+    let texts = invoices.iter().map(text).collect::<db::Result<Vec<_>>>()?;
     let rows = invoices.iter().zip(&texts).map(|(new, (content, issued_on, due_on))| {
         let NewInvoice { id, customer, invoice } = new;
         [
@@ -194,7 +197,7 @@ pub(super) async fn insert(tx: &mut Tx, invoices: &[NewInvoice], now: Timestamp)
 
 pub(super) async fn by_id(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<Option<StoredInvoice>> {
     let sql = format!("{INVOICES} where customer_id = $1 and invoice_id = $2");
-    Ok(tx.row(&sql, &[&customer.0, &id.0]).await?.as_ref().map(invoice).transpose()?)
+    Ok(INVOICE.one(tx.row(&sql, &[&customer.0, &id.0]).await?.as_ref(), invoice)?)
 }
 
 /// The invoice of a month, if there is one.
@@ -211,7 +214,7 @@ pub(super) async fn of_period(
 
 pub(super) async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec<StoredInvoice>> {
     let sql = format!("{INVOICES} where customer_id = $1 order by period_start desc");
-    Ok(tx.rows(&sql, &[&customer.0]).await?.iter().map(invoice).collect::<db::Result<_>>()?)
+    Ok(INVOICE.all(&tx.rows(&sql, &[&customer.0]).await?, invoice)?)
 }
 
 /// The invoices of a month in every zone, by number.
@@ -223,7 +226,7 @@ pub(super) async fn of_month(tx: &mut Tx, month: &str) -> Result<Vec<StoredInvoi
     let (from, to) = (around(utc.starts_at.checked_sub(day)), around(utc.starts_at.checked_add(day)));
     let sql = format!("{INVOICES} where period_start > $1 and period_start < $2 order by number");
     let rows = tx.rows(&sql, &[&from, &to]).await?;
-    let all = rows.iter().map(invoice).collect::<db::Result<Vec<_>>>()?;
+    let all: Vec<_> = INVOICE.all(&rows, invoice)?;
     let of_month =
         |stored: &StoredInvoice| stored.invoice.period.first_day.strftime("%Y-%m").to_string() == month;
     Ok(all.into_iter().filter(of_month).collect())
@@ -232,7 +235,7 @@ pub(super) async fn of_month(tx: &mut Tx, month: &str) -> Result<Vec<StoredInvoi
 /// Invoices by id over all customers, after a cursor.
 pub(super) async fn after(tx: &mut Tx, after: InvoiceId, limit: i64) -> Result<Vec<StoredInvoice>> {
     let sql = format!("{INVOICES} where invoice_id > $1 order by invoice_id limit $2");
-    Ok(tx.rows(&sql, &[&after.0, &limit]).await?.iter().map(invoice).collect::<db::Result<_>>()?)
+    Ok(INVOICE.all(&tx.rows(&sql, &[&after.0, &limit]).await?, invoice)?)
 }
 
 pub(super) async fn id_of_number(tx: &mut Tx, number: &str) -> Result<Option<(CustomerId, InvoiceId)>> {
@@ -372,7 +375,7 @@ pub(super) async fn save_numbers(
 }
 
 /// Each series and year: its last number, and how many of its numbers are given.
-pub(super) async fn series(tx: &mut Tx) -> Result<Vec<(String, i64, i64, i64)>> {
+pub(super) async fn series(tx: &mut Tx) -> Result<Vec<(String, i64, u64, u64)>> {
     // Not `like`, for which a great letter is a small one on SQLite.
     let sql = "select s.series, s.year, s.last_number,
                  (select count(*) from invoice_directory d
@@ -380,7 +383,7 @@ pub(super) async fn series(tx: &mut Tx) -> Result<Vec<(String, i64, i64, i64)>> 
                     = s.series || '-' || cast(s.year as text) || '-') as given_numbers
                from invoice_series s where s.year > 0 order by s.series, s.year";
     let entry = |row: &Row| {
-        Ok((row.get("series")?, row.get("year")?, row.get("last_number")?, row.get("given_numbers")?))
+        Ok((row.get("series")?, row.get("year")?, row.count("last_number")?, row.count("given_numbers")?))
     };
     Ok(tx.rows(sql, &[]).await?.iter().map(entry).collect::<db::Result<_>>()?)
 }
@@ -403,14 +406,14 @@ pub(super) async fn tax_rate(tx: &mut Tx, entry: &TaxRateEntry) -> Result<Option
 
 pub(super) async fn tax_rates(tx: &mut Tx) -> Result<Vec<TaxRateEntry>> {
     let entry = |row: &Row| {
-        let class: String = row.get("class")?;
+        let classes = [TaxClass::Standard, TaxClass::Reduced].map(|class| (class.code(), class));
         Ok(TaxRateEntry {
             country: row.get("country")?,
-            class: if class == TaxClass::Reduced.code() { TaxClass::Reduced } else { TaxClass::Standard },
+            class: row.choice("class", &classes)?,
             valid_from: row.parse("valid_from")?,
             rate: TaxRate::from_units(row.get("rate")?),
         })
     };
     let sql = "select country, class, valid_from, rate from tax_rates order by country, class, valid_from";
-    Ok(tx.rows(sql, &[]).await?.iter().map(entry).collect::<db::Result<_>>()?)
+    Ok(TAX_RATES.all(&tx.rows(sql, &[]).await?, entry)?)
 }

@@ -11,7 +11,7 @@ use super::compose::bill;
 use super::facts::{self, Asked, Facts};
 use super::{StoredInvoice, store};
 use crate::customers;
-use crate::db::{IN_LIST, Tx};
+use crate::db::{self, IN_LIST, Tx};
 use crate::error::{Error, Result};
 
 /// What was checked and what is wrong.
@@ -31,7 +31,7 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     let mut verified = Verified::default();
     let mut after = crate::id::InvoiceId(0);
     loop {
-        let page = store::after(tx, after, i64::try_from(IN_LIST).unwrap_or(i64::MAX)).await?;
+        let page = store::after(tx, after, db::limit(IN_LIST)).await?;
         let Some(last) = page.last() else { break };
         after = last.id;
         let facts = facts_of(tx, &page).await?;
@@ -42,7 +42,7 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
         }
     }
     for (series, year, last, count) in store::series(tx).await? {
-        verified.numbers += u64::try_from(count).unwrap_or_default();
+        verified.numbers += count;
         if last != count {
             verified
                 .faults
@@ -76,7 +76,7 @@ async fn facts_of(tx: &mut Tx, page: &[StoredInvoice]) -> Result<Vec<Facts>> {
             let (customer, calendar) = customers
                 .remove(&id)
                 .zip(calendars.remove(&id))
-                .ok_or_else(|| Error::Inconsistent(format!("invoice {} is of no customer", stored.id)))?;
+                .ok_or_else(|| Error::Contradiction(format!("invoice {} is of no customer", stored.id)))?;
             asked.push(Asked { customer, calendar, period: period_of(stored) });
         }
         all.extend(facts::load(tx, asked).await?);

@@ -3,18 +3,20 @@
 use jiff::Timestamp;
 
 use super::{Job, State, StoredJob};
-use crate::db::{self, Cell, Hold, Row, Ts, Tx};
+use crate::db::{self, Cell, Hold, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::JobId;
+
+const JOBS: Place = Place::new("jobs", &["job_id"]);
 
 const COLUMNS: &str = "job_id, payload, state, run_at, attempts, last_error, created_at, finished_at";
 
 /// Stores jobs; one whose key is there already stays as it is.
 pub(super) async fn insert(tx: &mut Tx, jobs: &[(JobId, &Job)], now: Timestamp) -> Result<()> {
-    let texts: Vec<_> = jobs
-        .iter()
-        .map(|(id, job)| (id.0, job.kind(), job.key(), serde_json::to_string(job).unwrap_or_default()))
-        .collect();
+    let mut texts = Vec::with_capacity(jobs.len());
+    for (id, job) in jobs {
+        texts.push((id.0, job.kind(), job.key(), db::json_text(job)?));
+    }
     match &texts[..] {
         [] => {}
         [(id, kind, key, payload)] => {
@@ -53,9 +55,9 @@ pub(super) async fn claim(
          returning {COLUMNS}",
         tx.hold(Hold::Free, "jobs")
     );
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let rows = tx.rows(&sql, &[&Ts(now), &Ts(lease), &limit]).await?;
-    let mut claimed = rows.iter().map(job).collect::<db::Result<Vec<_>>>()?;
+    let mut claimed: Vec<_> = JOBS.all(&rows, job)?;
     claimed.sort_by_key(|job| job.id);
     Ok(claimed)
 }
@@ -98,7 +100,7 @@ pub(super) async fn list(
     before: JobId,
     limit: usize,
 ) -> Result<Vec<StoredJob>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let newest_first = |condition: &str| {
         format!("select {COLUMNS} from jobs where job_id < $1 {condition} order by job_id desc limit $2")
     };
@@ -106,21 +108,17 @@ pub(super) async fn list(
         None => tx.rows(&newest_first(""), &[&before.0, &limit]).await?,
         Some(state) => tx.rows(&newest_first("and state = $3"), &[&before.0, &limit, &state.code()]).await?,
     };
-    Ok(rows.iter().map(job).collect::<db::Result<_>>()?)
+    Ok(JOBS.all(&rows, job)?)
 }
 
 fn job(row: &Row) -> db::Result<StoredJob> {
-    let state: String = row.get("state")?;
+    let states = [State::Ready, State::Done, State::Failed].map(|state| (state.code(), state));
     Ok(StoredJob {
         id: JobId(row.get("job_id")?),
         job: row.json("payload")?,
-        state: match state.as_str() {
-            "done" => State::Done,
-            "failed" => State::Failed,
-            _ => State::Ready,
-        },
+        state: row.choice("state", &states)?,
         run_at: row.time("run_at")?,
-        attempts: u32::try_from(row.get::<i64>("attempts")?).unwrap_or(u32::MAX),
+        attempts: row.count("attempts")?,
         last_error: row.get("last_error")?,
         created_at: row.time("created_at")?,
         finished_at: row.optional_time("finished_at")?,

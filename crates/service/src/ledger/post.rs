@@ -14,7 +14,7 @@ use crate::metrics::{LEDGER_ENTRIES, LEDGER_MICROS};
 pub async fn post(tx: &mut Tx, entries: &[Entry], clock: &Clock) -> Result<()> {
     if let Some(entry) = entries.iter().find(|entry| !entry.balances()) {
         let (kind, subject) = (entry.kind.code(), entry.kind.subject(entry.subject));
-        return Err(Error::Inconsistent(format!("the {kind} entry of {subject} does not sum to zero")));
+        return Err(Error::Contradiction(format!("the {kind} entry of {subject} does not sum to zero")));
     }
     let numbered: Vec<_> = entries.iter().map(|entry| (EntryId(clock.id()), entry)).collect();
     store::insert(tx, &numbered).await?;

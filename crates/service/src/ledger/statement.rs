@@ -47,7 +47,7 @@ pub async fn statement(
     let mut entries = Vec::new();
     for row in store::entries_after(tx, customer, after, limit).await? {
         let store::StoredEntry { id, kind, subject, currency, posted_at, amount } = row;
-        let too_large = || Error::Inconsistent(format!("what {customer} owes does not fit an amount"));
+        let too_large = || Error::Contradiction(format!("what {customer} owes does not fit an amount"));
         balance = balance.checked_add(amount).ok_or_else(too_large)?;
         let money = |amount: Amount, currency: Currency| Money { amount, currency };
         entries.push(StatementEntry {

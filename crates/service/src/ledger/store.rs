@@ -4,9 +4,11 @@ use calculation::money::{Amount, Currency};
 use jiff::Timestamp;
 
 use super::{Entry, EntryKind};
-use crate::db::{self, Cell, Row, Tx};
+use crate::db::{self, Cell, Place, Row, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, EntryId};
+
+const ENTRIES: Place = Place::new("ledger_entries", &["customer_id", "entry_id"]);
 
 pub(super) async fn insert(tx: &mut Tx, entries: &[(EntryId, &Entry)]) -> Result<()> {
     if entries.is_empty() {
@@ -69,7 +71,7 @@ pub(super) async fn entries_after(
                where e.customer_id = $1 and e.entry_id > $2
                  and e.kind in ('issue', 'credit_note', 'payment', 'refund', 'write_off')
                order by e.entry_id limit $3";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let entry = |row: &Row| {
         Ok(StoredEntry {
             id: EntryId(row.get("entry_id")?),
@@ -81,7 +83,7 @@ pub(super) async fn entries_after(
         })
     };
     let rows = tx.rows(sql, &[&customer.0, &after.0, &limit]).await?;
-    Ok(rows.iter().map(entry).collect::<db::Result<_>>()?)
+    Ok(ENTRIES.all(&rows, entry)?)
 }
 
 /// What a customer owed after an entry.
@@ -95,8 +97,7 @@ pub(super) async fn balance_until(tx: &mut Tx, customer: CustomerId, last: Entry
 pub(super) async fn counts(tx: &mut Tx) -> Result<(u64, u64)> {
     let sql = "select count(*) as entries, count(distinct customer_id) as customers from ledger_entries";
     let Some(row) = tx.row(sql, &[]).await? else { return Ok((0, 0)) };
-    let count = |column: &str| row.get::<i64>(column).map(|count| u64::try_from(count).unwrap_or_default());
-    Ok((count("entries")?, count("customers")?))
+    Ok((row.count("entries")?, row.count("customers")?))
 }
 
 /// Of each kind of fault so many are named: more say nothing new.
@@ -108,11 +109,11 @@ pub(super) async fn unbalanced(tx: &mut Tx) -> Result<Vec<(CustomerId, EntryId, 
         "select customer_id, entry_id, cast(sum(amount) as bigint) as amount from postings
          group by customer_id, entry_id having sum(amount) <> 0 order by customer_id, entry_id {FAULTS}"
     );
-    let entry = |row: &Row| {
+    let unbalanced = |row: &Row| {
         let (customer, entry) = (CustomerId(row.get("customer_id")?), EntryId(row.get("entry_id")?));
         Ok((customer, entry, row.get("amount").map(Amount::from_micros)?))
     };
-    Ok(tx.rows(&sql, &[]).await?.iter().map(entry).collect::<db::Result<_>>()?)
+    Ok(tx.rows(&sql, &[]).await?.iter().map(unbalanced).collect::<db::Result<_>>()?)
 }
 
 /// Postings of entries that are not there.

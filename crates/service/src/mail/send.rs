@@ -118,7 +118,7 @@ async fn gather(tx: &mut Tx, app: &App, job: &Job) -> Result<Gathered> {
 
 async fn customer(tx: &mut Tx, id: CustomerId) -> Result<Customer> {
     let found = customers::by_id(tx, id).await?;
-    found.ok_or_else(|| Error::Inconsistent(format!("a job is for customer {id}, who is not there")))
+    found.ok_or_else(|| Error::Contradiction(format!("a job is for customer {id}, who is not there")))
 }
 
 /// A mail about a document, which it carries or links to; in the document's language.
@@ -191,7 +191,7 @@ async fn spending_notice(
     let Some(cap) = spending.cap else { return Ok(Gathered::None(Tried::Done)) };
     let language = customer.billing.language;
     let calendar = customers::calendar(tx, &customer).await?;
-    let period = calendar.holding(start).map_err(|error| Error::Inconsistent(error.to_string()))?;
+    let period = calendar.holding(start).map_err(|error| Error::Contradiction(error.to_string()))?;
     let matter = Matter::SpendingNotice(SpendingFacts {
         percent,
         used: money(language, spending.used.amount, customer.currency),

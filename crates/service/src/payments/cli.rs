@@ -125,7 +125,7 @@ async fn import(app: &App, args: &ImportArgs, output: Output) -> Result<bool> {
         imported.count(line, became);
     }
     if !imported.balances() {
-        return Err(Error::Inconsistent(format!("{shown}: lines are not accounted for: {imported:?}")));
+        return Err(Error::Contradiction(format!("{shown}: lines are not accounted for: {imported:?}")));
     }
     let ImportedPayments { lines, recorded, duplicate, refused } = &imported;
     let mut words = format!(

@@ -161,7 +161,7 @@ pub struct NewReceivable {
 /// The instant from which what is due on a day is overdue: the end of that day in the customer's zone.
 pub fn due_at(due_on: Date, zone: &TimeZone) -> Result<Timestamp> {
     let next = due_on.saturating_add(1.day());
-    calculation::period::first_instant(next, zone).map_err(|error| Error::Inconsistent(error.to_string()))
+    calculation::period::first_instant(next, zone).map_err(|error| Error::Contradiction(error.to_string()))
 }
 
 /// What settles an invoice.

@@ -10,7 +10,7 @@ use super::{NewPayment, PaidInvoice, Payment, PaymentKind, Source, settle, store
 use crate::clock::Clock;
 use crate::customers;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId, PaymentId};
 use crate::invoices;
 use crate::ledger::{self, Entry};
@@ -145,7 +145,8 @@ async fn known(tx: &mut Tx, again: &Payment) -> Result<Recorded> {
 /// Takes an amount off the customer's credit; answers what is left of it when that is too little.
 async fn refund(tx: &mut Tx, customer: CustomerId, amount: Amount) -> Result<Option<Amount>> {
     let credits = store::credits(tx, customer).await?;
-    let all = Amount::sum(credits.iter().map(|credit| credit.remaining)).unwrap_or(amount);
+    let too_large = || Error::Contradiction(format!("the credit of {customer} does not fit an amount"));
+    let all = Amount::sum(credits.iter().map(|credit| credit.remaining)).ok_or_else(too_large)?;
     if all < amount {
         return Ok(Some(all));
     }

@@ -16,12 +16,16 @@ use super::allocate::{Allocation, Credit, Open};
 use super::status::Facts;
 use super::{NewReceivable, PaidInvoice, Payment, PaymentKind, Position, Source, WriteOff};
 use crate::clock::Clock;
-use crate::db::{self, Cell, IN_LIST, Kind, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, IN_LIST, Kind, Place, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId, PaymentId};
 
+const CREDITS: Place = Place::new("credits", &["customer_id", "source", "source_id"]);
+pub(super) const RECEIVABLES: Place = Place::new("receivables", &["customer_id", "invoice_id"]);
+const PAYMENTS: Place = Place::new("payments", &["customer_id", "payment_id"]);
+
 pub(super) fn amount(row: &Row, column: &str) -> db::Result<Amount> {
-    row.get(column).map(Amount::from_micros)
+    row.amount(column)
 }
 
 pub(super) async fn insert_receivables(tx: &mut Tx, new: &[NewReceivable]) -> Result<()> {
@@ -71,7 +75,7 @@ pub(super) async fn credits(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Cre
         let (source, source_id) = (row.parse("source")?, row.get("source_id")?);
         Ok(Credit { source, source_id, remaining: amount(row, "remaining")? })
     };
-    Ok(tx.rows(sql, &[&customer.0]).await?.iter().map(credit).collect::<db::Result<_>>()?)
+    Ok(CREDITS.all(&tx.rows(sql, &[&customer.0]).await?, credit)?)
 }
 
 pub(super) async fn insert_credit(
@@ -107,7 +111,7 @@ pub(super) async fn open_invoices(tx: &mut Tx, customer: CustomerId) -> Result<V
                order by due_at, invoice_id";
     let open =
         |row: &Row| Ok(Open { invoice: InvoiceId(row.get("invoice_id")?), open: amount(row, "open")? });
-    Ok(tx.rows(sql, &[&customer.0]).await?.iter().map(open).collect::<db::Result<_>>()?)
+    Ok(RECEIVABLES.all(&tx.rows(sql, &[&customer.0]).await?, open)?)
 }
 
 /// Stores allocations, and takes them off what is open.
@@ -186,7 +190,7 @@ pub(super) async fn facts(
                where customer_id = $1 and invoice_id >= $2 and invoice_id <= $3";
     let facts = |row: &Row| Ok((InvoiceId(row.get("invoice_id")?), row.parse("currency")?, read_facts(row)?));
     let rows = tx.rows(sql, &[&customer.0, &first.0, &last.0]).await?;
-    Ok(rows.iter().map(facts).collect::<db::Result<_>>()?)
+    Ok(RECEIVABLES.all(&rows, facts)?)
 }
 
 /// What tells how some invoices stand, and what they came to.
@@ -204,7 +208,7 @@ pub(super) async fn facts_of(
         Ok((CustomerId(customer), InvoiceId(invoice), gross, read_facts(row)?))
     };
     let rows = tx.rows_over(sql, [Kind::Int, Kind::Int], &keys.collect::<Vec<_>>()).await?;
-    Ok(rows.iter().map(found).collect::<db::Result<_>>()?)
+    Ok(RECEIVABLES.all(&rows, found)?)
 }
 
 fn read_facts(row: &Row) -> db::Result<Facts> {
@@ -261,11 +265,11 @@ pub(super) async fn payments(
     limit: usize,
 ) -> Result<Vec<Payment>> {
     let sql =
-        "select payment_id, kind, reference, amount, currency, paid_on, method, recorded_at from payments
+        "select customer_id, payment_id, kind, reference, amount, currency, paid_on, method, recorded_at from payments
                where customer_id = $1 and payment_id < $2 order by payment_id desc limit $3";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let rows = tx.rows(sql, &[&customer.0, &before.0, &limit]).await?;
-    let mut found = rows.iter().map(|row| payment(customer, row)).collect::<db::Result<Vec<_>>>()?;
+    let mut found: Vec<_> = PAYMENTS.all(&rows, |row| payment(customer, row))?;
     let (Some(newest), Some(oldest)) = (found.first(), found.last()) else { return Ok(found) };
     let sql = "select invoice_id, source_id, amount from allocations
                where customer_id = $1 and source = 'payment' and source_id >= $2 and source_id <= $3
@@ -281,11 +285,11 @@ pub(super) async fn payments(
 }
 
 fn payment(customer_id: CustomerId, row: &Row) -> db::Result<Payment> {
-    let refund = row.get::<String>("kind")? == PaymentKind::Refund.code();
+    let kinds = [PaymentKind::Payment, PaymentKind::Refund].map(|kind| (kind.code(), kind));
     Ok(Payment {
         id: PaymentId(row.get("payment_id")?),
         customer_id,
-        kind: if refund { PaymentKind::Refund } else { PaymentKind::Payment },
+        kind: row.choice("kind", &kinds)?,
         reference: row.get("reference")?,
         amount: Money { amount: amount(row, "amount")?, currency: row.parse("currency")? },
         paid_on: row.parse("paid_on")?,
@@ -308,5 +312,5 @@ pub(super) async fn insert_write_off(tx: &mut Tx, written: &WriteOff) -> Result<
 }
 
 fn one(touched: u64, fault: impl FnOnce() -> String) -> Result<()> {
-    if touched == 1 { Ok(()) } else { Err(Error::Inconsistent(fault())) }
+    if touched == 1 { Ok(()) } else { Err(Error::Contradiction(fault())) }
 }

@@ -47,7 +47,7 @@ fn expire_purse(purse: &mut Purse, booking: BookingId, currency: Currency, now: 
     let money = left.iter().filter(|(_, unit, _)| *unit == Unit::Money);
     let money = Amount::sum(money.map(|(.., left)| Amount::from_micros(left.saturating_neg())));
     let money =
-        money.ok_or_else(|| Error::Inconsistent("expired money does not fit an amount".to_owned()))?;
+        money.ok_or_else(|| Error::Contradiction("expired money does not fit an amount".to_owned()))?;
     if money != Amount::ZERO {
         let (customer, kind) = (purse.customer(), EntryKind::Expiry);
         purse.post(Entry::booking(customer, kind, booking, (Account::Breakage, money), currency, now));

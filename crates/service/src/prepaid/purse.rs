@@ -70,7 +70,7 @@ pub async fn look(tx: &mut Tx, customer: CustomerId) -> Result<Purse> {
 
 /// A customer's purse among those that are held.
 pub fn purse_of(purses: &mut Purses, customer: CustomerId) -> Result<&mut Purse> {
-    let lost = || Error::Inconsistent(format!("the balances of {customer} are not held"));
+    let lost = || Error::Contradiction(format!("the balances of {customer} are not held"));
     purses.get_mut(&customer).ok_or_else(lost)
 }
 
@@ -215,7 +215,7 @@ impl Purse {
     }
 
     fn balance(&mut self, id: BalanceId) -> Result<&mut Balance> {
-        let lost = || Error::Inconsistent(format!("{} has no open balance {id}", self.customer));
+        let lost = || Error::Contradiction(format!("{} has no open balance {id}", self.customer));
         let place = self.balances.iter().position(|balance| balance.id == id).ok_or_else(lost)?;
         Ok(&mut self.balances[place])
     }
@@ -229,5 +229,5 @@ impl Purse {
 }
 
 fn too_large() -> Error {
-    Error::Inconsistent("a balance does not fit an amount".to_owned())
+    Error::Contradiction("a balance does not fit an amount".to_owned())
 }

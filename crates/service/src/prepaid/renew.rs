@@ -91,7 +91,7 @@ async fn prepaid_plans(tx: &mut Tx, ids: &[CustomerId]) -> Result<PrepaidPlans> 
         for subscription in subscriptions {
             let id = subscription.plan_id;
             if let Entry::Vacant(new) = known.entry(id) {
-                let missing = || Error::Inconsistent(format!("no plan {id}"));
+                let missing = || Error::Contradiction(format!("no plan {id}"));
                 new.insert(Arc::new(plans::by_id(tx, id).await?.ok_or_else(missing)?));
             }
             let prepaid = known.get(&id).filter(|plan| plan.payment == Payment::Prepaid);
@@ -184,7 +184,8 @@ impl<'a> Month<'a> {
         } else {
             plan.monthly_fee.to_minor_unit(plan.currency)
         };
-        let fee = fee.ok_or_else(|| Error::Inconsistent(format!("the fee of {} is too large", plan.name)))?;
+        let fee =
+            fee.ok_or_else(|| Error::Contradiction(format!("the fee of {} is too large", plan.name)))?;
         let part = Some(part).filter(|_| plan.terms.prorate_allowances);
         let seconds = |allowance: &'p Allowance| {
             (allowance, part.map_or(allowance.seconds, |part| prorated_seconds(allowance.seconds, part)))

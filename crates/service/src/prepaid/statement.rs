@@ -133,7 +133,7 @@ pub async fn movements(
 
 /// A booking of a customer and its movements.
 pub async fn booking_done(tx: &mut Tx, customer: &Customer, id: BookingId) -> Result<BookingDone> {
-    let lost = || Error::Inconsistent(format!("{} has no booking {id}", customer.id));
+    let lost = || Error::Contradiction(format!("{} has no booking {id}", customer.id));
     let booking = store::booking(tx, customer.id, id).await?.ok_or_else(lost)?;
     let most: i64 = if booking.kind == MovementKind::Transfer { 2 } else { 1 };
     let movements = store::movements_of(tx, customer.id, id, most).await?;

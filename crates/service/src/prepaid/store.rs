@@ -24,9 +24,12 @@ use calculation::tariff::Prefix;
 use super::book::Booking;
 use super::purse::Stored;
 use super::{Balance, Movement};
-use crate::db::{self, Cell, IN_LIST, Kind, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, IN_LIST, Kind, Place, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{BalanceId, BookingId, CustomerId, MovementId};
+
+pub(super) const BALANCES: Place = Place::new("balances", &["customer_id", "balance_id"]);
+const BOOKINGS: Place = Place::new("bookings", &["customer_id", "booking_id"]);
 
 const BALANCE: &str = "select b.customer_id, b.balance_id, b.line, b.name, b.unit, b.main, b.destinations,
     b.priority, b.expires_at, b.floor, b.amount, b.reserved, b.last_movement_id, b.created_at, b.closed_at
@@ -46,17 +49,16 @@ pub(super) async fn open_balances(
         let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
         for row in tx.rows_in(&sql, &[], &ids).await? {
             let (customer, last_movement) = (row.get("customer_id")?, row.get("last_movement_id")?);
-            found.push((CustomerId(customer), balance(&row)?, last_movement));
+            found.push((CustomerId(customer), BALANCES.read(&row, balance)?, last_movement));
         }
     }
     Ok(found)
 }
 
 fn balance(row: &Row) -> db::Result<Balance> {
-    let line: Option<String> = row.get("line")?;
     Ok(Balance {
         id: BalanceId(row.get("balance_id")?),
-        line: line.map(|_| row.parse("line")).transpose()?,
+        line: row.optional_parse("line")?,
         name: row.get("name")?,
         unit: row.parse("unit")?,
         main: row.get("main")?,
@@ -71,20 +73,18 @@ fn balance(row: &Row) -> db::Result<Balance> {
     })
 }
 
-fn destinations(prefixes: &[Prefix]) -> String {
-    serde_json::to_string(prefixes).unwrap_or_default()
+fn destinations(prefixes: &[Prefix]) -> db::Result<String> {
+    db::json_text(&prefixes)
 }
 
 pub(super) async fn insert_balances(tx: &mut Tx, new: &[(CustomerId, &Balance, i64)]) -> Result<()> {
     if new.is_empty() {
         return Ok(());
     }
-    let texts: Vec<_> = new
-        .iter()
-        .map(|(_, balance, _)| {
-            (balance.line.map(|line| line.to_string()), destinations(&balance.destinations))
-        })
-        .collect();
+    let mut texts = Vec::with_capacity(new.len());
+    for (_, balance, _) in new {
+        texts.push((balance.line.map(|line| line.to_string()), destinations(&balance.destinations)?));
+    }
     let rows: Vec<_> = new
         .iter()
         .zip(&texts)
@@ -165,7 +165,7 @@ pub(super) async fn update_balances(
     match changed.iter().find(|(_, balance, ..)| !updated.contains(balance)) {
         None => Ok(()),
         Some((customer, balance, ..)) => {
-            Err(Error::Inconsistent(format!("{balance} of {customer} was changed by somebody else")))
+            Err(Error::Contradiction(format!("{balance} of {customer} was changed by somebody else")))
         }
     }
 }
@@ -236,24 +236,23 @@ pub(super) async fn booking_by_reference(
          join bookings b on b.customer_id = d.customer_id and b.booking_id = d.booking_id
          where d.reference = $1"
     );
-    Ok(tx.row(&sql, &[&reference]).await?.as_ref().map(booking_of_row).transpose()?)
+    Ok(BOOKINGS.one(tx.row(&sql, &[&reference]).await?.as_ref(), booking_of_row)?)
 }
 
 /// A booking of a customer.
 pub(super) async fn booking(tx: &mut Tx, customer: CustomerId, id: BookingId) -> Result<Option<Booking>> {
     let sql = format!("{BOOKING} from bookings b where b.customer_id = $1 and b.booking_id = $2");
     let row = tx.row(&sql, &[&customer.0, &id.0]).await?;
-    Ok(row.as_ref().map(booking_of_row).transpose()?.map(|(_, booking)| booking))
+    Ok(BOOKINGS.one(row.as_ref(), booking_of_row)?.map(|(_, booking)| booking))
 }
 
 fn booking_of_row(row: &Row) -> db::Result<(CustomerId, Booking)> {
-    let hash: Vec<u8> = row.get("content_hash")?;
     let booking = Booking {
         id: BookingId(row.get("booking_id")?),
         kind: row.parse("kind")?,
         reference: row.get("reference")?,
         reason: row.get("reason")?,
-        content_hash: hash.as_slice().try_into().unwrap_or_default(),
+        content_hash: row.hash("content_hash")?,
         booked_at: row.time("booked_at")?,
     };
     Ok((CustomerId(row.get("customer_id")?), booking))

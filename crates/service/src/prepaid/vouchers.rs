@@ -257,7 +257,7 @@ pub async fn redeem(
     }
     booking.reason = Some(batch.name.clone());
     if book(tx, customer, &booking).await? != Booked::New {
-        return Err(Error::Inconsistent(format!("{} was booked before", booking.id)));
+        return Err(Error::Contradiction(format!("{} was booked before", booking.id)));
     }
     let expires_at = batch.balance_days.map(|days| end_of_day_in(days, &holder, now)).transpose()?;
     let Batch { balance_name: name, worth, priority, .. } = batch;
@@ -270,7 +270,7 @@ pub async fn redeem(
 /// The end of the customer's local day that is so many days later.
 fn end_of_day_in(days: i64, customer: &Customer, now: Timestamp) -> Result<Timestamp> {
     let zone = jiff::tz::TimeZone::get(&customer.zone)
-        .map_err(|_| Error::Inconsistent(format!("`{}` is no time zone", customer.zone)))?;
+        .map_err(|_| Error::Contradiction(format!("`{}` is no time zone", customer.zone)))?;
     let today = zone.to_datetime(now).date();
     payments::due_at(today.saturating_add(days.days()), &zone)
 }

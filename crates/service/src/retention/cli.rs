@@ -95,7 +95,7 @@ pub async fn erase(app: &App, args: EraseArgs, output: Output) -> Result<bool> {
     let id = customers::cli::named(&mut tx, &customer).await?.id;
     let erasure = match super::erase(&mut tx, app, id).await? {
         Erased::Erased(erasure) => erasure,
-        Erased::UnknownCustomer => return Err(Error::Inconsistent(format!("customer {id} vanished"))),
+        Erased::UnknownCustomer => return Err(Error::Contradiction(format!("customer {id} vanished"))),
         Erased::Already(at) => return Err(Error::Other(format!("{customer} was forgotten at {at}"))),
         Erased::Refused(refusal) => return Err(Error::Other(format!("{customer}: {refusal}"))),
     };

@@ -19,7 +19,7 @@ pub(super) async fn customers_with_detail(
                    or exists (select 1 from charging_sessions s where s.customer_id = c.customer_id
                                 and s.opened_at < $2 and s.state <> 'open' and s.called <> ''))
                order by c.customer_id limit $3";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let rows = tx.rows(sql, &[&after.0, &Ts(before), &limit]).await?;
     Ok(rows.iter().map(|row| row.get("customer_id").map(CustomerId)).collect::<db::Result<_>>()?)
 }
@@ -59,8 +59,7 @@ pub(super) async fn documents(tx: &mut Tx, customer: CustomerId) -> Result<(u64,
                  union all
                  select issued_at from credit_notes where customer_id = $1 and purged_at is null) d";
     let Some(row) = tx.row(sql, &[&customer.0]).await? else { return Ok((0, None)) };
-    let count: i64 = row.get("documents")?;
-    Ok((count.try_into().unwrap_or_default(), row.optional_time("last")?))
+    Ok((row.count("documents")?, row.optional_time("last")?))
 }
 
 /// Takes away what people wrote about a customer, and the numbers of their balances.
@@ -81,7 +80,5 @@ pub(super) async fn erase_words(tx: &mut Tx, customer: CustomerId) -> Result<()>
 /// How many rows of a table are of before an instant.
 pub(super) async fn count(tx: &mut Tx, table_and_condition: &str, before: Timestamp) -> Result<u64> {
     let sql = format!("select count(*) as entries from {table_and_condition}");
-    let row = tx.row(&sql, &[&Ts(before)]).await?;
-    let count: i64 = row.map_or(Ok(0), |row| row.get("entries"))?;
-    Ok(count.try_into().unwrap_or_default())
+    Ok(tx.counted(&sql, &[&Ts(before)], "entries").await?)
 }

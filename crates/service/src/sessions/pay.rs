@@ -171,10 +171,10 @@ pub(super) fn settle(
     talk: Billable,
     clock: &Clock,
 ) -> Result<Cost> {
-    let too_large = || Error::Inconsistent(format!("what {} costs does not fit an amount", session.id));
+    let too_large = || Error::Contradiction(format!("what {} costs does not fit an amount", session.id));
     let billed_seconds = way.rate.increments.billed(talk.talk_seconds).ok_or_else(too_large)?;
     let dialled =
-        session.dialled.ok_or_else(|| Error::Inconsistent(format!("{} has no number", session.id)))?;
+        session.dialled.ok_or_else(|| Error::Contradiction(format!("{} has no number", session.id)))?;
     // What was taken from a balance that is closed by now stays taken.
     let gone = |unit| {
         let open = |id: BalanceId| purse.balances().iter().any(|balance| balance.id == id);

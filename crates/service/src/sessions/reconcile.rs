@@ -49,7 +49,7 @@ impl Reconciling {
         clock: &Clock,
     ) -> Result<std::result::Result<Cost, Flaw>> {
         let Some(dialled) = record.dialled else {
-            return Err(Error::Inconsistent("a call to be billed without a number".to_owned()));
+            return Err(Error::Contradiction("a call to be billed without a number".to_owned()));
         };
         let key = (source.to_owned(), record.record_id().to_owned());
         let mut session = match self.of_call(record) {
@@ -63,7 +63,7 @@ impl Reconciling {
         let closed =
             close(&mut self.till, clock, &mut session, &bill.account, talk_seconds, State::Released)?;
         let cost = closed.ok().flatten();
-        let cost = cost.ok_or_else(|| Error::Inconsistent(format!("{} has no price", session.id)))?;
+        let cost = cost.ok_or_else(|| Error::Contradiction(format!("{} has no price", session.id)))?;
         self.till.put(session);
         Ok(Ok(cost))
     }

@@ -87,7 +87,7 @@ pub(super) fn close(
             session.state = state;
             if way.plan.terms.limits.day_amount.is_some() {
                 let more = session.cost_so_far(way).micros().saturating_sub(before.micros());
-                till.spend(account.id, day(account, answered_at), Amount::from_micros(more));
+                till.spend(account.id, day(account, answered_at), Amount::from_micros(more))?;
             }
         }
         Err(refusal) if session.prepaid => return Ok(Err(refusal)),

@@ -18,10 +18,14 @@ pub(super) use proof::{
 pub(super) use purge::{blank, count_telling};
 
 use super::{Origin, Reservation, Session};
-use crate::db::{self, Cell, Cells, Kind, Row, Ts, Tx};
-use crate::error::{Error, Result};
+use crate::db::{self, Cell, Cells, Kind, Place, Row, Ts, Tx};
+use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::{BalanceId, CustomerId, PlanId, SessionId, TariffId};
+
+const SESSIONS: Place = Place::new("charging_sessions", &["customer_id", "session_id"]);
+const RESERVATIONS: Place = Place::new("reservations", &["customer_id", "session_id", "balance_id"]);
+const DAYS: Place = Place::new("day_spending", &["customer_id", "day"]);
 
 const COLUMNS: [&str; 30] = [
     "customer_id",
@@ -69,14 +73,15 @@ struct SessionRow<'s> {
 }
 
 impl<'s> SessionRow<'s> {
-    fn of(session: &'s Session) -> Self {
-        let answer = session.answer.as_ref().and_then(|answer| serde_json::to_string(answer).ok());
-        Self {
+    fn of(session: &'s Session) -> db::Result<Self> {
+        let answer = session.answer.as_ref().map(db::json_text).transpose()?;
+        Ok(Self {
             session,
             line: session.line.map(|line| line.to_string()),
             region: session.region.map(|region| region.to_string()),
+            // A purged session has no answer any more.
             answer: answer.unwrap_or_default(),
-        }
+        })
     }
 }
 
@@ -129,7 +134,7 @@ pub(super) async fn insert(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
     if sessions.is_empty() {
         return Ok(());
     }
-    let rows: Vec<_> = sessions.iter().map(|session| SessionRow::of(session)).collect();
+    let rows = sessions.iter().map(|session| SessionRow::of(session)).collect::<db::Result<Vec<_>>>()?;
     Ok(tx.insert_rows("charging_sessions", &COLUMNS, &rows).await?)
 }
 
@@ -172,7 +177,7 @@ pub(super) async fn update(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
         "update charging_sessions set {} from :given g where customer_id = g.column1 and session_id = g.column2",
         sets.join(", ")
     );
-    let texts: Vec<_> = sessions.iter().map(|session| SessionRow::of(session)).collect();
+    let texts = sessions.iter().map(|session| SessionRow::of(session)).collect::<db::Result<Vec<_>>>()?;
     let rows: Vec<_> = texts
         .iter()
         .map(|row| {
@@ -247,7 +252,7 @@ pub(super) async fn of_customer(
          order by s.session_id desc limit $3",
         selected()
     );
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let rows = tx.rows(&sql, &[&customer.0, &before, &limit]).await?;
     whole(tx, rows).await
 }
@@ -262,7 +267,7 @@ pub(super) async fn is_any_open(tx: &mut Tx, now: Timestamp) -> Result<bool> {
 pub(super) async fn due(tx: &mut Tx, now: Timestamp, limit: usize) -> Result<Vec<SessionId>> {
     let sql = "select customer_id, session_id from charging_sessions
                where state = 'open' and valid_until <= $1 order by valid_until limit $2";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let id = |row: &Row| {
         Ok(SessionId { customer: CustomerId(row.get("customer_id")?), number: row.get("session_id")? })
     };
@@ -274,7 +279,7 @@ async fn whole(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Session>> {
     let mut sessions = BTreeMap::new();
     let mut order = Vec::new();
     for row in &rows {
-        let session = session(row)?;
+        let session = SESSIONS.read(row, session)?;
         order.push(session.id);
         sessions.insert(session.id, session);
     }
@@ -293,22 +298,23 @@ async fn whole(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Session>> {
             continue;
         };
         let balance = BalanceId(row.get("balance_id")?);
-        let (unit, held, taken) = (row.parse("unit")?, row.get("held")?, row.get("taken")?);
-        session.reservations.push(Reservation { balance, unit, held, taken });
+        let reservation = |row: &Row| {
+            let (unit, held, taken) = (row.parse("unit")?, row.get("held")?, row.get("taken")?);
+            Ok(Reservation { balance, unit, held, taken })
+        };
+        session.reservations.push(RESERVATIONS.read(&row, reservation)?);
     }
     Ok(order.into_iter().filter_map(|id| sessions.remove(&id)).collect())
 }
 
-fn session(row: &Row) -> Result<Session> {
-    let count = |column: &str| {
-        let number: i64 = row.get(column)?;
-        u32::try_from(number).map_err(|_| Error::Inconsistent(format!("`{column}` of a session is {number}")))
-    };
-    let region: Option<Region> = row.get::<Option<String>>("region")?.and_then(|region| region.parse().ok());
-    let line: Option<E164> = row.get::<Option<String>>("line")?.and_then(|line| line.parse().ok());
+fn session(row: &Row) -> db::Result<Session> {
+    let region: Option<Region> = row.optional_parse("region")?;
+    let line: Option<E164> = row.optional_parse("line")?;
     let called: String = row.get("called")?;
-    let hash: Vec<u8> = row.get("request_hash")?;
-    let answer: String = row.get("answer")?;
+    // A purged session tells no request and no answer any more.
+    let is_purged = called.is_empty() && row.get::<Vec<u8>>("request_hash")?.is_empty();
+    let request_hash = if is_purged { Hash::default() } else { row.hash("request_hash")? };
+    let answer = if row.get::<String>("answer")?.is_empty() { None } else { Some(row.json("answer")?) };
     let tariff: Option<i64> = row.get("tariff_id")?;
     let version: Option<i64> = row.get("tariff_version")?;
     let source: Option<String> = row.get("source")?;
@@ -316,7 +322,7 @@ fn session(row: &Row) -> Result<Session> {
     Ok(Session {
         id: SessionId { customer: CustomerId(row.get("customer_id")?), number: row.get("session_id")? },
         call_id: row.get("call_id")?,
-        origin: if row.get::<String>("origin")? == "record" { Origin::Record } else { Origin::Switch },
+        origin: row.choice("origin", &[("switch", Origin::Switch), ("record", Origin::Record)])?,
         state: row.parse("state")?,
         line,
         dialled: dialled(&called, region).ok(),
@@ -329,15 +335,15 @@ fn session(row: &Row) -> Result<Session> {
         currency: row.parse("currency")?,
         started_at: row.time("started_at")?,
         answered_at: row.optional_time("answered_at")?,
-        granted_seconds: count("granted_seconds")?,
-        used_seconds: count("used_seconds")?,
-        billed_seconds: count("billed_seconds")?,
-        included_seconds: count("included_seconds")?,
-        charged: row.get("charged").map(Amount::from_micros)?,
-        loss: row.get("loss").map(Amount::from_micros)?,
-        last_sequence: count("last_sequence")?,
-        request_hash: Hash::try_from(hash.as_slice()).unwrap_or_default(),
-        answer: serde_json::from_str(&answer).ok(),
+        granted_seconds: row.count("granted_seconds")?,
+        used_seconds: row.count("used_seconds")?,
+        billed_seconds: row.count("billed_seconds")?,
+        included_seconds: row.count("included_seconds")?,
+        charged: row.amount("charged")?,
+        loss: row.amount("loss")?,
+        last_sequence: row.count("last_sequence")?,
+        request_hash,
+        answer,
         valid_until: row.time("valid_until")?,
         opened_at: row.time("opened_at")?,
         closed_at: row.optional_time("closed_at")?,
@@ -361,7 +367,7 @@ pub(super) async fn day_spending(
         let key = (CustomerId(row.get("customer_id")?), row.parse("day")?);
         Ok((key, row.get("amount").map(Amount::from_micros)?))
     };
-    Ok(rows.iter().map(spent).collect::<db::Result<_>>()?)
+    Ok(DAYS.all(&rows, spent)?)
 }
 
 pub(super) async fn add_day_spending(tx: &mut Tx, spent: &[(CustomerId, Date, Amount)]) -> Result<()> {

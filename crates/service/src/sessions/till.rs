@@ -98,7 +98,7 @@ impl Till {
 
     /// A customer's balances.
     pub(super) fn purse(&mut self, customer: CustomerId) -> Result<&mut Purse> {
-        let lost = || Error::Inconsistent(format!("{customer} is not held"));
+        let lost = || Error::Contradiction(format!("{customer} is not held"));
         self.purses.get_mut(&customer).ok_or_else(lost)
     }
 
@@ -115,10 +115,13 @@ impl Till {
     }
 
     /// Counts what a customer spent on a day.
-    pub(super) fn spend(&mut self, customer: CustomerId, day: Date, more: Amount) {
+    pub(super) fn spend(&mut self, customer: CustomerId, day: Date, more: Amount) -> Result<()> {
+        let too_large =
+            || Error::Contradiction(format!("what {customer} spent on {day} does not fit an amount"));
         let spent = self.spent.entry((customer, day)).or_default();
-        spent.amount = spent.amount.checked_add(more).unwrap_or(spent.amount);
-        spent.more = spent.more.checked_add(more).unwrap_or(spent.more);
+        spent.amount = spent.amount.checked_add(more).ok_or_else(too_large)?;
+        spent.more = spent.more.checked_add(more).ok_or_else(too_large)?;
+        Ok(())
     }
 
     /// Stores what changed.

@@ -7,10 +7,12 @@ use jiff::Timestamp;
 
 use super::{Flawed, Suspended, Waiting};
 use crate::cursor;
-use crate::db::{self, Cell, Kind, Param, Row, Ts, Tx};
+use crate::db::{self, Cell, Kind, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::hash::{self, Hash};
 use crate::id::ImportId;
+
+const SUSPENSE: Place = Place::new("suspense", &["source", "content_hash", "line"]);
 
 /// The records that wait in suspense, newest first.
 pub async fn list(tx: &mut Tx, source: Option<&str>, limit: usize) -> Result<Vec<Suspended>> {
@@ -69,7 +71,7 @@ pub async fn list_after(
     after: &Cursor,
     limit: usize,
 ) -> Result<Vec<Suspended>> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let sql =
         "select source, line, import_id, record_id, reason, field, message, content, seen_at, content_hash
                from suspense where resolved_at is null and source = coalesce(cast($1 as text), source)
@@ -86,20 +88,18 @@ pub async fn list_after(
             message: row.get("message")?,
             content: row.get("content")?,
             seen_at: row.time("seen_at")?,
-            hash: row.get::<Vec<u8>>("content_hash")?.as_slice().try_into().unwrap_or_default(),
+            hash: row.hash("content_hash")?,
         })
     };
     let Cursor { seen_at, source: after_source, line, hash } = after;
     let params: [&dyn Param; 6] = [&source, &limit, &Ts(*seen_at), after_source, line, &hash.to_vec()];
-    Ok(tx.rows(sql, &params).await?.iter().map(suspended).collect::<db::Result<_>>()?)
+    Ok(SUSPENSE.all(&tx.rows(sql, &params).await?, suspended)?)
 }
 
 /// How many records wait.
 pub async fn count(tx: &mut Tx) -> Result<u64> {
     let sql = "select count(*) as waiting from suspense where resolved_at is null";
-    let row = tx.row(sql, &[]).await?;
-    let waiting = row.map(|row| row.get::<i64>("waiting")).transpose()?;
-    Ok(waiting.unwrap_or_default().unsigned_abs())
+    Ok(tx.counted(sql, &[], "waiting").await?)
 }
 
 /// Of a record in suspense so much is kept; it is cut only when it is longer.
@@ -121,7 +121,7 @@ pub async fn put(
         [
             Cell::Text(source),
             Cell::Bytes(&flawed.hash),
-            Cell::Int(i64::try_from(flawed.line).unwrap_or(i64::MAX)),
+            Cell::fit(flawed.line),
             import.map(|import| import.0).into(),
             flawed.record_id.into(),
             Cell::Text(flawed.flaw.reason.code()),
@@ -215,7 +215,7 @@ pub async fn waiting_of(tx: &mut Tx, source: &str, hashes: &[Hash], ids: &[&str]
 fn read_waiting(rows: &[Row]) -> db::Result<Waiting> {
     let mut waiting = Waiting::default();
     for row in rows {
-        waiting.hashes.insert(row.get::<Vec<u8>>("content_hash")?.try_into().unwrap_or_default());
+        waiting.hashes.insert(SUSPENSE.read(row, |row| row.hash("content_hash"))?);
         if row.get::<String>("reason")? != "conflict" {
             waiting.ids.extend(row.get::<Option<String>>("record_id")?);
         }
@@ -225,7 +225,7 @@ fn read_waiting(rows: &[Row]) -> db::Result<Waiting> {
 
 /// Removes some of the records that were seen last before an instant; answers how many.
 pub async fn purge(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let sql = "delete from suspense where (source, content_hash, line) in (
                  select source, content_hash, line from suspense where seen_at < $1
                  order by seen_at, source, content_hash, line limit $2)";

@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
-use calculation::money::{Amount, Currency, Price};
+use calculation::money::{Currency, Price};
 use calculation::tariff::{self, Rate, Step};
 use jiff::Timestamp;
 
 use super::{Tariff, TariffVersion};
-use crate::db::{self, Cell, Hold, Row, Ts, Tx};
+use crate::db::{self, Cell, Hold, Place, Row, Ts, Tx};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::TariffId;
+
+const RATES: Place = Place::new("rates", &["tariff_id", "version", "position"]);
+const VERSIONS: Place = Place::new("tariff_versions", &["tariff_id", "version"]);
 
 /// The tariff of that name, made if there is none, held until the transaction ends.
 pub(super) async fn hold_tariff(
@@ -26,22 +29,25 @@ pub(super) async fn hold_tariff(
     let held = tx.hold(Hold::Exclusive, "tariffs");
     let sql = format!("select tariff_id, currency from tariffs where name = $1 {held}");
     let row = tx.row(&sql, &[&name]).await?;
-    let row = row.ok_or_else(|| Error::Inconsistent(format!("tariff {name} vanished")))?;
+    let row = row.ok_or_else(|| Error::Contradiction(format!("tariff {name} vanished")))?;
     Ok((TariffId(row.get("tariff_id")?), row.parse("currency")?))
 }
 
 /// The newest version of a tariff.
 pub(super) struct LastVersion {
     pub(super) version: i64,
-    pub(super) content_hash: Vec<u8>,
+    pub(super) content_hash: Hash,
     pub(super) valid_from: Option<Timestamp>,
 }
 
 pub(super) async fn last_version(tx: &mut Tx, id: TariffId) -> Result<Option<LastVersion>> {
-    let sql = "select version, content_hash, valid_from from tariff_versions where tariff_id = $1 order by version desc limit 1";
+    let sql = "select tariff_id, version, content_hash, valid_from from tariff_versions where tariff_id = $1 order by version desc limit 1";
     let Some(row) = tx.row(sql, &[&id.0]).await? else { return Ok(None) };
-    let (version, content_hash) = (row.get("version")?, row.get("content_hash")?);
-    Ok(Some(LastVersion { version, content_hash, valid_from: row.optional_time("valid_from")? }))
+    let last = |row: &Row| {
+        let (version, content_hash) = (row.get("version")?, row.hash("content_hash")?);
+        Ok(LastVersion { version, content_hash, valid_from: row.optional_time("valid_from")? })
+    };
+    Ok(Some(VERSIONS.read(&row, last)?))
 }
 
 pub(super) async fn insert_version(
@@ -52,8 +58,8 @@ pub(super) async fn insert_version(
     content_hash: &Hash,
     now: Timestamp,
 ) -> Result<()> {
-    let terms = serde_json::to_string(tariff.terms()).unwrap_or_default();
-    let count = i64::try_from(tariff.rates().len()).unwrap_or(i64::MAX);
+    let terms = db::json_text(tariff.terms())?;
+    let count = db::int(tariff.rates().len())?;
     let sql = "insert into tariff_versions (tariff_id, version, terms, rate_count, content_hash, imported_at)
                values ($1, $2, $3, $4, $5, $6)";
     tx.execute(sql, &[&id.0, &version, &terms, &count, &content_hash.to_vec(), &Ts(now)]).await?;
@@ -127,40 +133,47 @@ pub(super) async fn published(tx: &mut Tx, id: TariffId) -> Result<Vec<(Timestam
                where tariff_id = $1 and valid_from is not null order by valid_from, version";
     let rows = tx.rows(sql, &[&id.0]).await?;
     let version = |row: &Row| Ok((row.time("valid_from")?, row.get("version")?));
-    Ok(rows.iter().map(version).collect::<db::Result<_>>()?)
+    Ok(VERSIONS.all(&rows, version)?)
 }
 
 /// One version, ready to be asked.
 pub(super) async fn load(tx: &mut Tx, id: TariffId, version: i64) -> Result<Option<tariff::Tariff>> {
-    let sql = "select terms from tariff_versions where tariff_id = $1 and version = $2";
+    let sql = "select tariff_id, version, terms from tariff_versions where tariff_id = $1 and version = $2";
     let Some(row) = tx.row(sql, &[&id.0, &version]).await? else { return Ok(None) };
-    let terms = row.json("terms")?;
+    let terms = VERSIONS.read(&row, |row| row.json("terms"))?;
     let sql = "select * from rates where tariff_id = $1 and version = $2 order by position";
     let rows = tx.rows(sql, &[&id.0, &version]).await?;
-    let rates = rows.iter().map(rate).collect::<db::Result<Vec<_>>>()?;
+    let rates: Vec<_> = RATES.all(&rows, rate)?;
     Ok(Some(tariff::Tariff::new(terms, rates)))
 }
 
 fn tariffs(rows: &[Row]) -> db::Result<Vec<Tariff>> {
     let mut tariffs: BTreeMap<String, Tariff> = BTreeMap::new();
     for row in rows {
-        let name: String = row.get("name")?;
-        let tariff = Tariff {
-            id: TariffId(row.get("tariff_id")?),
-            name: name.clone(),
-            currency: row.parse("currency")?,
-            created_at: row.time("created_at")?,
-            versions: Vec::new(),
-        };
-        tariffs.entry(name).or_insert(tariff).versions.push(TariffVersion {
-            version: row.get("version")?,
-            terms: row.json("terms")?,
-            rate_count: row.get("rate_count")?,
-            imported_at: row.time("imported_at")?,
-            valid_from: row.optional_time("valid_from")?,
-        });
+        let (tariff, version) = VERSIONS.read(row, |row| Ok((tariff_of(row)?, version_of(row)?)))?;
+        tariffs.entry(tariff.name.clone()).or_insert(tariff).versions.push(version);
     }
     Ok(tariffs.into_values().collect())
+}
+
+fn tariff_of(row: &Row) -> db::Result<Tariff> {
+    Ok(Tariff {
+        id: TariffId(row.get("tariff_id")?),
+        name: row.get("name")?,
+        currency: row.parse("currency")?,
+        created_at: row.time("created_at")?,
+        versions: Vec::new(),
+    })
+}
+
+fn version_of(row: &Row) -> db::Result<TariffVersion> {
+    Ok(TariffVersion {
+        version: row.get("version")?,
+        terms: row.json("terms")?,
+        rate_count: row.get("rate_count")?,
+        imported_at: row.time("imported_at")?,
+        valid_from: row.optional_time("valid_from")?,
+    })
 }
 
 fn rate(row: &Row) -> db::Result<Rate> {
@@ -170,7 +183,7 @@ fn rate(row: &Row) -> db::Result<Rate> {
         connection_fee: Price::from_nanos(row.get("connection_fee")?),
         steps: steps(&row.get::<String>("steps")?)?,
         increments: row.parse("increments")?,
-        minimum_charge: Amount::from_micros(row.get("minimum_charge")?),
+        minimum_charge: row.amount("minimum_charge")?,
         blocked: row.get("blocked")?,
         band: row.get::<Option<String>>("band")?.map(Into::into),
         effective_from: row.optional_time("effective_from")?,

@@ -9,9 +9,11 @@ pub(super) use deliveries::{
 };
 
 use super::{Endpoint, EndpointState, Kind};
-use crate::db::{self, Cell, Hold, Param, Row, Ts, Tx};
+use crate::db::{self, Cell, Hold, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{EndpointId, MessageId};
+
+const ENDPOINTS: Place = Place::new("webhook_endpoints", &["endpoint_id"]);
 
 const COLUMNS: &str = "endpoint_id, url, events, description, state, secret, previous_secret, previous_until,
     disabled_at, disabled_reason, failing_since, failures, rest_until, created_at";
@@ -31,41 +33,41 @@ pub(super) async fn insert(tx: &mut Tx, stored: &Stored) -> Result<()> {
                  (endpoint_id, url, events, description, state, secret, failures, created_at)
                values ($1, $2, $3, $4, $5, $6, 0, $7)";
     let params: [&dyn Param; 7] =
-        [&id.0, url, &json(events), description, &state.code(), &stored.secret, &Ts(*created_at)];
+        [&id.0, url, &json(events)?, description, &state.code(), &stored.secret, &Ts(*created_at)];
     tx.execute(sql, &params).await?;
     Ok(())
 }
 
-fn json(events: &[Kind]) -> String {
-    serde_json::to_string(events).unwrap_or_default()
+fn json(events: &[Kind]) -> db::Result<String> {
+    db::json_text(&events)
 }
 
 /// All endpoints, the oldest first.
 pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Stored>> {
     let sql = format!("select {COLUMNS} from webhook_endpoints order by endpoint_id");
-    Ok(tx.rows(&sql, &[]).await?.iter().map(stored).collect::<db::Result<_>>()?)
+    Ok(ENDPOINTS.all(&tx.rows(&sql, &[]).await?, stored)?)
 }
 
 pub(super) async fn by_id(tx: &mut Tx, id: EndpointId) -> Result<Option<Stored>> {
     let sql = format!("select {COLUMNS} from webhook_endpoints where endpoint_id = $1");
-    Ok(tx.row(&sql, &[&id.0]).await?.as_ref().map(stored).transpose()?)
+    Ok(ENDPOINTS.one(tx.row(&sql, &[&id.0]).await?.as_ref(), stored)?)
 }
 
 /// An endpoint, which nobody else changes until the transaction ends.
 pub(super) async fn hold(tx: &mut Tx, id: EndpointId) -> Result<Option<Stored>> {
     let hold = tx.hold(Hold::Exclusive, "webhook_endpoints");
     let sql = format!("select {COLUMNS} from webhook_endpoints where endpoint_id = $1 {hold}");
-    Ok(tx.row(&sql, &[&id.0]).await?.as_ref().map(stored).transpose()?)
+    Ok(ENDPOINTS.one(tx.row(&sql, &[&id.0]).await?.as_ref(), stored)?)
 }
 
 fn stored(row: &Row) -> db::Result<Stored> {
-    let disabled = row.get::<String>("state")? == EndpointState::Disabled.code();
+    let states = [EndpointState::Enabled, EndpointState::Disabled].map(|state| (state.code(), state));
     let endpoint = Endpoint {
         id: EndpointId(row.get("endpoint_id")?),
         url: row.get("url")?,
         events: row.json("events")?,
         description: row.get("description")?,
-        state: if disabled { EndpointState::Disabled } else { EndpointState::Enabled },
+        state: row.choice("state", &states)?,
         disabled_reason: row.get("disabled_reason")?,
         disabled_at: row.optional_time("disabled_at")?,
         failing_since: row.optional_time("failing_since")?,
@@ -81,7 +83,7 @@ pub(super) async fn wanted(tx: &mut Tx) -> Result<Vec<(EndpointId, Vec<Kind>)>> 
     let sql =
         "select endpoint_id, events from webhook_endpoints where state = 'enabled' order by endpoint_id";
     let wanted = |row: &Row| Ok((EndpointId(row.get("endpoint_id")?), row.json("events")?));
-    Ok(tx.rows(sql, &[]).await?.iter().map(wanted).collect::<db::Result<_>>()?)
+    Ok(ENDPOINTS.all(&tx.rows(sql, &[]).await?, wanted)?)
 }
 
 /// Stores an endpoint that was changed.
@@ -94,7 +96,7 @@ pub(super) async fn update(tx: &mut Tx, stored: &Stored) -> Result<()> {
     let params: [&dyn Param; 12] = [
         &id.0,
         url,
-        &json(events),
+        &json(events)?,
         description,
         &state.code(),
         &stored.secret,

@@ -32,7 +32,7 @@ pub async fn itemised(
            and {POSTPAID}"
     );
     rows.append(&mut tx.rows(&late, &[&customer.0, &start]).await?);
-    let mut calls = rows.iter().map(keyed_call).collect::<db::Result<Vec<_>>>()?;
+    let mut calls: Vec<_> = super::CALLS.all(&rows, keyed_call)?;
     // Calls of the same microsecond go by their key: a document must not change from one day to the next.
     // Here and not in SQL, for the engines sort texts differently.
     calls.sort_by(|(one_key, one), (other_key, other)| {
@@ -49,7 +49,7 @@ fn keyed_call(row: &Row) -> db::Result<(Key, ItemisedCall)> {
         caller: row.get("caller")?,
         number: row.get("number")?,
         destination: row.get("destination")?,
-        billed_seconds: u64::try_from(row.get::<i64>("billed_seconds")?).unwrap_or_default(),
+        billed_seconds: row.count("billed_seconds")?,
         amount: amount(row.get("amount")?),
         late: row.optional_time("late_for")?.is_some(),
     };

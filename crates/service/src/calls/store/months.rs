@@ -4,12 +4,14 @@ use calculation::money::Amount;
 use jiff::Timestamp;
 
 use crate::calls::{Call, MonthUse, amount};
-use crate::db::{self, Param, Row, Ts, Tx, in_list};
+use crate::db::{self, Param, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, PlanId};
 
 /// Calls on a prepaid plan are paid already.
 pub(super) const POSTPAID: &str = "plan_id in (select plan_id from plans where payment = 'postpaid')";
+
+const SPENDING: Place = Place::new("spending", &["customer_id", "period_start"]);
 
 const SUMS: &str = "count(*) as calls, cast(sum(billed_seconds) as bigint) as seconds,
     cast(sum(included_seconds) as bigint) as included, cast(sum(amount) as bigint) as amount,
@@ -34,7 +36,7 @@ pub(in crate::calls) async fn usage(
     );
     let (from, to, first, last) = (Ts(rang.0), Ts(rang.1), Ts(months.0), Ts(months.1));
     let rows = tx.rows_in(&sql, &[&from, &to, &first, &last], customers).await?;
-    Ok(rows.iter().map(|row| used(row, false)).collect::<db::Result<_>>()?)
+    Ok(super::CALLS.all(&rows, |row| used(row, false))?)
 }
 
 /// The same of late calls, which may have rung at any time before.
@@ -50,20 +52,18 @@ pub(in crate::calls) async fn late_usage(
         in_list(3)
     );
     let rows = tx.rows_in(&sql, &[&Ts(months.0), &Ts(months.1)], customers).await?;
-    Ok(rows.iter().map(|row| used(row, true)).collect::<db::Result<_>>()?)
+    Ok(super::CALLS.all(&rows, |row| used(row, true))?)
 }
 
 fn used(row: &Row, late: bool) -> db::Result<Used> {
-    let count = |column| Ok::<_, db::Error>(u64::try_from(row.get::<i64>(column)?).unwrap_or_default());
-    let pricing: Option<i64> = row.get("month_pricing")?;
     let used = MonthUse {
         plan_id: PlanId(row.get("plan_id")?),
         destination: row.get("destination")?,
-        month_pricing: pricing.and_then(|place| usize::try_from(place).ok()),
+        month_pricing: row.optional_count("month_pricing")?,
         late_for: if late { row.optional_time("late_for")? } else { None },
-        calls: count("calls")?,
-        seconds: count("seconds")?,
-        included_seconds: count("included")?,
+        calls: row.count("calls")?,
+        seconds: row.count("seconds")?,
+        included_seconds: row.count("included")?,
         amount: amount(row.get("amount")?),
         first_at: row.time("first_at")?,
         last_at: row.time("last_at")?,
@@ -84,10 +84,8 @@ pub(in crate::calls) async fn seconds_before(
         "select coalesce(cast(sum(billed_seconds - included_seconds) as bigint), 0) as seconds from calls
                where customer_id = $1 and plan_id = $2 and month_pricing = $3 and period_start < $5
                  and ((period_start = $4 and late_for is null) or late_for = $4)";
-    let pricing = i64::try_from(pricing).unwrap_or(i64::MAX);
-    let row = tx.row(sql, &[&customer.0, &plan.0, &pricing, &Ts(month), &Ts(before)]).await?;
-    let seconds: i64 = row.map_or(Ok(0), |row| row.get("seconds"))?;
-    Ok(seconds.try_into().unwrap_or_default())
+    let params: [&dyn Param; 5] = [&customer.0, &plan.0, &db::int(pricing)?, &Ts(month), &Ts(before)];
+    Ok(tx.counted(sql, &params, "seconds").await?)
 }
 
 /// What is counted against a customer's cap in a month, and the percentage last told.
@@ -96,12 +94,11 @@ pub(in crate::calls) async fn spending(
     customer: CustomerId,
     period_start: Timestamp,
 ) -> Result<(Amount, u32)> {
-    let sql = "select amount, notified_percent from spending where customer_id = $1 and period_start = $2";
+    let sql = "select customer_id, period_start, amount, notified_percent from spending where customer_id = $1 and period_start = $2";
     let Some(row) = tx.row(sql, &[&customer.0, &Ts(period_start)]).await? else {
         return Ok((Amount::ZERO, 0));
     };
-    let told: i64 = row.get("notified_percent")?;
-    Ok((amount(row.get("amount")?), told.try_into().unwrap_or_default()))
+    Ok(SPENDING.read(&row, |row| Ok((row.amount("amount")?, row.count("notified_percent")?)))?)
 }
 
 pub(in crate::calls) async fn save_spending(

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::POSTPAID;
-use crate::db::{Ts, Tx};
+use crate::db::{self, Ts, Tx};
 use crate::error::Result;
 use crate::id::CustomerId;
 
@@ -18,9 +18,7 @@ pub(in crate::calls) async fn count_purgeable(
     before: Timestamp,
 ) -> Result<u64> {
     let sql = format!("select count(*) as calls from calls k where k.customer_id = $1 and {OF_BEFORE}");
-    let row = tx.row(&sql, &[&customer.0, &Ts(before)]).await?;
-    let count: i64 = row.map_or(Ok(0), |row| row.get("calls"))?;
-    Ok(count.try_into().unwrap_or_default())
+    Ok(tx.counted(&sql, &[&customer.0, &Ts(before)], "calls").await?)
 }
 
 /// Of late calls the month they belong to counts as well: how its minutes were priced decides what they cost.
@@ -59,7 +57,7 @@ pub(in crate::calls) async fn delete_calls(
     before: Timestamp,
     limit: usize,
 ) -> Result<u64> {
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let those = format!(
         "select k.source, k.record_id from calls k where k.customer_id = $1 and {OF_BEFORE}
          order by k.started_at, k.source, k.record_id limit $3"

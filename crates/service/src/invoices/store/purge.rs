@@ -41,9 +41,7 @@ pub(in crate::invoices) async fn count_kept(
     before: Timestamp,
 ) -> Result<u64> {
     let sql = format!("select count(*) as documents {}", kept_of(document));
-    let row = tx.row(&sql, &[&Ts(before)]).await?;
-    let count: i64 = row.map_or(Ok(0), |row| row.get("documents"))?;
-    Ok(count.try_into().unwrap_or_default())
+    Ok(tx.counted(&sql, &[&Ts(before)], "documents").await?)
 }
 
 pub(in crate::invoices) async fn save_purged(
@@ -55,7 +53,7 @@ pub(in crate::invoices) async fn save_purged(
 ) -> Result<()> {
     let (table, id) = document.table();
     let sql = format!("update {table} set content = $3, purged_at = $4 where customer_id = $1 and {id} = $2");
-    let content = serde_json::to_string(content).unwrap_or_default();
+    let content = db::json_text(content)?;
     tx.execute(&sql, &[&customer.0, &number, &content, &Ts(now)]).await?;
     Ok(())
 }

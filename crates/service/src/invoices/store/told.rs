@@ -41,7 +41,7 @@ pub(in crate::invoices) async fn issued(
         })
     };
     let rows = tx.rows_over(sql, KINDS, &keys(invoices)).await?;
-    Ok(rows.iter().map(issued).collect::<db::Result<_>>()?)
+    Ok(super::INVOICE.all(&rows, issued)?)
 }
 
 /// The numbers of some invoices, those that have one. Nobody else gives one until the transaction ends.

@@ -20,7 +20,7 @@ pub(crate) async fn to_remind(
     let sql = "select distinct customer_id from receivables
                where open > 0 and reminders = $1 and due_at <= $2 and customer_id > $3
                order by customer_id limit $4";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let rows = tx.rows(sql, &[&reminders, &Ts(due_before), &after.0, &limit]).await?;
     Ok(rows.iter().map(|row| row.get("customer_id").map(CustomerId)).collect::<db::Result<_>>()?)
 }
@@ -33,9 +33,10 @@ pub(crate) async fn overdue(
 ) -> Result<Vec<(InvoiceId, Timestamp, i64)>> {
     let sql = "select invoice_id, due_at, reminders from receivables
                where customer_id = $1 and open > 0 and due_at <= $2 order by due_at, invoice_id";
-    let overdue =
-        |row: &Row| Ok((InvoiceId(row.get("invoice_id")?), row.time("due_at")?, row.get("reminders")?));
-    Ok(tx.rows(sql, &[&customer.0, &Ts(now)]).await?.iter().map(overdue).collect::<db::Result<_>>()?)
+    let overdue = |row: &Row| {
+        Ok((InvoiceId(row.get("invoice_id")?), row.time("due_at")?, row.count::<u32>("reminders")?.into()))
+    };
+    Ok(super::RECEIVABLES.all(&tx.rows(sql, &[&customer.0, &Ts(now)]).await?, overdue)?)
 }
 
 /// Counts the reminders of an invoice up to a step; answers whether nobody else did.
@@ -66,7 +67,7 @@ pub(crate) async fn ageing(tx: &mut Tx, edges: &[Timestamp; 4]) -> Result<Vec<Ag
     );
     let [one, two, three, four] = edges.map(Ts);
     let rows = tx.rows(&sql, &[&one, &two, &three, &four]).await?;
-    Ok(rows.iter().map(ages).collect::<db::Result<_>>()?)
+    Ok(super::RECEIVABLES.all(&rows, ages)?)
 }
 
 pub(crate) async fn ageing_of_customers(
@@ -82,13 +83,13 @@ pub(crate) async fn ageing_of_customers(
          group by r.customer_id, c.reference, r.currency order by r.customer_id limit $6"
     );
     let [one, two, three, four] = edges.map(Ts);
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     let rows = tx.rows(&sql, &[&one, &two, &three, &four, &after.0, &limit]).await?;
     let aged = |row: &Row| {
         let (customer_id, reference) = (CustomerId(row.get("customer_id")?), row.get("reference")?);
         Ok(AgedCustomer { customer_id, reference, ages: ages(row)? })
     };
-    Ok(rows.iter().map(aged).collect::<db::Result<_>>()?)
+    Ok(super::RECEIVABLES.all(&rows, aged)?)
 }
 
 fn ages(row: &Row) -> db::Result<Ages> {

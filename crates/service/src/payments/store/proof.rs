@@ -12,8 +12,7 @@ pub(crate) async fn counts(tx: &mut Tx) -> Result<(u64, u64)> {
     let sql = "select (select count(*) from receivables) as receivables,
                  (select count(*) from payments) as payments";
     let Some(row) = tx.row(sql, &[]).await? else { return Ok((0, 0)) };
-    let count = |column: &str| row.get::<i64>(column).map(|count| u64::try_from(count).unwrap_or_default());
-    Ok((count("receivables")?, count("payments")?))
+    Ok((row.count("receivables")?, row.count("payments")?))
 }
 
 /// Invoices without a receivable of their amount.

@@ -5,10 +5,12 @@ use std::collections::BTreeMap;
 use calculation::money::Amount;
 use jiff::Timestamp;
 
-use crate::db::{self, Cell, Hold, IN_LIST, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, Hold, IN_LIST, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::CustomerId;
 use crate::prepaid::ChargingAccount;
+
+const ACCOUNTS: Place = Place::new("charging_accounts", &["customer_id"]);
 
 /// Makes the accounts that are missing, and holds all of them in the order of their ids.
 pub(in crate::prepaid) async fn hold_accounts(
@@ -45,21 +47,20 @@ pub(in crate::prepaid) async fn accounts(
     for some in customers.chunks(IN_LIST) {
         let ids: Vec<_> = some.iter().map(|customer| customer.0).collect();
         for row in tx.rows_in(&sql, &[], &ids).await? {
-            found.insert(CustomerId(row.get("customer_id")?), account(&row)?);
+            found.insert(CustomerId(row.get("customer_id")?), ACCOUNTS.read(&row, account)?);
         }
     }
     Ok(found)
 }
 
 fn account(row: &Row) -> db::Result<ChargingAccount> {
-    let amount = |column| Ok::<_, db::Error>(row.get::<Option<i64>>(column)?.map(Amount::from_micros));
     Ok(ChargingAccount {
-        low_balance: amount("low_balance")?,
-        top_up_amount: amount("top_up_amount")?,
-        top_ups_asked: row.get("top_ups_asked")?,
+        low_balance: row.optional_amount("low_balance")?,
+        top_up_amount: row.optional_amount("top_up_amount")?,
+        top_ups_asked: row.count::<u32>("top_ups_asked")?.into(),
         top_up_asked_at: row.optional_time("top_up_asked_at")?,
         renew_at: row.optional_time("renew_at")?,
-        renewal_fee: amount("renewal_fee")?,
+        renewal_fee: row.optional_amount("renewal_fee")?,
     })
 }
 

@@ -16,7 +16,7 @@ pub(crate) async fn counts(tx: &mut Tx) -> Result<[u64; 4]> {
     let Some(row) = tx.row(sql, &[]).await? else { return Ok([0; 4]) };
     let mut counts = [0; 4];
     for (count, column) in counts.iter_mut().zip(["balances", "movements", "bookings", "vouchers"]) {
-        *count = u64::try_from(row.get::<i64>(column)?).unwrap_or_default();
+        *count = row.count(column)?;
     }
     Ok(counts)
 }

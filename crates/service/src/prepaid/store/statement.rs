@@ -1,18 +1,20 @@
 //! Balances and movements as they are shown.
 
 use super::{BALANCE, balance};
-use crate::db::{self, Row, Tx};
+use crate::db::{self, Place, Row, Tx};
 use crate::error::Result;
 use crate::id::{BalanceId, BookingId, CustomerId, MovementId};
 use crate::prepaid::statement::StoredMovement;
 use crate::prepaid::{Balance, Movement};
+
+const MOVEMENTS: Place = Place::new("movements", &["movement_id"]);
 
 /// A customer's balances, the oldest first.
 pub(crate) async fn balances(tx: &mut Tx, customer: CustomerId, closed: bool) -> Result<Vec<Balance>> {
     let only = if closed { "" } else { "and b.closed_at is null" };
     let sql = format!("{BALANCE} where b.customer_id = $1 {only} order by b.balance_id");
     let rows = tx.rows(&sql, &[&customer.0]).await?;
-    Ok(rows.iter().map(balance).collect::<db::Result<_>>()?)
+    Ok(super::BALANCES.all(&rows, balance)?)
 }
 
 const MOVEMENT: &str = "select m.movement_id, m.balance_id, m.kind, m.subject_id, m.amount, m.balance_after,
@@ -34,9 +36,9 @@ pub(crate) async fn movements_after(
         "{MOVEMENT} where m.customer_id = $1 and m.movement_id > $2 and {of_balance}
          order by m.movement_id limit $3"
     );
-    let (limit, balance) = (i64::try_from(limit).unwrap_or(i64::MAX), balance.map_or(0, |balance| balance.0));
+    let (limit, balance) = (db::limit(limit), balance.map_or(0, |balance| balance.0));
     let rows = tx.rows(&sql, &[&customer.0, &after.0, &limit, &balance]).await?;
-    Ok(rows.iter().map(movement).collect::<db::Result<_>>()?)
+    Ok(MOVEMENTS.all(&rows, movement)?)
 }
 
 /// The movements of a booking, at most so many. They came after it, so their ids are greater.
@@ -51,7 +53,7 @@ pub(crate) async fn movements_of(
          order by m.movement_id limit $3"
     );
     let rows = tx.rows(&sql, &[&customer.0, &booking.0, &most]).await?;
-    Ok(rows.iter().map(movement).collect::<db::Result<_>>()?)
+    Ok(MOVEMENTS.all(&rows, movement)?)
 }
 
 fn movement(row: &Row) -> db::Result<StoredMovement> {

@@ -14,6 +14,6 @@ pub(crate) async fn set_floor(
     let sql = "update balances set floor = $3 where customer_id = $1 and balance_id = $2";
     match tx.execute(sql, &[&customer.0, &balance.0, &floor]).await? {
         1 => Ok(()),
-        _ => Err(Error::Inconsistent(format!("{customer} has no balance {balance}"))),
+        _ => Err(Error::Contradiction(format!("{customer} has no balance {balance}"))),
     }
 }

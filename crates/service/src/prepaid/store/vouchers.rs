@@ -4,13 +4,15 @@ use calculation::money::{Amount, Money};
 use jiff::Timestamp;
 
 use super::destinations;
-use crate::db::{self, Cell, Row, Ts, Tx};
+use crate::db::{self, Cell, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::{BookingId, CustomerId};
 use crate::prepaid::Unit;
 use crate::prepaid::vouchers::{Batch, Voucher};
 use crate::prepaid::worth::Worth;
+
+const BATCHES: Place = Place::new("voucher_batches", &["batch"]);
 
 /// Stores a batch; answers whether its name was free.
 pub(crate) async fn insert_batch(tx: &mut Tx, batch: &Batch, vouchers: u32, now: Timestamp) -> Result<bool> {
@@ -19,8 +21,8 @@ pub(crate) async fn insert_batch(tx: &mut Tx, batch: &Batch, vouchers: u32, now:
                  balance_days, expires_at, vouchers, created_at)
                values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (batch) do nothing";
     let prefixes = match &batch.worth {
-        Worth::Money(_) => destinations(&[]),
-        Worth::Seconds { destinations: prefixes, .. } => destinations(prefixes),
+        Worth::Money(_) => destinations(&[])?,
+        Worth::Seconds { destinations: prefixes, .. } => destinations(prefixes)?,
     };
     let Batch { name, balance_name, worth, priority, balance_days, expires_at } = batch;
     let (unit, count) = (worth.unit().code(), worth.count());
@@ -73,7 +75,7 @@ pub(crate) async fn voucher(tx: &mut Tx, hash: &Hash) -> Result<Option<Voucher>>
                  b.expires_at, v.customer_id, v.booking_id
                from vouchers v join voucher_batches b on b.batch = v.batch where v.code_hash = $1";
     let row = tx.row(sql, &[&hash.to_vec()]).await?;
-    Ok(row.as_ref().map(voucher_of).transpose()?)
+    Ok(BATCHES.one(row.as_ref(), voucher_of)?)
 }
 
 fn voucher_of(row: &Row) -> db::Result<Voucher> {

@@ -14,9 +14,7 @@ fn id(row: &Row) -> db::Result<SessionId> {
 }
 
 async fn number(tx: &mut Tx, sql: &str) -> Result<u64> {
-    let row = tx.row(sql, &[]).await?;
-    let count: i64 = row.map_or(Ok(0), |row| row.get("sessions"))?;
-    Ok(count.try_into().unwrap_or_default())
+    Ok(tx.counted(sql, &[], "sessions").await?)
 }
 
 pub(in crate::sessions) async fn count(tx: &mut Tx) -> Result<u64> {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::db::{Ts, Tx};
+use crate::db::{self, Ts, Tx};
 use crate::error::Result;
 use crate::id::CustomerId;
 
@@ -20,7 +20,7 @@ pub(in crate::sessions) async fn blank(
            select s.session_id from charging_sessions s
            where s.customer_id = $1 and s.opened_at < $2 and s.state <> 'open' and s.called <> ''
            order by s.session_id limit $3)";
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let limit = db::limit(limit);
     Ok(tx.execute(sql, &[&customer.0, &Ts(before), &limit, &Vec::<u8>::new()]).await?)
 }
 
@@ -31,7 +31,5 @@ pub(in crate::sessions) async fn count_telling(
 ) -> Result<u64> {
     let sql = "select count(*) as sessions from charging_sessions s
                where s.customer_id = $1 and s.opened_at < $2 and s.state <> 'open' and s.called <> ''";
-    let row = tx.row(sql, &[&customer.0, &Ts(before)]).await?;
-    let count: i64 = row.map_or(Ok(0), |row| row.get("sessions"))?;
-    Ok(count.try_into().unwrap_or_default())
+    Ok(tx.counted(sql, &[&customer.0, &Ts(before)], "sessions").await?)
 }

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 
-use crate::db::{self, Hold, Param, Row, Ts, Tx};
+use crate::db::{self, Hold, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{EndpointId, MessageId};
 use crate::webhooks::{Delivery, DeliveryState};
+
+const DELIVERIES: Place = Place::new("webhook_deliveries", &["endpoint_id", "message_id"]);
 
 /// A delivery that nobody else tries until its lease is over.
 #[derive(Debug, Clone)]
@@ -49,13 +51,13 @@ pub(in crate::webhooks) async fn claim(
     let rows = tx.rows(&sql, &[&endpoint.0, &Ts(now), &Ts(lease), &limit]).await?;
     let mut claimed = BTreeMap::new();
     for row in rows {
-        claimed.insert(row.get::<i64>("message_id")?, row.get::<i64>("attempts")?);
+        let attempts = DELIVERIES.read(&row, |row| row.count("attempts"))?;
+        claimed.insert(row.get::<i64>("message_id")?, attempts);
     }
     let mut found = Vec::new();
     for (message, attempts) in claimed {
         let sql = "select payload from webhook_messages where message_id = $1";
         let Some(row) = tx.row(sql, &[&message]).await? else { continue };
-        let attempts = u32::try_from(attempts).unwrap_or(u32::MAX);
         found.push(Claimed { message: MessageId(message), payload: row.get("payload")?, attempts });
     }
     Ok(found)
@@ -137,7 +139,8 @@ pub(in crate::webhooks) async fn replay_failed(
 }
 
 /// What a list of deliveries shows, and where it comes from.
-const SHOWN: &str = "d.message_id, m.event, d.state, d.attempts, d.next_try_at, d.last_status, d.last_error,
+const SHOWN: &str =
+    "d.endpoint_id, d.message_id, m.event, d.state, d.attempts, d.next_try_at, d.last_status, d.last_error,
     m.created_at, d.finished_at";
 const FROM: &str = "webhook_deliveries d join webhook_messages m on m.message_id = d.message_id";
 
@@ -153,9 +156,9 @@ pub(in crate::webhooks) async fn deliveries(
          where d.endpoint_id = $1 and d.message_id < $2 and d.state = coalesce(cast($3 as text), d.state)
          order by d.message_id desc limit $4"
     );
-    let (state, limit) = (state.map(DeliveryState::code), i64::try_from(limit).unwrap_or(i64::MAX));
+    let (state, limit) = (state.map(DeliveryState::code), db::limit(limit));
     let rows = tx.rows(&sql, &[&endpoint.0, &before.0, &state, &limit]).await?;
-    Ok(rows.iter().map(shown).collect::<db::Result<_>>()?)
+    Ok(DELIVERIES.all(&rows, shown)?)
 }
 
 pub(in crate::webhooks) async fn delivery(
@@ -165,23 +168,20 @@ pub(in crate::webhooks) async fn delivery(
 ) -> Result<Option<(Delivery, String)>> {
     let sql = format!("select {SHOWN}, m.payload from {FROM} where d.endpoint_id = $1 and d.message_id = $2");
     let row = tx.row(&sql, &[&endpoint.0, &message.0]).await?;
-    Ok(row.map(|row| Ok::<_, db::Error>((shown(&row)?, row.get("payload")?))).transpose()?)
+    Ok(DELIVERIES.one(row.as_ref(), |row| Ok((shown(row)?, row.get("payload")?)))?)
 }
 
 fn shown(row: &Row) -> db::Result<Delivery> {
-    let state = match row.get::<String>("state")?.as_str() {
-        "done" => DeliveryState::Done,
-        "failed" => DeliveryState::Failed,
-        _ => DeliveryState::Ready,
-    };
+    let states = [DeliveryState::Ready, DeliveryState::Done, DeliveryState::Failed];
+    let state = row.choice("state", &states.map(|state| (state.code(), state)))?;
     let next_try_at = row.time("next_try_at")?;
     Ok(Delivery {
         message_id: MessageId(row.get("message_id")?),
         event: row.get("event")?,
         state,
-        attempts: u32::try_from(row.get::<i64>("attempts")?).unwrap_or(u32::MAX),
+        attempts: row.count("attempts")?,
         next_try_at: (state == DeliveryState::Ready).then_some(next_try_at),
-        last_status: row.get::<Option<i64>>("last_status")?.and_then(|status| u16::try_from(status).ok()),
+        last_status: row.optional_count("last_status")?,
         last_error: row.get("last_error")?,
         created_at: row.time("created_at")?,
         finished_at: row.optional_time("finished_at")?,
