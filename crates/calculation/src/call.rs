@@ -177,6 +177,7 @@ mod tests {
     use std::borrow::Cow;
 
     use super::*;
+    use crate::cdr::Leg;
 
     const NOW: &str = "2026-11-01T00:00:00Z";
 
@@ -188,7 +189,10 @@ mod tests {
     fn answered_call() -> Cdr<'static> {
         Cdr {
             record_id: Cow::Borrowed("r1"),
+            second_id: None,
             call_id: Cow::Borrowed("c1"),
+            names_call: true,
+            leg: Leg::Unknown,
             account_ref: None,
             direction: Direction::Outbound,
             charged_party: ChargedParty::Calling,

@@ -32,6 +32,7 @@ pub(crate) struct Report {
     sessions: u64,
     /// No fault, but to be seen to.
     unbilled: Vec<String>,
+    legs_charged_twice: Vec<String>,
     refused: Vec<String>,
     without_record: Vec<String>,
     without_session: u64,
@@ -83,6 +84,7 @@ pub(crate) async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
         vouchers: prepaid.vouchers,
         sessions: sessions.sessions,
         unbilled: calls.unbilled,
+        legs_charged_twice: calls.legs,
         refused: invoices.refused,
         without_record: sessions.without_record,
         without_session: sessions.without_session,
@@ -158,6 +160,9 @@ pub(crate) fn words(report: &Report) -> String {
     }
     for record in &report.first_without_session {
         words += &format!("\nwithout a session: {record}");
+    }
+    for legs in &report.legs_charged_twice {
+        words += &format!("\ncharged twice: {legs}");
     }
     for month in &report.unbilled {
         words += &format!("\nto be billed: {month}");

@@ -14,8 +14,8 @@ use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
-    access, audit, backup, calls, check, copy, credit_notes, demo, disputes, healthcheck, http, invoices,
-    jobs, log, payments, prepaid, retention, suspense, tariffs, webhooks,
+    access, audit, backup, calls, check, copy, corrections, credit_notes, demo, disputes, healthcheck, http,
+    invoices, jobs, log, payments, prepaid, retention, tariffs, webhooks,
 };
 
 /// Phone billing: call records in, charged calls and invoices out.
@@ -79,7 +79,7 @@ enum Command {
     /// Import call records from a file and charge them
     Import(calls::cli::ImportArgs),
     /// Show records that could not be charged, and why
-    Suspense(suspense::cli::SuspenseArgs),
+    Suspense(corrections::cli::SuspenseArgs),
     /// Tell what a call would cost
     Quote(calls::cli::QuoteArgs),
     /// Show a customer's calls, newest first
@@ -230,7 +230,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Serve(args) => serve(app, &args, output).await,
         Command::Tariff(command) => tariffs::cli::run(&app, command, output).await,
         Command::Import(args) => calls::cli::import(&app, args, output).await,
-        Command::Suspense(args) => suspense::cli::suspense(&app, args, output).await,
+        Command::Suspense(args) => corrections::cli::suspense(&app, args, output).await,
         Command::Quote(args) => calls::cli::quote(&app, args, output).await,
         Command::History(args) => calls::cli::history(&app, args, output).await,
         Command::Bill(args) => invoices::cli::bill(&app, args, output).await,

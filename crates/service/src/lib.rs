@@ -13,6 +13,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod copy;
+pub mod corrections;
 pub mod credit_notes;
 mod cursor;
 pub mod customers;

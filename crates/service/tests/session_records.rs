@@ -105,7 +105,7 @@ on_both_databases! {
         send_record(&db, &cdr(&caller, "r", "a", 60)).await;
         let second = send_record(&db, &cdr(&caller, "s", "a", 120)).await;
         let found = (second["outcome"].as_str(), second["reason"].as_str(), second["field"].as_str());
-        assert_eq!(found, (Some("suspended"), Some("conflict"), Some("call_id")));
+        assert_eq!(found, (Some("suspended"), Some("another_leg"), Some("call_id")));
         let other = send_record(&db, &cdr(&caller, "r", "a", 61)).await;
         assert_eq!((&other["outcome"], &other["reason"]), (&json!("suspended"), &json!("conflict")));
         caller.has("0.98", "0.00").await;
@@ -151,34 +151,62 @@ on_both_databases! {
         caller.top_up("1.00").await;
         pass(&db, 300);
         assert_eq!(outcome(&send_record(&db, &cdr(&caller, "r", "pbx/r", 60)).await), ("charged", "0.02"));
-        assert_eq!(outcome(&send_record(&db, &cdr(&caller, "s", "pbx/r", 60)).await), ("charged", "0.02"));
+        let later = now().checked_add(jiff::SignedDuration::from_secs(120)).unwrap();
+        let again = record("s", "pbx/r", &caller.line, UK, later, 60);
+        assert_eq!(outcome(&send_record(&db, &again).await), ("charged", "0.02"));
         caller.has("0.96", "0.00").await;
         assert_adds_up(&db).await;
     }
 
-    async fn another_number_under_the_same_name_is_another_call(db: TestApp) {
+    async fn a_record_that_names_another_number_than_was_granted_waits(db: TestApp) {
         let caller = Caller::first(&db).await;
         caller.top_up("1.00").await;
         pass(&db, 300);
         let session = talked(&caller, "a", 60).await;
-        // Forwarded: the leg to Germany, 60 s for 0.03.
+        // Ported, translated or forwarded by the switch: whichever of the two is wrong, the call is not charged twice.
         let leg = record("leg", "a", &caller.line, "+493012345678", now(), 60);
-        assert_eq!(outcome(&send_record(&db, &leg).await), ("charged", "0.03"));
+        let found = send_record(&db, &leg).await;
+        assert_eq!((&found["outcome"], &found["reason"], &found["field"]), (&json!("suspended"), &json!("contradiction"), &json!("called_number")));
+        caller.has("0.98", "0.00").await;
         assert_eq!(shown(&db, &session).await["record"], Value::Null);
+        send_record(&db, &cdr(&caller, "r", "a", 60)).await;
+        caller.has("0.98", "0.00").await;
+        // Nor before the call is over.
+        let open = caller.granted("b", UK, 600).await;
+        let early = record("early", "b", &caller.line, "+493012345678", now(), 60);
+        assert_eq!(send_record(&db, &early).await["reason"], "contradiction");
+        released(&db, &open, 1, 60).await;
+        caller.has("0.96", "0.00").await;
+        assert_adds_up(&db).await;
+    }
+
+    async fn who_forwards_pays_for_that_leg_besides(db: TestApp) {
+        let caller = Caller::first(&db).await;
+        caller.top_up("1.00").await;
+        let other = json!({"number": "+493023125099", "valid_from": "2025-01-01T00:00:00Z"});
+        crate::support::operator::create(&db, &format!("{}/lines", caller.path), other).await;
+        pass(&db, 300);
+        talked(&caller, "a", 60).await;
+        let forwarded = with(
+            record("leg", "a", &caller.line, "+493012345678", now(), 60),
+            &json!({"redirecting_number": "+493023125099", "charged_party": "redirecting"}),
+        );
+        assert_eq!(outcome(&send_record(&db, &forwarded).await), ("charged", "0.03"));
         send_record(&db, &cdr(&caller, "r", "a", 60)).await;
         caller.has("0.95", "0.00").await;
         assert_adds_up(&db).await;
     }
 
-    async fn a_record_that_says_nobody_talked_gives_back(db: TestApp) {
+    async fn a_record_denies_no_talk_that_the_switch_reported(db: TestApp) {
         let caller = Caller::first(&db).await;
         caller.top_up("1.00").await;
         pass(&db, 300);
         let session = talked(&caller, "a", 60).await;
         let unanswered = with(cdr(&caller, "r", "a", 0), &json!({"answer_time": null, "billsec": null, "disposition": "NO ANSWER"}));
-        assert_eq!(send_record(&db, &unanswered).await["reason"], "not_answered");
-        caller.has("1.00", "0.00").await;
-        assert_eq!(shown(&db, &session).await["charged"]["amount"], "0.00");
+        let found = send_record(&db, &unanswered).await;
+        assert_eq!((&found["outcome"], &found["reason"]), (&json!("suspended"), &json!("contradiction")));
+        caller.has("0.98", "0.00").await;
+        assert_eq!(shown(&db, &session).await["charged"]["amount"], "0.02");
         // It was answered on another route.
         send_record(&db, &cdr(&caller, "s", "a", 60)).await;
         caller.has("0.98", "0.00").await;
@@ -228,7 +256,7 @@ on_both_databases! {
             let start: Timestamp = now();
             format!("{id},{call},outbound,{},{UK},{start},{start},2026-11-05T12:01:00Z,60,ANSWERED", caller.line)
         };
-        let lines = [line("r1", "one"), line("f1", "alone"), line("f1", "alone"), line("f2", "fresh"), line("f2", "other")];
+        let lines = [line("r1", "one"), line("f1", "solo"), line("f1", "solo"), line("f2", "fresh"), line("f2", "other")];
         let file = format!("{}\n{}\n", crate::support::operator::Record::HEADER, lines.join("\n"));
         let imported = import_text(&db, "pbx", &file).await;
         assert_eq!((imported.charged, imported.duplicate, imported.suspended), (2, 1, 2), "{imported}");

@@ -9,7 +9,7 @@ use super::canonical::{self, filled, limited, missing};
 use super::header::Header;
 use super::line::{self, Cell, Row, WIDTH, columns_differ, malformed, shown};
 use super::time::{self, Moments, milliseconds, milliseconds_between};
-use super::{Cdr, ChargedParty, Direction, Disposition, Flaw, Reason, Service, Seventeenth};
+use super::{Cdr, ChargedParty, Direction, Disposition, Flaw, Leg, Reason, Service, Seventeenth};
 
 const ACCOUNTCODE: usize = 0;
 const SRC: usize = 1;
@@ -268,8 +268,12 @@ fn read<'l>(mut row: Row<'l>, switch: Switch, has_answer: bool) -> Result<Cdr<'l
         && disposition == Disposition::Answered
         && billsec_ms.is_some_and(|billed| billed > 0);
     let (call_id, record_id) = ids(&mut row, charged)?;
+    let second_id = answer.filter(|_| charged).map(|answer| Cow::Owned(format!("{record_id}@{answer}")));
     Ok(Cdr {
         record_id: limited(record_id, "record_id")?,
+        second_id,
+        names_call: true,
+        leg: Leg::Unknown,
         call_id, // part of the record id, so within its limit
         account_ref: filled(limited(row.take(ACCOUNTCODE), name(ACCOUNTCODE))?),
         direction,

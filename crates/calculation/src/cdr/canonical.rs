@@ -7,7 +7,7 @@ use jiff::tz::TimeZone;
 
 use super::header::Header;
 use super::line::{self, Cell, Row, columns_differ, malformed, shown};
-use super::{Cdr, ChargedParty, Direction, Disposition, Flaw, Reason, Service, time};
+use super::{Cdr, ChargedParty, Direction, Disposition, Flaw, Leg, Reason, Service, time};
 
 const RECORD_ID: usize = 0;
 const CALL_ID: usize = 1;
@@ -25,9 +25,10 @@ pub(super) const DURATION: usize = 12;
 pub(super) const BILLSEC: usize = 13;
 const DISPOSITION: usize = 14;
 const RECORD_TYPE: usize = 15;
+const LEG: usize = 16;
 
 /// The fields that we read, each at its slot.
-const READ: [&str; 16] = [
+const READ: [&str; 17] = [
     "record_id",
     "call_id",
     "account_ref",
@@ -44,12 +45,12 @@ const READ: [&str; 16] = [
     "billsec",
     "disposition",
     "record_type",
+    "leg",
 ];
 
 /// Fields of the record that charge nothing; they are accepted and kept with the line, not read.
-const NOT_READ: [&str; 13] = [
+const NOT_READ: [&str; 12] = [
     "source_id",
-    "leg",
     "dialled_number",
     "release_cause",
     "sip_status",
@@ -136,7 +137,10 @@ pub(super) fn read<'l>(mut row: Row<'l>, zone: &TimeZone) -> Result<Cdr<'l>, Fla
         return Err(missing(name(CALLING_NUMBER)));
     }
     Ok(Cdr {
+        second_id: None,
+        names_call: !call_id.is_empty(),
         call_id: if call_id.is_empty() { record_id.clone() } else { call_id },
+        leg: leg(row.text(LEG)),
         record_id,
         account_ref: filled(limited(row.take(ACCOUNT_REF), name(ACCOUNT_REF))?),
         direction: direction(row.text(DIRECTION))?,
@@ -191,6 +195,19 @@ fn charged_party(text: &str) -> Result<ChargedParty, Flaw> {
         ("redirecting", ChargedParty::Redirecting),
     ];
     one_of("charged_party", text, &words, "calling, called or redirecting")
+}
+
+/// Switches have words of their own for a leg, and none of them changes what is charged: one that is not known says nothing.
+fn leg(text: &str) -> Leg {
+    let words = [
+        ("a", Leg::Originating),
+        ("originating", Leg::Originating),
+        ("b", Leg::Terminating),
+        ("terminating", Leg::Terminating),
+        ("forwarded", Leg::Forwarded),
+        ("transferred", Leg::Transferred),
+    ];
+    words.iter().find(|(word, _)| is_word(text, word)).map_or(Leg::Unknown, |(_, leg)| *leg)
 }
 
 fn service(text: &str) -> Result<Service, Flaw> {

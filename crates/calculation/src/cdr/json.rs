@@ -1,10 +1,12 @@
 //! What does a line of NDJSON say? One object, whose values are taken as text so that no float is made of them.
+//! And how is a record of any format written as such a line?
 
 use std::borrow::Cow;
 use std::fmt;
 
 use jiff::tz::TimeZone;
 use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::canonical::{self, BILLSEC, DURATION};
@@ -61,6 +63,37 @@ fn cell(slot: usize, value: &str) -> Result<Cell<'_>, Flaw> {
             Err(Flaw::new(Reason::InvalidField, canonical::name(slot), message))
         }
     }
+}
+
+/// Writes a record as one line of NDJSON, which says all that was understood of it.
+pub(super) fn write(cdr: &Cdr<'_>) -> String {
+    let seconds = |milliseconds: Option<i64>| milliseconds.map(decimal_seconds);
+    let call_id = cdr.names_call.then_some(&*cdr.call_id);
+    json!({
+        "record_id": cdr.record_id,
+        "call_id": call_id,
+        "account_ref": cdr.account_ref,
+        "direction": cdr.direction.word(),
+        "charged_party": cdr.charged_party.word(),
+        "calling_number": cdr.calling_number,
+        "called_number": cdr.called_number,
+        "redirecting_number": cdr.redirecting_number,
+        "service": cdr.service.word(),
+        "start_time": cdr.start,
+        "answer_time": cdr.answer,
+        "end_time": cdr.end,
+        "duration": seconds(cdr.duration_ms),
+        "billsec": seconds(cdr.billsec_ms),
+        "disposition": cdr.disposition.word(),
+    })
+    .to_string()
+}
+
+fn decimal_seconds(milliseconds: i64) -> String {
+    let (whole, rest) =
+        (milliseconds.unsigned_abs().div_euclid(1_000), milliseconds.unsigned_abs().rem_euclid(1_000));
+    let sign = if milliseconds < 0 { "-" } else { "" };
+    format!("{sign}{whole}.{rest:03}")
 }
 
 /// The pairs of an object in their order, values as they are written.

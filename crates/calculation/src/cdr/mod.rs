@@ -13,6 +13,8 @@
 //!
 //! - An outbound record that was answered and has a billed time is `{call_id}>{dst}`. A second
 //!   answered leg of the same call to the same number gets the same key, and the ledger refuses it.
+//!   A second talk (the call was transferred back, or dialled again) is told by its times; it is
+//!   `{call_id}>{dst}@{answer}`.
 //! - Every other record is `{linkedid}/{uniqueid}/{sequence}`, of which the feed has what it has.
 //!   Without a sequence these repeat within a call, so the start and the far channel take its place:
 //!   `{uniqueid}/{start}/{dstchannel}`.
@@ -42,8 +44,15 @@ pub use reader::{Feed, FirstLine, Format, Reader, Seventeenth, UnknownFormat, de
 pub struct Cdr<'l> {
     /// Unique within the source; with the source it is the key that prevents charging twice.
     pub record_id: Cow<'l, str>,
-    /// Ties the legs and retries of one call together.
+    /// The key of a further talk of the same call to the same number, for switches whose record ids cannot tell the
+    /// two apart: it counts when the talk under `record_id` is another one.
+    pub second_id: Option<Cow<'l, str>>,
+    /// Ties the legs and retries of one call together; the record's id when the switch names none.
     pub call_id: Cow<'l, str>,
+    /// Whether the switch itself named the call.
+    pub names_call: bool,
+    /// Which part of the call the record is about.
+    pub leg: Leg,
     /// The account the switch itself names; when absent the charged number decides who pays.
     pub account_ref: Option<Cow<'l, str>>,
     /// As the subscriber sees it.
@@ -72,6 +81,24 @@ pub struct Cdr<'l> {
     pub disposition: Disposition,
 }
 
+impl Cdr<'_> {
+    /// The record as a line of NDJSON, in which it can be read again whatever its format was.
+    ///
+    /// ```
+    /// use calculation::cdr::{Feed, Format, Reader};
+    /// let (reader, _) = Reader::new(Feed::new(Format::CanonicalNdjson), b"{}")?;
+    /// let line = br#"{"record_id":"a-1","direction":"outbound","calling_number":"+4930123456","called_number":"112",
+    ///     "start_time":"2026-03-01T12:00:00Z","end_time":"2026-03-01T12:00:20Z","disposition":"BUSY"}"#;
+    /// let line: Vec<u8> = line.iter().copied().filter(|byte| *byte != b'\n').collect();
+    /// let cdr = reader.read(&line)?;
+    /// assert_eq!(reader.read(cdr.to_json().as_bytes())?, cdr);
+    /// # Ok::<(), calculation::cdr::Flaw>(())
+    /// ```
+    pub fn to_json(&self) -> String {
+        json::write(self)
+    }
+}
+
 /// Which way a call went, from the subscriber's side.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Direction {
@@ -92,6 +119,22 @@ pub enum ChargedParty {
     Called,
     /// Who forwarded the call, for the forwarded leg.
     Redirecting,
+}
+
+/// Which part of a call a record is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Leg {
+    /// The switch does not say.
+    #[default]
+    Unknown,
+    /// From the caller to the switch: A.
+    Originating,
+    /// From the switch to the called party: B.
+    Terminating,
+    /// To the number that the called party forwards to.
+    Forwarded,
+    /// To the number that a party transferred the call to.
+    Transferred,
 }
 
 /// What was used.
@@ -180,6 +223,10 @@ pub enum Reason {
     AmountTooLarge,
     /// A record with this key and other content was charged before.
     Conflict,
+    /// Another record of the same call was charged for the same time: a further leg of it.
+    AnotherLeg,
+    /// What the record says is denied by its own times, or by what the switch said of the call while it lasted.
+    Contradiction,
     /// The detail of calls of that time was purged: nothing tells whether this one was charged.
     DetailPurged,
 }
@@ -202,7 +249,59 @@ impl Reason {
             Self::BlockedDestination => "blocked_destination",
             Self::AmountTooLarge => "amount_too_large",
             Self::Conflict => "conflict",
+            Self::AnotherLeg => "another_leg",
+            Self::Contradiction => "contradiction",
             Self::DetailPurged => "detail_purged",
+        }
+    }
+}
+
+impl Direction {
+    /// The word of the canonical record.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Outbound => "outbound",
+            Self::Inbound => "inbound",
+            Self::Internal => "internal",
+        }
+    }
+}
+
+impl ChargedParty {
+    /// The word of the canonical record.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Calling => "calling",
+            Self::Called => "called",
+            Self::Redirecting => "redirecting",
+        }
+    }
+}
+
+impl Service {
+    /// The word of the canonical record.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Voice => "voice",
+            Self::Sms => "sms",
+            Self::Mms => "mms",
+            Self::Data => "data",
+            Self::Fax => "fax",
+            Self::Video => "video",
+        }
+    }
+}
+
+impl Disposition {
+    /// The word of the canonical record.
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::NoAnswer => "no_answer",
+            Self::Busy => "busy",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+            Self::Congestion => "congestion",
         }
     }
 }

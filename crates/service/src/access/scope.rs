@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::str::FromStr;
 
 /// Every scope, and what it permits. A new one needs no more than a line here.
-pub const SCOPES: [(&str, &str); 41] = [
+pub const SCOPES: [(&str, &str); 42] = [
     ("access:read", "See clients"),
     ("access:write", "Make, rotate and revoke clients"),
     ("adjustments:read", "See one-off charges and discounts"),
@@ -37,6 +37,7 @@ pub const SCOPES: [(&str, &str); 41] = [
     ("privacy:write", "Forget who a customer is"),
     ("quotes:read", "Ask what a call would cost"),
     ("suspense:read", "See records that could not be charged"),
+    ("suspense:write", "Put corrected records in the place of those that were charged"),
     ("tariffs:read", "See tariffs"),
     ("tariffs:write", "Import tariffs and put them into force"),
     ("taxes:read", "See tax rates"),

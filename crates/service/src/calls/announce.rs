@@ -36,7 +36,7 @@ fn charged_call(row: &CallRow<'_>) -> Option<ChargedCall> {
     Some(ChargedCall {
         customer_id: record.customer,
         source: row.source.to_owned(),
-        record_id: record.record_id().to_owned(),
+        record_id: row.record_id.to_owned(),
         call_id: record.call_id().to_owned(),
         started_at: record.started_at,
         answered_at: record.answered_at,

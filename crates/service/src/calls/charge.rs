@@ -14,15 +14,18 @@ use jiff::Timestamp;
 
 use super::Control;
 use super::announce;
+use super::content::{Content, Said};
 use super::import::BATCH_RECORDS;
+use super::legs::Legs;
 use super::pass::Pass;
 use super::resolve::{Bill, Fate, Record};
 use super::spending;
 use super::store::{self, MonthKey};
+use super::understood::ReadBy;
 use crate::clock::Clock;
 use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
-use crate::hash::Hash;
+use crate::hash::{self, Hash};
 use crate::id::{CustomerId, ImportId, PlanId};
 use crate::metrics::{CALLS_CHARGED, CHARGED_MICROS, RECORDS};
 use crate::sessions::Reconciling;
@@ -33,12 +36,13 @@ use crate::suspense::{self, Flawed, Waiting};
 pub struct Incoming {
     /// The line it stands on, from 1.
     pub line: u64,
+    /// Of what it says; of its bytes when it could not be read.
     pub hash: Hash,
     /// Where it stands in the batch's text.
     pub content: std::ops::Range<usize>,
     pub record: std::result::Result<Record, Flaw>,
-    /// The id of a record that could be read and yet is flawed.
-    pub(crate) flawed_id: Option<String>,
+    /// What a record says that could be read and yet is flawed.
+    pub(super) said: Option<Box<Said>>,
 }
 
 /// Records that are charged together.
@@ -53,6 +57,15 @@ impl Batch {
     /// One that holds many records.
     pub fn with_room() -> Self {
         Self { text: Vec::new(), incoming: Vec::with_capacity(BATCH_RECORDS) }
+    }
+
+    /// The hash of a record as it came. Records in suspense are known by it, and calls of earlier versions.
+    pub(super) fn hash_of_bytes(&self, incoming: &Incoming) -> Hash {
+        hash::of(self.bytes(incoming))
+    }
+
+    pub(super) fn bytes(&self, incoming: &Incoming) -> &[u8] {
+        self.text.get(incoming.content.clone()).unwrap_or_default()
     }
 
     /// Its room, for other records.
@@ -72,14 +85,16 @@ pub enum Outcome {
     Suspended(Flaw),
 }
 
-/// For so many records it is cheaper to ask for each whether it waits in suspense.
-const FEW: usize = 512;
+/// For up to so many records it is cheaper to ask for each what is known of it.
+pub(super) const FEW: usize = 512;
 
 /// What a charging run remembers from batch to batch.
 #[derive(Debug)]
 pub struct Charging {
     pub source: String,
     pub import: Option<ImportId>,
+    /// How its records are read, to tell of those that wait what they say.
+    read_by: ReadBy,
     /// This source's records in suspense: one that can be charged now is resolved.
     waiting: Waiting,
     /// Months already computed, by zone.
@@ -92,22 +107,22 @@ pub struct Charging {
 pub(super) type UseKey = (CustomerId, Timestamp, PlanId);
 /// Seconds used of each allowance of a plan.
 pub(super) type Uses = BTreeMap<UseKey, Vec<u64>>;
-/// The content of each record, by its id.
-pub(super) type Stored = HashMap<String, Hash>;
 
 impl Charging {
     /// Begins a run over a few records of one source.
-    pub(crate) async fn begin_few(tx: &mut Tx, source: &str, batch: &Batch) -> Result<Self> {
+    pub(super) async fn begin_few(tx: &mut Tx, source: &str, read_by: ReadBy, batch: &Batch) -> Result<Self> {
         let waiting = if batch.incoming.len() > FEW {
             suspense::waiting(tx, source).await?
         } else {
-            let hashes: Vec<_> = batch.incoming.iter().map(|incoming| incoming.hash).collect();
+            let hashes: Vec<_> =
+                batch.incoming.iter().map(|incoming| batch.hash_of_bytes(incoming)).collect();
             let ids: Vec<_> = batch.incoming.iter().filter_map(Incoming::record_id).collect();
             suspense::waiting_of(tx, source, &hashes, &ids).await?
         };
         Ok(Self {
             source: source.to_owned(),
             import: None,
+            read_by,
             waiting,
             months: HashMap::new(),
             look_first: false,
@@ -115,10 +130,16 @@ impl Charging {
     }
 
     /// Begins a run over one source.
-    pub async fn begin(tx: &mut Tx, source: &str, import: ImportId) -> Result<Self> {
+    pub(super) async fn begin(tx: &mut Tx, source: &str, read_by: ReadBy, import: ImportId) -> Result<Self> {
         let waiting = suspense::waiting(tx, source).await?;
         let import = Some(import);
-        Ok(Self { source: source.to_owned(), import, waiting, months: HashMap::new(), look_first: false })
+        let source = source.to_owned();
+        Ok(Self { source, import, read_by, waiting, months: HashMap::new(), look_first: false })
+    }
+
+    /// Whether a record waits in suspense as it came now.
+    fn waits(&self, batch: &Batch, incoming: &Incoming) -> bool {
+        !self.waiting.hashes.is_empty() && self.waiting.hashes.contains(&batch.hash_of_bytes(incoming))
     }
 
     /// The month that a call belongs to.
@@ -136,9 +157,10 @@ impl Charging {
 
 /// Charges a batch; answers what became of each record, in its order.
 pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Clock) -> Result<Vec<Outcome>> {
-    let held = hold_customers(tx, batch, clock).await?;
-    let all_ids = || batch.incoming.iter().filter_map(Incoming::record_id).collect::<Vec<_>>();
-    let mut stored = Stored::new();
+    let mut held = hold_customers(tx, batch, clock).await?;
+    held.legs = Legs::load(tx, &run.source, batch).await?;
+    let all_ids = || batch.incoming.iter().flat_map(Incoming::record_ids).collect::<Vec<_>>();
+    let mut stored = store::Stored::new();
     if run.look_first {
         stored = store::stored(tx, &run.source, &all_ids()).await?;
     }
@@ -212,6 +234,7 @@ pub(super) struct Held {
     kept_from: BTreeMap<CustomerId, Timestamp>,
     pub(super) used: Uses,
     pub(super) prepaid: Reconciling,
+    pub(super) legs: Legs,
 }
 
 /// Holds the customers that are charged against being invoiced meanwhile. One statement holds them in the
@@ -223,7 +246,10 @@ async fn hold_customers(tx: &mut Tx, batch: &Batch, clock: &Clock) -> Result<Hel
     let counted: BTreeSet<CustomerId> =
         bills().filter(|bill| bill.counts()).map(|bill| bill.account.id).collect();
     let capped = bills().any(|bill| bill.spending_cap().is_some());
-    let hold = if counted.is_empty() && !capped { Hold::Shared } else { Hold::Exclusive };
+    // Two imports that charge a leg each of one call must not miss each other.
+    let has_legs = batch.incoming.iter().any(Incoming::is_of_other_call);
+    let is_alone = !counted.is_empty() || capped || has_legs;
+    let hold = if is_alone { Hold::Exclusive } else { Hold::Shared };
     let held = store::hold_customers(tx, &customers, hold).await?;
     // Months are those of the zone. One that was settled since the run began would put calls into months
     // that nobody bills.
@@ -236,7 +262,7 @@ async fn hold_customers(tx: &mut Tx, batch: &Batch, clock: &Clock) -> Result<Hel
     let records: Vec<_> = records.filter(|record| record.reconciles).collect();
     let prepaid = Reconciling::hold(tx, &records, clock).await?;
     let used = store::uses(tx, &counted).await?;
-    Ok(Held { closed: held.closed, kept_from: held.kept_from, used, prepaid })
+    Ok(Held { closed: held.closed, kept_from: held.kept_from, used, prepaid, legs: Legs::default() })
 }
 
 impl Held {
@@ -267,7 +293,29 @@ impl Incoming {
 
     /// The record's id, if it could be read.
     pub(crate) fn record_id(&self) -> Option<&str> {
-        self.record.as_ref().map_or(self.flawed_id.as_deref(), |record| Some(record.record_id()))
+        let said = || self.said.as_ref().map(|said| said.record_id.as_str());
+        self.record.as_ref().map_or_else(|_| said(), |record| Some(record.record_id()))
+    }
+
+    /// Each key that the record may have.
+    pub(super) fn record_ids(&self) -> impl Iterator<Item = &str> {
+        let second = self.record.as_ref().ok().and_then(Record::second_id);
+        self.record_id().into_iter().chain(second)
+    }
+
+    /// What the record says, if it could be read.
+    pub(super) fn says(&self) -> Option<Content<'_>> {
+        let said = || self.said.as_ref().map(|said| said.content());
+        self.record.as_ref().map_or_else(|_| said(), |record| Some(record.content()))
+    }
+
+    /// Whether it is charged, and of a call that has a name of its own.
+    fn is_of_other_call(&self) -> bool {
+        self.bill().is_some()
+            && self
+                .record
+                .as_ref()
+                .is_ok_and(|record| record.names_call && record.call_id() != record.record_id())
     }
 }
 
@@ -286,12 +334,13 @@ async fn settle_suspense(
         match outcome {
             Outcome::Suspended(flaw) => suspended.push(Flawed {
                 line: incoming.line,
-                hash: incoming.hash,
+                hash: batch.hash_of_bytes(incoming),
                 record_id: incoming.record_id(),
-                content: batch.text.get(incoming.content.clone()).unwrap_or_default(),
+                content: batch.bytes(incoming),
+                understood: run.read_by.understood(batch.bytes(incoming)),
                 flaw,
             }),
-            _ if run.waiting.hashes.contains(&incoming.hash) => same.push(incoming.hash),
+            _ if run.waits(batch, incoming) => same.push(batch.hash_of_bytes(incoming)),
             // Charged with other content: the record was mended.
             Outcome::Charged { .. } | Outcome::Free(_) => {
                 mended.extend(incoming.record_id().filter(|id| run.waiting.ids.contains(*id)));

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::Mutex;
 
 use calculation::cdr::{Format, Seventeenth};
+use calculation::money::Money;
 use calculation::phone_number::{E164, Region};
 use clap::Args;
 use jiff::Timestamp;
@@ -190,10 +191,22 @@ pub async fn history(app: &App, args: HistoryArgs, output: Output) -> Result<boo
         .iter()
         .map(|call| {
             let at = zone.to_datetime(call.started_at).strftime("%Y-%m-%d %H:%M:%S");
-            let cost = call.amount.map_or_else(|| call.outcome.clone(), |amount| amount.to_string());
             let called = call.number.as_deref().unwrap_or(&call.called);
             let place = call.destination.as_deref().unwrap_or_default();
-            format!("{at}  {:<16}  {:>6} s  {cost:>14}  {place}", called, call.talk_seconds)
+            let line = |called: &str, seconds: i64, amount: Option<Money>, outcome: &str| {
+                let cost = amount.map_or_else(|| outcome.to_owned(), |amount| amount.to_string());
+                format!("{at}  {called:<16}  {seconds:>6} s  {cost:>14}  {place}")
+            };
+            let mut words = line(called, call.talk_seconds, call.amount, &call.outcome);
+            if let Some(reversed) = &call.reversed {
+                words += &format!("  reversed: {}", reversed.reason);
+            }
+            for before in &call.replaces {
+                let called = before.number.as_deref().unwrap_or(called);
+                let line = line(called, before.talk_seconds, before.amount, &before.outcome);
+                words += &format!("\n{line}  reversed: {}", before.reversed.reason);
+            }
+            words
         })
         .collect();
     if let Some(last) = calls.last().filter(|_| calls.len() == args.limit) {

@@ -18,9 +18,11 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::charge::{self, Batch, Charging, Incoming, Outcome};
+use super::content::{self, Said};
 use super::directory::Directory;
 use super::lines::{LONGEST_LINE, LineEnd, next_line};
 use super::resolve::{Bench, resolve};
+use super::understood::ReadBy;
 use super::{Control, ImportRow, Reasons, announce, count_reason, store};
 use crate::app::App;
 use crate::clock::Clock;
@@ -155,7 +157,8 @@ pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Re
     };
     let mut tx = app.db.begin().await?;
     store::insert_import(&mut tx, &row).await?;
-    let run = Charging::begin(&mut tx, &source.name, row.id).await?;
+    let read_by = ReadBy { reader: reader.reader.clone(), region: source.region };
+    let run = Charging::begin(&mut tx, &source.name, read_by, row.id).await?;
     tx.commit().await?;
     let (region, first) = (source.region, (first, first_line));
     Ok(Begun::Import(Box::new(BegunImport { row, run, directory, region, reader, input, first })))
@@ -350,22 +353,23 @@ fn push(batch: &mut Batch, opened: &Opened, judge: &Judge, line: u64, content: &
     batch.incoming.push(judged(line, content, range, cdr, judge.bench()));
 }
 
-fn judged(
+pub(super) fn judged(
     line: u64,
     text: &[u8],
-    content: Range<usize>,
+    range: Range<usize>,
     cdr: std::result::Result<Cdr<'_>, Flaw>,
     bench: Bench<'_>,
 ) -> Incoming {
-    let hash = hash::of(text);
-    let (record, flawed_id) = match cdr {
-        Err(flaw) => (Err(flaw), None),
-        Ok(cdr) => match resolve(&cdr, bench) {
-            Ok(record) => (Ok(record), None),
-            Err(flaw) => (Err(flaw), Some(cdr.record_id.into_owned()).filter(|id| !id.contains('\0'))),
-        },
+    let cdr = match cdr {
+        Ok(cdr) => cdr,
+        Err(flaw) => {
+            return Incoming { line, hash: hash::of(text), content: range, record: Err(flaw), said: None };
+        }
     };
-    Incoming { line, hash, content, record, flawed_id }
+    let (hash, record) = (content::hash(&cdr), resolve(&cdr, bench));
+    let is_text = !cdr.record_id.contains('\0');
+    let said = (record.is_err() && is_text).then(|| Box::new(Said::of(&cdr)));
+    Incoming { line, hash, content: range, record, said }
 }
 
 const DISPOSITIONS: [&[u8]; 7] =
@@ -396,12 +400,8 @@ pub async fn charge_records(
     source: &str,
     records: &[(u64, &[u8])],
 ) -> Result<Vec<(Option<String>, Outcome)>> {
-    let feed = Source::new(source).feed(Format::CanonicalNdjson);
-    let reader = match Reader::new(feed, b"{}") {
-        Ok((reader, _)) => reader,
-        Err(flaw) => return Err(Error::Other(flaw.to_string())),
-    };
-    let read: Vec<_> = records.iter().map(|(_, record)| reader.read(record)).collect();
+    let read_by = ReadBy::ndjson()?;
+    let read: Vec<_> = records.iter().map(|(_, record)| read_by.read(record)).collect();
     let (numbers, references) = parties(&read);
     let everybody = crate::customers::some(tx, &numbers, &references, &[]).await?;
     let directory = Directory::load(tx, tariffs, everybody).await?;
@@ -413,14 +413,14 @@ pub async fn charge_records(
         let range = start..batch.text.len();
         batch.incoming.push(judged(*line, content, range, cdr, bench));
     }
-    let mut run = Charging::begin_few(tx, source, &batch).await?;
+    let mut run = Charging::begin_few(tx, source, read_by.clone(), &batch).await?;
     let outcomes = charge::charge(tx, &mut run, &batch, clock).await?;
     let ids = batch.incoming.iter().map(|incoming| incoming.record_id().map(str::to_owned));
     Ok(ids.zip(outcomes).collect())
 }
 
 /// The numbers and references in records: who might pay for them.
-fn parties(
+pub(super) fn parties(
     read: &[std::result::Result<Cdr<'_>, Flaw>],
 ) -> (Vec<calculation::phone_number::E164>, Vec<String>) {
     let (mut numbers, mut references) = (Vec::new(), Vec::new());

@@ -3,12 +3,16 @@
 mod announce;
 mod charge;
 pub mod cli;
+mod content;
+mod correction;
 mod counter;
 mod described;
 mod directory;
 mod explain;
+mod history;
 pub mod http;
 mod import;
+mod legs;
 mod lines;
 mod pass;
 mod purge;
@@ -16,6 +20,7 @@ mod quote;
 mod resolve;
 mod spending;
 mod store;
+mod understood;
 mod usage;
 mod verify;
 
@@ -28,9 +33,12 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use charge::{Charging, Outcome, charge};
+pub(crate) use content::overlap;
+pub use correction::{Correction, Current, Prepared, current, free_id, is_invoiced, remember, reverse};
 pub use counter::Counter;
 pub use directory::{Account, Directory};
 pub use explain::{Recomputed, Why, explain, recompute};
+pub use history::{by_key, history};
 pub use import::{
     Begun as BegunUpload, BegunImport, Import, Imported, Source, begin as begin_import, charge_records,
     import,
@@ -45,7 +53,8 @@ pub use verify::{Verified, verify};
 
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::{CustomerId, ImportId};
+use crate::hash::Hash;
+use crate::id::{CreditNoteId, CustomerId, ImportId};
 
 /// The control total of an import: what came in must equal what became of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -169,6 +178,65 @@ pub struct Call {
     /// The beginning of the month it belongs to, when that was invoiced already.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub late_for: Option<Timestamp>,
+    /// That a corrected record took its place: what it cost was given back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reversed: Option<Reversal>,
+    /// What the record said before it was corrected, the last first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub replaces: Vec<EarlierCall>,
+}
+
+/// A call was reversed, and a corrected record took its place.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct Reversal {
+    #[schema(value_type = String, format = DateTime)]
+    pub reversed_at: Timestamp,
+    #[schema(example = "The switch's clock was wrong")]
+    pub reason: String,
+    /// The id of the corrected record in the same source.
+    #[schema(example = "A000123~2")]
+    pub replaced_by: String,
+    /// What gave it back, when it was on an invoice.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "crn_01h2x3y4z5a6b")]
+    pub credit_note_id: Option<CreditNoteId>,
+}
+
+/// A call as it was charged before its record was corrected.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct EarlierCall {
+    #[schema(example = "+442079460123")]
+    pub number: Option<String>,
+    #[schema(value_type = String, format = DateTime)]
+    pub started_at: Timestamp,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub answered_at: Option<Timestamp>,
+    /// Seconds of talk.
+    pub talk_seconds: i64,
+    /// `charged`, or why it cost nothing.
+    #[schema(example = "charged")]
+    pub outcome: String,
+    #[schema(value_type = Option<MoneySchema>)]
+    pub amount: Option<Money>,
+    pub reversed: Reversal,
+}
+
+/// That a corrected record took the place of another.
+#[derive(Debug, Clone)]
+pub struct Replacement {
+    pub id: i64,
+    /// Whose call was reversed.
+    pub customer: CustomerId,
+    pub source: String,
+    pub record_id: String,
+    pub old_hash: Hash,
+    pub new_hash: Hash,
+    /// Under which id the reversed call stood, and under which the corrected one does.
+    pub reversed: String,
+    pub stored_as: String,
+    pub reason: String,
+    pub credit_note: Option<CreditNoteId>,
+    pub replaced_at: Timestamp,
 }
 
 /// An amount with its currency.
@@ -193,21 +261,6 @@ pub struct HistoryQuery {
     /// Only those older than this one.
     pub before: Option<Cursor>,
     pub limit: usize,
-}
-
-/// A customer's calls, newest first.
-pub async fn history(tx: &mut Tx, customer: CustomerId, query: &HistoryQuery) -> Result<Vec<Call>> {
-    Ok(store::history(tx, customer, query).await?.into_iter().map(|stored| stored.call).collect())
-}
-
-/// One call, with all that is stored of its charge.
-pub async fn by_key(
-    tx: &mut Tx,
-    customer: CustomerId,
-    source: &str,
-    record: &str,
-) -> Result<Option<StoredCall>> {
-    store::by_key(tx, customer, source, record).await
 }
 
 /// What calls such as this one come to on their invoice: of its month and destination, on time or late alike.

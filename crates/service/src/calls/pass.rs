@@ -8,9 +8,12 @@ use calculation::period::Period;
 use calculation::rating::{self, Caller, Charge};
 use jiff::Timestamp;
 
-use super::charge::{Batch, Charging, Held, Outcome, Stored, Uses};
+use super::charge::{Batch, Charging, Held, Incoming, Outcome, Uses};
+use super::content::Content;
+use super::legs::Legs;
 use super::resolve::{Bill, Fate, Record};
 use super::spending::{self, Spent};
+use super::store::{Known, Stored};
 use crate::clock::Clock;
 use crate::error::{Error, Result};
 use crate::hash::Hash;
@@ -35,7 +38,10 @@ pub(super) struct Pass<'b> {
     pub outcomes: Vec<Outcome>,
     /// The charge of each record that has one.
     charged: Vec<Option<Charged<'b>>>,
+    /// Under which id each record is stored.
+    ids: Vec<&'b str>,
     used: Uses,
+    legs: Legs,
     pub prepaid: Reconciling,
     clock: &'b Clock,
 }
@@ -43,6 +49,7 @@ pub(super) struct Pass<'b> {
 /// A record to be stored, and its charge if it has one.
 pub(super) struct CallRow<'p> {
     pub source: &'p str,
+    pub record_id: &'p str,
     pub import: Option<ImportId>,
     pub hash: &'p Hash,
     pub record: &'p Record,
@@ -59,39 +66,122 @@ impl<'b> Pass<'b> {
         clock: &'b Clock,
     ) -> Result<Self> {
         let length = batch.incoming.len();
-        let (outcomes, charged) = (Vec::with_capacity(length), Vec::with_capacity(length));
-        let (used, prepaid) = (held.used.clone(), held.prepaid.clone());
-        let mut pass = Self { batch, outcomes, charged, used, prepaid, clock };
-        let mut keys: HashMap<&str, Hash> = HashMap::with_capacity(length);
-        keys.extend(stored.iter().map(|(id, hash)| (id.as_str(), *hash)));
-        for incoming in &batch.incoming {
+        let mut pass = Self {
+            batch,
+            outcomes: Vec::with_capacity(length),
+            charged: Vec::with_capacity(length),
+            ids: Vec::with_capacity(length),
+            used: held.used.clone(),
+            legs: held.legs.clone(),
+            prepaid: held.prepaid.clone(),
+            clock,
+        };
+        let mut keys: Keys<'_> = HashMap::with_capacity(length);
+        keys.extend(stored.iter().map(|(id, known)| (id.as_str(), Before::Stored(known))));
+        for (place, incoming) in batch.incoming.iter().enumerate() {
             let mut charged = None;
-            let before = incoming.record_id().and_then(|id| keys.get(id));
-            let outcome = match (before, &incoming.record) {
-                (Some(before), _) => again(*before, incoming.hash),
-                (None, Err(flaw)) => Outcome::Suspended(flaw.clone()),
-                (None, Ok(record)) => {
-                    let decided = match &record.fate {
-                        Fate::Free(free) => {
-                            pass.prepaid.free(record, *free, clock)?;
-                            Ok(Outcome::Free(*free))
-                        }
-                        Fate::Bill(bill) => pass.rate(run, held, record, bill)?.map(|found| {
-                            let (amount, currency) = (found.charge.amount, bill.plan().currency);
-                            charged = Some(found);
-                            Outcome::Charged { customer: record.customer, amount, currency }
-                        }),
-                    };
+            let mut id = incoming.record_id().unwrap_or_default();
+            let outcome = match (pass.meet(incoming, &keys), &incoming.record) {
+                (Met::Before(outcome), _) => outcome,
+                (_, Err(flaw)) => Outcome::Suspended(flaw.clone()),
+                (met, Ok(record)) => {
+                    if let Met::FurtherTalk(second_id) = met {
+                        id = second_id;
+                    }
+                    let decided = pass.decide(run, held, (id, record), &mut charged)?;
                     if decided.is_ok() {
-                        keys.insert(record.record_id(), incoming.hash);
+                        keys.insert(id, Before::Here(place));
                     }
                     decided.unwrap_or_else(Outcome::Suspended)
                 }
             };
             pass.outcomes.push(outcome);
             pass.charged.push(charged);
+            pass.ids.push(id);
         }
         Ok(pass)
+    }
+
+    /// Whether a record's key is there already, and what that means.
+    fn meet(&self, incoming: &'b Incoming, keys: &Keys<'_>) -> Met<'b> {
+        let before = |id: &str| keys.get(id).copied();
+        let Some(first) = incoming.record_id().and_then(before) else { return Met::New };
+        let Err(outcome) = self.compare(first, incoming) else { return Met::Before(Outcome::Duplicate) };
+        let second_id = incoming.record.as_ref().ok().and_then(Record::second_id);
+        let Some((second_id, says)) = second_id.zip(incoming.says()) else { return Met::Before(outcome) };
+        if self.content(first).is_some_and(|content| content.overlaps(&says)) {
+            return Met::Before(Outcome::Suspended(overlapping(&says)));
+        }
+        match before(second_id) {
+            None => Met::FurtherTalk(second_id),
+            Some(second) => {
+                Met::Before(self.compare(second, incoming).map_or_else(|flaw| flaw, |()| Outcome::Duplicate))
+            }
+        }
+    }
+
+    /// Whether a record says what the one before it said; else what becomes of it.
+    fn compare(&self, before: Before<'_>, incoming: &Incoming) -> std::result::Result<(), Outcome> {
+        let hash = match before {
+            Before::Stored(known) => known.hash,
+            Before::Here(place) => {
+                self.batch.incoming.get(place).map(|before| before.hash).unwrap_or_default()
+            }
+        };
+        if hash == incoming.hash {
+            return Ok(());
+        }
+        if let Before::Stored(known) = before {
+            // Earlier versions kept the hash of a record as it came.
+            let as_it_came = self.batch.hash_of_bytes(incoming);
+            let settled = |hash: &Hash| known.settled.contains(hash);
+            if known.hash == as_it_came || settled(&incoming.hash) || settled(&as_it_came) {
+                return Ok(());
+            }
+        }
+        let both = self.content(before).zip(incoming.says());
+        let mut fields = both.map(|(before, now)| before.differences(&now)).unwrap_or_default();
+        if fields.is_empty() {
+            if incoming.record.is_ok() {
+                return Ok(());
+            }
+            fields = vec!["billsec, direction or account_ref"];
+        }
+        Err(Outcome::Suspended(conflict(&fields)))
+    }
+
+    fn content<'k>(&'k self, before: Before<'k>) -> Option<Content<'k>> {
+        match before {
+            Before::Stored(known) => Some(known.content()),
+            Before::Here(place) => self.batch.incoming.get(place)?.says(),
+        }
+    }
+
+    /// What becomes of a record that is not there yet.
+    fn decide(
+        &mut self,
+        run: &mut Charging,
+        held: &Held,
+        (id, record): (&str, &'b Record),
+        charged: &mut Option<Charged<'b>>,
+    ) -> Result<std::result::Result<Outcome, Flaw>> {
+        match &record.fate {
+            Fate::Free(free) => {
+                let denied = self.prepaid.free(record, *free);
+                Ok(denied.map_or(Ok(Outcome::Free(*free)), Err))
+            }
+            Fate::Bill(bill) => {
+                if let Some(flaw) = self.legs.refusal(&run.source, id, record) {
+                    return Ok(Err(flaw));
+                }
+                Ok(self.rate(run, held, (id, record), bill)?.map(|found| {
+                    self.legs.note(&run.source, id, record);
+                    let (amount, currency) = (found.charge.amount, bill.plan().currency);
+                    *charged = Some(found);
+                    Outcome::Charged { customer: record.customer, amount, currency }
+                }))
+            }
+        }
     }
 
     /// The allowance counters that this pass moved.
@@ -123,7 +213,7 @@ impl<'b> Pass<'b> {
         &mut self,
         run: &mut Charging,
         held: &Held,
-        record: &Record,
+        (id, record): (&str, &Record),
         bill: &'b Bill,
     ) -> Result<std::result::Result<Charged<'b>, Flaw>> {
         let own = run.month(bill)?;
@@ -136,7 +226,7 @@ impl<'b> Pass<'b> {
         }
         let natural = own.starts_at;
         let (charge, included_seconds) = if bill.is_prepaid() {
-            match self.rate_prepaid(&run.source, record, bill)? {
+            match self.rate_prepaid((&run.source, id), record, bill)? {
                 Ok(rated) => rated,
                 Err(flaw) => return Ok(Err(flaw)),
             }
@@ -149,7 +239,7 @@ impl<'b> Pass<'b> {
                 },
             };
             let included_seconds = charge.included_seconds();
-            self.prepaid.bill(&run.source, record, self.clock)?;
+            self.prepaid.bill((&run.source, id), record, self.clock)?;
             (charge, included_seconds)
         };
         let period_start = held.open_month(bill, own)?;
@@ -160,7 +250,7 @@ impl<'b> Pass<'b> {
     /// Charges a call that balances pay; answers the billed seconds that balances of seconds covered as well.
     fn rate_prepaid(
         &mut self,
-        source: &str,
+        key: (&str, &str),
         record: &Record,
         bill: &'b Bill,
     ) -> Result<std::result::Result<(Charge<'b>, u32), Flaw>> {
@@ -173,7 +263,7 @@ impl<'b> Pass<'b> {
             Ok(rated) => rated,
             Err(flaw) => return Ok(Err(flaw)),
         };
-        Ok(self.prepaid.charge(source, record, bill, self.clock)?.map(|cost| {
+        Ok(self.prepaid.charge(key, record, bill, self.clock)?.map(|cost| {
             let Cost { billed_seconds, included_seconds, exact, amount } = cost;
             (Charge { billed_seconds, exact, amount, ..rated }, included_seconds)
         }))
@@ -206,9 +296,9 @@ impl<'b> Pass<'b> {
 
     /// What is to be stored, in the order of the key: neighbours in the index are written together.
     pub(super) fn rows<'p>(&'p self, run: &'p Charging) -> Vec<CallRow<'p>> {
-        let decided = self.batch.incoming.iter().zip(&self.outcomes).zip(&self.charged);
+        let decided = self.batch.incoming.iter().zip(&self.ids).zip(&self.outcomes).zip(&self.charged);
         let mut rows: Vec<_> = decided
-            .filter_map(|((incoming, outcome), charged)| {
+            .filter_map(|(((incoming, record_id), outcome), charged)| {
                 let record = incoming.record.as_ref().ok()?;
                 let outcome = match outcome {
                     Outcome::Charged { .. } => "charged",
@@ -216,20 +306,45 @@ impl<'b> Pass<'b> {
                     Outcome::Duplicate | Outcome::Suspended(_) => return None,
                 };
                 let (source, import, hash) = (run.source.as_str(), run.import, &incoming.hash);
-                Some(CallRow { source, import, hash, record, outcome, charged: charged.as_ref() })
+                Some(CallRow { source, record_id, import, hash, record, outcome, charged: charged.as_ref() })
             })
             .collect();
-        rows.sort_unstable_by_key(|row| row.record.record_id());
+        rows.sort_unstable_by_key(|row| row.record_id);
         rows
     }
 }
 
-/// A record whose key was there: the same again, or another that claims to be it.
-fn again(before: Hash, now: Hash) -> Outcome {
-    if before == now {
-        return Outcome::Duplicate;
-    }
-    let message = "a record with this id and other content is there already: if this one is right, send it \
-                   under an id of its own; what was charged stays as it is";
-    Outcome::Suspended(Flaw::new(Reason::Conflict, "record_id", message))
+/// What stands under a record's id: a call that is stored, or a record of this batch.
+#[derive(Clone, Copy)]
+enum Before<'k> {
+    Stored(&'k Known),
+    Here(usize),
+}
+
+type Keys<'k> = HashMap<&'k str, Before<'k>>;
+
+/// What a record meets under its id.
+enum Met<'b> {
+    New,
+    /// Another talk of the same call: it has a key of its own.
+    FurtherTalk(&'b str),
+    Before(Outcome),
+}
+
+/// A record whose id another one has that says something else.
+fn conflict(fields: &[&str]) -> Flaw {
+    let message = format!(
+        "a record with this id is there already and differs in {}: if this one is right, `tollbook suspense replace` puts it in          the other's place; if it is another call, send it under an id of its own",
+        fields.join(", ")
+    );
+    Flaw::new(Reason::Conflict, "record_id", message)
+}
+
+/// A record of a call to a number that was charged for the same time.
+fn overlapping(says: &Content<'_>) -> Flaw {
+    let message = format!(
+        "another record of call {} to {} was charged for the same time: legs of one call are charged once",
+        says.call_id, says.called
+    );
+    Flaw::new(Reason::AnotherLeg, "call_id", message)
 }

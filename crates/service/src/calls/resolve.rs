@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use calculation::allowance::Allowance;
 use calculation::call::{Billable, Free, Limits, Verdict, judge};
-use calculation::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Reason};
+use calculation::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Leg, Reason};
 use calculation::fee::prorated_seconds;
 use calculation::money::{Amount, Exact};
 use calculation::period::Period;
@@ -40,6 +40,10 @@ pub struct Record {
     pub(crate) talk_seconds: u32,
     /// Whether balances may have paid the call while it happened.
     pub(crate) reconciles: bool,
+    /// Whether the switch itself named the call.
+    pub(super) names_call: bool,
+    pub(super) leg: Leg,
+    charged_party: ChargedParty,
     pub fate: Fate,
 }
 
@@ -47,7 +51,7 @@ pub struct Record {
 #[derive(Debug)]
 struct Texts {
     all: String,
-    ends: [usize; 5],
+    ends: [usize; 6],
 }
 
 /// What is to become of a record.
@@ -135,16 +139,21 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
             Verdict::Billable(billable) => billable.talk_seconds,
         },
         reconciles: account.is_some_and(|account| account.was_prepaid()),
+        names_call: cdr.names_call,
+        leg: cdr.leg,
+        charged_party: cdr.charged_party,
         fate,
     })
 }
 
 impl Texts {
     fn of(cdr: &Cdr<'_>, dialled: Option<Dialled>) -> Self {
-        let texts = [&cdr.record_id, &cdr.call_id, &cdr.calling_number, &cdr.called_number];
+        let second_id = cdr.second_id.as_deref().unwrap_or_default();
+        let texts: [&str; 5] =
+            [&cdr.record_id, &cdr.call_id, &cdr.calling_number, &cdr.called_number, second_id];
         let length: usize = texts.iter().map(|text| text.len()).sum();
         let mut all = String::with_capacity(length + LONGEST_NUMBER);
-        let mut ends = [0; 5];
+        let mut ends = [0; 6];
         for (end, text) in ends.iter_mut().zip(texts) {
             all.push_str(text);
             *end = all.len();
@@ -153,8 +162,19 @@ impl Texts {
             // Writing into memory cannot fail.
             let _ = write!(all, "{dialled}");
         }
-        ends[4] = all.len();
+        ends[5] = all.len();
         Self { all, ends }
+    }
+
+    /// Puts another text in the first place.
+    fn rename(&mut self, first: &str) {
+        let (_, rest) = self.all.split_at(self.ends[0]);
+        let all = format!("{first}{rest}");
+        let before = self.ends[0];
+        for end in &mut self.ends {
+            *end = *end - before + first.len();
+        }
+        self.all = all;
     }
 
     fn at(&self, place: usize) -> &str {
@@ -168,8 +188,23 @@ impl Record {
         self.texts.at(0)
     }
 
+    /// Gives it another id.
+    pub(super) fn rename(&mut self, record_id: &str) {
+        self.texts.rename(record_id);
+    }
+
     pub fn call_id(&self) -> &str {
         self.texts.at(1)
+    }
+
+    /// The key of a further talk of the same call to the same number.
+    pub(super) fn second_id(&self) -> Option<&str> {
+        Some(self.texts.at(4)).filter(|id| !id.is_empty())
+    }
+
+    /// Whose number pays, when it is not the caller's.
+    pub(crate) fn other_party(&self) -> Option<&'static str> {
+        (self.charged_party != ChargedParty::Calling).then(|| self.charged_party.word())
     }
 
     pub fn caller(&self) -> &str {
@@ -182,7 +217,7 @@ impl Record {
 
     /// What was dialled, as text, if it was understood.
     pub fn number(&self) -> Option<&str> {
-        self.dialled.is_some().then(|| self.texts.at(4))
+        self.dialled.is_some().then(|| self.texts.at(5))
     }
 }
 

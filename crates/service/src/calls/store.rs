@@ -1,19 +1,20 @@
 //! The calls in the database.
 
 mod itemised;
+mod known;
 mod months;
 mod purge;
+mod replaced;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
-use calculation::cdr::Disposition;
 use calculation::money::{Exact, Money};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::charge::{Stored, Uses};
+use super::charge::Uses;
 use super::pass::CallRow;
 use super::{Call, Control, HistoryQuery, amount};
 use crate::cursor;
@@ -22,9 +23,14 @@ use crate::error::Result;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
 
 pub use itemised::itemised;
+pub(super) use known::{Known, Stored, Talk, legs_charged_twice, may_have_legs, stored, talks_of_calls};
 use months::POSTPAID;
 pub(super) use months::{late_usage, of_destination, save_spending, seconds_before, spending, usage};
 pub(super) use purge::{count_purgeable, delete_calls, delete_counters, unbilled_from};
+pub(super) use replaced::{
+    Replaced, free_id, has_replacements, insert_replacement, is_closed, last_stored_as, lower_spending,
+    lower_uses, move_away, of_record, replaced_of, reversals_of,
+};
 
 const IMPORTS: Place = Place::new("imports", &["import_id"]);
 pub(super) const CALLS: Place = Place::new("calls", &["source", "record_id"]);
@@ -128,24 +134,7 @@ pub(super) async fn save_uses(tx: &mut Tx, uses: &Uses) -> Result<()> {
     Ok(())
 }
 
-/// Which records are there already, and with what content.
-pub(super) async fn stored(tx: &mut Tx, source: &str, ids: &[&str]) -> Result<Stored> {
-    if ids.is_empty() {
-        return Ok(Stored::new());
-    }
-    let rows: Vec<_> = ids.iter().map(|id| [Cell::Text(source), Cell::Text(id)]).collect();
-    let select = "select distinct c.record_id, c.content_hash from given g
-                  join calls c on c.source = g.source and c.record_id = g.record_id";
-    let mut stored = Stored::new();
-    for row in tx.over_rows("source text, record_id text", &["source", "record_id"], &rows, &[select]).await?
-    {
-        let hash = CALLS.read(&row, |row| row.hash("content_hash"))?;
-        stored.insert(row.get("record_id")?, hash);
-    }
-    Ok(stored)
-}
-
-const CALL_COLUMNS: [&str; 29] = [
+pub(super) const CALL_COLUMNS: [&str; 30] = [
     "customer_id",
     "source",
     "record_id",
@@ -175,34 +164,35 @@ const CALL_COLUMNS: [&str; 29] = [
     "amount",
     "currency",
     "month_pricing",
+    "charged_party",
 ];
 
 pub(super) async fn insert_calls(tx: &mut Tx, rows: &[CallRow<'_>]) -> Result<()> {
     Ok(tx.insert_rows("calls", &CALL_COLUMNS, rows).await?)
 }
 
-impl Cells<29> for CallRow<'_> {
-    fn cells(&self) -> [Cell<'_>; 29] {
+impl Cells<30> for CallRow<'_> {
+    fn cells(&self) -> [Cell<'_>; 30] {
         call_cells(self)
     }
 }
 
-fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 29] {
-    let CallRow { source, import, hash, record, outcome, charged } = row;
+fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 30] {
+    let CallRow { source, record_id, import, hash, record, outcome, charged } = row;
     let charge = charged.map(|charged| &charged.charge);
     let int = |number: i64| Cell::Int(number);
     let version = charged.map(|charged| charged.bill.version());
     [
         Cell::Int(record.customer.0),
         Cell::Text(source),
-        Cell::Text(record.record_id()),
+        Cell::Text(record_id),
         Cell::Text(record.call_id()),
         Cell::Bytes(*hash),
         import.map(|import| import.0).into(),
         Cell::Text(record.caller()),
         Cell::Text(record.called()),
         record.number().into(),
-        Cell::Text(disposition_text(record.disposition)),
+        Cell::Text(record.disposition.word()),
         Cell::Time(record.started_at),
         record.answered_at.into(),
         Cell::Time(record.ended_at),
@@ -222,18 +212,8 @@ fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 29] {
         charge.map_or(Cell::Null, |charge| int(charge.amount.micros())),
         charged.map(|charged| charged.bill.plan().currency.code()).into(),
         charge.and_then(|charge| charge.month_pricing).map_or(Cell::Null, Cell::fit),
+        record.other_party().into(),
     ]
-}
-
-fn disposition_text(disposition: Disposition) -> &'static str {
-    match disposition {
-        Disposition::Answered => "answered",
-        Disposition::NoAnswer => "no_answer",
-        Disposition::Busy => "busy",
-        Disposition::Failed => "failed",
-        Disposition::Cancelled => "cancelled",
-        Disposition::Congestion => "congestion",
-    }
 }
 
 pub(super) async fn insert_call_allowances(tx: &mut Tx, rows: &[CallRow<'_>]) -> Result<()> {
@@ -243,7 +223,7 @@ pub(super) async fn insert_call_allowances(tx: &mut Tx, rows: &[CallRow<'_>]) ->
             [
                 Cell::Int(row.record.customer.0),
                 Cell::Text(row.source),
-                Cell::Text(row.record.record_id()),
+                Cell::Text(row.record_id),
                 Cell::fit(part.allowance),
                 Cell::Int(part.seconds.into()),
             ]
@@ -474,6 +454,8 @@ fn call(row: &Row) -> db::Result<StoredCall> {
         amount: money,
         period_start: row.optional_time("period_start")?,
         late_for: row.optional_time("late_for")?,
+        reversed: None,
+        replaces: Vec::new(),
     };
     Ok(StoredCall { customer: CustomerId(row.get("customer_id")?), call, charge })
 }
@@ -501,7 +483,9 @@ pub(super) async fn charged_after(
 
 /// How many calls each import stored.
 pub(super) async fn stored_of_imports(tx: &mut Tx) -> Result<BTreeMap<i64, u64>> {
-    let sql = "select import_id, count(*) as calls from calls where import_id is not null group by import_id";
+    let sql = "select import_id, count(*) as calls from (
+                 select import_id from calls union all select import_id from replaced_calls) every
+               where import_id is not null group by import_id";
     let count = |row: &Row| Ok((row.get("import_id")?, row.count("calls")?));
     Ok(tx.rows(sql, &[]).await?.iter().map(count).collect::<db::Result<_>>()?)
 }
@@ -528,6 +512,8 @@ pub(super) async fn allowance_counters(tx: &mut Tx) -> Result<(u64, Vec<Customer
                   join calls c on c.customer_id = a.customer_id and c.source = a.source
                               and c.record_id = a.record_id
                   where a.customer_id = u.customer_id and a.allowance = u.allowance
+                    and not exists (select 1 from call_replacements r where r.customer_id = c.customer_id
+                                      and r.source = c.source and r.reversed = c.record_id and r.stored_as <> r.reversed)
                     and coalesce(c.late_for, c.period_start) = u.period_start and c.plan_id = u.plan_id) as taken
                from allowance_uses u";
     let rows = tx.rows(sql, &[]).await?;

@@ -1,5 +1,6 @@
 //! Do the charges add up? Each is computed again, and each counter compared with what it counts.
 
+use super::content::overlap;
 use super::{recompute, store};
 use crate::app::App;
 use crate::db::Tx;
@@ -15,6 +16,8 @@ pub struct Verified {
     pub faults: Vec<String>,
     /// No fault, but to be seen to: months that were left out when later ones were billed.
     pub unbilled: Vec<String>,
+    /// Records of one call that were both charged for the same time, as an earlier version did.
+    pub legs: Vec<String>,
 }
 
 const PAGE: i64 = 1_000;
@@ -46,6 +49,18 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Verified> {
                 let call = &stored.call;
                 verified.faults.push(format!("call {}/{} is not what it costs", call.source, call.record_id));
             }
+        }
+    }
+    for [one, other] in store::legs_charged_twice(tx).await? {
+        if overlap(Some((one.answered_at, one.seconds)), Some((other.answered_at, other.seconds))) {
+            let (call, customer) = (&one.call_id, one.customer);
+            let (one, other) = (
+                format!("{}/{}", one.source, one.record_id),
+                format!("{}/{}", other.source, other.record_id),
+            );
+            verified.legs.push(format!(
+                "call {call} of {customer}: {one} and {other} were both charged for the same time"
+            ));
         }
     }
     for (customer, start) in store::skipped_months(tx).await? {

@@ -159,6 +159,7 @@ fn parts() -> (Router<SharedApp>, Document) {
         .merge(crate::suspense::http::routes())
         .merge(crate::adjustments::http::routes())
         .merge(crate::invoices::http::routes())
+        .merge(crate::corrections::http::routes())
         .merge(crate::credit_notes::http::routes())
         .merge(crate::disputes::http::routes())
         .merge(crate::ledger::http::routes())

@@ -18,6 +18,7 @@ mod purge;
 mod reconcile;
 mod release;
 mod store;
+mod take_back;
 mod till;
 mod verify;
 
@@ -33,6 +34,7 @@ pub(crate) use longest::longest;
 pub(crate) use pay::Cost;
 pub use purge::{count_purgeable, purge};
 pub(crate) use reconcile::Reconciling;
+pub(crate) use take_back::take_back;
 pub use verify::{Verified, verify};
 
 use crate::calls::MoneySchema;

@@ -11,7 +11,7 @@ use super::pay::{self, Cost};
 use super::release::close;
 use super::till::{Till, Wanted};
 use super::{Origin, Session, State};
-use crate::calls::{Account, Bill, Fate, Record};
+use crate::calls::{self, Account, Bill, Fate, Record};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -43,7 +43,7 @@ impl Reconciling {
     /// Charges a record, or says why it waits in suspense.
     pub(crate) fn charge(
         &mut self,
-        source: &str,
+        (source, record_id): (&str, &str),
         record: &Record,
         bill: &Bill,
         clock: &Clock,
@@ -51,13 +51,20 @@ impl Reconciling {
         let Some(dialled) = record.dialled else {
             return Err(Error::Contradiction("a call to be billed without a number".to_owned()));
         };
-        let key = (source.to_owned(), record.record_id().to_owned());
-        let mut session = match self.of_call(record) {
-            Some(session) if session.record.is_some() => return Ok(Err(second(session))),
-            Some(session) => session.clone(),
-            None => by_record(record, bill, dialled, clock),
-        };
+        let key = (source.to_owned(), record_id.to_owned());
         let Billable { answered_at, talk_seconds } = bill.billable;
+        // Another party of the call, who forwarded it, pays apart from who was granted it.
+        let apart = |session: &&Session| record.other_party().is_none() || session.line == record.line;
+        let mut session = match self.of_call(record).filter(apart) {
+            Some(session) if session.dialled != record.dialled => {
+                return Ok(Err(other_number(session, record)));
+            }
+            Some(session) if session.record.is_some() && is_talked(session, bill.billable) => {
+                return Ok(Err(second(session)));
+            }
+            Some(session) if session.record.is_none() => session.clone(),
+            Some(_) | None => by_record(record, bill, dialled, clock),
+        };
         session.answered_at = Some(answered_at);
         session.record = Some(key);
         let closed =
@@ -69,25 +76,32 @@ impl Reconciling {
     }
 
     /// A record that is charged on an invoice: what balances paid for the call is given back.
-    pub(crate) fn bill(&mut self, source: &str, record: &Record, clock: &Clock) -> Result<()> {
-        let paid = self.of_call(record).filter(|session| session.prepaid && session.record.is_none());
+    pub(crate) fn bill(
+        &mut self,
+        (source, record_id): (&str, &str),
+        record: &Record,
+        clock: &Clock,
+    ) -> Result<()> {
+        let same_number = |session: &&Session| session.dialled == record.dialled;
+        let paid = self.of_call(record).filter(same_number);
+        let paid = paid.filter(|session| session.prepaid && session.record.is_none());
         let Some(mut session) = paid.cloned() else { return Ok(()) };
-        session.record = Some((source.to_owned(), record.record_id().to_owned()));
+        session.record = Some((source.to_owned(), record_id.to_owned()));
         session.prepaid = false;
         (session.used_seconds, session.answered_at) = (record.talk_seconds, record.answered_at);
         self.give_back(session, clock)
     }
 
-    /// A record of a call that nobody talked in: what a session that is over took for it is given back. The call
-    /// may have been tried another way, and have another record.
-    pub(crate) fn free(&mut self, record: &Record, free: Free, clock: &Clock) -> Result<()> {
+    /// A record of a call that nobody talked in: nothing moves. Where the switch has said that it was talked, and the
+    /// record is not one of an attempt before that, the two deny each other and the record waits.
+    pub(crate) fn free(&self, record: &Record, free: Free) -> Option<Flaw> {
         let untalked = matches!(free, Free::NotAnswered | Free::ZeroSeconds);
-        let paid = self.of_call(record).filter(|session| {
-            untalked && session.prepaid && session.record.is_none() && session.state != State::Open
+        let session = self.of_call(record).filter(|session| session.dialled == record.dialled);
+        let denied = session.filter(|session| {
+            let before = session.answered_at.is_some_and(|answered_at| record.ended_at <= answered_at);
+            untalked && session.prepaid && session.record.is_none() && session.used_seconds > 0 && !before
         });
-        let Some(mut session) = paid.cloned() else { return Ok(()) };
-        session.used_seconds = 0;
-        self.give_back(session, clock)
+        denied.map(untalked_record)
     }
 
     fn give_back(&mut self, mut session: Session, clock: &Clock) -> Result<()> {
@@ -102,7 +116,7 @@ impl Reconciling {
     /// The session that was granted for a record's call.
     fn of_call(&self, record: &Record) -> Option<&Session> {
         let known = self.till.of_call(record.customer, record.call_id());
-        known.filter(|known| known.state != State::Refused && known.dialled == record.dialled)
+        known.filter(|known| known.state != State::Refused)
     }
 
     /// Stores what was charged.
@@ -111,12 +125,41 @@ impl Reconciling {
     }
 }
 
+/// Whether a talk was at the time of that which a session was charged for by another record.
+fn is_talked(session: &Session, talk: Billable) -> bool {
+    let of_session = (session.priced_at(), i64::from(session.used_seconds));
+    calls::overlap(Some(of_session), Some((talk.answered_at, talk.talk_seconds.into())))
+}
+
 fn second(session: &Session) -> Flaw {
     let message = format!(
-        "call {} was charged by another record already: if this is another call, send it under a call_id of its own",
+        "call {} was charged by another record for the same time: legs of one call are charged once. If this is another call, \
+         send it under a `call_id` of its own",
         session.call_id
     );
-    Flaw::new(Reason::Conflict, "call_id", message)
+    Flaw::new(Reason::AnotherLeg, "call_id", message)
+}
+
+/// The call was granted and is charged, or will be, for the number that the switch asked for.
+fn other_number(session: &Session, record: &Record) -> Flaw {
+    let granted = session.dialled.map_or_else(|| session.called.clone(), |dialled| dialled.to_string());
+    let message = format!(
+        "{} granted call {} to {granted}, and this record of it names {}: have the switch record the number that it asks for, \
+         or send another call under a `call_id` of its own",
+        session.id,
+        session.call_id,
+        record.number().unwrap_or_else(|| record.called())
+    );
+    Flaw::new(Reason::Contradiction, "called_number", message)
+}
+
+fn untalked_record(session: &Session) -> Flaw {
+    let message = format!(
+        "the record says that nobody talked in call {}, of which the switch reported {} s while it lasted ({}): find out which \
+         is true; nothing was given back",
+        session.call_id, session.used_seconds, session.id
+    );
+    Flaw::new(Reason::Contradiction, "disposition", message)
 }
 
 /// The session of a record that nobody had asked for.

@@ -189,6 +189,21 @@ pub(super) async fn update(tx: &mut Tx, sessions: &[&Session]) -> Result<()> {
     Ok(())
 }
 
+/// The session that a record settled.
+pub(super) async fn of_record(
+    tx: &mut Tx,
+    customer: CustomerId,
+    source: &str,
+    record_id: &str,
+) -> Result<Option<SessionId>> {
+    let sql =
+        "select session_id from charging_sessions where customer_id = $1 and source = $2 and record_id = $3";
+    let row = tx.row(sql, &[&customer.0, &source, &record_id]).await?;
+    Ok(row
+        .map(|row| Ok::<_, db::Error>(SessionId { customer, number: row.get("session_id")? }))
+        .transpose()?)
+}
+
 /// Stores what is held and was taken for sessions.
 pub(super) async fn save_reservations<'s>(
     tx: &mut Tx,

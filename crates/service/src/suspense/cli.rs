@@ -7,7 +7,7 @@ use crate::cli::Output;
 use crate::error::Result;
 
 #[derive(Debug, Args)]
-pub struct SuspenseArgs {
+pub struct ListArgs {
     /// Only records of this source
     #[arg(long)]
     source: Option<String>,
@@ -16,7 +16,7 @@ pub struct SuspenseArgs {
     limit: usize,
 }
 
-pub async fn suspense(app: &App, args: SuspenseArgs, output: Output) -> Result<bool> {
+pub async fn list(app: &App, args: ListArgs, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
     let suspended = super::list(&mut tx, args.source.as_deref(), args.limit).await?;
     let mut words: Vec<String> = suspended

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use store::{Cursor, count, list, list_after, purge, put, resolve, waiting, waiting_of};
+pub use store::{Cursor, conflicts, count, list, list_after, purge, put, resolve, waiting, waiting_of};
 
 use crate::hash::Hash;
 use crate::id::ImportId;
@@ -39,6 +39,9 @@ pub struct Suspended {
     /// Of the content as it came.
     #[serde(skip)]
     pub hash: Hash,
+    /// What the record says, if it could be read: it can be charged without its file.
+    #[serde(skip)]
+    pub understood: Option<String>,
 }
 
 /// A record to be put into suspense.
@@ -48,6 +51,8 @@ pub struct Flawed<'b> {
     pub hash: Hash,
     pub record_id: Option<&'b str>,
     pub content: &'b [u8],
+    /// What the record says, so that it can be charged without its file.
+    pub understood: Option<String>,
     pub flaw: &'b Flaw,
 }
 

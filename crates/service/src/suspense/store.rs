@@ -72,28 +72,43 @@ pub async fn list_after(
     limit: usize,
 ) -> Result<Vec<Suspended>> {
     let limit = db::limit(limit);
-    let sql =
-        "select source, line, import_id, record_id, reason, field, message, content, seen_at, content_hash
-               from suspense where resolved_at is null and source = coalesce(cast($1 as text), source)
-                 and (seen_at < $3 or seen_at = $3 and (source, line, content_hash) > ($4, $5, $6))
-               order by seen_at desc, source, line, content_hash limit $2";
-    let suspended = |row: &Row| {
-        Ok(Suspended {
-            source: row.get("source")?,
-            line: row.get("line")?,
-            import_id: row.get::<Option<i64>>("import_id")?.map(ImportId),
-            record_id: row.get("record_id")?,
-            reason: row.get("reason")?,
-            field: row.get("field")?,
-            message: row.get("message")?,
-            content: row.get("content")?,
-            seen_at: row.time("seen_at")?,
-            hash: row.hash("content_hash")?,
-        })
-    };
+    let sql = format!(
+        "{SUSPENDED} where resolved_at is null and source = coalesce(cast($1 as text), source)
+           and (seen_at < $3 or seen_at = $3 and (source, line, content_hash) > ($4, $5, $6))
+         order by seen_at desc, source, line, content_hash limit $2"
+    );
     let Cursor { seen_at, source: after_source, line, hash } = after;
     let params: [&dyn Param; 6] = [&source, &limit, &Ts(*seen_at), after_source, line, &hash.to_vec()];
-    Ok(SUSPENSE.all(&tx.rows(sql, &params).await?, suspended)?)
+    Ok(SUSPENSE.all(&tx.rows(&sql, &params).await?, suspended)?)
+}
+
+/// The records that wait since another one stands under their id.
+pub async fn conflicts(tx: &mut Tx, source: &str, record_id: &str) -> Result<Vec<Suspended>> {
+    let sql = format!(
+        "{SUSPENDED} where source = $1 and record_id = $2 and reason = 'conflict' and resolved_at is null
+         order by seen_at desc, line, content_hash"
+    );
+    Ok(SUSPENSE.all(&tx.rows(&sql, &[&source, &record_id]).await?, suspended)?)
+}
+
+const SUSPENDED: &str =
+    "select source, line, import_id, record_id, reason, field, message, content, seen_at, content_hash,
+    understood from suspense";
+
+fn suspended(row: &Row) -> db::Result<Suspended> {
+    Ok(Suspended {
+        source: row.get("source")?,
+        line: row.get("line")?,
+        import_id: row.get::<Option<i64>>("import_id")?.map(ImportId),
+        record_id: row.get("record_id")?,
+        reason: row.get("reason")?,
+        field: row.get("field")?,
+        message: row.get("message")?,
+        content: row.get("content")?,
+        seen_at: row.time("seen_at")?,
+        hash: row.hash("content_hash")?,
+        understood: row.get("understood")?,
+    })
 }
 
 /// How many records wait.
@@ -129,6 +144,7 @@ pub async fn put(
             Cell::Text(&flawed.flaw.message),
             Cell::Text(content),
             Cell::Time(now),
+            flawed.understood.as_deref().into(),
         ]
     });
     let columns = [
@@ -142,17 +158,18 @@ pub async fn put(
         "message",
         "content",
         "seen_at",
+        "understood",
     ];
     let definition = "source text, content_hash bytea, line bigint, import_id bigint, record_id text,
-                      reason text, field text, message text, content text, seen_at timestamptz";
+                      reason text, field text, message text, content text, seen_at timestamptz, understood text";
     let upsert = "insert into suspense (source, content_hash, line, import_id, record_id, reason, field,
-                                        message, content, seen_at)
+                                        message, content, seen_at, understood)
                   select source, content_hash, line, import_id, record_id, reason, field, message, content,
-                         seen_at
+                         seen_at, understood
                   from given where true
                   on conflict (source, content_hash, line) do update set
                     import_id = excluded.import_id, record_id = excluded.record_id, reason = excluded.reason,
-                    field = excluded.field, message = excluded.message, seen_at = excluded.seen_at,
+                    field = excluded.field, message = excluded.message, seen_at = excluded.seen_at, understood = excluded.understood,
                     resolved_at = null";
     tx.over_rows(definition, &columns, &rows.collect::<Vec<_>>(), &[upsert]).await?;
     Ok(())

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use jiff::Timestamp;
 
 use super::POSTPAID;
+use super::replaced::delete_replaced;
 use crate::db::{self, Ts, Tx};
 use crate::error::Result;
 use crate::id::CustomerId;
@@ -69,11 +70,13 @@ pub(in crate::calls) async fn delete_calls(
         "delete from calls where customer_id = $1 and (source, record_id) in ({those}) returning import_id"
     );
     let rows = tx.rows(&sql, &[&customer.0, &Ts(before), &limit]).await?;
-    let mut of_imports: BTreeMap<i64, i64> = BTreeMap::new();
+    let mut gone = delete_replaced(tx, customer, before).await?;
     for row in &rows {
-        if let Some(import) = row.get::<Option<i64>>("import_id")? {
-            *of_imports.entry(import).or_default() += 1;
-        }
+        gone.push(row.get("import_id")?);
+    }
+    let mut of_imports: BTreeMap<i64, i64> = BTreeMap::new();
+    for import in gone.into_iter().flatten() {
+        *of_imports.entry(import).or_default() += 1;
     }
     for (import, calls) in of_imports {
         let sql = "update imports set purged = purged + $2 where import_id = $1";

@@ -68,7 +68,8 @@ pub(in crate::sessions) async fn without_record(
     let sql = format!(
         "select s.customer_id, s.session_id, s.call_id from charging_sessions s
          join customers k on k.customer_id = s.customer_id
-         where (k.calls_kept_from is null or s.opened_at >= k.calls_kept_from) and s.prepaid and s.state in ('released', 'expired') and s.record_id is null and s.closed_at <= $1
+         where (k.calls_kept_from is null or s.opened_at >= k.calls_kept_from) and s.prepaid and s.origin = 'switch'
+           and s.state in ('released', 'expired') and s.record_id is null and s.closed_at <= $1
            and not exists (select 1 from calls c where c.customer_id = s.customer_id and c.call_id = s.call_id)
          order by s.customer_id, s.session_id {FIRST}"
     );
@@ -77,13 +78,14 @@ pub(in crate::sessions) async fn without_record(
 }
 
 pub(in crate::sessions) async fn count_without_session(tx: &mut Tx) -> Result<u64> {
-    number(tx, "select count(*) as sessions from charging_sessions where origin = 'record'").await
+    let sql = "select count(*) as sessions from charging_sessions where origin = 'record' and record_id is not null";
+    number(tx, sql).await
 }
 
 /// Records of prepaid calls that nobody had asked for, the latest first.
 pub(in crate::sessions) async fn without_session(tx: &mut Tx) -> Result<Vec<(SessionId, String)>> {
     let sql = "select customer_id, session_id, source, record_id from charging_sessions
-               where origin = 'record' order by session_id desc limit 10";
+               where origin = 'record' and record_id is not null order by session_id desc limit 10";
     let session = |row: &Row| {
         let (source, record): (String, String) = (row.get("source")?, row.get("record_id")?);
         Ok((id(row)?, format!("{source}/{record}")))
