@@ -133,7 +133,7 @@ mod rating {
     fn shared_deck() -> Option<Deck> {
         let named = [("connection_charge", "connect_cost"), ("rate_per_min", "cost_per_min")];
         let named = named.map(|(ours, theirs)| (ours.to_owned(), theirs.to_owned())).to_vec();
-        let columns = Columns { named, ignored: vec!["included_seconds".to_owned()] };
+        let columns = Columns { named, ignored: vec!["included_seconds".to_owned()], end_dates: None };
         let text = std::fs::read_to_string(SHARED_DECK).ok()?;
         Some(Deck { name: "deck of 2015", text, columns })
     }

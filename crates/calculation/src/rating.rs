@@ -106,13 +106,7 @@ pub fn price(
     if included_seconds >= billed_seconds {
         return Some((Exact::default(), Amount::ZERO));
     }
-    let mut exact = rate.connection_fee.per_call();
-    let ends = rate.steps.iter().skip(1).map(|step| step.from_seconds).chain([u32::MAX]);
-    for (step, end) in rate.steps.iter().zip(ends) {
-        let from = step.from_seconds.max(included_seconds);
-        let seconds = end.min(billed_seconds).saturating_sub(from);
-        exact = exact.checked_add(step.price.for_seconds(seconds))?;
-    }
+    let exact = rate.exact(billed_seconds, included_seconds)?;
     // A charge is stored with its exact sum in 64 bits.
     i64::try_from(exact.units()).ok()?;
     let rounded = exact.round(tariff.terms().rounding)?;

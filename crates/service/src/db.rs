@@ -231,6 +231,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0006_webhooks", include_str!("../migrations/sqlite/0006_webhooks.sql")),
     ("0007_audit", include_str!("../migrations/sqlite/0007_audit.sql")),
     ("0008_retention", include_str!("../migrations/sqlite/0008_retention.sql")),
+    ("0009_tariffs", include_str!("../migrations/sqlite/0009_tariffs.sql")),
     ("0010_corrections", include_str!("../migrations/sqlite/0010_corrections.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
@@ -242,6 +243,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0006_webhooks", include_str!("../migrations/postgres/0006_webhooks.sql")),
     ("0007_audit", include_str!("../migrations/postgres/0007_audit.sql")),
     ("0008_retention", include_str!("../migrations/postgres/0008_retention.sql")),
+    ("0009_tariffs", include_str!("../migrations/postgres/0009_tariffs.sql")),
     ("0010_corrections", include_str!("../migrations/postgres/0010_corrections.sql")),
 ];
 

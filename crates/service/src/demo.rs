@@ -135,7 +135,7 @@ pub async fn load(app: &App) -> Result<()> {
         let terms =
             tariffs::cli::terms_of_toml(terms).map_err(|error| Error::Other(format!("{name}: {error}")))?;
         let (columns, valid_from) = (Columns::default(), Some(Timestamp::UNIX_EPOCH));
-        let new = NewTariff { name, terms, deck: deck.as_bytes(), columns: &columns, valid_from };
+        let new = NewTariff { name, terms, deck: deck.as_bytes(), columns: &columns, valid_from, mode: None };
         let imported = tariffs::import(&mut tx, new, TariffId(app.clock.id()), now).await?;
         expect(matches!(imported, tariffs::Imported::New { .. }), &imported)?;
     }

@@ -123,7 +123,7 @@ on_both_databases! {
         assert_eq!(suspended(&db).await.len(), 1);
         let deck = "prefix,destination,rate_per_min,increments\n49,Germany,0.01,60/60\n55,Brazil,0.10,60/60\n";
         create(&db, "/v1/tariffs", json!({
-            "name": "standard", "deck": deck, "valid_from": "2026-10-01T00:00:00Z",
+            "name": "standard", "deck": deck, "valid_from": "2026-10-01T00:00:00Z", "mode": "replace",
             "terms": {"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"}},
         })).await;
         assert_eq!(import_text(&db, "switch", &text).await, control(2, 1, 0, 1, 0));

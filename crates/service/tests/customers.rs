@@ -181,12 +181,16 @@ on_both_databases! {
         let dated = |from: &str| {
             let mut body = tariff(good, "EUR");
             body["valid_from"] = json!(from);
+            body["mode"] = json!("replace");
             body
         };
         assert_eq!(create(&db, "/v1/tariffs", dated("2026-12-01T00:00:00Z")).await["versions"][0]["version"], 3);
         assert_eq!(db.post_json("/v1/tariffs", &dated("2026-12-01T00:00:00Z")).await.status, 200);
         assert_eq!(refused(&db, "/v1/tariffs", &dated("-009998-01-01T00:00:00Z")).await, (422, "/valid_from".into()));
         let from = json!({"valid_from": "2026-10-01T00:00:00Z"});
+        // It names Germany alone.
+        assert_eq!(refused(&db, &format!("{path}/versions/2/publish"), &from).await.0, 409);
+        let from = json!({"valid_from": "2026-10-01T00:00:00Z", "replace": true});
         let published = db.post_json(&format!("{path}/versions/2/publish"), &from).await;
         assert_eq!(published.body["versions"][1]["valid_from"], "2026-10-01T00:00:00Z", "{published:?}");
         assert_eq!(refused(&db, &format!("{path}/versions/2/publish"), &from).await.0, 409);

@@ -70,6 +70,7 @@ mod session_records;
 mod session_repeats;
 mod sessions;
 mod story;
+mod tariff_changes;
 mod tidy;
 mod traces;
 mod vouchers;

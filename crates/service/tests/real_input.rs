@@ -35,6 +35,7 @@ async fn import_deck(db: &TestApp, deck: &[u8]) -> usize {
             ("increment".into(), "increment_s".into()),
         ],
         ignored: vec!["included_seconds".into()],
+        end_dates: None,
     };
     let mut tx = db.app.db.begin().await.unwrap();
     let new = NewTariff {
@@ -43,6 +44,7 @@ async fn import_deck(db: &TestApp, deck: &[u8]) -> usize {
         deck,
         columns: &columns,
         valid_from: Some(Timestamp::UNIX_EPOCH),
+        mode: None,
     };
     let imported =
         tariffs::import(&mut tx, new, TariffId(db.app.clock.id()), db.app.clock.now()).await.unwrap();

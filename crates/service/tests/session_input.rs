@@ -208,7 +208,8 @@ on_both_databases! {
         let (one, two) = (caller.granted("a", UK, 60).await, caller.granted("b", UK, 60).await);
         let deck = "prefix,destination,rate_per_min,connection_charge,increments\n44,United Kingdom,0.05,0,60/60\n";
         let terms = json!({"currency": "EUR", "rounding": {"digits": 4, "mode": "half-up"}});
-        let dearer = json!({"name": "standard", "deck": deck, "valid_from": "2026-11-05T12:00:30Z", "terms": terms});
+        let dearer = json!({"name": "standard", "deck": deck, "valid_from": "2026-11-05T12:00:30Z", "terms": terms,
+            "mode": "amend"});
         create(&db, "/v1/tariffs", dearer).await;
         pass(&db, 120);
         let more = extended(&db, &one, 1, 60, 60).await;

@@ -23,7 +23,7 @@ pub struct Band {
 }
 
 /// A day of the week, or a holiday, which replaces the weekday it falls on.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 #[expect(missing_docs, reason = "the days of the week explain themselves")]
 pub enum Day {
@@ -64,10 +64,15 @@ impl Band {
 pub(super) fn at<'t>(terms: &'t Terms, at: Timestamp, zone: &TimeZone) -> Option<&'t str> {
     let local = zone.to_datetime(at);
     let day = if terms.holidays.contains(&local.date()) { Day::Holiday } else { day_of(local.weekday()) };
-    terms.bands.iter().find(|band| band.holds(day, local.time())).map(|band| band.name.as_str())
+    name_at(terms, day, local.time())
 }
 
-fn day_of(weekday: Weekday) -> Day {
+/// The name of the band that holds on a kind of day at a time.
+pub(super) fn name_at(terms: &Terms, day: Day, time: Time) -> Option<&str> {
+    terms.bands.iter().find(|band| band.holds(day, time)).map(|band| band.name.as_str())
+}
+
+pub(super) fn day_of(weekday: Weekday) -> Day {
     match weekday {
         Weekday::Monday => Day::Mon,
         Weekday::Tuesday => Day::Tue,

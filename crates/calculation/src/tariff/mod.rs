@@ -5,8 +5,13 @@
 //! the one that came into force last.
 
 mod band;
+mod class;
+mod compare;
+mod complete;
+mod cost;
 pub mod deck;
 mod index;
+mod timeline;
 
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -14,6 +19,9 @@ use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 
 pub use band::{Band, Day};
+pub use compare::{Change, Changes, Difference, Instead, Lost, Why, compare};
+pub use complete::{Mode, Removed, complete};
+pub use timeline::Span;
 
 use crate::money::{Amount, Currency, Price, Rounding};
 use crate::phone_number::Dialled;
@@ -159,6 +167,23 @@ impl Tariff {
     }
 }
 
+impl Tariff {
+    /// The rates of one prefix, in the order in which they are preferred.
+    pub(crate) fn rates_of(&self, prefix: &str) -> &[Rate] {
+        let first = self.rates.partition_point(|rate| rate.prefix.as_str() < prefix);
+        let rates = self.rates.get(first..).unwrap_or_default();
+        let count = rates.partition_point(|rate| rate.prefix.as_str() == prefix);
+        rates.get(..count).unwrap_or_default()
+    }
+
+    /// The rate that is charged in a time band where a prefix has none of its own.
+    pub(crate) fn shorter(&self, prefix: &Prefix, band: Option<&str>, at: Timestamp) -> Option<&Rate> {
+        let holds =
+            |shorter: &str| self.rates_of(shorter).iter().find(|rate| rate.in_force(at) && rate.fits(band));
+        prefix.shorter().find_map(holds)
+    }
+}
+
 impl Rate {
     /// Whether it holds at an instant.
     pub fn in_force(&self, at: Timestamp) -> bool {
@@ -235,6 +260,15 @@ impl Prefix {
     /// The prefix as text: `*`, `4930` or `DE:118`.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// What a number that begins with it begins with too, longest first.
+    pub(crate) fn shorter(&self) -> impl Iterator<Item = &str> {
+        let text = self.as_str();
+        let least = text.find(':').map_or(0, |colon| colon.saturating_add(1));
+        let is_number = least == 0 && text != "*";
+        let shorter = (least.saturating_add(1)..text.len()).rev().filter_map(|length| text.get(..length));
+        shorter.chain(is_number.then_some("*"))
     }
 
     /// Whether a dialled number begins with it.

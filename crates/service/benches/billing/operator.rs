@@ -98,6 +98,7 @@ impl Operator {
             deck: b"prefix,destination,rate_per_min,increments\n49,Germany,0.03,6/6\n",
             columns: &Columns::default(),
             valid_from: Some(Timestamp::UNIX_EPOCH),
+            mode: None,
         };
         let imported = tariffs::import(tx, tariff, TariffId(self.clock.id()), now).await;
         assert!(matches!(imported, Ok(tariffs::Imported::New { .. })), "{imported:?}");

@@ -54,6 +54,7 @@ impl Operator {
             deck: deck.as_bytes(),
             columns: &Columns::default(),
             valid_from: Some(Timestamp::UNIX_EPOCH),
+            mode: None,
         };
         let imported = tariffs::import(tx, new, TariffId(app.clock.id()), now).await;
         assert!(matches!(imported, Ok(tariffs::Imported::New { .. })), "{imported:?}");

@@ -30,7 +30,7 @@ const LEAST_BYTES_A_SECOND: u64 = 4 * 1024;
 /// Whose bodies are batches of records.
 pub const BATCHES: [&str; 1] = ["/v1/calls:batch"];
 /// Whose bodies are files.
-pub const UPLOADS: [&str; 2] = ["/v1/imports", "/v1/tariffs"];
+pub const UPLOADS: [&str; 3] = ["/v1/imports", "/v1/tariffs", "/v1/tariffs/compare"];
 
 fn most_bytes(settings: &Http, path: Option<&MatchedPath>) -> usize {
     match path.map(MatchedPath::as_str) {

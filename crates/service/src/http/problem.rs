@@ -72,6 +72,11 @@ impl Problem {
         Self { errors, ..Self::of_kind(Kind::InvalidField, detail) }
     }
 
+    /// The same refusal, with what it is about.
+    pub fn listing(self, errors: Vec<FieldError>) -> Self {
+        Self { errors, ..self }
+    }
+
     /// Another status, which explains itself.
     pub fn of_status(status: StatusCode, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");

@@ -1,16 +1,19 @@
 //! The tariffs' commands.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use calculation::money::{Currency, Rounding, RoundingMode};
-use calculation::tariff::deck::{self, Columns};
-use calculation::tariff::{Increments, Terms};
+use calculation::tariff::deck::{self, Columns, EndDates};
+use calculation::tariff::{Increments, Mode, Terms};
 use clap::{Args, Subcommand};
+use jiff::Timestamp;
 use serde_json::json;
 
+use super::described::{TariffDifference, advice, count_of_losses};
 use super::{Imported, NewTariff, import};
 use crate::app::App;
 use crate::cli::Output;
+use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::TariffId;
 
@@ -32,12 +35,12 @@ pub struct ImportArgs {
     /// The tariff's terms in TOML (currency, rounding, zone, bands, holidays)
     #[arg(long, value_name = "FILE")]
     terms: Option<PathBuf>,
-    /// The currency, when there is no terms file
-    #[arg(long, default_value = "EUR", conflicts_with = "terms")]
-    currency: Currency,
-    /// How charges are rounded, when there is no terms file: digits/mode
-    #[arg(long, default_value = "4/half-up", value_parser = rounding, conflicts_with = "terms")]
-    rounding: Rounding,
+    /// The currency, when there is no terms file [default: EUR]
+    #[arg(long, conflicts_with = "terms")]
+    currency: Option<Currency>,
+    /// How charges are rounded, when there is no terms file: digits/mode [default: 4/half-up]
+    #[arg(long, value_parser = rounding, conflicts_with = "terms")]
+    rounding: Option<Rounding>,
     /// Initial and next seconds for rates that name none
     #[arg(long, value_name = "60/1")]
     increments: Option<Increments>,
@@ -50,6 +53,36 @@ pub struct ImportArgs {
     /// In force from this instant, or from a day in the terms' zone; at once when absent
     #[arg(long, value_name = "2026-10-01")]
     valid_from: Option<String>,
+    /// The list is complete: what it does not name has no price any more
+    #[arg(long)]
+    replace: bool,
+    /// What the list does not name stays, and so do the terms
+    #[arg(long, conflicts_with = "replace")]
+    amend: bool,
+    /// Only print what would change
+    #[arg(long)]
+    dry_run: bool,
+    /// Whether a price holds on its end date
+    #[arg(long, value_name = "inclusive|exclusive", value_parser = end_dates)]
+    end_dates: Option<EndDates>,
+}
+
+impl ImportArgs {
+    fn mode(&self) -> Option<Mode> {
+        match (self.replace, self.amend) {
+            (true, _) => Some(Mode::Replace),
+            (_, true) => Some(Mode::Amend),
+            _ => None,
+        }
+    }
+}
+
+fn end_dates(text: &str) -> std::result::Result<EndDates, String> {
+    match text {
+        "inclusive" => Ok(EndDates::Inclusive),
+        "exclusive" => Ok(EndDates::Exclusive),
+        _ => Err("write inclusive or exclusive".to_owned()),
+    }
 }
 
 fn rounding(text: &str) -> std::result::Result<Rounding, String> {
@@ -72,44 +105,43 @@ pub async fn run(app: &App, command: Command, output: Output) -> Result<bool> {
 }
 
 async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool> {
-    let name = |path: &PathBuf| path.display().to_string();
-    let deck = std::fs::read(&args.file).map_err(Error::file(name(&args.file)))?;
-    let mut terms = match &args.terms {
-        Some(path) => {
-            let text = std::fs::read_to_string(path).map_err(Error::file(name(path)))?;
-            terms_of_toml(&text).map_err(|error| Error::Other(format!("{}: {error}", name(path))))?
-        }
-        None => Terms::new(args.currency, args.rounding),
-    };
-    terms.increments = args.increments.or(terms.increments);
-    let columns = Columns { named: args.columns, ignored: args.ignored };
-    let now = app.clock.now();
-    let given = args.valid_from.as_deref().map(|text| deck::instant(text, &terms.zone));
-    let given = given.transpose().map_err(|error| Error::Other(format!("--valid-from: {error}")))?;
+    let deck = std::fs::read(&args.file).map_err(Error::file(file_name(&args.file)))?;
+    let (now, mode) = (app.clock.now(), args.mode());
+    let mut tx = app.db.begin().await?;
+    let (terms, given) = terms_and_time(&mut tx, &args, now).await?;
+    let columns = Columns { named: args.columns, ignored: args.ignored, end_dates: args.end_dates };
+    let valid_from = given.unwrap_or(now);
     let new = NewTariff {
         name: &args.name,
         terms,
         deck: &deck,
         columns: &columns,
-        valid_from: Some(given.unwrap_or(now)),
+        valid_from: Some(valid_from),
+        mode,
     };
-    let mut tx = app.db.begin().await?;
     let imported = import(&mut tx, new, TariffId(app.clock.id()), now).await?;
+    let name = &args.name;
     match imported {
-        Imported::New { id, version, rates } => {
-            let valid_from = given.unwrap_or(now);
+        Imported::New { id, version, rates, change } => {
+            let difference = TariffDifference::new(&change, mode);
+            let lines = difference.words().join("\n");
+            if args.dry_run {
+                let value = json!({"dry_run": true, "rates": rates, "difference": difference});
+                output.answer(
+                    &value,
+                    format!("{name}: {rates} rates\n{lines}\nonly tried: nothing was stored"),
+                )?;
+                return Ok(true);
+            }
             tx.commit().await?;
-            let value =
-                json!({"tariff_id": id, "version": version, "rates": rates, "valid_from": valid_from});
-            output.answer(
-                &value,
-                format!("{}: version {version} with {rates} rates, in force from {valid_from}", args.name),
-            )?;
+            let value = json!({"tariff_id": id, "version": version, "rates": rates, "valid_from": valid_from,
+                "difference": difference});
+            let first = format!("{name}: version {version} with {rates} rates, in force from {valid_from}");
+            output.answer(&value, format!("{first}\n{lines}"))?;
             Ok(true)
         }
         Imported::Same { id, version } => {
-            let words =
-                format!("{}: version {version} is this very deck already, and in force by then", args.name);
+            let words = format!("{name}: version {version} is this very deck already, and in force by then");
             output.answer(&json!({"tariff_id": id, "version": version}), words)?;
             Ok(true)
         }
@@ -120,11 +152,71 @@ async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool
             output.answer(&json!({"faults": lines}), words)?;
             Ok(false)
         }
+        Imported::Lost(change) => {
+            let count = change.unmeant(mode).count();
+            let difference = TariffDifference::new(&change, mode);
+            let words = format!(
+                "{}\nrefused whole: {}, nothing was stored\n{}",
+                difference.words().join("\n"),
+                count_of_losses(count),
+                advice(mode, "--amend", "--replace")
+            );
+            output.answer(&json!({"refused": "prices_lost", "difference": difference}), words)?;
+            Ok(false)
+        }
         Imported::OtherCurrency(currency) => Err(Error::Other(format!(
-            "{} is in {currency}: give a tariff of another currency another name",
-            args.name
+            "{name} is in {currency}: give a tariff of another currency another name"
         ))),
+        Imported::NothingToAmend | Imported::AmendedFromWhen => Err(nothing_to_amend(name, valid_from)),
     }
+}
+
+fn file_name(path: &Path) -> String {
+    path.display().to_string()
+}
+
+fn nothing_to_amend(name: &str, at: Timestamp) -> Error {
+    Error::Other(format!("no list of {name} is in force at {at}: import a whole list without --amend"))
+}
+
+/// The terms of the version to be, and when it comes into force. An amendment keeps the terms that hold then.
+async fn terms_and_time(
+    tx: &mut Tx,
+    args: &ImportArgs,
+    now: Timestamp,
+) -> Result<(Terms, Option<Timestamp>)> {
+    let valid_from = |zone: &str| {
+        let given = args.valid_from.as_deref().map(|text| deck::instant(text, zone)).transpose();
+        given.map_err(|error| Error::Other(format!("--valid-from: {error}")))
+    };
+    let mut terms = match &args.terms {
+        Some(path) => {
+            let text = std::fs::read_to_string(path).map_err(Error::file(file_name(path)))?;
+            terms_of_toml(&text).map_err(|error| Error::Other(format!("{}: {error}", file_name(path))))?
+        }
+        None if args.amend => {
+            // The zone says when a day begins, the day which terms hold.
+            let nothing = || nothing_to_amend(&args.name, now);
+            let known = super::terms_at(tx, &args.name, now).await?;
+            let from = valid_from(known.as_ref().map_or("UTC", |terms| &terms.zone))?.unwrap_or(now);
+            let then = super::terms_at(tx, &args.name, from).await?.ok_or_else(nothing)?;
+            Terms { rounding: args.rounding.unwrap_or(then.rounding), ..then }
+        }
+        None => {
+            let usual =
+                || Rounding::new(4, RoundingMode::HalfUp).map_err(|error| Error::Other(error.to_string()));
+            let rounding = args.rounding.map_or_else(usual, Ok)?;
+            let currency = args.currency.map_or_else(|| "EUR".parse(), Ok);
+            Terms::new(
+                currency.map_err(|error: calculation::money::MoneyError| Error::Other(error.to_string()))?,
+                rounding,
+            )
+        }
+    };
+    terms.currency = args.currency.unwrap_or(terms.currency);
+    terms.increments = args.increments.or(terms.increments);
+    let given = valid_from(&terms.zone)?;
+    Ok((terms, given))
 }
 
 /// Reads terms; a `name` beside them is left to the caller.

@@ -1,9 +1,12 @@
 //! What do calls cost? Tariffs, imported from decks, versioned and published from an instant on.
 
 mod book;
+mod change;
 pub mod cli;
+pub mod described;
 pub mod http;
 mod import;
+mod publish;
 mod store;
 
 use calculation::money::Currency;
@@ -13,7 +16,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use book::{TariffBook, Version};
-pub use import::{Imported, NewTariff, import};
+pub use change::Change;
+pub use import::{Imported, NewTariff, import, terms_at};
+pub use publish::{Published, publish};
 
 use crate::db::Tx;
 use crate::error::Result;
@@ -139,30 +144,4 @@ pub async fn by_name(tx: &mut Tx, name: &str) -> Result<Option<Tariff>> {
 /// All tariffs, by name.
 pub async fn all(tx: &mut Tx) -> Result<Vec<Tariff>> {
     store::all(tx).await
-}
-
-/// What became of publishing a version.
-#[derive(Debug)]
-pub enum Published {
-    Tariff(Tariff),
-    UnknownTariff,
-    UnknownVersion,
-    /// It is in force since then: a published version is never changed.
-    Already(Timestamp),
-}
-
-/// Puts a version into force from an instant on.
-pub async fn publish(tx: &mut Tx, id: TariffId, version: i64, valid_from: Timestamp) -> Result<Published> {
-    let Some(tariff) = store::by_id(tx, id).await? else { return Ok(Published::UnknownTariff) };
-    let Some(found) = tariff.versions.iter().find(|found| found.version == version) else {
-        return Ok(Published::UnknownVersion);
-    };
-    if let Some(since) = found.valid_from {
-        return Ok(Published::Already(since));
-    }
-    if !store::publish(tx, id, version, valid_from).await? {
-        let since = store::published(tx, id).await?.into_iter().find(|(_, known)| *known == version);
-        return Ok(since.map_or(Published::UnknownVersion, |(since, _)| Published::Already(since)));
-    }
-    Ok(store::by_id(tx, id).await?.map_or(Published::UnknownTariff, Published::Tariff))
 }

@@ -33,6 +33,13 @@ pub(super) async fn hold_tariff(
     Ok((TariffId(row.get("tariff_id")?), row.parse("currency")?))
 }
 
+/// Holds a tariff until the transaction ends: its versions are compared and published one after another.
+pub(super) async fn hold(tx: &mut Tx, id: TariffId) -> Result<()> {
+    let held = tx.hold(Hold::Exclusive, "tariffs");
+    tx.row(&format!("select tariff_id from tariffs where tariff_id = $1 {held}"), &[&id.0]).await?;
+    Ok(())
+}
+
 /// The newest version of a tariff.
 pub(super) struct LastVersion {
     pub(super) version: i64,

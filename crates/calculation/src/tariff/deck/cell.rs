@@ -1,8 +1,8 @@
 //! What does one cell of a deck mean?
 
-use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 
 use crate::money::{Amount, Price};
 use crate::period;
@@ -12,7 +12,28 @@ use crate::tariff::Prefix;
 const LONGEST_PREFIX: usize = 12;
 const PREFIXES_A_RANGE: u64 = 1_000;
 
-pub(super) fn parse_prefixes(text: &str) -> Result<Vec<Prefix>, String> {
+/// The prefixes of a cell, part by part.
+pub(super) fn parse_list(text: &str) -> Vec<Result<Vec<Prefix>, String>> {
+    if let Some(number) = text.split(';').find(|number| has_thousands_separator(number)) {
+        return vec![Err(format!(
+            "`{number}` looks like one number with separators between its thousands: export the column as \
+             text; if these are several prefixes, write a blank after the comma or a semicolon"
+        ))];
+    }
+    text.split([',', ';']).map(|part| parse_prefixes(part.trim())).collect()
+}
+
+/// Whether a comma stands, without a blank, between one to three digits and exactly three.
+fn has_thousands_separator(text: &str) -> bool {
+    let parts: Vec<&str> = text.trim().trim_start_matches('+').split(',').collect();
+    let digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    parts
+        .iter()
+        .zip(parts.iter().skip(1))
+        .any(|(before, after)| digits(before) && before.len() <= 3 && digits(after) && after.len() == 3)
+}
+
+fn parse_prefixes(text: &str) -> Result<Vec<Prefix>, String> {
     let plain = text.strip_prefix('+').unwrap_or(text);
     let scientific = plain.bytes().all(|byte| byte.is_ascii_digit() || b".+-eE".contains(&byte))
         && plain.contains(['e', 'E', '.']);
@@ -59,12 +80,50 @@ pub(super) fn parse_seconds(text: &str) -> Result<u32, String> {
     sound.ok_or_else(|| format!("`{text}` is no whole number of seconds up to 86400"))
 }
 
-pub(super) fn parse_blocked(text: &str) -> Result<bool, String> {
+/// What a row is in its deck.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) enum Status {
+    #[default]
+    Priced,
+    Blocked,
+    Deleted,
+}
+
+pub(super) fn parse_status(text: &str) -> Result<Status, String> {
     match text.to_ascii_lowercase().as_str() {
-        "blocked" | "forbidden" | "closed" => Ok(true),
-        "new" | "change" | "changed" | "current" | "active" | "open" => Ok(false),
-        _ => Err(format!("`{text}` is no status: leave it empty, or write blocked; leave removed rows out")),
+        "blocked" | "forbidden" | "closed" => Ok(Status::Blocked),
+        "new" | "added" | "change" | "changed" | "current" | "active" | "open" | "increase" | "increased"
+        | "decrease" | "decreased" | "no change" | "unchanged" | "same" => Ok(Status::Priced),
+        "deleted" | "delete" | "removed" | "remove" | "discontinued" => Ok(Status::Deleted),
+        _ => Err(format!(
+            "`{text}` is not a known status: leave it empty, or write blocked or deleted; if the column \
+             says something else, ignore it"
+        )),
     }
+}
+
+/// An end as written, and when the time is over if the end belongs to it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct End {
+    pub(super) at: Timestamp,
+    pub(super) after: Timestamp,
+}
+
+/// Reads an end. A day ends as the next begins, a time after its last digit: a minute or a second later.
+pub(super) fn parse_end(text: &str, zone: &str) -> Result<End, String> {
+    let at = instant(text, zone)?;
+    let refusal = || format!("`{text}` is too late");
+    let after = match text.parse::<Date>() {
+        Ok(day) if text.len() == "2026-10-31".len() => {
+            instant(&day.tomorrow().map_err(|_| refusal())?.to_string(), zone)?
+        }
+        _ => {
+            let minutes_only = text.matches(':').count() == 1 && !text.contains('+');
+            let step = SignedDuration::from_secs(if minutes_only { 60 } else { 1 });
+            at.checked_add(step).map_err(|_| refusal())?
+        }
+    };
+    Ok(End { at, after })
 }
 
 /// Reads an instant, or a day or local time in a zone.

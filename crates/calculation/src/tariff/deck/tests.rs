@@ -69,6 +69,16 @@ fn every_fault_of_a_deck_is_listed_with_its_line() {
 }
 
 #[test]
+fn lines_are_counted_as_an_editor_shows_them() {
+    for end in ["\n", "\r\n"] {
+        let deck =
+            ["prefix,destination,rate", "44,UK,0.01", "", "45,Denmark,x", "\"46\",Sweden,x", ""].join(end);
+        let lines: Vec<_> = faults(&deck).into_iter().map(|(line, ..)| line).collect();
+        assert_eq!(lines, [4, 5], "{end:?}");
+    }
+}
+
+#[test]
 fn damaged_cells_are_refused_with_a_remedy() {
     for (row, field, part) in [
         ("4950000000000,X,0.01", "prefix", "spreadsheet"),
@@ -97,7 +107,7 @@ fn damaged_cells_are_refused_with_a_remedy() {
         ("44,X,0.01,0,60,60,0,0,,,31/10/2026", "effective_from", "no date"),
         ("44,X,0.01,0,60,60,0,0,,,-009998-01-01T00:00:00Z", "effective_from", "1970"),
         ("44,X,0.01,0,60,60,0,0,,,2026-10-02,2026-10-01", "prefix", "not after"),
-        ("44,X,0.01,0,60,60,0,0,,,,,deleted", "status", "no status"),
+        ("44,X,0.01,0,60,60,0,0,,,,,deprecated", "status", "not a known status"),
         ("44,X,0.01,0,60,60,0,0,,,,,,USD", "currency", "EUR"),
     ] {
         let (found, message) = only_fault(row);
@@ -138,7 +148,7 @@ fn a_header_that_is_not_understood_is_refused() {
     assert!(of("", &none).iter().any(|message| message.contains("no column is prefix")));
     assert!(of("code,prefix,name,rate\n", &none).iter().any(|message| message.contains("two columns")));
     assert!(of("prefix,destination,rate\n", &none).iter().any(|message| message.contains("no rates")));
-    let wrong = Columns { named: vec![("price".into(), "nope".into())], ignored: vec![] };
+    let wrong = Columns { named: vec![("price".into(), "nope".into())], ignored: vec![], end_dates: None };
     let found = of("prefix,destination,rate\n44,UK,1\n", &wrong);
     assert!(found[0].contains("none of our columns") && found[1].contains("not in the header"), "{found:?}");
     assert!(of("prefix,destination,rate\n44,UK\n", &none)[0].contains("2 columns"));
@@ -151,6 +161,7 @@ fn a_column_map_names_and_ignores_columns() {
     let columns = Columns {
         named: vec![("rate_per_min".into(), "EK".into()), ("destination".into(), "Ziel".into())],
         ignored: vec!["rate".into()],
+        end_dates: None,
     };
     let deck = "prefix,Ziel,EK,rate\n44,UK,0.01,9\n";
     let tariff = read(terms(), deck.as_bytes(), &columns).unwrap();
@@ -167,4 +178,89 @@ fn a_last_line_that_may_be_cut_is_refused() {
 fn a_quote_that_is_never_closed_swallows_no_rates() {
     let found = faults("prefix,rate,destination\n44,0.01,\"UK\n45,0.02,Denmark\n46,0.03,Sweden\n");
     assert!(found[0].1 == "destination" && found[0].2.contains("quote"), "{found:?}");
+}
+
+#[test]
+fn a_number_with_separators_is_no_list_of_prefixes() {
+    let prefixes = |cell: &str| {
+        let deck = format!("prefix,destination,rate\n\"{cell}\",Samoa,0.95\n");
+        read(terms(), deck.as_bytes(), &Columns::default()).map(|tariff| tariff.rates().len()).ok()
+    };
+    for cell in ["1,684", "1,684,1,340", "+1,684", "12,345;67", "44; 1,684", "330,331", "49,172,49,173"] {
+        assert_eq!(prefixes(cell), None, "{cell}");
+    }
+    for (cell, count) in [
+        ("49152, 49172-49174", 4),
+        ("30, 40", 2),
+        ("1;684", 2),
+        ("1, 684", 2),
+        ("1624,1534", 2),
+        ("49152,491", 2),
+    ] {
+        assert_eq!(prefixes(cell), Some(count), "{cell}");
+    }
+    let found = faults("prefix,destination,rate\n\"1,684\",Samoa,0.95\n");
+    let [(2, "prefix", message)] = found.as_slice() else { panic!("{found:?}") };
+    assert!(message.contains("thousands") && message.contains("semicolon"), "{message}");
+}
+
+#[test]
+fn a_deck_is_found_below_its_title_and_between_its_separators() {
+    let tabs = rates("Code\tDestination\tRate\n49\tGermany, all\t0.015\n");
+    assert_eq!((tabs.len(), &*tabs[0].destination), (1, "Germany, all"));
+    assert_eq!(rates("Code|Destination|Rate\n49|Germany|0.015\n").len(), 1);
+    let titled = "Example Carrier,,\nPrices in EUR,,\n,,\nCode,Destination,Rate\n49,Germany,0.015\n,,\n33,France,0.02\n";
+    assert_eq!(rates(titled).len(), 2);
+    let found = faults(&format!("{titled},,\nTotal,2 codes,\n"));
+    let [(9, "prefix", message)] = found.as_slice() else { panic!("{found:?}") };
+    assert!(message.contains("total"), "{message}");
+    // Of a header with an unknown column that row speaks, not the title.
+    let found = faults("Example,,\nCode,Destination,Preis\n49,Germany,0.015\n");
+    assert!(found.iter().any(|(line, _, message)| *line == 2 && message.contains("Preis")), "{found:?}");
+}
+
+#[test]
+fn the_words_of_a_change_column_price_or_delete() {
+    let deck = "Code,Destination,Rate,Change\n49,Germany,0.02,No Change\n882,Networks,0.5,Deleted\n4917,Mobile,0.1,Increase\n";
+    let read_deck = |deck: &str| read_rows(&terms(), deck.as_bytes(), &Columns::default());
+    let found = read_deck(deck).unwrap();
+    let prefixes: Vec<_> = found.rates.iter().map(|rate| rate.prefix.as_str()).collect();
+    assert_eq!((prefixes, found.removed.len()), (vec!["49", "4917"], 1));
+    // From a day on: what is priced ends then. From no day: both cannot be.
+    let dated =
+        "prefix,destination,rate,effective,status\n49,Germany,0.02,,\n49,Germany,,2026-12-06,deleted\n";
+    let found = read_deck(dated).unwrap();
+    assert_eq!(found.rates[0].effective_to, found.removed[0].from);
+    let both = read_deck(&dated.replace("2026-12-06", "")).unwrap_err();
+    assert_eq!((both[0].line, both[0].field), (3, "status"));
+    assert_eq!(faults("prefix,destination,rate,status\n49,Germany,0.02,+5%\n")[0].1, "status");
+}
+
+#[test]
+fn an_end_date_that_leaves_a_day_is_told_until_its_meaning_is_said() {
+    let header = "prefix,destination,rate,effective,end date\n";
+    let read_as = |rows: &str, end_dates| {
+        let columns = Columns { end_dates, ..Columns::default() };
+        read_rows(&terms(), format!("{header}{rows}").as_bytes(), &columns)
+    };
+    let day = "49,X,0.02,,\n4917,X,0.10,2026-01-01,2026-11-27\n4917,X,0.12,2026-11-28,\n";
+    let told = read_as(day, None).unwrap_err();
+    assert_eq!((told.len(), told[0].line, told[0].field), (1, 3, "effective_to"));
+    assert!(
+        told[0].message.contains("on line 4") && told[0].message.contains("inclusive"),
+        "{}",
+        told[0].message
+    );
+    let ends = |rows: &str, end_dates| {
+        read_as(rows, end_dates).unwrap().rates.iter().find_map(|rate| rate.effective_to).unwrap().to_string()
+    };
+    assert_eq!(ends(day, Some(EndDates::Inclusive)), "2026-11-27T23:00:00Z");
+    assert_eq!(ends(day, Some(EndDates::Exclusive)), "2026-11-26T23:00:00Z");
+    let second = "49,X,0.10,,2026-11-27T23:59:59\n49,X,0.12,2026-11-28,\n";
+    assert!(read_as(second, None).is_err());
+    assert_eq!(ends(second, Some(EndDates::Inclusive)), "2026-11-27T23:00:00Z");
+    assert!(read_as(&second.replace("23:59:59", "23:59"), None).is_err());
+    // A whole day between is a season, or told when the list takes over from another.
+    assert!(read_as(&day.replace("2026-11-28", "2026-11-29"), None).is_ok());
+    assert!(read_as(&day.replace("2026-11-27", "2026-11-28"), None).is_ok());
 }
