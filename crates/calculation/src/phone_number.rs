@@ -9,41 +9,22 @@ use std::fmt;
 use std::str::FromStr;
 
 use rlibphonenumber::PHONE_NUMBER_UTIL;
-use serde::{Deserialize, Serialize};
 
 use crate::emergency;
 use crate::money::serde_as_text;
 
+mod e164;
+mod form;
 mod plan;
+mod possible;
 mod written;
 
+pub use e164::{Digits, E164, NotE164};
+use e164::{LEAST_DIGITS, MOST_DIGITS};
+pub use form::{BareDigits, NumberForm, OutsideDigit, UnknownBareDigits, UnknownOutsideDigit};
+pub use possible::is_assigned;
+use possible::possible;
 use written::{Address, Written};
-
-/// A telephone number of ITU-T E.164: calling code and national number, 7 to 15 digits.
-///
-/// ```
-/// use calculation::phone_number::E164;
-/// let berlin: E164 = "+49301234567".parse()?;
-/// assert_eq!(berlin.digits(), 49_301_234_567);
-/// assert_eq!(berlin.to_string(), "+49301234567");
-/// assert!(berlin.starts_with("4930"));
-/// assert!("030 1234567".parse::<E164>().is_err());
-/// # Ok::<(), calculation::phone_number::NotE164>(())
-/// ```
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct E164(u64);
-
-/// Why a text is no number in E.164 form.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a phone number is written as + and 7 to 15 digits that begin with a calling code: +49301234567")]
-pub struct NotE164;
-
-/// The decimal digits of a number from the left, as values 0–9.
-#[derive(Debug, Clone)]
-pub struct Digits {
-    digits: [u8; MOST_DIGITS],
-    next: usize,
-}
 
 /// A region with a numbering plan, by its code of ISO 3166-1, such as `DE`.
 ///
@@ -82,18 +63,6 @@ pub struct ShortCode {
     length: u8,
 }
 
-/// How digits that are neither marked as international nor valid nationally are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BareDigits {
-    /// They are refused, for `34688880101` might be anything.
-    #[default]
-    National,
-    /// The trunk is known to leave out the `+`: if they are a valid number with it, they are that.
-    /// What is valid nationally, as it is customarily dialled there, stays national.
-    International,
-}
-
 /// Why what was dialled is no number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum NotANumber {
@@ -124,16 +93,47 @@ pub enum NotANumber {
     NoRegion,
     /// Digits without `+` and without trunk prefix, which can be read in more than one way.
     #[error(
-        "without + and trunk prefix these digits can be read in two ways: have the switch send + or the prefix"
+        "without + and trunk prefix these digits can be read in two ways: have the switch send + or the prefix, or say that it \
+         writes whole numbers without + (bare_digits international)"
     )]
     Ambiguous,
+    /// No country and no network has the calling code.
+    #[error(
+        "no country or network has its calling code: have the switch record the number as it was dialled, or name the \
+         digit that callers dial for an outside line (outside_digit)"
+    )]
+    UnknownCallingCode,
+    /// The plan has no numbers of this length.
+    #[error(
+        "no number of +{code} has {digits} digits after the country code: have the switch record the whole number, or \
+         name the digit that callers dial for an outside line (outside_digit)"
+    )]
+    ImpossibleLength {
+        /// The calling code.
+        code: u16,
+        /// How many digits follow it.
+        digits: u8,
+    },
+    /// A trunk prefix stands after the country code, and without it, it is no usual number either.
+    #[error(
+        "a trunk prefix stands after +{code}, and without it this is no usual number of the plan: have the switch record \
+         the number as it was dialled"
+    )]
+    TrunkPrefix {
+        /// The calling code.
+        code: u16,
+    },
+    /// An area code or exchange of +1 that begins with 0 or 1.
+    #[error(
+        "area code and exchange of a number of +1 begin with 2 to 9: have the switch record the number as it was dialled, \
+         or name the digit that callers dial for an outside line (outside_digit)"
+    )]
+    NoAreaCode,
     /// No number of the region, and no other either.
     #[error("this is no number of the caller's region: check the region, or have the switch send + numbers")]
     Invalid,
 }
 
-const LEAST_DIGITS: usize = 7;
-const MOST_DIGITS: usize = 15;
 /// Up to so many digits may be a short number.
 const MOST_SHORT: usize = 6;
 /// A calling code and an emergency number, which switches prepend by mistake, have at most so many.
@@ -146,7 +146,8 @@ const LONGEST_TEXT: usize = 256;
 /// Digits without `+` are read by the region's plan: its international prefix (00, 011, 0011, 810,
 /// ...), its trunk prefix, and what it keeps of it (Italy's zero, Argentina's 9). `00` is understood
 /// everywhere, even without a region. Full international digits without `+` are refused, see
-/// [`BareDigits`]. A number with `+` is taken as it is: whether it exists is the tariff's question.
+/// [`BareDigits`]. Every number must be possible by its numbering plan; whether somebody has it is asked
+/// by [`is_assigned`], and what it costs is the tariff's question.
 ///
 /// ```
 /// use calculation::phone_number::{dialled, Dialled, NotANumber};
@@ -162,23 +163,73 @@ const LONGEST_TEXT: usize = 256;
 /// ```
 #[inline]
 pub fn dialled(text: &str, region: Option<Region>) -> Result<Dialled, NotANumber> {
-    dialled_on(text, region, BareDigits::National)
+    dialled_as(text, region, NumberForm::default())
 }
 
-/// What a caller in `region` dialled on a trunk that writes bare digits in the way of `bare`.
+/// What a caller in `region` dialled, as a switch writes it that has habits of its own.
 ///
 /// ```
-/// use calculation::phone_number::{dialled_on, BareDigits, Dialled};
+/// use calculation::phone_number::{dialled_as, BareDigits, Dialled, NumberForm};
 /// let spain = Some("ES".parse().unwrap());
 /// let mobile = Dialled::Number("+34688880101".parse().unwrap());
-/// assert_eq!(dialled_on("34688880101", spain, BareDigits::International), Ok(mobile));
+/// let bare = NumberForm { bare_digits: BareDigits::International, ..NumberForm::default() };
+/// assert_eq!(dialled_as("34688880101", spain, bare), Ok(mobile));
+///
+/// let germany = Some("DE".parse().unwrap());
+/// let mobile = Dialled::Number("+491711234567".parse().unwrap());
+/// let outside = NumberForm { outside_digit: "0".parse().ok(), ..NumberForm::default() };
+/// assert_eq!(dialled_as("001711234567", germany, outside), Ok(mobile));
+/// assert!(matches!(dialled_as("0112", germany, outside), Ok(Dialled::Emergency(_))));
 /// ```
 #[inline]
-pub fn dialled_on(text: &str, region: Option<Region>, bare: BareDigits) -> Result<Dialled, NotANumber> {
+pub fn dialled_as(text: &str, region: Option<Region>, form: NumberForm) -> Result<Dialled, NotANumber> {
     match plain_international(text.as_bytes()) {
-        Some(number) => Ok(Dialled::Number(number)),
-        None => interpreted(text, region, bare),
+        Some(number) => number.map(Dialled::Number),
+        None => interpreted(text, region, form),
     }
+}
+
+/// The emergency number in what was dialled, be it behind a digit for an outside line that nobody told us of.
+///
+/// For those who decide whether a call is made: an emergency call granted in vain costs nothing, one that is
+/// refused may cost a life.
+///
+/// ```
+/// use calculation::phone_number::emergency_dialled;
+/// let germany = Some("DE".parse().unwrap());
+/// for text in ["112", "0112", "00112", "0110", "9-112", "+49112"] {
+///     assert!(emergency_dialled(text, germany).is_some(), "{text}");
+/// }
+/// assert!(emergency_dialled("030 1234567", germany).is_none());
+/// ```
+pub fn emergency_dialled(text: &str, region: Option<Region>) -> Option<Dialled> {
+    if let Ok(number @ Dialled::Emergency(_)) = dialled(text, region) {
+        return Some(number);
+    }
+    if text.len() > LONGEST_TEXT {
+        return None;
+    }
+    let written =
+        Written::read(&Address::read(text.trim()).ok()?.user).ok().filter(|written| !written.plus)?;
+    let code =
+        OutsideDigit::USUAL.into_iter().find_map(|digit| digit.emergency_behind(&written.digits, region));
+    code.map(Dialled::Emergency)
+}
+
+/// Whether the digits of `text`, which begins with `+`, are more than those of the number: a trunk prefix was dropped.
+///
+/// ```
+/// use calculation::phone_number::is_shortened;
+/// let mobile = "+491711234567".parse()?;
+/// assert!(is_shortened("+49 0171 1234567", mobile));
+/// assert!(!is_shortened("+49 171 1234567", mobile));
+/// # Ok::<(), calculation::phone_number::NotE164>(())
+/// ```
+pub fn is_shortened(text: &str, number: E164) -> bool {
+    let Some(rest) = text.strip_prefix('+') else { return false };
+    let is_plain =
+        rest.bytes().all(|byte| byte.is_ascii_digit() || matches!(byte, b' ' | b'-' | b'.' | b'/'));
+    is_plain && rest.bytes().filter(u8::is_ascii_digit).count() > number.leading_digits().len()
 }
 
 /// The region that a number belongs to; nothing for satellite networks and unknown numbers.
@@ -197,14 +248,16 @@ pub fn region_of(number: E164) -> Option<Region> {
 
 /// The common case: `+`, then so many digits that no emergency number can hide in them.
 #[inline]
-fn plain_international(text: &[u8]) -> Option<E164> {
+fn plain_international(text: &[u8]) -> Option<Result<E164, NotANumber>> {
     match text {
-        [b'+', digits @ ..] if digits.len() > LONGEST_MISTAKE => E164::from_ascii(digits),
+        [b'+', digits @ ..] if digits.len() > LONGEST_MISTAKE => {
+            E164::from_ascii(digits).map(|number| possible(number, digits))
+        }
         _ => None,
     }
 }
 
-fn interpreted(text: &str, region: Option<Region>, bare: BareDigits) -> Result<Dialled, NotANumber> {
+fn interpreted(text: &str, region: Option<Region>, form: NumberForm) -> Result<Dialled, NotANumber> {
     let text = text.trim_matches(|c: char| c.is_ascii_whitespace() || c == '"' || c == '\'');
     if text.len() > LONGEST_TEXT {
         return Err(NotANumber::TooLong);
@@ -214,10 +267,22 @@ fn interpreted(text: &str, region: Option<Region>, bare: BareDigits) -> Result<D
         Some(code) if region.and_then(Region::calling_code) != Some(code) => Some(main_region_of(code)?),
         _ => region,
     };
-    let written = Written::read(&address.user)?;
+    let mut written = Written::read(&address.user)?;
     if let Some(code) = emergency_code(&written, region) {
         return Ok(Dialled::Emergency(code));
     }
+    if let Some(outside) = form.outside_digit.filter(|_| !written.plus) {
+        if let Some(code) = outside.emergency_behind(&written.digits, region) {
+            return Ok(Dialled::Emergency(code));
+        }
+        if let Some(inside) = outside.stripped(&written.digits) {
+            written.digits = inside.to_owned();
+            if let Some(code) = emergency_code(&written, region) {
+                return Ok(Dialled::Emergency(code));
+            }
+        }
+    }
+    let bare = form.bare_digits;
     let digits = written.digits.as_str();
     if written.plus && written.trunk_zero {
         return plan::without_trunk_zero(digits).map(Dialled::Number).ok_or(NotANumber::Invalid);
@@ -258,104 +323,25 @@ fn emergency_code(written: &Written, region: Option<Region>) -> Option<ShortCode
         let regions: Vec<Region> = regions.filter_map(Region::from_library).collect();
         // The caller's own region first: +1911 is local to every one of two dozen regions.
         let own = region.filter(|own| regions.contains(own));
-        let place =
-            own.into_iter().chain(regions).find(|place| emergency::is_emergency(number, Some(*place)))?;
-        ShortCode::new(number, Some(place))
+        // +49 0112 has a trunk prefix before it besides.
+        let numbers = [Some(number), number.strip_prefix('0')].into_iter().flatten();
+        let places = || own.into_iter().chain(regions.iter().copied());
+        let mut found = numbers.filter_map(|number| {
+            let place = places().find(|place| emergency::is_emergency(number, Some(*place)))?;
+            ShortCode::new(number, Some(place))
+        });
+        found.next()
     })
 }
 
 fn international(digits: &str) -> Result<E164, NotANumber> {
     match digits.len() {
         ..LEAST_DIGITS => Err(NotANumber::TooShort),
-        LEAST_DIGITS..=MOST_DIGITS => E164::from_ascii(digits.as_bytes()).ok_or(NotANumber::Invalid),
+        LEAST_DIGITS..=MOST_DIGITS => {
+            let number = E164::from_ascii(digits.as_bytes()).ok_or(NotANumber::Invalid)?;
+            possible(number, digits.as_bytes())
+        }
         _ => Err(NotANumber::TooLong),
-    }
-}
-
-impl E164 {
-    /// All digits, the calling code first, as one integer.
-    pub const fn digits(self) -> u64 {
-        self.0
-    }
-
-    /// The digits from the left, one at a time and without allocation, as a prefix search wants them.
-    ///
-    /// ```
-    /// use calculation::phone_number::E164;
-    /// let number: E164 = "+4930123".parse()?;
-    /// assert_eq!(number.leading_digits().collect::<Vec<u8>>(), [4, 9, 3, 0, 1, 2, 3]);
-    /// # Ok::<(), calculation::phone_number::NotE164>(())
-    /// ```
-    #[inline]
-    pub fn leading_digits(self) -> Digits {
-        let mut all = Digits { digits: [0; MOST_DIGITS], next: MOST_DIGITS };
-        let mut rest = self.0;
-        for digit in all.digits.iter_mut().rev() {
-            if rest == 0 {
-                break;
-            }
-            *digit = u8::try_from(rest % 10).unwrap_or_default();
-            rest /= 10;
-            all.next = all.next.saturating_sub(1);
-        }
-        all
-    }
-
-    /// Whether the digits begin with `prefix`, written without `+`.
-    pub fn starts_with(self, prefix: &str) -> bool {
-        let mut digits = self.leading_digits();
-        prefix.bytes().all(|byte| digits.next().is_some_and(|digit| digit.wrapping_add(b'0') == byte))
-    }
-
-    /// From 7 to 15 ASCII digits of which the first is no zero.
-    #[inline]
-    fn from_ascii(digits: &[u8]) -> Option<Self> {
-        // No calling code begins with a zero (ITU-T E.164, 6.2.1).
-        if !(LEAST_DIGITS..=MOST_DIGITS).contains(&digits.len()) || digits.first() == Some(&b'0') {
-            return None;
-        }
-        let mut number = 0_u64;
-        for byte in digits {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                return None;
-            }
-            // Fifteen digits fit easily, so nothing wraps.
-            number = number.wrapping_mul(10).wrapping_add(digit.into());
-        }
-        Some(Self(number))
-    }
-}
-
-impl Iterator for Digits {
-    type Item = u8;
-
-    #[inline]
-    fn next(&mut self) -> Option<u8> {
-        let digit = *self.digits.get(self.next)?;
-        self.next = self.next.saturating_add(1);
-        Some(digit)
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = MOST_DIGITS.saturating_sub(self.next);
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for Digits {}
-
-impl FromStr for E164 {
-    type Err = NotE164;
-
-    fn from_str(text: &str) -> Result<Self, NotE164> {
-        text.strip_prefix('+').and_then(|digits| Self::from_ascii(digits.as_bytes())).ok_or(NotE164)
-    }
-}
-
-impl fmt::Display for E164 {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "+{}", self.0)
     }
 }
 
@@ -442,7 +428,7 @@ impl fmt::Display for Dialled {
     }
 }
 
-serde_as_text!(E164, Region);
+serde_as_text!(Region);
 
 #[cfg(test)]
 mod tests {

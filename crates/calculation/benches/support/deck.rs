@@ -3,6 +3,8 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
+use calculation::phone_number::{Dialled, dialled};
+
 /// How many prefixes there are of each length, from 1: as in a wholesale deck of 2015.
 const PREFIXES_BY_LENGTH: [usize; 11] = [1, 46, 228, 1_025, 3_025, 5_510, 11_594, 6_805, 7_117, 838, 16];
 
@@ -70,12 +72,18 @@ pub(crate) fn deck(prefixes: &[String], bands: bool) -> String {
     deck
 }
 
-/// A valid number, with `+`, that begins with one of the prefixes.
+/// A number that its plan allows, with `+`, and that begins with one of the prefixes.
 pub(crate) fn number(prefixes: &[String], chance: &mut Chance) -> String {
-    let length = 11 + usize::try_from(chance.below(3)).expect("it is below three");
-    let mut number = format!("+{}", chance.one_of(prefixes));
-    while number.len() <= length {
-        number.push(chance.digit());
+    loop {
+        let length = 11 + usize::try_from(chance.below(3)).expect("it is below three");
+        let mut number = format!("+{}", chance.one_of(prefixes));
+        while number.len() <= length {
+            number.push(chance.digit());
+        }
+        // Of one that cannot exist nothing is charged: another is made up.
+        let itself = number.parse().map(Dialled::Number).ok();
+        if itself.is_some() && dialled(&number, None).ok() == itself {
+            return number;
+        }
     }
-    number
 }

@@ -32,6 +32,10 @@ pub(super) fn national(digits: &str, region: Region, bare: BareDigits) -> Result
     if refusal == NotANumber::Ambiguous && bare == BareDigits::International {
         return with_plus(digits).map(Dialled::Number).ok_or(refusal);
     }
+    // Nothing of the region: then a number that is possible with a plus is that, though nobody may have it.
+    if refusal == NotANumber::Invalid && bare == BareDigits::International && !digits.starts_with('0') {
+        return international(digits).map(Dialled::Number);
+    }
     Err(refusal)
 }
 
@@ -51,13 +55,7 @@ fn by_plan(digits: &str, region: Region) -> Result<E164, NotANumber> {
     let Some(parsed) = parsed else { return Err(elsewhere(digits, NotANumber::Invalid)) };
     let source = parsed.country_code_source();
     if source == CountryCodeSource::FromNumberWithIdd {
-        let number = e164(&parsed).ok_or(NotANumber::Invalid)?;
-        // A plain prefix leaves no doubt. Where it names a carrier too (Brazil's 0041), the rest must
-        // be a valid number.
-        let plain = ["00", "011", "0011", "810"].iter().any(|prefix| {
-            digits.strip_prefix(prefix).is_some_and(|rest| E164::from_ascii(rest.as_bytes()) == Some(number))
-        });
-        return if plain || valid(&parsed).is_some() { Ok(number) } else { Err(NotANumber::Invalid) };
+        return abroad(digits, &parsed);
     }
     // In the plan of +1 the trunk prefix and the calling code are the same 1.
     let trunk_one = parsed.country_code == 1 && PHONE_NUMBER_UTIL.is_nanpa_country(library);
@@ -71,6 +69,28 @@ fn by_plan(digits: &str, region: Region) -> Result<E164, NotANumber> {
             None => Err(elsewhere(digits, NotANumber::Invalid)),
         },
     }
+}
+
+/// The number behind an international prefix, as libphonenumber parsed it.
+fn abroad(digits: &str, parsed: &PhoneNumber) -> Result<E164, NotANumber> {
+    let number = e164(parsed).ok_or(NotANumber::Invalid)?;
+    let code = parsed.country_code.to_string();
+    for prefix in ["00", "011", "0011", "810"] {
+        let Some(rest) = digits.strip_prefix(prefix) else { continue };
+        // A plain prefix leaves no doubt: what follows it is judged as if it had a plus.
+        let is_plain = E164::from_ascii(rest.as_bytes()) == Some(number);
+        let judged = international(rest);
+        if is_plain || judged == Ok(number) {
+            return judged;
+        }
+        // libphonenumber drops any trunk prefix after the calling code, also where we do not.
+        let has_trunk_prefix = rest.strip_prefix(&*code).is_some_and(|national| national.starts_with('0'));
+        if let (true, Err(refusal)) = (has_trunk_prefix, judged) {
+            return Err(refusal);
+        }
+    }
+    // Where the prefix names a carrier too (Brazil's 0041), the rest must be a valid number.
+    valid(parsed).ok_or(NotANumber::Invalid)
 }
 
 /// Whether digits that are valid nationally can be nothing else.
