@@ -250,6 +250,10 @@ class Operator:
 DISPOSITIONS = {"ANSWERED", "NO_ANSWER", "BUSY", "FAILED", "CANCELLED", "CONGESTION"}
 
 
+READ = ("record_id", "call_id", "account_ref", "direction", "charged_party", "calling_number", "called_number", "service",
+        "start_time", "answer_time", "end_time", "duration", "billsec", "disposition", "record_type")
+
+
 def canonical(fields):
     """A record from canonical names to texts, where an absent or empty text is the same."""
     def required(name):
@@ -268,6 +272,8 @@ def canonical(fields):
             raise Suspended("invalid_field", name)
         return text
 
+    if any("\ufffd" in (fields.get(name) or "") for name in READ):
+        raise Suspended("malformed_line", "line")
     record = {"record_id": required("record_id"), "call_id": required("call_id"),
               "account_ref": fields.get("account_ref") or "",
               "direction": one_of("direction", required("direction"), {"outbound", "inbound", "internal"}),
@@ -326,6 +332,8 @@ def from_asterisk(text):
         raise Suspended("malformed_line", "line")
     (account, src, dst, _, _, channel, dstchannel, _, _, start, answer, end, duration, billsec, disposition, _,
      unique, _) = rows[0]
+    if any("\ufffd" in field for field in (account, src, dst, channel, dstchannel, disposition, unique)):
+        raise Suspended("malformed_line", "line")
     # A wall time that exists twice: what fits the durations, then what is nearest to the uniqueid's second.
     began = int(unique.split(".")[0]) * SECOND
     choices = [(s, a, e) for s in walls(start) for a in (walls(answer) if answer else [None]) for e in walls(end)]
@@ -357,10 +365,8 @@ def records(name):
     def read(line):
         if b"\0" in line:
             raise Suspended("malformed_line", "line")
-        try:
-            text = line.decode("utf-8")
-        except UnicodeDecodeError:
-            raise Suspended("malformed_line", "line") from None
+        # Bytes that are no UTF-8 harm nobody in a field that is not read.
+        text = line.decode("utf-8", errors="replace")
         if name.endswith(".ndjson"):
             return from_json(text)
         return from_csv(text, header) if header else from_asterisk(text)
@@ -451,6 +457,9 @@ class Ledger:
         talk = talk_seconds(record)
         answer = record["answer"]
         chargeable = record["direction"] == "outbound" or record["charged_party"] == "called"
+        between = 0 if answer is None else Fraction(record["end"] - answer, SECOND)
+        if chargeable and record["disposition"] != "ANSWERED" and max(record["billsec"] or 0, between) > 2:
+            raise Suspended("contradiction", "disposition")
         if record["disposition"] != "ANSWERED" or answer is None or talk == 0 or not chargeable:
             return None
         customer, region = self.customer_of(record)

@@ -5,7 +5,10 @@
 
 use jiff::{Timestamp, ToSpan};
 
-use crate::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Reason, Service};
+use crate::cdr::{
+    ANSWER_EARLY_MS, Cdr, ChargedParty, Direction, Disposition, Flaw, Reason, Service, TOLERANCE_MS, Warning,
+    Warnings,
+};
 
 /// What a sound record comes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -79,33 +82,117 @@ pub const LONGEST_RING_SECONDS: i64 = 86_400;
 /// Judges a record: is it sound, and if so, is it to be charged?
 ///
 /// Where the switch's own `billsec` and its times disagree by more than a second, the lower of the two
-/// counts: the customer is never charged for seconds that one of them denies.
-pub fn judge(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<Verdict, Flaw> {
+/// counts: the customer is never charged for seconds that one of them denies. Where one says that there was
+/// no talk, or next to none, and the other minutes, the record contradicts itself, and so does a call that
+/// failed with a talk in it. What is unusual is added to `warnings`.
+pub fn judge(
+    cdr: &Cdr<'_>,
+    now: Timestamp,
+    limits: Limits,
+    warnings: &mut Warnings,
+) -> Result<Verdict, Flaw> {
     if cdr.service != Service::Voice {
         let message = "only voice calls are charged: remove the record or rate it elsewhere";
         return Err(Flaw::new(Reason::UnsupportedRecord, "service", message));
     }
     check_times(cdr, now, limits)?;
-    let talk_ms = talk_milliseconds(cdr, limits)?;
+    let by_times = cdr.answer.map(|answer| milliseconds_between(answer, cdr.end));
+    let is_paid = match cdr.direction {
+        Direction::Outbound | Direction::Transit => true,
+        Direction::Inbound => cdr.charged_party == ChargedParty::Called,
+        Direction::Internal => false,
+    };
+    if is_paid {
+        refuse_contradiction(cdr, by_times.unwrap_or_default())?;
+    }
+    let talk_ms = talk_milliseconds(cdr, by_times, limits)?;
     let claims_talk = cdr.disposition == Disposition::Answered && talk_ms > 0;
     if claims_talk && cdr.answer.is_none() {
-        let message = "answered, with seconds to bill, but without the time of the answer";
+        let message = "answered, with seconds to bill, but without the time of the answer: send it, or the duration \
+                       besides, which tells it";
         return Err(Flaw::new(Reason::MissingField, "answer_time", message));
     }
     let answered = cdr.answer.filter(|_| cdr.disposition == Disposition::Answered);
     let Some(answered_at) = answered else {
         return Ok(Verdict::Free(Free::NotAnswered, 0));
     };
+    warnings.add_all(unusual(cdr, answered_at, by_times));
     let started = talk_ms.saturating_add(MILLISECONDS.saturating_sub(1)).checked_div(MILLISECONDS);
     let talk_seconds = started.and_then(|seconds| u32::try_from(seconds).ok()).unwrap_or_default();
     Ok(match cdr.direction {
         Direction::Internal => Verdict::Free(Free::Internal, talk_seconds),
-        Direction::Inbound if cdr.charged_party != ChargedParty::Called => {
-            Verdict::Free(Free::Inbound, talk_seconds)
-        }
-        Direction::Inbound | Direction::Outbound if talk_seconds == 0 => Verdict::Free(Free::ZeroSeconds, 0),
-        Direction::Inbound | Direction::Outbound => Verdict::Billable(Billable { answered_at, talk_seconds }),
+        Direction::Inbound if !is_paid => Verdict::Free(Free::Inbound, talk_seconds),
+        _ if talk_seconds == 0 => Verdict::Free(Free::ZeroSeconds, 0),
+        _ => Verdict::Billable(Billable { answered_at, talk_seconds }),
     })
+}
+
+/// Refuses a record of a call that somebody pays for and that denies the talk it claims.
+fn refuse_contradiction(cdr: &Cdr<'_>, by_times: i64) -> Result<(), Flaw> {
+    let contradiction = |field, message: String| Err(Flaw::new(Reason::Contradiction, field, message));
+    let billsec = cdr.billsec_ms.unwrap_or(by_times);
+    let is_talk = |milliseconds: i64| milliseconds > 0 && milliseconds.unsigned_abs() > TOLERANCE_MS;
+    if cdr.disposition != Disposition::Answered {
+        return if is_talk(billsec.max(by_times)) {
+            let seconds = seconds(billsec.max(by_times));
+            contradiction(
+                "disposition",
+                format!(
+                    "not answered, and yet {seconds} s of talk: find out which is true and send the record mended; of \
+                     an Asterisk that answers in a queue, name the trunks"
+                ),
+            )
+        } else {
+            Ok(())
+        };
+    }
+    if cdr.answer.is_none() {
+        let rang = milliseconds_between(cdr.start, cdr.end);
+        return if cdr.billsec_ms.is_none() && is_talk(rang) {
+            let message = "answered, but neither the time of the answer nor billsec tells how long the talk was: \
+                           send one of them";
+            Err(Flaw::new(Reason::MissingField, "answer_time", message))
+        } else {
+            Ok(())
+        };
+    }
+    // Less than a tenth of what the times say is as good as nothing: 0, or minutes in place of seconds.
+    let denies = billsec >= 0 && is_talk(by_times.saturating_sub(billsec.saturating_mul(10)));
+    let is_denied = !is_talk(by_times) && is_talk(billsec.saturating_sub(by_times));
+    if denies || is_denied {
+        return contradiction(
+            "billsec",
+            format!(
+                "{} s of talk by billsec, {} s from the answer to the end: find out which is true and send the record \
+                 mended",
+                seconds(billsec),
+                seconds(by_times)
+            ),
+        );
+    }
+    Ok(())
+}
+
+/// What is unusual about an answered call.
+fn unusual(cdr: &Cdr<'_>, answered_at: Timestamp, by_times: Option<i64>) -> Warnings {
+    let mut warnings = Warnings::default();
+    if answered_at < cdr.start {
+        warnings.add(Warning::AnsweredBeforeStart);
+    }
+    let differ = |one: Option<i64>, other: Option<i64>| {
+        one.zip(other).is_some_and(|(one, other)| one.abs_diff(other) > TOLERANCE_MS)
+    };
+    let total = milliseconds_between(cdr.start, cdr.end);
+    if differ(cdr.billsec_ms, by_times) || differ(cdr.duration_ms, Some(total)) {
+        warnings.add(Warning::DurationsDiffer);
+    }
+    warnings
+}
+
+/// Milliseconds as decimal seconds.
+fn seconds(milliseconds: i64) -> String {
+    let (whole, rest) = (milliseconds.div_euclid(MILLISECONDS), milliseconds.rem_euclid(MILLISECONDS));
+    if rest == 0 { whole.to_string() } else { format!("{whole}.{rest:03}") }
 }
 
 fn check_times(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<(), Flaw> {
@@ -117,7 +204,8 @@ fn check_times(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<(), Flaw
         if cdr.end < answer {
             return impossible("end_time", format!("the end {} lies before the answer {answer}", cdr.end));
         }
-        if answer < cdr.start {
+        // The clocks of two proxies may differ by a little.
+        if milliseconds_between(answer, cdr.start) > ANSWER_EARLY_MS {
             return impossible("answer_time", format!("answered {answer}, before the start {}", cdr.start));
         }
     }
@@ -141,7 +229,7 @@ fn check_times(cdr: &Cdr<'_>, now: Timestamp, limits: Limits) -> Result<(), Flaw
 }
 
 /// The talk in milliseconds, or what is wrong with the durations.
-fn talk_milliseconds(cdr: &Cdr<'_>, limits: Limits) -> Result<i64, Flaw> {
+fn talk_milliseconds(cdr: &Cdr<'_>, by_times: Option<i64>, limits: Limits) -> Result<i64, Flaw> {
     let impossible = |field, message: String| Err(Flaw::new(Reason::ImpossibleDuration, field, message));
     for (field, value) in [("duration", cdr.duration_ms), ("billsec", cdr.billsec_ms)] {
         if value.is_some_and(|milliseconds| milliseconds < 0) {
@@ -154,11 +242,10 @@ fn talk_milliseconds(cdr: &Cdr<'_>, limits: Limits) -> Result<i64, Flaw> {
         let message = format!("{billsec} ms of talk in a call of {duration} ms");
         return impossible("billsec", message);
     }
-    let by_times = cdr.answer.map_or(0, |answer| milliseconds_between(answer, cdr.end));
-    let talk = match cdr.billsec_ms {
-        Some(billsec) if cdr.answer.is_some() && billsec.abs_diff(by_times) > 1_000 => billsec.min(by_times),
-        Some(billsec) => billsec,
-        None => by_times,
+    let talk = match (cdr.billsec_ms, by_times) {
+        (Some(billsec), Some(by_times)) if billsec.abs_diff(by_times) > 1_000 => billsec.min(by_times),
+        (Some(billsec), _) => billsec,
+        (None, by_times) => by_times.unwrap_or_default(),
     };
     let longest = i64::from(limits.longest_call_seconds).saturating_mul(MILLISECONDS);
     if talk > longest {
@@ -206,13 +293,16 @@ mod tests {
             duration_ms: Some(65_000),
             billsec_ms: Some(60_000),
             disposition: Disposition::Answered,
+            warnings: Warnings::default(),
         }
     }
 
     fn verdict(change: impl FnOnce(&mut Cdr<'static>)) -> Result<Verdict, (Reason, &'static str)> {
         let mut cdr = answered_call();
         change(&mut cdr);
-        judge(&cdr, NOW.parse().unwrap(), Limits::default()).map_err(|flaw| (flaw.reason, flaw.field))
+        let mut warnings = Warnings::default();
+        judge(&cdr, NOW.parse().unwrap(), Limits::default(), &mut warnings)
+            .map_err(|flaw| (flaw.reason, flaw.field))
     }
 
     fn talk(change: impl FnOnce(&mut Cdr<'static>)) -> Option<u32> {
@@ -239,13 +329,21 @@ mod tests {
     #[test]
     fn what_nobody_answered_or_nobody_paid_for_is_free() {
         let free = |free, talk| Ok(Verdict::Free(free, talk));
-        assert_eq!(verdict(|cdr| cdr.disposition = Disposition::NoAnswer), free(Free::NotAnswered, 0));
-        let never_answered = verdict(|cdr| {
-            cdr.answer = None;
-            cdr.billsec_ms = None;
+        let never_answered = |disposition| {
+            verdict(|cdr| {
+                cdr.disposition = disposition;
+                cdr.answer = None;
+                cdr.billsec_ms = Some(0);
+            })
+        };
+        assert_eq!(never_answered(Disposition::NoAnswer), free(Free::NotAnswered, 0));
+        assert_eq!(never_answered(Disposition::Answered), free(Free::NotAnswered, 0));
+        let hung_up_at_once = verdict(|cdr| {
+            cdr.end = at("10:00:06");
+            cdr.duration_ms = Some(6_000);
+            cdr.billsec_ms = Some(0);
         });
-        assert_eq!(never_answered, free(Free::NotAnswered, 0));
-        assert_eq!(verdict(|cdr| cdr.billsec_ms = Some(0)), free(Free::ZeroSeconds, 0));
+        assert_eq!(hung_up_at_once, free(Free::ZeroSeconds, 0));
         assert_eq!(verdict(|cdr| cdr.direction = Direction::Inbound), free(Free::Inbound, 60));
         assert_eq!(verdict(|cdr| cdr.direction = Direction::Internal), free(Free::Internal, 60));
         let toll_free = talk(|cdr| {
@@ -256,11 +354,62 @@ mod tests {
     }
 
     #[test]
+    fn no_talk_against_minutes_of_the_times_is_a_contradiction() {
+        let contradiction = |field| Err((Reason::Contradiction, field));
+        for billsec in [0, 1_000, 5_700] {
+            assert_eq!(verdict(|cdr| cdr.billsec_ms = Some(billsec)), contradiction("billsec"), "{billsec}");
+        }
+        let no_time_to_talk = verdict(|cdr| {
+            cdr.answer = Some(at("10:01:04"));
+            cdr.billsec_ms = Some(60_000);
+        });
+        assert_eq!(no_time_to_talk, contradiction("billsec"));
+        for disposition in [Disposition::Failed, Disposition::Busy, Disposition::NoAnswer] {
+            assert_eq!(verdict(|cdr| cdr.disposition = disposition), contradiction("disposition"));
+        }
+        let billed_only = verdict(|cdr| {
+            cdr.disposition = Disposition::Failed;
+            cdr.answer = None;
+        });
+        assert_eq!(billed_only, contradiction("disposition"));
+        // Nobody pays for it either way.
+        let inbound = verdict(|cdr| {
+            cdr.disposition = Disposition::Failed;
+            cdr.direction = Direction::Inbound;
+        });
+        assert_eq!(inbound, Ok(Verdict::Free(Free::NotAnswered, 0)));
+        let neither = verdict(|cdr| {
+            cdr.answer = None;
+            cdr.billsec_ms = None;
+        });
+        assert_eq!(neither, Err((Reason::MissingField, "answer_time")));
+    }
+
+    #[test]
+    fn what_is_unusual_is_charged_under_a_warning() {
+        let warned = |change: fn(&mut Cdr<'static>)| {
+            let mut cdr = answered_call();
+            change(&mut cdr);
+            let mut warnings = Warnings::default();
+            judge(&cdr, NOW.parse().unwrap(), Limits::default(), &mut warnings).unwrap();
+            warnings.iter().map(Warning::code).collect::<Vec<_>>().join(" ")
+        };
+        assert_eq!(warned(|_| ()), "");
+        assert_eq!(warned(|cdr| cdr.billsec_ms = Some(50_000)), "durations_differ");
+        assert_eq!(warned(|cdr| cdr.duration_ms = Some(68_000)), "durations_differ");
+        let early = warned(|cdr| {
+            cdr.start = at("10:00:06");
+            cdr.duration_ms = None;
+        });
+        assert_eq!(early, "answered_before_start");
+    }
+
+    #[test]
     fn what_contradicts_itself_is_suspended() {
         use Reason::{ImpossibleDuration, ImpossibleTimes, InFuture, UnsupportedRecord};
         assert_eq!(verdict(|cdr| cdr.end = at("09:00:00")), Err((ImpossibleTimes, "end_time")));
         assert_eq!(verdict(|cdr| cdr.end = at("10:00:02")), Err((ImpossibleTimes, "end_time")));
-        assert_eq!(verdict(|cdr| cdr.answer = Some(at("09:59:59"))), Err((ImpossibleTimes, "answer_time")));
+        assert_eq!(verdict(|cdr| cdr.answer = Some(at("09:59:58"))), Err((ImpossibleTimes, "answer_time")));
         assert_eq!(verdict(|cdr| cdr.billsec_ms = Some(-1)), Err((ImpossibleDuration, "billsec")));
         assert_eq!(verdict(|cdr| cdr.duration_ms = Some(-1)), Err((ImpossibleDuration, "duration")));
         assert_eq!(verdict(|cdr| cdr.duration_ms = Some(30_000)), Err((ImpossibleDuration, "billsec")));

@@ -9,7 +9,7 @@ use calculation::fee::{DaysOfMonth, days_held, prorated, prorated_seconds};
 use calculation::invoice::{Days, InvoiceLine};
 use calculation::money::{Amount, Currency};
 use calculation::period::Calendar;
-use calculation::phone_number::{BareDigits, Dialled, NotANumber, Region, dialled_on};
+use calculation::phone_number::{BareDigits, Dialled, NotANumber, NumberForm, Region, dialled_as};
 use calculation::plan_terms::PlanTerms;
 use calculation::tax::TaxCategory;
 use calculation::usage_pricing::{PricingModel, Tier};
@@ -138,13 +138,15 @@ fn hold(name: &str, table: &str, least: usize, answer: impl Fn(&str) -> String) 
 fn what_was_dialled() {
     hold("phone_number.txt", include_str!("cases/phone_number.txt"), 60, |question| {
         let (place, text) = question.split_once(' ').unwrap_or((question, ""));
-        let (place, bare) = match place.strip_suffix('*') {
+        let (place, bare_digits) = match place.strip_suffix('*') {
             Some(place) => (place, BareDigits::International),
             None => (place, BareDigits::National),
         };
+        let (place, outside) = place.split_once('/').unwrap_or((place, ""));
+        let form = NumberForm { bare_digits, outside_digit: outside.parse().ok() };
         let region: Option<Region> = (place != "--").then(|| place.parse().unwrap());
         let written = |region: Option<Region>| region.map_or("--".into(), |region| region.to_string());
-        match dialled_on(text.trim(), region, bare) {
+        match dialled_as(text.trim(), region, form) {
             Ok(Dialled::Number(number)) => number.to_string(),
             Ok(Dialled::Emergency(code)) => format!("emergency {} {}", written(code.region()), code.digits()),
             Ok(Dialled::Short(code)) => format!("short {} {}", written(code.region()), code.digits()),
@@ -158,6 +160,10 @@ fn what_was_dialled() {
                 NotANumber::NoRegion => "no region",
                 NotANumber::Ambiguous => "ambiguous",
                 NotANumber::Invalid => "invalid",
+                NotANumber::UnknownCallingCode => "unknown calling code",
+                NotANumber::ImpossibleLength { .. } => "impossible length",
+                NotANumber::TrunkPrefix { .. } => "trunk prefix",
+                NotANumber::NoAreaCode => "no area code",
             }
             .into(),
         }

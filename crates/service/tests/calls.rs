@@ -100,7 +100,7 @@ on_both_databases! {
         bytes.extend_from_slice(format!("{}{}\n", good.replace("r,", "long,"), "x".repeat(10_000_000)).as_bytes());
         bytes.extend_from_slice(&good.as_bytes()[..60]);
         let import = Import { source: Source::new("switch"), file_name: "bad.csv".into(), input: std::io::Cursor::new(bytes) };
-        let Imported::Done { import, reasons } = calls::import(&db.app, import, &|_, _| ()).await.unwrap() else {
+        let Imported::Done { import, reasons, .. } = calls::import(&db.app, import, &|_, _| ()).await.unwrap() else {
             panic!("the header is right");
         };
         assert_eq!(import.control, control(16, 0, 0, 0, 16));

@@ -52,6 +52,8 @@ mod payments;
 mod posts;
 mod privacy;
 mod problems;
+mod reading_numbers;
+mod reading_times;
 mod readme;
 mod real_input;
 mod reminders;

@@ -2,14 +2,14 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::canonical::{self, filled, limited, missing};
 use super::header::Header;
-use super::line::{self, Cell, Row, WIDTH, columns_differ, malformed, shown};
+use super::line::{self, Cell, Line, Row, WIDTH, columns_differ, malformed, shown};
+use super::settle::{self, ClockProof, Settled, Times, epoch};
 use super::time::{self, Moments, milliseconds, milliseconds_between};
-use super::{Cdr, ChargedParty, Direction, Disposition, Flaw, Leg, Reason, Service, Seventeenth};
+use super::{Cdr, ChargedParty, Direction, Disposition, Flaw, Leg, Reason, Service, Seventeenth, Warnings};
 
 const ACCOUNTCODE: usize = 0;
 const SRC: usize = 1;
@@ -89,9 +89,6 @@ const CUSTOM: [Option<usize>; 19] = [
     Some(SEQUENCE),
 ];
 
-/// A channel that began more than a day from its record says nothing about which hour of the clock it was.
-const EPOCH_APART_MS: u64 = 86_400_000;
-
 /// What the operator says about the switch.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Switch<'f> {
@@ -152,17 +149,23 @@ impl Table {
     }
 
     /// Reads one line of the dump.
-    pub(super) fn read<'l>(&self, line: &'l [u8], switch: Switch) -> Result<Cdr<'l>, Flaw> {
+    pub(super) fn read<'l>(&self, line: Line<'l>, switch: Switch) -> Result<Cdr<'l>, Flaw> {
+        read(self.row(line)?, switch, self.has_answer)
+    }
+
+    /// The fields of one line of the dump.
+    pub(super) fn row<'l>(&self, line: Line<'l>) -> Result<Row<'l>, Flaw> {
         let mut row = Row::default();
-        let found = line::split(line::text(line)?, |column, cell| {
+        let found = line::split(line.text, |column, cell| {
             if let Some(slot) = self.columns.get(column).copied().flatten() {
                 row.put(slot, without_null(cell));
             }
         })?;
         if found != self.columns.len() {
-            return Err(columns_differ(found, &format!("the header has {}", self.columns.len())));
+            return Err(columns_differ(found, line.text, &format!("the header has {}", self.columns.len())));
         }
-        read(row, switch, self.has_answer)
+        refuse_garbled(line, &row)?;
+        Ok(row)
     }
 }
 
@@ -176,13 +179,18 @@ fn without_null(cell: Cell) -> Cell {
 
 /// Reads one line of `Master.csv`, in the order of either module that writes one.
 pub(super) fn read_master<'l>(
-    line: &'l [u8],
+    line: Line<'l>,
     seventeenth: Seventeenth,
     switch: Switch,
 ) -> Result<Cdr<'l>, Flaw> {
+    read(master_row(line, seventeenth)?, switch, true)
+}
+
+/// The fields of one line of `Master.csv`.
+pub(super) fn master_row(line: Line<'_>, seventeenth: Seventeenth) -> Result<Row<'_>, Flaw> {
     let mut raw = Row::default();
-    let found = line::split(line::text(line)?, |column, cell| raw.put(column, cell))?;
-    let order = order(&raw, found, seventeenth)?;
+    let found = line::split(line.text, |column, cell| raw.put(column, cell))?;
+    let order = order(&raw, found, line.text, seventeenth)?;
     let mut row = Row::default();
     for (column, slot) in order.into_iter().enumerate() {
         if let Some(slot) = slot {
@@ -198,14 +206,27 @@ pub(super) fn read_master<'l>(
         );
         return Err(Flaw::new(Reason::InvalidField, name(UNIQUEID), message));
     }
-    read(row, switch, true)
+    refuse_garbled(line, &row)?;
+    Ok(row)
+}
+
+/// Of the caller id only the number is read, so the name in it may have bytes of any kind.
+fn refuse_garbled(line: Line<'_>, row: &Row<'_>) -> Result<(), Flaw> {
+    if !line.is_garbled {
+        return Ok(());
+    }
+    let mut needed = Row::default();
+    for slot in (0..READ.len()).filter(|slot| *slot != CLID) {
+        needed.put(slot, Cell::Bare(row.text(slot)));
+    }
+    line.refuse_garbled(&needed, name)
 }
 
 /// Whether a line of this many columns is one of a `Master.csv`, by where its times stand.
 pub(super) fn is_master(first_line: &str) -> bool {
     let mut raw = Row::default();
     let found = line::split(first_line, |column, cell| raw.put(column, cell));
-    found.is_ok_and(|found| order(&raw, found, Seventeenth::UniqueId).is_ok() && has_times(&raw))
+    found.is_ok_and(|found| order(&raw, found, "", Seventeenth::UniqueId).is_ok() && has_times(&raw))
 }
 
 fn has_times(raw: &Row) -> bool {
@@ -221,7 +242,12 @@ fn looks_like_time(text: &str) -> bool {
     matches!(text.as_bytes(), [_, _, _, _, b'-', _, _, b'-', _, _, b' ', _, _, b':', _, _, b':', _, _, ..])
 }
 
-fn order(raw: &Row, found: usize, seventeenth: Seventeenth) -> Result<[Option<usize>; WIDTH], Flaw> {
+fn order(
+    raw: &Row,
+    found: usize,
+    line: &str,
+    seventeenth: Seventeenth,
+) -> Result<[Option<usize>; WIDTH], Flaw> {
     let id = (seventeenth == Seventeenth::UniqueId).then_some(UNIQUEID);
     let all_ids = [Some(UNIQUEID), None, None, Some(LINKEDID), Some(SEQUENCE)];
     let one_id = [id, None, Some(LINKEDID), Some(SEQUENCE)];
@@ -240,7 +266,7 @@ fn order(raw: &Row, found: usize, seventeenth: Seventeenth) -> Result<[Option<us
         19 => (&MASTER, &no_id),
         20 => (&MASTER, &one_id),
         21 => (&MASTER, &all_ids),
-        _ => return Err(columns_differ(found, "a Master.csv of Asterisk has 16 to 21")),
+        _ => return Err(columns_differ(found, line, "a Master.csv of Asterisk has 16 to 21")),
     };
     let mut order = [None; WIDTH];
     for (place, slot) in order.iter_mut().zip(front.iter().chain(tail)) {
@@ -253,18 +279,17 @@ fn read<'l>(mut row: Row<'l>, switch: Switch, has_answer: bool) -> Result<Cdr<'l
     let disposition = canonical::disposition(row.text(DISPOSITION))?;
     let duration_ms = milliseconds(name(DURATION), row.text(DURATION))?;
     let billsec_ms = milliseconds(name(BILLSEC), row.text(BILLSEC))?;
-    let (start, end) = start_and_end(&row, duration_ms, switch.zone)?;
-    let answer = match optional_moments(&row, ANSWER, switch.zone)? {
-        Some(answers) => Some(answers.best(|answer| apart(milliseconds_between(answer, end), billsec_ms))),
-        None if has_answer => None,
-        None => {
-            let billsec_ms = billsec_ms.filter(|billed| disposition == Disposition::Answered || *billed > 0);
-            billsec_ms.and_then(|billed| time::later(end, billed.checked_neg()?))
-        }
-    };
+    let times = times(&row, disposition, duration_ms, billsec_ms, switch.zone)?;
+    let Settled { start, mut answer, end, warnings } = times.settle()?;
+    if !has_answer {
+        let billsec_ms = billsec_ms.filter(|billed| disposition == Disposition::Answered || *billed > 0);
+        answer = billsec_ms.and_then(|billed| time::later(end, billed.checked_neg()?));
+    }
+    // Where a table leaves out a column, what is computed from the others is no surprise.
+    let warnings = if has_answer { warnings } else { Warnings::default() };
     let billsec_ms = billsec_ms.or_else(|| answer.map(|answer| milliseconds_between(answer, end)));
     let direction = direction(&row, switch.trunks);
-    let charged = direction == Direction::Outbound
+    let charged = matches!(direction, Direction::Outbound | Direction::Transit)
         && disposition == Disposition::Answered
         && billsec_ms.is_some_and(|billed| billed > 0);
     let (call_id, record_id) = ids(&mut row, charged)?;
@@ -288,31 +313,39 @@ fn read<'l>(mut row: Row<'l>, switch: Switch, has_answer: bool) -> Result<Cdr<'l
         duration_ms,
         billsec_ms,
         disposition,
+        warnings,
     })
 }
 
-/// Both instants; where the clock showed a time twice, the unique id's epoch or the duration tells which it was.
-fn start_and_end(
+/// The times of a row; an end that is missing is the duration after the start.
+fn times<'z>(
     row: &Row,
+    disposition: Disposition,
     duration_ms: Option<i64>,
-    zone: &TimeZone,
-) -> Result<(Timestamp, Timestamp), Flaw> {
-    let starts = optional_moments(row, START, zone)?.ok_or_else(|| missing(name(START)))?;
-    let starts =
-        not_before_its_channel(starts, epoch(row.text(UNIQUEID)).or_else(|| epoch(row.text(LINKEDID))));
-    let Some(ends) = optional_moments(row, END, zone)? else {
-        let duration_ms = duration_ms.ok_or_else(|| missing(name(END)))?;
-        let start = starts.earlier;
-        let end = time::later(start, duration_ms).ok_or_else(|| {
-            let message = format!("`{}` seconds after the start is no time", shown(row.text(DURATION)));
-            Flaw::new(Reason::InvalidField, name(DURATION), message)
-        })?;
-        return Ok((start, end));
-    };
-    let disagreement = |start, end| (end < start, apart(milliseconds_between(start, end), duration_ms));
-    let end_for = |start| ends.best(|end| disagreement(start, end));
-    let start = starts.best(|start| disagreement(start, end_for(start)));
-    Ok((start, end_for(start)))
+    billsec_ms: Option<i64>,
+    zone: &'z TimeZone,
+) -> Result<Times<'z>, Flaw> {
+    let start = optional_moments(row, START, zone)?.ok_or_else(|| missing(name(START)))?;
+    let epoch = epoch(row.text(UNIQUEID)).or_else(|| epoch(row.text(LINKEDID)));
+    let answer = optional_moments(row, ANSWER, zone)?;
+    let names = [name(START), name(ANSWER), name(END)];
+    let end = optional_moments(row, END, zone)?;
+    let times = Times { names, zone, start, answer, end, duration_ms, billsec_ms, disposition, epoch };
+    if end.is_some() {
+        return Ok(times);
+    }
+    let duration_ms = duration_ms.ok_or_else(|| missing(name(END)))?;
+    let earlier = time::later(times.first_start(), duration_ms).ok_or_else(|| {
+        let message = format!("`{}` seconds after the start is no time", shown(row.text(DURATION)));
+        Flaw::new(Reason::InvalidField, name(DURATION), message)
+    })?;
+    Ok(Times { end: Some(Moments { earlier, later: None, shown_offset: None }), ..times })
+}
+
+/// What the ids of a row say about the zone of its start.
+pub(super) fn clock_proof(row: &Row, zone: &TimeZone) -> Option<ClockProof> {
+    let start = optional_moments(row, START, zone).ok()??;
+    settle::clock_proof(start, epoch(row.text(UNIQUEID)).or_else(|| epoch(row.text(LINKEDID))))
 }
 
 fn optional_moments(row: &Row, slot: usize, zone: &TimeZone) -> Result<Option<Moments>, Flaw> {
@@ -322,44 +355,14 @@ fn optional_moments(row: &Row, slot: usize, zone: &TimeZone) -> Result<Option<Mo
     }
 }
 
-/// How far the milliseconds between two times are from those that the switch counted.
-fn apart(between: i64, counted: Option<i64>) -> u64 {
-    counted.map_or(0, |counted| between.abs_diff(counted))
-}
-
-/// A record begins when its channel does or later, so an instant before the channel's epoch is the wrong one of two.
-fn not_before_its_channel(starts: Moments, epoch: Option<Timestamp>) -> Moments {
-    let (Some(later), Some(epoch)) = (starts.later, epoch) else {
-        return starts;
-    };
-    let near = milliseconds_between(epoch, starts.earlier).unsigned_abs() <= EPOCH_APART_MS;
-    if near && starts.earlier < epoch && epoch <= later {
-        Moments { earlier: later, later: None }
-    } else {
-        starts
-    }
-}
-
-/// The second in which the channel began, from a unique id such as `1543540817.1` or `pbx2-1543540817.1`.
-fn epoch(unique_id: &str) -> Option<Timestamp> {
-    let (seconds, serial) = unique_id.rsplit('-').next()?.split_once('.')?;
-    let is_number = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    if !is_number(seconds) || !is_number(serial) {
-        return None;
-    }
-    Timestamp::from_second(seconds.parse().ok()?).ok()
-}
-
 fn direction(row: &Row, trunks: &[String]) -> Direction {
     let on_trunk = |slot| trunks.iter().any(|trunk| belongs_to(row.text(slot), trunk));
-    if trunks.is_empty() {
-        Direction::Outbound
-    } else if on_trunk(CHANNEL) {
-        Direction::Inbound
-    } else if on_trunk(DSTCHANNEL) {
-        Direction::Outbound
-    } else {
-        Direction::Internal
+    match (on_trunk(CHANNEL), on_trunk(DSTCHANNEL)) {
+        _ if trunks.is_empty() => Direction::Outbound,
+        (true, true) => Direction::Transit,
+        (true, false) => Direction::Inbound,
+        (false, true) => Direction::Outbound,
+        (false, false) => Direction::Internal,
     }
 }
 

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::header::Header;
-use super::line::{self, Cell, Row, columns_differ, malformed, shown};
+use super::line::{self, Cell, Line, Row, columns_differ, malformed, shown};
+use super::settle::{self, ClockProof, Settled, Times, epoch};
+use super::time::Moments;
 use super::{Cdr, ChargedParty, Direction, Disposition, Flaw, Leg, Reason, Service, time};
 
 const RECORD_ID: usize = 0;
@@ -65,8 +66,9 @@ const NOT_READ: [&str; 12] = [
 ];
 
 /// Columns without which no line can be a record.
-const REQUIRED: [usize; 7] =
-    [RECORD_ID, DIRECTION, CALLING_NUMBER, CALLED_NUMBER, START_TIME, END_TIME, DISPOSITION];
+const REQUIRED: [usize; 6] = [RECORD_ID, DIRECTION, CALLING_NUMBER, CALLED_NUMBER, START_TIME, DISPOSITION];
+/// What together says when a call ended.
+const INSTEAD_OF_END: [usize; 3] = [ANSWER_TIME, DURATION, BILLSEC];
 
 /// The longest id or number; real ones have a quarter of it.
 pub(super) const LONGEST_BYTES: usize = 200;
@@ -88,7 +90,9 @@ pub(super) fn is_field(name: &str) -> bool {
 
 /// The slot for each column of a CSV file, or what its header lacks.
 pub(super) fn columns(header: &Header) -> Result<Vec<Option<usize>>, Flaw> {
-    if let Some(slot) = REQUIRED.into_iter().find(|slot| header.find(name(*slot)).is_none()) {
+    let has = |slot: usize| header.find(name(slot)).is_some();
+    let end = [END_TIME].into_iter().filter(|_| !INSTEAD_OF_END.into_iter().all(has));
+    if let Some(slot) = REQUIRED.into_iter().chain(end).find(|slot| !has(*slot)) {
         return Err(header.lacks(name(slot), &format!("`{}`", name(slot))));
     }
     if let Some((place, unknown)) = header.first_unknown(is_field) {
@@ -109,20 +113,36 @@ pub(super) fn columns(header: &Header) -> Result<Vec<Option<usize>>, Flaw> {
 
 /// Reads one line of CSV.
 pub(super) fn read_csv<'l>(
-    line: &'l [u8],
+    line: Line<'l>,
     columns: &[Option<usize>],
     zone: &TimeZone,
 ) -> Result<Cdr<'l>, Flaw> {
+    read(row(line, columns)?, zone)
+}
+
+/// The fields of one line of CSV.
+pub(super) fn row<'l>(line: Line<'l>, columns: &[Option<usize>]) -> Result<Row<'l>, Flaw> {
     let mut row = Row::default();
-    let found = line::split(line::text(line)?, |column, cell| {
+    let found = line::split(line.text, |column, cell| {
         if let Some(slot) = columns.get(column).copied().flatten() {
-            row.put(slot, cell);
+            row.put(slot, without_null(slot, cell));
         }
     })?;
     if found != columns.len() {
-        return Err(columns_differ(found, &format!("the header has {}", columns.len())));
+        return Err(columns_differ(found, line.text, &format!("the header has {}", columns.len())));
     }
-    read(row, zone)
+    line.refuse_garbled(&row, name)?;
+    Ok(row)
+}
+
+/// Databases write an absent value as a bare `NULL` or `\N`.
+fn without_null(slot: usize, cell: Cell) -> Cell {
+    match cell {
+        // A caller's number is there even when it is withheld.
+        Cell::Bare("NULL" | "\\N") if slot == CALLING_NUMBER => Cell::Bare(""),
+        Cell::Bare("NULL" | "\\N") => Cell::Absent,
+        cell => cell,
+    }
 }
 
 /// Reads a row whose slots hold what the line says.
@@ -130,12 +150,31 @@ pub(super) fn read<'l>(mut row: Row<'l>, zone: &TimeZone) -> Result<Cdr<'l>, Fla
     refuse_other_than_full(row.text(RECORD_TYPE))?;
     let record_id = present(limited(row.take(RECORD_ID), name(RECORD_ID))?, name(RECORD_ID))?;
     let call_id = limited(row.take(CALL_ID), name(CALL_ID))?;
-    let answer = optional_time(&row, ANSWER_TIME, zone)?;
-    let end = required_time(&row, END_TIME, zone)?;
-    let derived = answer.map(|answer| time::milliseconds_between(answer, end));
+    let outcome = disposition(row.text(DISPOSITION))?;
+    let duration_ms = time::milliseconds(name(DURATION), row.text(DURATION))?;
+    let billsec_ms = time::milliseconds(name(BILLSEC), row.text(BILLSEC))?;
+    let end = moments(&row, END_TIME, zone)?;
+    let start = moments(&row, START_TIME, zone)?.ok_or_else(|| missing(name(START_TIME)))?;
     if matches!(row.cell(CALLING_NUMBER), Cell::Absent) {
         return Err(missing(name(CALLING_NUMBER)));
     }
+    let times = Times {
+        names: [name(START_TIME), name(ANSWER_TIME), name(END_TIME)],
+        zone,
+        start,
+        answer: moments(&row, ANSWER_TIME, zone)?,
+        end,
+        duration_ms,
+        billsec_ms,
+        disposition: outcome,
+        // Only where a clock without offset is to be checked is it asked whether an id holds a time.
+        epoch: start.shown_offset.and_then(|_| epoch(&call_id).or_else(|| epoch(&record_id))),
+    };
+    let direction = direction(row.text(DIRECTION))?;
+    let charged_party = charged_party(row.text(CHARGED_PARTY))?;
+    let called_number = present(limited(row.take(CALLED_NUMBER), name(CALLED_NUMBER))?, name(CALLED_NUMBER))?;
+    let Settled { start, answer, end, warnings } = times.settle()?;
+    let derived = answer.map(|answer| time::milliseconds_between(answer, end));
     Ok(Cdr {
         second_id: None,
         names_call: !call_id.is_empty(),
@@ -143,30 +182,33 @@ pub(super) fn read<'l>(mut row: Row<'l>, zone: &TimeZone) -> Result<Cdr<'l>, Fla
         leg: leg(row.text(LEG)),
         record_id,
         account_ref: filled(limited(row.take(ACCOUNT_REF), name(ACCOUNT_REF))?),
-        direction: direction(row.text(DIRECTION))?,
-        charged_party: charged_party(row.text(CHARGED_PARTY))?,
+        direction,
+        charged_party,
         calling_number: limited(row.take(CALLING_NUMBER), name(CALLING_NUMBER))?,
-        called_number: present(limited(row.take(CALLED_NUMBER), name(CALLED_NUMBER))?, name(CALLED_NUMBER))?,
+        called_number,
         redirecting_number: filled(limited(row.take(REDIRECTING_NUMBER), name(REDIRECTING_NUMBER))?),
         service: service(row.text(SERVICE))?,
-        start: required_time(&row, START_TIME, zone)?,
+        start,
         answer,
         end,
-        duration_ms: time::milliseconds(name(DURATION), row.text(DURATION))?,
-        billsec_ms: time::milliseconds(name(BILLSEC), row.text(BILLSEC))?.or(derived),
-        disposition: disposition(row.text(DISPOSITION))?,
+        duration_ms,
+        billsec_ms: billsec_ms.or(derived),
+        disposition: outcome,
+        warnings,
     })
 }
 
-fn optional_time(row: &Row, slot: usize, zone: &TimeZone) -> Result<Option<Timestamp>, Flaw> {
-    match row.text(slot) {
-        "" => Ok(None),
-        text => time::moments(name(slot), text, zone).map(|moments| Some(moments.earlier)),
-    }
+/// What the ids of a row say about the zone of its start.
+pub(super) fn clock_proof(row: &Row, zone: &TimeZone) -> Option<ClockProof> {
+    let start = moments(row, START_TIME, zone).ok()??;
+    settle::clock_proof(start, epoch(row.text(CALL_ID)).or_else(|| epoch(row.text(RECORD_ID))))
 }
 
-fn required_time(row: &Row, slot: usize, zone: &TimeZone) -> Result<Timestamp, Flaw> {
-    optional_time(row, slot, zone)?.ok_or_else(|| missing(name(slot)))
+fn moments(row: &Row, slot: usize, zone: &TimeZone) -> Result<Option<Moments>, Flaw> {
+    match row.text(slot) {
+        "" => Ok(None),
+        text => time::moments(name(slot), text, zone).map(Some),
+    }
 }
 
 fn refuse_other_than_full(record_type: &str) -> Result<(), Flaw> {
@@ -183,8 +225,9 @@ fn direction(text: &str) -> Result<Direction, Flaw> {
         ("outbound", Direction::Outbound),
         ("inbound", Direction::Inbound),
         ("internal", Direction::Internal),
+        ("transit", Direction::Transit),
     ];
-    one_of("direction", text, &words, "outbound, inbound or internal")
+    one_of("direction", text, &words, "outbound, inbound, internal or transit")
 }
 
 fn charged_party(text: &str) -> Result<ChargedParty, Flaw> {

@@ -24,13 +24,18 @@ impl Header {
         is_ours: impl Fn(&str) -> bool,
     ) -> Result<Self, Flaw> {
         let mut found = Vec::new();
-        let count = line::split(line::text(first_line)?, |column, cell| {
+        let text = line::text(first_line)?;
+        let count = line::split(&text, |column, cell| {
             if column < MOST_COLUMNS {
                 found.push(cell.text().trim().to_owned());
             }
         })?;
         if count > MOST_COLUMNS {
-            return Err(columns_differ(count, &format!("a header may have {MOST_COLUMNS}")));
+            return Err(columns_differ(count, "", &format!("a header may have {MOST_COLUMNS}")));
+        }
+        let advice = line::separator(count, &text).filter(|_| count <= 2);
+        if let Some(advice) = advice {
+            return Err(malformed(format!("the header has {count} columns{advice}")));
         }
         let mut header = Self { names: found.iter().map(|name| name.to_lowercase()).collect(), found };
         header.rename(map, is_ours)?;

@@ -10,12 +10,17 @@ use serde_json::json;
 use serde_json::value::RawValue;
 
 use super::canonical::{self, BILLSEC, DURATION};
-use super::line::{self, Cell, Row, malformed, shown};
+use super::line::{Cell, Line, Row, malformed, shown};
 use super::{Cdr, Flaw, Reason};
 
 /// Reads one object; `map` holds (our name, key in the file).
-pub(super) fn read<'l>(line: &'l [u8], map: &[(String, String)], zone: &TimeZone) -> Result<Cdr<'l>, Flaw> {
-    let Pairs(pairs) = parse(line::text(line)?)?;
+pub(super) fn read<'l>(line: Line<'l>, map: &[(String, String)], zone: &TimeZone) -> Result<Cdr<'l>, Flaw> {
+    canonical::read(row(line, map)?, zone)
+}
+
+/// The fields of one object.
+pub(super) fn row<'l>(line: Line<'l>, map: &[(String, String)]) -> Result<Row<'l>, Flaw> {
+    let Pairs(pairs) = parse(line.text)?;
     let mut row = Row::default();
     for (Text(key), value) in pairs {
         // As in a header, a mapped name is taken from where the map says, and from nowhere else.
@@ -38,7 +43,8 @@ pub(super) fn read<'l>(line: &'l [u8], map: &[(String, String)], zone: &TimeZone
         }
         row.put(slot, cell(slot, value.get())?);
     }
-    canonical::read(row, zone)
+    line.refuse_garbled(&row, canonical::name)?;
+    Ok(row)
 }
 
 fn parse<'l, T: Deserialize<'l>>(text: &'l str) -> Result<T, Flaw> {

@@ -67,21 +67,51 @@ impl<'l> Row<'l> {
     }
 }
 
-/// The line as text, without a byte order mark and a carriage return.
+/// A line as text, without a byte order mark and a carriage return.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Line<'l> {
+    pub(super) text: &'l str,
+    /// Bytes that are not UTF-8 were replaced in it.
+    pub(super) is_garbled: bool,
+}
+
+impl Line<'_> {
+    /// Refuses a field that is read and whose bytes are not UTF-8. In one that nobody reads they harm nobody.
+    pub(super) fn refuse_garbled(
+        &self,
+        row: &Row<'_>,
+        name: impl Fn(usize) -> &'static str,
+    ) -> Result<(), Flaw> {
+        let is_bad = |slot: &usize| self.is_garbled && row.text(*slot).contains(char::REPLACEMENT_CHARACTER);
+        match (0..WIDTH).find(is_bad) {
+            Some(slot) => Err(malformed(format!(
+                "`{}` is not UTF-8 (`{}`): export the file as UTF-8",
+                name(slot),
+                shown(row.text(slot))
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// The bytes of a line that is one: without a byte order mark and a carriage return.
 ///
 /// The mark is taken off every line, as files that were joined have it inside.
-pub(super) fn text(line: &[u8]) -> Result<&str, Flaw> {
+pub(super) fn bytes(line: &[u8]) -> Result<&[u8], Flaw> {
     let line = line.strip_suffix(b"\r").unwrap_or(line);
     let line = line.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(line);
     if line.is_empty() {
         return Err(malformed("the line is empty"));
     }
-    if let Some(at) = memchr2(0, b'\n', line) {
-        return Err(malformed(format!("a NUL or newline at byte {}", position(at))));
+    match memchr2(0, b'\n', line) {
+        Some(at) => Err(malformed(format!("a NUL or newline at byte {}", position(at)))),
+        None => Ok(line),
     }
-    std::str::from_utf8(line).map_err(|error| {
-        malformed(format!("not UTF-8 at byte {}: export the file as UTF-8", position(error.valid_up_to())))
-    })
+}
+
+/// A line as text; bytes that are not UTF-8 are replaced.
+pub(super) fn text(line: &[u8]) -> Result<Cow<'_, str>, Flaw> {
+    bytes(line).map(String::from_utf8_lossy)
 }
 
 /// Gives each field of a CSV line with its column, counted from 0, to `each`; answers how many there are.
@@ -169,8 +199,18 @@ pub(super) fn malformed(message: impl Into<String>) -> Flaw {
     Flaw::new(Reason::MalformedLine, "line", message)
 }
 
-pub(super) fn columns_differ(found: usize, expected: &str) -> Flaw {
-    malformed(format!("{found} columns where {expected}"))
+/// A line falls into another number of fields than it should, perhaps because commas do not part them.
+pub(super) fn columns_differ(found: usize, line: &str, expected: &str) -> Flaw {
+    let advice = separator(found, line).unwrap_or_default();
+    malformed(format!("{found} columns where {expected}{advice}"))
+}
+
+/// What to do about a line that other characters than commas part into fields.
+pub(super) fn separator(found: usize, line: &str) -> Option<String> {
+    let names = [(';', "semicolons"), ('\t', "tabs"), ('|', "bars")];
+    let parts = |separator: char| line.matches(separator).count();
+    let (_, name) = names.into_iter().find(|(separator, _)| parts(*separator) >= found.max(3))?;
+    Some(format!(": the columns are separated by {name}: export the file with commas"))
 }
 
 /// The beginning of a text, fit for a message.
@@ -239,7 +279,7 @@ mod tests {
         assert_eq!(text(b"").unwrap_err().message, "the line is empty");
         assert_eq!(text(b"\r").unwrap_err().message, "the line is empty");
         assert_eq!(text(b"ab\0").unwrap_err().message, "a NUL or newline at byte 3");
-        assert_eq!(text(b"ab\xFF").unwrap_err().message, "not UTF-8 at byte 3: export the file as UTF-8");
+        assert_eq!(text(b"ab\xFF").unwrap(), "ab\u{FFFD}");
         assert_eq!(text(b"\xEF\xBB\xBFa\r").unwrap(), "a");
         assert!(text(b"ab\0").unwrap_err().reason == Reason::MalformedLine);
     }

@@ -29,13 +29,18 @@ mod header;
 mod json;
 mod line;
 mod reader;
+mod settle;
 mod time;
+mod warning;
 
 use std::borrow::Cow;
 
 use jiff::Timestamp;
 
 pub use reader::{Feed, FirstLine, Format, Reader, Seventeenth, UnknownFormat, detect};
+pub use settle::ClockProof;
+pub(crate) use settle::{ANSWER_EARLY_MS, TOLERANCE_MS};
+pub use warning::{Warning, Warnings};
 
 /// A call detail record, read but not yet judged: what the switch said, in one shape for all formats.
 ///
@@ -79,6 +84,40 @@ pub struct Cdr<'l> {
     pub billsec_ms: Option<i64>,
     /// How the attempt ended.
     pub disposition: Disposition,
+    /// What was unusual when it was read.
+    pub warnings: Warnings,
+}
+
+impl Cdr<'_> {
+    /// The same record with texts of its own.
+    #[must_use]
+    pub fn into_owned(self) -> Cdr<'static> {
+        let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let Cdr { record_id, second_id, call_id, names_call, leg, account_ref, calling_number, .. } = self;
+        let Cdr { called_number, redirecting_number, direction, charged_party, service, start, .. } = self;
+        let Cdr { answer, end, duration_ms, billsec_ms, disposition, warnings, .. } = self;
+        Cdr {
+            record_id: own(record_id),
+            second_id: second_id.map(own),
+            call_id: own(call_id),
+            names_call,
+            leg,
+            account_ref: account_ref.map(own),
+            direction,
+            charged_party,
+            calling_number: own(calling_number),
+            called_number: own(called_number),
+            redirecting_number: redirecting_number.map(own),
+            service,
+            start,
+            answer,
+            end,
+            duration_ms,
+            billsec_ms,
+            disposition,
+            warnings,
+        }
+    }
 }
 
 impl Cdr<'_> {
@@ -108,6 +147,9 @@ pub enum Direction {
     Inbound,
     /// Inside the operator's own switch.
     Internal,
+    /// From the network to the network, through the operator's switch: forwarded, transferred, called back.
+    /// The account or the redirecting number that the record names pays, never the caller.
+    Transit,
 }
 
 /// Whose number pays for a call.
@@ -263,6 +305,7 @@ impl Direction {
             Self::Outbound => "outbound",
             Self::Inbound => "inbound",
             Self::Internal => "internal",
+            Self::Transit => "transit",
         }
     }
 }

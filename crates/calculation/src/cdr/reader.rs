@@ -7,7 +7,8 @@ use jiff::tz::TimeZone;
 
 use super::asterisk::{self, Switch, Table};
 use super::header::Header;
-use super::line::{self, malformed, shown};
+use super::line::{self, Line, malformed, shown};
+use super::settle::ClockProof;
 use super::{Cdr, Flaw, canonical, json};
 
 /// The shapes of files that we read.
@@ -139,13 +140,41 @@ impl Reader {
     }
 
     /// Reads one line, given without its newline, as one record.
+    ///
+    /// Only the fields that are read must be UTF-8.
     pub fn read<'l>(&self, line: &'l [u8]) -> Result<Cdr<'l>, Flaw> {
+        let bytes = line::bytes(line)?;
+        match std::str::from_utf8(bytes) {
+            Ok(text) => self.read_text(Line { text, is_garbled: false }),
+            Err(_) => {
+                let text = String::from_utf8_lossy(bytes);
+                self.read_text(Line { text: &text, is_garbled: true }).map(Cdr::into_owned)
+            }
+        }
+    }
+
+    fn read_text<'l>(&self, line: Line<'l>) -> Result<Cdr<'l>, Flaw> {
         let switch = Switch { zone: &self.zone, trunks: &self.trunks };
         match &self.layout {
             Layout::Csv(columns) => canonical::read_csv(line, columns, &self.zone),
             Layout::Ndjson(map) => json::read(line, map, &self.zone),
             Layout::Master(seventeenth) => asterisk::read_master(line, *seventeenth, switch),
             Layout::Table(table) => table.read(line, switch),
+        }
+    }
+
+    /// What an id in the line that holds a time says about the zone of the feed; nothing when it has no such id,
+    /// its start has an offset of its own, or the two tell nothing about each other.
+    pub fn clock_proof(&self, line: &[u8]) -> Option<ClockProof> {
+        let text = line::text(line).ok()?;
+        let line = Line { text: &text, is_garbled: false };
+        match &self.layout {
+            Layout::Csv(columns) => canonical::clock_proof(&canonical::row(line, columns).ok()?, &self.zone),
+            Layout::Ndjson(map) => canonical::clock_proof(&json::row(line, map).ok()?, &self.zone),
+            Layout::Master(seventeenth) => {
+                asterisk::clock_proof(&asterisk::master_row(line, *seventeenth).ok()?, &self.zone)
+            }
+            Layout::Table(table) => asterisk::clock_proof(&table.row(line).ok()?, &self.zone),
         }
     }
 }
@@ -163,7 +192,7 @@ pub fn detect(first_line: &[u8]) -> Option<Format> {
     if text.trim_start().starts_with('{') {
         return Some(Format::CanonicalNdjson);
     }
-    if asterisk::is_master(text) {
+    if asterisk::is_master(&text) {
         return Some(Format::AsteriskMaster);
     }
     let header = Header::read(first_line, &[], |_| true).ok()?;

@@ -12,22 +12,19 @@ use super::{Flaw, Reason};
 pub(super) struct Moments {
     pub(super) earlier: Timestamp,
     pub(super) later: Option<Timestamp>,
+    /// The zone's offset at the earlier one, when the text has none of its own.
+    pub(super) shown_offset: Option<Offset>,
 }
 
 impl Moments {
     pub(super) fn each(self) -> impl Iterator<Item = Timestamp> {
         [Some(self.earlier), self.later].into_iter().flatten()
     }
-
-    /// The one of them for which `key` is least; of equals the earlier.
-    pub(super) fn best<K: Ord>(self, key: impl Fn(Timestamp) -> K) -> Timestamp {
-        self.each().min_by_key(|moment| key(*moment)).unwrap_or(self.earlier)
-    }
 }
 
 /// Reads `2026-03-01T12:00:00.5+01:00`; without an offset, the clock of `zone` shows it.
 pub(super) fn moments(field: &'static str, text: &str, zone: &TimeZone) -> Result<Moments, Flaw> {
-    let one = |earlier| Moments { earlier, later: None };
+    let one = |earlier| Moments { earlier, later: None, shown_offset: None };
     match common_shape(text.as_bytes()) {
         Some((local, Some(offset))) => offset.to_timestamp(local).map(one).map_err(|_| no_time(field, text)),
         Some((local, None)) => in_zone(field, text, local, zone),
@@ -44,9 +41,11 @@ fn in_zone(field: &'static str, text: &str, local: DateTime, zone: &TimeZone) ->
     }
     let at = |offset: Offset| offset.to_timestamp(local).map_err(|_| no_time(field, text));
     match zone.to_ambiguous_timestamp(local).offset() {
-        AmbiguousOffset::Unambiguous { offset } => Ok(Moments { earlier: at(offset)?, later: None }),
+        AmbiguousOffset::Unambiguous { offset } => {
+            Ok(Moments { earlier: at(offset)?, later: None, shown_offset: Some(offset) })
+        }
         AmbiguousOffset::Fold { before, after } => {
-            Ok(Moments { earlier: at(before)?, later: Some(at(after)?) })
+            Ok(Moments { earlier: at(before)?, later: Some(at(after)?), shown_offset: Some(before) })
         }
         AmbiguousOffset::Gap { .. } => {
             let zone = zone.iana_name().unwrap_or("the feed's zone");
@@ -60,8 +59,39 @@ fn in_zone(field: &'static str, text: &str, local: DateTime, zone: &TimeZone) ->
 }
 
 fn no_time(field: &'static str, text: &str) -> Flaw {
-    let message = format!("`{}` is no time: write it such as 2026-03-01T12:00:00+01:00", shown(text));
+    let looks_like = form_of(text).map_or_else(String::new, |form| format!(" (it looks like {form})"));
+    let message = format!(
+        "`{}` is no time{looks_like}: write it such as 2026-03-01T12:00:00+01:00, or 2026-03-01 12:00:00 and name the zone",
+        shown(text)
+    );
     Flaw::new(Reason::InvalidField, field, message)
+}
+
+/// What a text that is not read as a time looks like, so that somebody sees what to convert.
+fn form_of(text: &str) -> Option<&'static str> {
+    let is_digits = text.bytes().all(|byte| byte.is_ascii_digit());
+    let begins_with_year = matches!(text.as_bytes(), [b'1' | b'2', _, _, _, b'-', ..]);
+    Some(match text.len() {
+        _ if text.eq_ignore_ascii_case("null") => "an absent value in quotes",
+        9 | 10 if is_digits => "seconds since 1970",
+        13 if is_digits => "milliseconds since 1970",
+        16 if is_digits => "microseconds since 1970",
+        14 if is_digits => "YYYYMMDDhhmmss",
+        _ if begins_with_year && text.ends_with(|last: char| last.is_ascii_alphabetic()) => {
+            "a time with the name of a zone"
+        }
+        _ if begins_with_year && text.contains([' ', 'T']) && text.contains(':') => {
+            "a time whose offset has a space before it or no colon in it"
+        }
+        _ if text.starts_with(|first: char| first.is_ascii_alphabetic()) && text.contains(':') => {
+            "a time of e-mail, with the names of day and month"
+        }
+        _ if text.contains('/') && text.contains(':') => {
+            "a date with slashes, whose day and month may stand in either order"
+        }
+        _ if text.contains('.') && text.contains(':') => "day.month.year",
+        _ => return None,
+    })
 }
 
 /// `YYYY-MM-DDTHH:MM:SS[.fff][Z|±hh:mm]`, which is nearly every time there is, without the cost of a parser for all shapes.
@@ -130,13 +160,17 @@ fn fraction(text: &[u8]) -> Option<(i32, &[u8])> {
     (rest.len() < text.len()).then_some((nanoseconds, rest))
 }
 
-/// Reads decimal seconds with up to three digits after the point as milliseconds; nothing from an empty text.
+/// Reads decimal seconds with up to six digits after the point as milliseconds; nothing from an empty text.
+///
+/// A started millisecond counts whole, as a started second does when it is billed: what is cut here is never free.
 pub(super) fn milliseconds(field: &'static str, text: &str) -> Result<Option<i64>, Flaw> {
     if text.is_empty() {
         return Ok(None);
     }
     decimal_milliseconds(text).map(Some).ok_or_else(|| {
-        let message = format!("`{}` is no number of seconds: write it such as 61 or 61.25", shown(text));
+        let advice = if text.contains(':') { ", not as minutes and seconds" } else { "" };
+        let message =
+            format!("`{}` is no number of seconds: write it such as 61 or 61.25{advice}", shown(text));
         Flaw::new(Reason::InvalidField, field, message)
     })
 }
@@ -147,16 +181,15 @@ fn decimal_milliseconds(text: &str) -> Option<i64> {
     if whole.is_empty() || fraction == Some("") {
         return None;
     }
-    // MySQL prints as many digits as the column has: zeros after the third lose nothing.
+    // MySQL prints as many digits as the column has: zeros after the sixth lose nothing.
     let fraction = fraction.map_or("", |digits| digits.trim_end_matches('0'));
-    let missing = 3_usize.checked_sub(fraction.len())?;
+    let missing = 6_usize.checked_sub(fraction.len())?;
     let zeros = std::iter::repeat_n(b'0', missing);
-    let count = whole
-        .bytes()
-        .chain(fraction.bytes())
-        .chain(zeros)
-        .try_fold(0_i64, |sum, byte| sum.checked_mul(10)?.checked_add(i64::from(digit(byte)?)))?;
-    if negative { count.checked_neg() } else { Some(count) }
+    let mut digits = whole.bytes().chain(fraction.bytes()).chain(zeros);
+    let count =
+        digits.try_fold(0_i64, |sum, byte| sum.checked_mul(10)?.checked_add(i64::from(digit(byte)?)))?;
+    let started = count.checked_add(999)?.checked_div(1_000)?;
+    if negative { started.checked_neg() } else { Some(started) }
 }
 
 /// Milliseconds from one instant to another.
@@ -256,14 +289,21 @@ mod tests {
 
     #[test]
     fn decimal_seconds_become_milliseconds() {
-        for (text, count) in
-            [("61", 61_000), ("0", 0), ("61.5", 61_500), ("0.001", 1), ("-3", -3_000), ("2.0060000", 2_006)]
-        {
+        for (text, count) in [
+            ("61", 61_000),
+            ("0", 0),
+            ("61.5", 61_500),
+            ("0.001", 1),
+            ("-3", -3_000),
+            ("2.0060000", 2_006),
+            ("599.874913", 599_875),
+            ("0.000001", 1),
+        ] {
             assert_eq!(milliseconds("billsec", text), Ok(Some(count)), "{text}");
         }
         assert_eq!(milliseconds("billsec", ""), Ok(None));
         let huge = "9".repeat(10_000);
-        for text in ["1,5", "1e3", ".5", "5.", "-", "+1", "0.0001", "1 ", "0x1", "NaN", "٣", &huge] {
+        for text in ["1,5", "1e3", ".5", "5.", "-", "+1", "0.0000001", "1 ", "0x1", "NaN", "٣", &huge] {
             let flaw = milliseconds("billsec", text).unwrap_err();
             assert_eq!((flaw.reason, flaw.field), (Reason::InvalidField, "billsec"));
             assert!(flaw.message.contains("is no number of seconds") && flaw.message.len() < 200);

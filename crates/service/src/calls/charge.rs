@@ -7,7 +7,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use calculation::call::Free;
-use calculation::cdr::Flaw;
+use calculation::cdr::{Flaw, Warnings};
 use calculation::money::{Amount, Currency};
 use calculation::period::Period;
 use jiff::Timestamp;
@@ -27,7 +27,7 @@ use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::hash::{self, Hash};
 use crate::id::{CustomerId, ImportId, PlanId};
-use crate::metrics::{CALLS_CHARGED, CHARGED_MICROS, RECORDS};
+use crate::metrics::{CALLS_CHARGED, CHARGED_MICROS, RECORD_WARNINGS, RECORDS};
 use crate::sessions::Reconciling;
 use crate::suspense::{self, Flawed, Waiting};
 
@@ -87,6 +87,15 @@ pub enum Outcome {
 
 /// For up to so many records it is cheaper to ask for each what is known of it.
 pub(super) const FEW: usize = 512;
+/// What became of a record, for the one who sent it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Counted {
+    /// If it could be read.
+    pub record_id: Option<String>,
+    pub outcome: Outcome,
+    /// What was unusual about it, if it was taken in.
+    pub warnings: Warnings,
+}
 
 /// What a charging run remembers from batch to batch.
 #[derive(Debug)]
@@ -188,7 +197,7 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
                 pass.prepaid.clone().save(tx, clock).await?;
                 spending::note(tx, &pass.spent()?, clock).await?;
                 settle_suspense(tx, run, batch, &pass.outcomes, clock).await?;
-                tally(tx, &pass.outcomes);
+                tally(tx, batch, &pass.outcomes);
                 return Ok(pass.outcomes);
             }
             Err(Error::Database(error)) if error.is_unique_violation() => {
@@ -205,7 +214,16 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
 }
 
 /// Counts what became of a batch.
-fn tally(tx: &mut Tx, outcomes: &[Outcome]) {
+fn tally(tx: &mut Tx, batch: &Batch, outcomes: &[Outcome]) {
+    let mut warned: BTreeMap<&str, u64> = BTreeMap::new();
+    for (incoming, outcome) in batch.incoming.iter().zip(outcomes) {
+        for warning in incoming.warnings(outcome).iter() {
+            *warned.entry(warning.code()).or_default() += 1;
+        }
+    }
+    for (warning, records) in warned {
+        tx.tally(RECORD_WARNINGS, &[("warning", warning)], records);
+    }
     let mut control = Control::default();
     let mut charged: BTreeMap<&str, (u64, u64)> = BTreeMap::new();
     for outcome in outcomes {
@@ -288,6 +306,14 @@ impl Incoming {
         match &self.record.as_ref().ok()?.fate {
             Fate::Bill(bill) => Some(bill),
             Fate::Free(_) => None,
+        }
+    }
+
+    /// What was unusual about a record that was taken in.
+    pub(crate) fn warnings(&self, outcome: &Outcome) -> Warnings {
+        match (outcome, &self.record) {
+            (Outcome::Charged { .. } | Outcome::Free(_), Ok(record)) => record.warnings,
+            _ => Warnings::default(),
         }
     }
 

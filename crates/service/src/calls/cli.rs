@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use calculation::cdr::{Format, Seventeenth};
 use calculation::money::Money;
-use calculation::phone_number::{E164, Region};
+use calculation::phone_number::{BareDigits, E164, NumberForm, OutsideDigit, Region};
 use clap::Args;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -35,6 +35,12 @@ pub struct ImportArgs {
     /// The region (ISO 3166-1) of calling numbers without a country code
     #[arg(long)]
     region: Option<Region>,
+    /// How digits without + are read that are no number of the region: refused (national), or as whole numbers (international)
+    #[arg(long, value_name = "HOW", default_value = "national")]
+    bare_digits: BareDigits,
+    /// The digit that callers dial for an outside line, if it stands before the called numbers, such as 0 or 9
+    #[arg(long, value_name = "DIGIT")]
+    outside_digit: Option<OutsideDigit>,
     /// The channel name of an Asterisk trunk, such as PJSIP/carrier (may be repeated)
     #[arg(long = "trunk", value_name = "CHANNEL")]
     trunks: Vec<String>,
@@ -51,11 +57,13 @@ fn zone(name: &str) -> std::result::Result<TimeZone, String> {
 }
 
 pub async fn import(app: &App, args: ImportArgs, output: Output) -> Result<bool> {
-    let ImportArgs { file, source, format, zone, region, trunks, columns, userfield } = args;
+    let ImportArgs { file, source, format, zone, region, bare_digits, outside_digit, .. } = args;
+    let ImportArgs { trunks, columns, userfield, .. } = args;
+    let form = NumberForm { bare_digits, outside_digit };
     let seventeenth = if userfield { Seventeenth::UserField } else { Seventeenth::UniqueId };
     let name = file.display().to_string();
     let zone = zone.unwrap_or_else(TimeZone::unknown);
-    let source = Source { name: source, format, zone, region, trunks, columns, seventeenth };
+    let source = Source { name: source, format, zone, region, form, trunks, columns, seventeenth };
     let (input, size): (Box<dyn std::io::Read + Send>, _) = if name == "-" {
         (Box::new(std::io::stdin()), None)
     } else {
@@ -90,7 +98,7 @@ pub async fn import_with_progress(
     let imported = super::import(app, import, &progress).await?;
     bar.finish_and_clear();
     match imported {
-        Imported::Done { import, reasons } => {
+        Imported::Done { import, reasons, warnings } => {
             let seconds = watch.elapsed().as_millis();
             let mut words = format!("{}: {} ({seconds} ms)", import.file_name, import.control);
             for (reason, count) in &reasons {
@@ -99,13 +107,16 @@ pub async fn import_with_progress(
             if !reasons.is_empty() {
                 words += &format!("\n  see `tollbook suspense --source {}`", import.source);
             }
+            for (warning, count) in &warnings {
+                words += &format!("\n  {count} taken in with a warning: {warning}");
+            }
             if !import.control.balances() {
                 return Err(Error::Contradiction(format!(
                     "the control total does not balance: {}",
                     import.control
                 )));
             }
-            output.answer(&json!({"import": import, "suspended": reasons}), words)?;
+            output.answer(&json!({"import": import, "suspended": reasons, "warnings": warnings}), words)?;
             Ok(true)
         }
         Imported::Unreadable(flaw) => Err(Error::Other(format!("nothing was imported: {flaw}"))),

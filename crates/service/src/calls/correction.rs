@@ -6,6 +6,7 @@
 use calculation::cdr::Flaw;
 use calculation::money::Amount;
 
+use super::assigned::Assigned;
 use super::charge::{self, Batch, Charging, Outcome};
 use super::directory::Directory;
 use super::import::{judged, parties};
@@ -87,7 +88,8 @@ impl Correction {
         let everybody = crate::customers::some(tx, &numbers, &references, &[]).await?;
         let directory = Directory::load(tx, tariffs, everybody).await?;
         let (limits, now) = (config.limits(), clock.now());
-        let bench = Bench { directory: &directory, region: read_by.region, limits, now };
+        let (region, form, assigned) = (read_by.region, read_by.form, Assigned::default());
+        let bench = Bench { directory: &directory, region, form, assigned: &assigned, limits, now };
         let hash = match &cdr {
             Ok(cdr) => content::hash(cdr),
             Err(flaw) => return Ok(Prepared::Flawed(flaw.clone())),

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use super::charge::Outcome;
+use super::charge::Counted;
 use super::import::charge_records;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -11,9 +11,6 @@ use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
 use crate::group_commit::{Deed, GroupCommit};
 use crate::tariffs::TariffBook;
-
-/// What became of a record, and its id if it could be read.
-pub(super) type Counted = (Option<String>, Outcome);
 
 /// Takes records in; cheap to clone.
 #[derive(Clone)]

@@ -11,7 +11,7 @@ pub(super) struct CallRecord {
     record_id: String,
     /// Ties the legs of one call together.
     call_id: Option<String>,
-    /// `outbound`, `inbound` or `internal`.
+    /// `outbound`, `inbound`, `internal` or `transit`.
     #[schema(example = "outbound")]
     direction: String,
     /// The account that the switch names; without it the charged number decides who pays.

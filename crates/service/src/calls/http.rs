@@ -1,31 +1,25 @@
-//! The calls' API.
+//! The calls' API: records in, the history out. Files are taken in by `uploads`.
 
-use std::io::Cursor as Bytestream;
+mod uploads;
 
 use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::http::{StatusCode, header};
+use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use calculation::cdr::{Flaw, Format};
-use calculation::phone_number::{E164, Region};
+use calculation::cdr::Warning;
+use calculation::phone_number::E164;
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{
-    Answer, BegunImport, BegunUpload, Call, Control, Cursor, HistoryQuery, Import, ImportRow, Imported,
-    Outcome, Quote, Quoted, Source, Spending, Why,
-};
-use crate::app::{App, SharedApp};
+use super::{Answer, Call, Control, Counted, Cursor, HistoryQuery, Outcome, Quote, Quoted, Spending, Why};
+use crate::app::SharedApp;
 use crate::http::{
-    Begun, IdempotencyKey, Key, PREFERENCE_APPLIED, Page, PageQuery, Params, Patience, Prefer, Problem, Sent,
-    Write, check_instant, check_name,
+    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_name,
 };
-use crate::id::{CustomerId, ImportId};
+use crate::id::CustomerId;
 
 /// So many records are charged in one request.
 const LARGEST_BATCH: usize = 10_000;
@@ -34,8 +28,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(post_one))
         .routes(routes!(post_many))
-        .routes(routes!(upload, imports))
-        .routes(routes!(import))
+        .merge(uploads::routes())
         .routes(routes!(history))
         .routes(routes!(read))
         .routes(routes!(quote))
@@ -146,22 +139,25 @@ async fn post_many(
     let with = (&app.tariffs, &*app.config, &app.clock);
     let outcomes = super::charge_records(&mut write.tx, with, &query.source, &records).await?;
     let mut control = Control::default();
-    for (_, outcome) in &outcomes {
-        control.count(outcome);
+    for counted in &outcomes {
+        control.count(&counted.outcome);
     }
     let records = outcomes.into_iter().map(answer).collect();
     write.finish(StatusCode::OK, &BatchAnswer { control, records }).await
 }
 
-fn answer((record_id, outcome): (Option<String>, Outcome)) -> Answer {
+fn answer(counted: Counted) -> Answer {
+    let Counted { record_id, outcome, warnings } = counted;
     let known = record_id.clone().unwrap_or_default();
+    let warnings = warnings.iter().map(Warning::code).collect();
     match outcome {
         Outcome::Charged { customer, amount, currency } => Answer::Charged {
             record_id: known,
             customer_id: customer,
             amount: calculation::money::Money { amount, currency },
+            warnings,
         },
-        Outcome::Free(free) => Answer::Free { record_id: known, reason: free.code() },
+        Outcome::Free(free) => Answer::Free { record_id: known, reason: free.code(), warnings },
         Outcome::Duplicate => Answer::Duplicate { record_id: known },
         Outcome::Suspended(flaw) => Answer::Suspended {
             record_id,
@@ -170,136 +166,6 @@ fn answer((record_id, outcome): (Option<String>, Outcome)) -> Answer {
             message: flaw.message,
         },
     }
-}
-
-/// How an uploaded file is written.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct UploadQuery {
-    /// The switch or feed: with the record's id the key that prevents charging twice.
-    #[param(example = "switch-a")]
-    source: String,
-    /// The file's name, to find it again.
-    file_name: Option<String>,
-    /// `csv`, `ndjson`, `asterisk` or `asterisk-table`; told from the first line when absent.
-    #[param(pattern = "^(csv|ndjson|asterisk|asterisk-table)$")]
-    format: Option<String>,
-    /// The IANA zone of times without an offset; without it they are refused.
-    #[param(example = "Europe/Berlin")]
-    zone: Option<String>,
-    /// The region (ISO 3166-1) of calling numbers without a country code.
-    #[param(example = "DE", pattern = "^[A-Z]{2}$")]
-    region: Option<String>,
-    /// Channel names of Asterisk's trunks, with commas between.
-    #[param(example = "PJSIP/carrier")]
-    trunks: Option<String>,
-    /// Our column name for a name in the header: ours=theirs, with commas between.
-    #[param(example = "calling_number=ani,called_number=dnis")]
-    columns: Option<String>,
-}
-
-/// What became of an upload.
-#[derive(Debug, Serialize, ToSchema)]
-struct UploadAnswer {
-    import: ImportRow,
-    /// How many records are suspended for each reason.
-    suspended: std::collections::BTreeMap<&'static str, u64>,
-}
-
-/// Upload a file of call records
-///
-/// Importing the same file again charges nothing. With `Prefer: respond-async` the answer does not wait until all is charged: read at
-/// `Location` how it stands.
-#[utoipa::path(post, path = "/v1/imports", tag = "calls",
-    security(("oauth" = ["imports:write"])), params(UploadQuery, Prefer),
-    request_body(content = String, content_type = "application/octet-stream"),
-    responses((status = 201, body = UploadAnswer),
-        (status = 202, description = "It is charged from now on", body = ImportRow), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn upload(
-    State(app): State<SharedApp>,
-    Params(query): Params<UploadQuery>,
-    Patience(is_patient): Patience,
-    body: Bytes,
-) -> Result<Response, Problem> {
-    let source = source(&query)?;
-    let file_name = query.file_name.unwrap_or_else(|| "upload".to_owned());
-    check_name("/file_name", &file_name, 300)?;
-    let import = Import { source, file_name, input: Bytestream::new(body) };
-    let unreadable = |flaw: Flaw| Problem::invalid("/line 1", flaw.to_string());
-    let begun = match super::begin_import(&app, import).await? {
-        BegunUpload::Import(begun) => begun,
-        BegunUpload::Unreadable(flaw) => return Err(unreadable(flaw)),
-    };
-    if !is_patient {
-        return Ok(accept(&app, begun));
-    }
-    match begun.finish(&app, &|_, _| ()).await? {
-        Imported::Done { import, reasons } => {
-            let answer = UploadAnswer { import, suspended: reasons };
-            Ok((StatusCode::CREATED, Json(answer)).into_response())
-        }
-        Imported::Unreadable(flaw) => Err(unreadable(flaw)),
-    }
-}
-
-/// Charges an upload after it was answered. The program does not end before.
-fn accept(app: &App, begun: Box<BegunImport<Bytestream<Bytes>>>) -> Response {
-    let (row, app) = (begun.row.clone(), app.clone());
-    let location = format!("/v1/imports/{}", row.id);
-    app.background.clone().spawn(async move {
-        if let Err(error) = begun.finish(&app, &|_, _| ()).await {
-            tracing::error!(%error, "an upload was not charged to its end: it can be sent again");
-        }
-    });
-    let headers = [(header::LOCATION, location), (PREFERENCE_APPLIED, "respond-async".to_owned())];
-    (StatusCode::ACCEPTED, headers, Json(row)).into_response()
-}
-
-fn source(query: &UploadQuery) -> Result<Source, Problem> {
-    check_name("/source", &query.source, 100)?;
-    let mut source = Source::new(&query.source);
-    if let Some(format) = &query.format {
-        let format: Format = format.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
-        source.format = Some(format);
-    }
-    if let Some(zone) = &query.zone {
-        source.zone = TimeZone::get(zone).map_err(|_| Problem::malformed("zone is no IANA time zone"))?;
-    }
-    if let Some(region) = &query.region {
-        let region: Region = region.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
-        source.region = Some(region);
-    }
-    for column in query.columns.iter().flat_map(|columns| columns.split(',')) {
-        let pair = crate::tariffs::cli::pair(column);
-        source.columns.push(pair.map_err(|error| Problem::malformed(format!("columns: {error}")))?);
-    }
-    source.trunks.extend(query.trunks.iter().flat_map(|trunks| trunks.split(',').map(str::to_owned)));
-    Ok(source)
-}
-
-/// List imports, newest first
-#[utoipa::path(get, path = "/v1/imports", tag = "calls",
-    security(("oauth" = ["imports:read"])), params(PageQuery),
-    responses((status = 200, body = Page<ImportRow>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn imports(
-    State(app): State<SharedApp>,
-    Params(page): Params<PageQuery>,
-) -> Result<Page<ImportRow>, Problem> {
-    let (limit, before) = (page.limit()?, page.after()?.unwrap_or(ImportId(i64::MAX)));
-    let mut tx = app.db.read().await?;
-    let imports = super::imports(&mut tx, before, limit + 1).await?;
-    Ok(Page::new(imports, limit, |import| import.id.to_string()))
-}
-
-/// Read how an import stands
-#[utoipa::path(get, path = "/v1/imports/{import_id}", tag = "calls",
-    security(("oauth" = ["imports:read"])), params(("import_id" = String, Path)),
-    responses((status = 200, body = ImportRow), (status = 404, body = Problem, content_type = "application/problem+json")))]
-async fn import(State(app): State<SharedApp>, Key(id): Key<ImportId>) -> Result<Json<ImportRow>, Problem> {
-    let mut tx = app.db.read().await?;
-    let found = super::import_by_id(&mut tx, id).await?;
-    found.map(Json).ok_or_else(|| Problem::not_found(format!("there is no import {id}")))
 }
 
 /// Which calls are asked for.

@@ -10,20 +10,22 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use calculation::call::Limits;
-use calculation::cdr::{self, Cdr, Feed, FirstLine, Flaw, Format, Reader, Reason, Seventeenth};
-use calculation::phone_number::{Dialled, Region, dialled};
+use calculation::cdr::{Cdr, Feed, Flaw, Format, Reason, Seventeenth};
+use calculation::phone_number::{Dialled, E164, NumberForm, Region, dialled};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::charge::{self, Batch, Charging, Incoming, Outcome};
+use super::assigned::Assigned;
+use super::charge::{self, Batch, Charging, Counted, Incoming, Outcome};
 use super::content::{self, Said};
 use super::directory::Directory;
+use super::first_look::{self, Head, Opened};
 use super::lines::{LONGEST_LINE, LineEnd, next_line};
 use super::resolve::{Bench, resolve};
 use super::understood::ReadBy;
-use super::{Control, ImportRow, Reasons, announce, count_reason, store};
+use super::{Control, ImportRow, Reasons, announce, store};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -56,6 +58,8 @@ pub struct Source {
     pub zone: TimeZone,
     /// The region of calling numbers without a country code.
     pub region: Option<Region>,
+    /// How it writes numbers.
+    pub form: NumberForm,
     /// Channel names of trunks, for Asterisk.
     pub trunks: Vec<String>,
     /// Our column name and the header's.
@@ -73,13 +77,14 @@ impl Source {
             format: None,
             zone: TimeZone::unknown(),
             region: None,
+            form: NumberForm::default(),
             trunks,
             columns,
             seventeenth: Seventeenth::default(),
         }
     }
 
-    fn feed(&self, format: Format) -> Feed {
+    pub(super) fn feed(&self, format: Format) -> Feed {
         let (trunks, columns) = (self.trunks.clone(), self.columns.clone());
         Feed { zone: self.zone.clone(), trunks, columns, seventeenth: self.seventeenth, ..Feed::new(format) }
     }
@@ -95,9 +100,10 @@ pub struct Import<R> {
 /// What became of an import.
 #[derive(Debug)]
 pub enum Imported {
-    /// It went through; the control total says what became of its records.
-    Done { import: ImportRow, reasons: Reasons },
-    /// Not even the first line could be understood.
+    /// It went through; the control total says what became of its records, `reasons` why some are suspended,
+    /// `warnings` what was unusual about others.
+    Done { import: ImportRow, reasons: Reasons, warnings: Reasons },
+    /// It was refused at the first look: nothing of it is stored.
     Unreadable(Flaw),
 }
 
@@ -116,7 +122,7 @@ pub async fn import<R: Read + Send + 'static>(
 /// What becomes of an import at its beginning.
 pub enum Begun<R> {
     Import(Box<BegunImport<R>>),
-    /// Not even the first line could be understood.
+    /// It was refused at the first look: nothing of it is stored.
     Unreadable(Flaw),
 }
 
@@ -126,12 +132,13 @@ pub struct BegunImport<R> {
     run: Charging,
     directory: Directory,
     region: Option<Region>,
+    form: NumberForm,
     reader: Opened,
     input: BufReader<R>,
-    first: (Vec<u8>, Option<LineEnd>),
+    head: Head,
 }
 
-/// Begins an import: reads its first line and stores that it is there.
+/// Begins an import: looks at its first lines and stores that it is there.
 pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Result<Begun<R>> {
     let Import { source, file_name, input } = import;
     let mut tx = app.db.read().await?;
@@ -139,9 +146,8 @@ pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Re
     let directory = Directory::load(&mut tx, &app.tariffs, everybody).await?;
     drop(tx);
     let mut input = BufReader::with_capacity(256 * 1024, input);
-    let mut first = Vec::new();
-    let opened = tokio::task::block_in_place(|| open(&source, &mut input, &mut first))?;
-    let (reader, first_line) = match opened {
+    let looked = tokio::task::block_in_place(|| first_look::look(&source, &mut input))?;
+    let (reader, head) = match looked {
         Ok(opened) => opened,
         Err(flaw) => return Ok(Begun::Unreadable(flaw)),
     };
@@ -157,11 +163,11 @@ pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Re
     };
     let mut tx = app.db.begin().await?;
     store::insert_import(&mut tx, &row).await?;
-    let read_by = ReadBy { reader: reader.reader.clone(), region: source.region };
+    let Source { region, form, .. } = source;
+    let read_by = ReadBy { reader: reader.reader.clone(), region, form };
     let run = Charging::begin(&mut tx, &source.name, read_by, row.id).await?;
     tx.commit().await?;
-    let (region, first) = (source.region, (first, first_line));
-    Ok(Begun::Import(Box::new(BegunImport { row, run, directory, region, reader, input, first })))
+    Ok(Begun::Import(Box::new(BegunImport { row, run, directory, region, form, reader, input, head })))
 }
 
 impl<R: Read + Send + 'static> BegunImport<R> {
@@ -171,16 +177,16 @@ impl<R: Read + Send + 'static> BegunImport<R> {
         app: &App,
         progress: &(dyn Fn(u64, &Control) + Send + Sync),
     ) -> Result<Imported> {
-        let Self { mut row, mut run, directory, region, reader, input, first } = *self;
+        let Self { mut row, mut run, directory, region, form, reader, input, head } = *self;
         let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
         let (done, spares) = std::sync::mpsc::channel();
         // Until it is known that nobody waits.
         let busy = Arc::new(AtomicBool::new(true));
         let (desk, limits, now) = (app.desk.clone(), app.config.limits(), app.clock.now());
-        let judge = Judge { directory, desk, busy: busy.clone(), region, limits, now };
-        let thread =
-            std::thread::spawn(move || read_batches(&reader, &judge, input, first, &sender, &spares));
-        let mut reasons = Reasons::new();
+        let assigned = Assigned::remembered();
+        let judge = Judge { directory, desk, busy: busy.clone(), region, form, assigned, limits, now };
+        let thread = std::thread::spawn(move || read_batches(&reader, &judge, input, head, &sender, &spares));
+        let (mut reasons, mut warnings) = (Reasons::new(), Reasons::new());
         while let Some(read) = batches.recv().await {
             let (batch, bytes): (Batch, u64) = read.map_err(Error::file(row.file_name.clone()))?;
             // A batch may keep this thread for long: another does meanwhile what it would have done.
@@ -190,9 +196,12 @@ impl<R: Read + Send + 'static> BegunImport<R> {
             let (outcomes, control) = stored?;
             row.control = control;
             busy.store(is_busy(app).await?, Ordering::Relaxed);
-            for outcome in &outcomes {
+            for (incoming, outcome) in batch.incoming.iter().zip(&outcomes) {
                 if let Outcome::Suspended(flaw) = outcome {
-                    count_reason(&mut reasons, flaw);
+                    *reasons.entry(flaw.reason.code()).or_default() += 1;
+                }
+                for warning in incoming.warnings(outcome).iter() {
+                    *warnings.entry(warning.code()).or_default() += 1;
                 }
             }
             progress(bytes, &row.control);
@@ -205,7 +214,7 @@ impl<R: Read + Send + 'static> BegunImport<R> {
         store::save_control(&mut tx, row.id, &row.control, row.finished_at).await?;
         announce::imported(&mut tx, &row, &app.clock).await?;
         tx.commit().await?;
-        Ok(Imported::Done { import: row, reasons })
+        Ok(Imported::Done { import: row, reasons, warnings })
     }
 }
 
@@ -248,38 +257,6 @@ async fn store_batch(
     }
 }
 
-/// A reader and the format it reads.
-struct Opened {
-    reader: Reader,
-    format: Format,
-}
-
-/// Reads the first line and makes a reader for what follows.
-fn open(
-    source: &Source,
-    input: &mut BufReader<impl Read>,
-    first: &mut Vec<u8>,
-) -> Result<std::result::Result<(Opened, Option<LineEnd>), Flaw>> {
-    let end = next_line(input, first).map_err(Error::file("the input"))?;
-    if end.is_none() {
-        let message = "the input is empty: is it the right file?";
-        return Ok(Err(Flaw::new(Reason::MalformedLine, "line", message)));
-    }
-    let detected = cdr::detect(first).filter(|format| {
-        // The first line of a document that is spread over lines looks like NDJSON too.
-        *format != Format::CanonicalNdjson || serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok()
-    });
-    let Some(format) = source.format.or(detected) else {
-        let message = "the first line tells no format: name it (csv, ndjson, asterisk, asterisk-table)";
-        return Ok(Err(Flaw::new(Reason::MalformedLine, "line", message)));
-    };
-    Ok(match Reader::new(source.feed(format), first) {
-        Ok((reader, FirstLine::Header)) => Ok((Opened { reader, format }, None)),
-        Ok((reader, FirstLine::Record)) => Ok((Opened { reader, format }, end)),
-        Err(flaw) => Err(flaw),
-    })
-}
-
 /// Who judges records while they are read.
 struct Judge {
     directory: Directory,
@@ -287,31 +264,53 @@ struct Judge {
     /// Whether switches of another program ask for calls meanwhile.
     busy: Arc<AtomicBool>,
     region: Option<Region>,
+    form: NumberForm,
+    assigned: Assigned,
     limits: Limits,
     now: Timestamp,
 }
 
 impl Judge {
     fn bench(&self) -> Bench<'_> {
-        Bench { directory: &self.directory, region: self.region, limits: self.limits, now: self.now }
+        let Self { directory, region, form, assigned, limits, now, .. } = self;
+        Bench { directory, region: *region, form: *form, assigned, limits: *limits, now: *now }
     }
 }
 
-/// Reads the input to its end and hands it over in batches. A batch nobody wants ends the reading.
+/// Reads the input to its end, the lines that were read ahead first, and hands it over in batches. A batch nobody
+/// wants ends the reading.
 fn read_batches(
     opened: &Opened,
     judge: &Judge,
     mut input: BufReader<impl Read>,
-    (first, first_line): (Vec<u8>, Option<LineEnd>),
+    head: Head,
     batches: &mpsc::Sender<std::io::Result<(Batch, u64)>>,
     spares: &std::sync::mpsc::Receiver<Batch>,
 ) {
-    let mut line = first;
-    let mut number = 1;
-    let mut bytes = line.len() as u64;
+    let mut line = Vec::new();
+    let (mut number, mut bytes) = (0, 0);
     let mut batch = Batch::with_room();
-    let mut end = first_line;
+    let mut ahead = head.0.into_iter();
     loop {
+        let end = match ahead.next() {
+            Some(read) => {
+                line = read.content;
+                bytes += read.bytes;
+                read.end
+            }
+            None => match next_line(&mut input, &mut line) {
+                Ok(Some(end)) => {
+                    bytes += end.bytes;
+                    Some(end)
+                }
+                Ok(None) => break,
+                Err(error) => {
+                    let _ = batches.blocking_send(Err(error));
+                    return;
+                }
+            },
+        };
+        number += 1;
         if let Some(end) = end.filter(|_| !line.is_empty()) {
             push(&mut batch, opened, judge, number, &line, end);
         }
@@ -319,18 +318,6 @@ fn read_batches(
             // Batches are used again, so that memory stays as it is after the first few.
             let next = spares.try_recv().map_or_else(|_| Batch::with_room(), Batch::emptied);
             if batches.blocking_send(Ok((std::mem::replace(&mut batch, next), bytes))).is_err() {
-                return;
-            }
-        }
-        match next_line(&mut input, &mut line) {
-            Ok(Some(next)) => {
-                end = Some(next);
-                number += 1;
-                bytes += next.bytes;
-            }
-            Ok(None) => break,
-            Err(error) => {
-                let _ = batches.blocking_send(Err(error));
                 return;
             }
         }
@@ -399,13 +386,15 @@ pub async fn charge_records(
     (tariffs, config, clock): (&TariffBook, &Config, &Clock),
     source: &str,
     records: &[(u64, &[u8])],
-) -> Result<Vec<(Option<String>, Outcome)>> {
+) -> Result<Vec<Counted>> {
     let read_by = ReadBy::ndjson()?;
     let read: Vec<_> = records.iter().map(|(_, record)| read_by.read(record)).collect();
     let (numbers, references) = parties(&read);
     let everybody = crate::customers::some(tx, &numbers, &references, &[]).await?;
     let directory = Directory::load(tx, tariffs, everybody).await?;
-    let bench = Bench { directory: &directory, region: None, limits: config.limits(), now: clock.now() };
+    let (form, assigned) = (NumberForm::default(), Assigned::default());
+    let (limits, now) = (config.limits(), clock.now());
+    let bench = Bench { directory: &directory, region: None, form, assigned: &assigned, limits, now };
     let mut batch = Batch::default();
     for ((line, content), cdr) in records.iter().zip(read) {
         let start = batch.text.len();
@@ -415,18 +404,22 @@ pub async fn charge_records(
     }
     let mut run = Charging::begin_few(tx, source, read_by.clone(), &batch).await?;
     let outcomes = charge::charge(tx, &mut run, &batch, clock).await?;
-    let ids = batch.incoming.iter().map(|incoming| incoming.record_id().map(str::to_owned));
-    Ok(ids.zip(outcomes).collect())
+    let counted = batch.incoming.iter().zip(outcomes).map(|(incoming, outcome)| Counted {
+        record_id: incoming.record_id().map(str::to_owned),
+        warnings: incoming.warnings(&outcome),
+        outcome,
+    });
+    Ok(counted.collect())
 }
 
 /// The numbers and references in records: who might pay for them.
-pub(super) fn parties(
-    read: &[std::result::Result<Cdr<'_>, Flaw>],
-) -> (Vec<calculation::phone_number::E164>, Vec<String>) {
+pub(super) fn parties(read: &[std::result::Result<Cdr<'_>, Flaw>]) -> (Vec<E164>, Vec<String>) {
     let (mut numbers, mut references) = (Vec::new(), Vec::new());
     for cdr in read.iter().flatten() {
         let texts = [Some(&cdr.calling_number), Some(&cdr.called_number), cdr.redirecting_number.as_ref()];
         for text in texts.into_iter().flatten() {
+            // Whoever holds a number may hold one that no plan has.
+            numbers.extend(text.parse::<E164>());
             if let Ok(Dialled::Number(number)) = dialled(text, None) {
                 numbers.push(number);
             }

@@ -1,6 +1,7 @@
 //! What was called, what did it cost, and why? Records come in, are charged once, and stay readable.
 
 mod announce;
+mod assigned;
 mod charge;
 pub mod cli;
 mod content;
@@ -9,6 +10,7 @@ mod counter;
 mod described;
 mod directory;
 mod explain;
+mod first_look;
 mod history;
 pub mod http;
 mod import;
@@ -26,13 +28,12 @@ mod verify;
 
 use std::collections::BTreeMap;
 
-use calculation::cdr::Flaw;
 use calculation::money::{Amount, Money};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use charge::{Charging, Outcome, charge};
+pub use charge::{Charging, Counted, Outcome, charge};
 pub(crate) use content::overlap;
 pub use correction::{Correction, Current, Prepared, current, free_id, is_invoiced, remember, reverse};
 pub use counter::Counter;
@@ -278,12 +279,8 @@ pub async fn import_by_id(tx: &mut Tx, id: ImportId) -> Result<Option<ImportRow>
     store::import(tx, id).await
 }
 
-/// How often each reason occurred.
+/// How often each reason or warning occurred.
 pub type Reasons = BTreeMap<&'static str, u64>;
-
-fn count_reason(reasons: &mut Reasons, flaw: &Flaw) {
-    *reasons.entry(flaw.reason.code()).or_default() += 1;
-}
 
 /// What charging a call comes to, for the one who sent it.
 #[derive(Debug, Serialize, ToSchema)]
@@ -296,12 +293,20 @@ pub enum Answer {
         customer_id: CustomerId,
         #[schema(value_type = MoneySchema)]
         amount: Money,
+        /// What was unusual about it (docs/charging.md); absent when nothing was.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[schema(required = false, example = json!(["unassigned_number"]))]
+        warnings: Vec<&'static str>,
     },
     /// It costs nothing.
     Free {
         record_id: String,
         /// Why it costs nothing.
         reason: &'static str,
+        /// What was unusual about it (docs/charging.md); absent when nothing was.
+        #[serde(skip_serializing_if = "Vec::is_empty")]
+        #[schema(required = false)]
+        warnings: Vec<&'static str>,
     },
     /// It was there already, with the same content.
     Duplicate { record_id: String },

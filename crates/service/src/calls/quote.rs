@@ -5,7 +5,7 @@ use std::sync::Arc;
 use calculation::call::Billable;
 use calculation::cdr::Flaw;
 use calculation::money::Money;
-use calculation::phone_number::{Dialled, E164, dialled, region_of};
+use calculation::phone_number::{E164, dialled, emergency_dialled, region_of};
 use calculation::rating::{self, Caller};
 use jiff::Timestamp;
 use serde::Serialize;
@@ -72,8 +72,11 @@ pub async fn quote(
     else {
         return Ok(Quoted::UnknownLine);
     };
-    let number = match dialled(to, region_of(from).or(account.region)) {
-        Ok(Dialled::Emergency(_)) => return Ok(Quoted::Emergency),
+    let region = region_of(from).or(account.region);
+    if emergency_dialled(to, region).is_some() {
+        return Ok(Quoted::Emergency);
+    }
+    let number = match dialled(to, region) {
         Ok(number) => number,
         Err(reason) => return Ok(Quoted::NotANumber(reason.to_string())),
     };

@@ -6,14 +6,15 @@ use std::sync::Arc;
 
 use calculation::allowance::Allowance;
 use calculation::call::{Billable, Free, Limits, Verdict, judge};
-use calculation::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Leg, Reason};
+use calculation::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Leg, Reason, Warning, Warnings};
 use calculation::fee::prorated_seconds;
 use calculation::money::{Amount, Exact};
 use calculation::period::Period;
-use calculation::phone_number::{Dialled, E164, Region, dialled, region_of};
+use calculation::phone_number::{Dialled, E164, NumberForm, Region, dialled_as, is_shortened, region_of};
 use calculation::rating::{self, Caller, Charge};
 use jiff::Timestamp;
 
+use super::assigned::Assigned;
 use super::directory::{Account, Directory};
 use crate::id::{CustomerId, NOBODY};
 use crate::plans::{Payment, Plan};
@@ -44,6 +45,8 @@ pub struct Record {
     pub(super) names_call: bool,
     pub(super) leg: Leg,
     charged_party: ChargedParty,
+    /// What was unusual about it.
+    pub(crate) warnings: Warnings,
     pub fate: Fate,
 }
 
@@ -88,6 +91,9 @@ pub(super) struct Bench<'a> {
     pub directory: &'a Directory,
     /// The region in which the source writes calling numbers without a country code.
     pub region: Option<Region>,
+    /// How the source writes numbers.
+    pub form: NumberForm,
+    pub assigned: &'a Assigned,
     pub limits: Limits,
     pub now: Timestamp,
 }
@@ -96,9 +102,10 @@ pub(super) struct Bench<'a> {
 /// dialled, then the plan, then the price list.
 pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
     check_text(cdr)?;
-    let verdict = judge(cdr, bench.now, bench.limits)?;
+    let mut warnings = cdr.warnings;
+    let verdict = judge(cdr, bench.now, bench.limits, &mut warnings)?;
     let at = cdr.answer.unwrap_or(cdr.start);
-    let charged = charged_number(cdr, bench.region);
+    let charged = charged_number(cdr, bench);
     let customer = find_customer(cdr, charged, at, bench.directory);
     let account = customer.and_then(|id| bench.directory.account(id));
     // What begins with + means the same everywhere; only other forms ask for the caller's region.
@@ -107,16 +114,24 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
     } else {
         region_of_caller(charged, customer, account, at, bench)
     };
-    let called = dialled(&cdr.called_number, region);
+    let called = dialled_as(&cdr.called_number, region, bench.form);
     let fate = match verdict {
         Verdict::Free(free, _) => Fate::Free(free),
         Verdict::Billable(_) if matches!(called, Ok(Dialled::Emergency(_))) => Fate::Free(Free::Emergency),
         Verdict::Billable(billable) => {
-            let account = account.ok_or_else(|| unknown_customer(cdr))?;
+            let account = account.ok_or_else(|| unknown_customer(cdr, at, bench))?;
             match called {
-                Ok(dialled) => Fate::Bill(bill(billable, account, &dialled)?),
+                Ok(dialled) => {
+                    let bill = bill(billable, account, &dialled)?;
+                    warnings.add_all(unusual_number(&cdr.called_number, dialled, bench.assigned));
+                    Fate::Bill(bill)
+                }
                 Err(reason) => {
-                    return Err(Flaw::new(Reason::NotANumber, "called_number", reason.to_string()));
+                    let message = match &*cdr.called_number {
+                        "" => reason.to_string(),
+                        called => format!("`{}`: {reason}", shortened(called)),
+                    };
+                    return Err(Flaw::new(Reason::NotANumber, "called_number", message));
                 }
             }
         }
@@ -142,6 +157,7 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
         names_call: cdr.names_call,
         leg: cdr.leg,
         charged_party: cdr.charged_party,
+        warnings,
         fate,
     })
 }
@@ -297,13 +313,38 @@ fn bill(billable: Billable, account: &Arc<Account>, dialled: &Dialled) -> Result
 }
 
 /// The number that pays or, of a call that nobody pays for, whose history it belongs to.
-fn charged_number(cdr: &Cdr<'_>, region: Option<Region>) -> Option<Dialled> {
+fn charged_number(cdr: &Cdr<'_>, bench: Bench<'_>) -> Option<Dialled> {
     let text = match (cdr.charged_party, cdr.direction) {
-        (ChargedParty::Redirecting, _) => cdr.redirecting_number.as_deref().unwrap_or_default(),
+        // The caller of what only passes through is somebody else's customer.
+        (ChargedParty::Redirecting, _) | (ChargedParty::Calling, Direction::Transit) => {
+            cdr.redirecting_number.as_deref().unwrap_or_default()
+        }
         (ChargedParty::Called, _) | (ChargedParty::Calling, Direction::Inbound) => &cdr.called_number,
         (ChargedParty::Calling, _) => &cdr.calling_number,
     };
-    dialled(text, region).ok()
+    held_number(text, bench)
+}
+
+/// A number that a customer may hold. It was not dialled, so no digit for an outside line stands before it, and
+/// whether a plan has such numbers is not asked of one that somebody holds.
+fn held_number(text: &str, bench: Bench<'_>) -> Option<Dialled> {
+    let form = NumberForm { outside_digit: None, ..bench.form };
+    let read = dialled_as(text, bench.region, form).ok();
+    read.or_else(|| text.parse().ok().map(Dialled::Number))
+}
+
+/// What is unusual about the number that is charged.
+fn unusual_number(called: &str, dialled: Dialled, assigned: &Assigned) -> Warnings {
+    let mut warnings = Warnings::default();
+    if let Dialled::Number(number) = dialled {
+        if !assigned.has(number) {
+            warnings.add(Warning::UnassignedNumber);
+        }
+        if is_shortened(called, number) {
+            warnings.add(Warning::TrunkPrefixDropped);
+        }
+    }
+    warnings
 }
 
 /// The account that the switch names, else the holder of the number.
@@ -338,24 +379,46 @@ fn region_of_caller(
     }
 }
 
-fn unknown_customer(cdr: &Cdr<'_>) -> Flaw {
+fn unknown_customer(cdr: &Cdr<'_>, at: Timestamp, bench: Bench<'_>) -> Flaw {
     let remedy = "create the customer or line, valid at that time, and import the record again";
+    let unknown = |field, message| Flaw::new(Reason::UnknownNumber, field, message);
     if let Some(reference) = cdr.account_ref.as_deref() {
         let message = format!("no customer has the reference `{}`: {remedy}", shortened(reference));
-        return Flaw::new(Reason::UnknownNumber, "account_ref", message);
+        return unknown("account_ref", message);
     }
-    let number = match cdr.charged_party {
-        ChargedParty::Calling => &cdr.calling_number,
-        ChargedParty::Called => &cdr.called_number,
-        ChargedParty::Redirecting => return unknown_redirecting(remedy),
-    };
-    let message = format!("no customer holds the charged number `{}`: {remedy}", shortened(number));
-    Flaw::new(Reason::UnknownNumber, "calling_number", message)
-}
-
-fn unknown_redirecting(remedy: &str) -> Flaw {
-    let message = format!("no customer holds the redirecting number: {remedy}");
-    Flaw::new(Reason::UnknownNumber, "redirecting_number", message)
+    let redirecting = cdr.redirecting_number.as_deref().unwrap_or_default();
+    match (cdr.charged_party, cdr.direction) {
+        (ChargedParty::Calling, Direction::Transit) if redirecting.is_empty() => {
+            let message = "the call went from trunk to trunk and names neither the account nor the redirecting number \
+                           that pays: have the switch write one of them, and import the record again";
+            unknown("account_ref", message.to_owned())
+        }
+        (ChargedParty::Redirecting, _) | (ChargedParty::Calling, Direction::Transit) => {
+            let message =
+                format!("no customer holds the redirecting number `{}`: {remedy}", shortened(redirecting));
+            unknown("redirecting_number", message)
+        }
+        (ChargedParty::Called, _) => {
+            let number = shortened(&cdr.called_number);
+            unknown("called_number", format!("no customer holds the charged number `{number}`: {remedy}"))
+        }
+        (ChargedParty::Calling, _) => {
+            let number = shortened(&cdr.calling_number);
+            let forwarded = match held_number(redirecting, bench) {
+                Some(Dialled::Number(number)) => bench.directory.holder(number, at).is_some(),
+                _ => false,
+            };
+            if forwarded {
+                let message = format!(
+                    "no customer holds the calling number `{number}`, but the redirecting number `{}` is a customer's: \
+                     send `charged_party` redirecting and import the record again",
+                    shortened(redirecting)
+                );
+                return unknown("charged_party", message);
+            }
+            unknown("calling_number", format!("no customer holds the charged number `{number}`: {remedy}"))
+        }
+    }
 }
 
 fn shortened(text: &str) -> String {

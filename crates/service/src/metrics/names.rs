@@ -35,6 +35,7 @@ metrics! {
     HTTP_SECONDS Histogram "http_request_duration_seconds" "How long requests took, by route."
     HTTP_CONNECTIONS Gauge "http_connections" "Connections that are open."
     RECORDS Counter "records_total" "Call records taken in, by what became of them: charged, free, duplicate, suspended."
+    RECORD_WARNINGS Counter "record_warnings_total" "Call records taken in that were unusual, by warning."
     CALLS_CHARGED Counter "calls_charged_total" "Calls charged from records."
     CHARGED_MICROS Counter "charged_micros_total" "What these calls cost, in millionths."
     CHARGING_ANSWERS Counter "charging_answers_total" "Answers to switches, by what was asked and answered."

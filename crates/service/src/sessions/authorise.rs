@@ -1,7 +1,7 @@
 //! May a call be made, and for how long? Grants seconds and holds what they cost.
 
 use calculation::money::{Amount, Money};
-use calculation::phone_number::{Dialled, E164, dialled};
+use calculation::phone_number::{Dialled, E164, dialled, emergency_dialled};
 
 use super::desk::Bench;
 use super::http::EMERGENCY;
@@ -23,9 +23,8 @@ pub(super) fn authorise(till: &mut Till, bench: &Bench<'_>, asked: &Authorise, h
     let at = asked.started_at.unwrap_or(bench.now);
     let Some(account) = bench.payer(asked, line, at) else { return refused(Refusal::UnknownLine) };
     let region = bench.region(account, line, at);
-    let dialled = dialled(&asked.called_number, region);
     // Whatever else is to be said of it.
-    if let Ok(number @ Dialled::Emergency(_)) = dialled {
+    if let Some(number) = emergency_dialled(&asked.called_number, region) {
         return Ok(Answer::Granted(emergency(&asked.call_id, asked.sequence, Some(number))));
     }
     if let Some(known) = till.of_call(account.id, &asked.call_id) {
@@ -34,7 +33,7 @@ pub(super) fn authorise(till: &mut Till, bench: &Bench<'_>, asked: &Authorise, h
     if bench.is_skewed(at) {
         return refused(Refusal::ClockSkew { seconds: bench.config.calls.clock_skew_seconds });
     }
-    let dialled = match dialled {
+    let dialled = match dialled(&asked.called_number, region) {
         Ok(dialled) => dialled,
         Err(reason) => return refused(Refusal::NotANumber { detail: reason.to_string() }),
     };

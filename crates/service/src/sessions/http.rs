@@ -5,7 +5,7 @@ use axum::body::Bytes;
 use axum::extract::State as Shared;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use calculation::phone_number::{Dialled, E164, Region, dialled, region_of};
+use calculation::phone_number::{E164, Region, emergency_dialled, region_of};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -248,8 +248,7 @@ fn urgent(
     home: Option<Region>,
 ) -> Option<Grant> {
     let own = calling_number.parse::<E164>().ok().and_then(region_of);
-    let numbers = [own, home].into_iter().filter_map(|region| dialled(called_number, region).ok());
-    let number = numbers.into_iter().find(|number| matches!(number, Dialled::Emergency(_)))?;
+    let number = [own, home].into_iter().find_map(|region| emergency_dialled(called_number, region))?;
     Some(emergency(call_id, sequence, Some(number)))
 }
 

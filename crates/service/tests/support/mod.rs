@@ -16,6 +16,7 @@ pub(crate) mod prepaid;
 pub(crate) mod program;
 pub(crate) mod purse;
 pub(crate) mod python;
+pub(crate) mod reading;
 pub(crate) mod receiver;
 pub(crate) mod sample;
 pub(crate) mod served;
