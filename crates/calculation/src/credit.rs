@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::invoice::{Invoice, InvoiceLine, TaxLine, Totals};
-use crate::money::Amount;
+use crate::money::{Amount, Currency};
 use crate::tax::{TaxCategory, TaxRate};
 
 /// What was credited of an invoice before.
@@ -69,6 +69,41 @@ pub enum CreditError {
 pub fn left_of(invoice: &Invoice, before: &CreditedBefore, place: usize) -> Result<Amount, CreditError> {
     let line = invoice.lines.get(place).ok_or(CreditError::NoSuchLine(place))?;
     minus(line.net, before.lines.get(&place).copied().unwrap_or_default())
+}
+
+/// The charges that a line adds up, when one of its calls is credited.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChargesOfLine {
+    /// The line as it was invoiced.
+    pub net: Amount,
+    /// What is left of it to be credited.
+    pub left: Amount,
+    /// All charges of the line.
+    pub charged: Amount,
+    /// Those of calls that were credited before.
+    pub credited: Amount,
+    /// The call's own.
+    pub own: Amount,
+}
+
+/// What a call added to its line: what is left of the line, less what the line would be without the call. Charges are finer than
+/// lines, so a call may have added nothing. Nothing when a sum does not fit.
+///
+/// ```
+/// use calculation::{credit::{ChargesOfLine, net_of_call}, money::Amount};
+/// let amount = |text: &str| text.parse::<Amount>().unwrap();
+/// // 0.0149 and 0.0040 made a line of 0.02: without the first call it were 0.00.
+/// let line = ChargesOfLine {
+///     net: amount("0.02"), left: amount("0.02"), charged: amount("0.0189"), credited: Amount::ZERO, own: amount("0.0149"),
+/// };
+/// assert_eq!(net_of_call(line, "EUR".parse()?), Some(amount("0.02")));
+/// let other = ChargesOfLine { own: amount("0.0040"), ..line };
+/// assert_eq!(net_of_call(other, "EUR".parse()?), Some(amount("0.01")));
+/// # Ok::<(), calculation::money::MoneyError>(())
+/// ```
+pub fn net_of_call(line: ChargesOfLine, currency: Currency) -> Option<Amount> {
+    let rest = line.charged.checked_sub(line.credited)?.checked_sub(line.own)?.to_minor_unit(currency)?;
+    line.left.checked_sub(line.net.min(rest))
 }
 
 /// Composes a credit.
@@ -142,8 +177,7 @@ fn totals(
 }
 
 fn minus(from: Amount, amount: Amount) -> Result<Amount, CreditError> {
-    let left = from.micros().checked_sub(amount.micros());
-    left.map(Amount::from_micros).ok_or(CreditError::TooLarge)
+    from.checked_sub(amount).ok_or(CreditError::TooLarge)
 }
 
 #[cfg(test)]

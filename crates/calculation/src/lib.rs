@@ -8,10 +8,13 @@
 //! minutes, [`rating`] computes the charge and why, and [`prepaid`] how long a call can be paid. The way of
 //! a month: [`period`] says which month a call belongs to, also of customers who move, [`fee`] prorates
 //! what [`plan_terms`] agree, [`usage_pricing`] prices a month's minutes together, [`commitment`] says what
-//! is missing, [`discount`] takes off, [`invoice`] adds the charges up and [`tax`] taxes them.
+//! is missing, [`discount`] takes off, [`invoice`] adds the charges up and [`tax`] taxes them. The way of money: [`settlement`] takes what a call
+//! cost from balances, [`renewal`] says what a month of a prepaid plan costs, [`allocation`] which payment settles which
+//! invoice, and [`posting`] what each of it moves in the ledger.
 #![warn(missing_docs)]
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
 
+pub mod allocation;
 pub mod allowance;
 pub mod bill;
 pub mod call;
@@ -27,8 +30,11 @@ pub mod money;
 pub mod period;
 pub mod phone_number;
 pub mod plan_terms;
+pub mod posting;
 pub mod prepaid;
 pub mod rating;
+pub mod renewal;
+pub mod settlement;
 pub mod tariff;
 pub mod tax;
 pub mod usage_pricing;

@@ -5,7 +5,7 @@
 
 mod balance;
 
-pub use balance::{Balance, Part, Unit, draw, means, usable};
+pub use balance::{Balance, Part, Unit, draw, means, pay_fee, usable};
 
 use crate::money::{Amount, Exact};
 use crate::rating;
@@ -69,6 +69,20 @@ pub fn longest(tariff: &Tariff, rate: &Rate, means: Means, wanted_seconds: u32) 
     // Only steps out of order, which no deck holds, cost more than the walk through them found.
     let nothing = Affordable { is_limit: true, ..Affordable::default() };
     rate.increments.billed(talk_seconds).and_then(price).unwrap_or(nothing)
+}
+
+/// The longest talk up to `wanted_seconds` that seconds cover by themselves, whatever the others would cost.
+pub fn covered(rate: &Rate, seconds: u64, wanted_seconds: u32) -> Affordable {
+    let covered = u32::try_from(seconds).unwrap_or(u32::MAX);
+    let talk_seconds = rate.increments.longest_talk(covered).min(wanted_seconds);
+    let nothing = Affordable { is_limit: true, ..Affordable::default() };
+    let talk = |billed_seconds| Affordable {
+        talk_seconds,
+        billed_seconds,
+        included_seconds: billed_seconds,
+        ..nothing
+    };
+    rate.increments.billed(talk_seconds).map_or(nothing, talk)
 }
 
 /// How many billed seconds can be paid when `covered` of them cost nothing; all there can be if no price

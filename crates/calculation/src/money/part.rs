@@ -1,8 +1,13 @@
-//! How much is a part of an amount?
+//! How much is a part of an amount, and how much is left of it?
 
 use super::{Amount, Currency, RoundingMode, divide};
 
 impl Amount {
+    /// So much less, or nothing when that does not fit.
+    pub fn checked_sub(self, other: Self) -> Option<Self> {
+        self.0.checked_sub(other.0).map(Self)
+    }
+
     /// `numerator / denominator` of it, rounded once, half-up, to the currency's minor unit; nothing when
     /// that does not fit or the denominator is zero.
     ///

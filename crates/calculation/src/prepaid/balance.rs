@@ -1,4 +1,4 @@
-//! Which balances pay a call, and how much from each?
+//! Which balances pay a call or a fee, and how much from each?
 
 use jiff::Timestamp;
 
@@ -70,12 +70,44 @@ pub fn usable<'b, 'a>(
     dialled: &Dialled,
     at: Timestamp,
 ) -> Vec<&'b Balance<'a>> {
-    let mut usable: Vec<_> = balances.iter().filter(|balance| balance.pays(line, dialled, at)).collect();
-    usable.sort_by_key(|balance| {
+    let covers = |balance: &Balance<'_>| {
+        balance.unit == Unit::Money || balance.destinations.iter().any(|prefix| prefix.matches(dialled))
+    };
+    in_order(balances, |balance| balance.is_there_for(line, at) && covers(balance))
+}
+
+/// What each balance pays of a fee, in the same order; nothing when all of them together have too little. What is kept
+/// for one line pays no fee.
+///
+/// ```
+/// use calculation::{money::Amount, prepaid::{Balance, Part, Unit, pay_fee}};
+/// let now = "2026-11-05T12:00:00Z".parse().unwrap();
+/// let main = Balance {
+///     id: 1, unit: Unit::Money, destinations: &[], line: None, priority: 0, expires_at: None, available: 50,
+/// };
+/// let bonus = Balance { id: 2, expires_at: "2026-12-01T00:00:00Z".parse().ok(), available: 20, ..main };
+/// let parts = pay_fee(&[main, bonus], Amount::from_micros(60), now).unwrap();
+/// assert_eq!(parts, [Part { balance: 2, quantity: 20 }, Part { balance: 1, quantity: 40 }]);
+/// assert_eq!(pay_fee(&[main, bonus], Amount::from_micros(71), now), None);
+/// ```
+pub fn pay_fee(balances: &[Balance<'_>], fee: Amount, at: Timestamp) -> Option<Vec<Part>> {
+    let payers = in_order(balances, |balance| balance.unit == Unit::Money && balance.is_there_for(None, at));
+    let parts = draw(&payers, Unit::Money, fee.micros());
+    let paid = Amount::sum(parts.iter().map(|part| Amount::from_micros(part.quantity)))?;
+    (paid == fee).then_some(parts)
+}
+
+/// Some balances in the order in which they are drawn.
+fn in_order<'b, 'a>(
+    balances: &'b [Balance<'a>],
+    pays: impl Fn(&Balance<'a>) -> bool,
+) -> Vec<&'b Balance<'a>> {
+    let mut payers: Vec<_> = balances.iter().filter(|balance| pays(balance)).collect();
+    payers.sort_by_key(|balance| {
         let expiry = (balance.expires_at.is_none(), balance.expires_at);
         (balance.unit, balance.priority, expiry, balance.id)
     });
-    usable
+    payers
 }
 
 /// What balances have together.
@@ -105,10 +137,8 @@ pub fn draw(usable: &[&Balance<'_>], unit: Unit, wanted: i64) -> Vec<Part> {
 }
 
 impl Balance<'_> {
-    fn pays(&self, line: Option<E164>, dialled: &Dialled, at: Timestamp) -> bool {
-        let covers =
-            self.unit == Unit::Money || self.destinations.iter().any(|prefix| prefix.matches(dialled));
-        let in_force = self.expires_at.is_none_or(|expiry| at < expiry);
-        covers && in_force && self.line.is_none_or(|own| line == Some(own))
+    /// Whether it is in force, for all lines or for this one.
+    fn is_there_for(&self, line: Option<E164>, at: Timestamp) -> bool {
+        self.expires_at.is_none_or(|expiry| at < expiry) && self.line.is_none_or(|own| line == Some(own))
     }
 }

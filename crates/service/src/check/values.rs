@@ -21,24 +21,26 @@ const SMALL: Rule = Count(u32::MAX as i64);
 const STATUS: Rule = Count(u16::MAX as i64);
 const LARGE: Rule = Count(i64::MAX);
 
+/// What must be so of a call.
+const CHARGED: &[(&str, Rule)] = &[
+    ("content_hash", Hash),
+    ("talk_seconds", SMALL),
+    ("tariff_version", LARGE),
+    ("billed_seconds", SMALL),
+    ("included_seconds", SMALL),
+    ("month_pricing", LARGE),
+];
+
 /// What must be so, by table. The test below knows each other number: ids, and amounts that may be below zero.
-const RULES: [(&str, &[(&str, Rule)]); 26] = [
+const RULES: [(&str, &[(&str, Rule)]); 28] = [
     ("tariff_versions", &[("version", LARGE), ("rate_count", LARGE), ("content_hash", Hash)]),
     ("rates", &[("version", LARGE), ("position", LARGE)]),
     ("tax_rates", &[("rate", LARGE)]),
     ("number_locks", &[("changes", LARGE)]),
     ("allowance_uses", &[("allowance", LARGE), ("used_seconds", LARGE)]),
-    (
-        "calls",
-        &[
-            ("content_hash", Hash),
-            ("talk_seconds", SMALL),
-            ("tariff_version", LARGE),
-            ("billed_seconds", SMALL),
-            ("included_seconds", SMALL),
-            ("month_pricing", LARGE),
-        ],
-    ),
+    ("calls", CHARGED),
+    ("replaced_calls", CHARGED),
+    ("call_replacements", &[("old_hash", Hash), ("new_hash", Hash)]),
     ("call_allowances", &[("allowance", LARGE), ("seconds", SMALL)]),
     (
         "imports",
@@ -144,7 +146,9 @@ mod tests {
     use super::RULES;
 
     /// Amounts and numbers that may be anything, and hashes that are keys: one of another length finds nobody.
-    const FREE: [&str; 44] = [
+    const FREE: [&str; 46] = [
+        "replaced_calls.exact",
+        "replaced_calls.amount",
         "rates.connection_fee",
         "rates.minimum_charge",
         "plans.monthly_fee",

@@ -1,6 +1,6 @@
 //! Issues a credit note: of what is left of an invoice, of a line, or of one call.
 
-use calculation::credit::{self, CreditError, CreditedBefore, Wanted, left_of};
+use calculation::credit::{self, ChargesOfLine, CreditError, CreditedBefore, Wanted, left_of, net_of_call};
 use calculation::invoice::{Correction, DocumentKind, Invoice, InvoiceLine, Itemisation, LineKind};
 use calculation::money::Amount;
 use jiff::tz::TimeZone;
@@ -164,16 +164,13 @@ async fn wanted_of_call(
     let total = calls::of_destination(tx, customer, &call).await?;
     let credited = store::credited_calls(tx, customer, stored.id, place).await?;
     let own = call.amount.map(|money| money.amount).unwrap_or_default();
-    let rest = total.micros().saturating_sub(credited.micros()).saturating_sub(own.micros());
-    let too_large = || Error::Contradiction("a line does not fit an amount".to_owned());
-    let rest = Amount::from_micros(rest).to_minor_unit(invoice.currency).ok_or_else(too_large)?;
-    // What the line has left, less what it would be without the call.
     let left = match left_of(invoice, before, place) {
         Ok(left) => left,
         Err(error) => return Ok(Err(Credited::Refused(error))),
     };
-    let kept = line.net.micros().min(rest.micros());
-    let net = Amount::from_micros(left.micros().saturating_sub(kept));
+    let charges = ChargesOfLine { net: line.net, left, charged: total, credited, own };
+    let too_large = || Error::Contradiction("a line does not fit an amount".to_owned());
+    let net = net_of_call(charges, invoice.currency).ok_or_else(too_large)?;
     if net <= Amount::ZERO {
         let nothing = own == Amount::ZERO || left <= Amount::ZERO;
         let refusal = if nothing { Credited::Refused(CreditError::NothingLeft) } else { Credited::TooSmall };

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use calculation::posting::Postings;
+
 use super::{Entry, store};
 use crate::clock::Clock;
 use crate::db::Tx;
@@ -12,7 +14,7 @@ use crate::metrics::{LEDGER_ENTRIES, LEDGER_MICROS};
 /// Posts entries in the transaction of what happened. One that does not balance is a fault of the program:
 /// none is posted then. So is a second entry of a kind for a subject.
 pub async fn post(tx: &mut Tx, entries: &[Entry], clock: &Clock) -> Result<()> {
-    if let Some(entry) = entries.iter().find(|entry| !entry.balances()) {
+    if let Some(entry) = entries.iter().find(|entry| entry.postings.is_none()) {
         let (kind, subject) = (entry.kind.code(), entry.kind.subject(entry.subject));
         return Err(Error::Contradiction(format!("the {kind} entry of {subject} does not sum to zero")));
     }
@@ -28,7 +30,7 @@ fn tally(tx: &mut Tx, entries: &[Entry]) {
     for entry in entries {
         let (count, micros) = moved.entry((entry.kind.code(), entry.currency.code())).or_default();
         *count += 1;
-        for (_, amount) in entry.postings {
+        for (_, amount) in entry.postings.iter().flat_map(Postings::iter) {
             *micros = micros.saturating_add(u64::try_from(amount.micros()).unwrap_or_default());
         }
     }

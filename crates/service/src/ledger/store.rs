@@ -1,6 +1,7 @@
 //! The ledger in the database.
 
 use calculation::money::{Amount, Currency};
+use calculation::posting::Postings;
 use jiff::Timestamp;
 
 use super::{Entry, EntryKind};
@@ -32,8 +33,7 @@ pub(super) async fn insert(tx: &mut Tx, entries: &[(EntryId, &Entry)]) -> Result
     let rows: Vec<_> = entries
         .iter()
         .flat_map(|(id, entry)| {
-            let posted = entry.postings.iter().filter(|(_, amount)| *amount != Amount::ZERO);
-            posted.map(|(account, amount)| {
+            entry.postings.iter().flat_map(Postings::iter).map(|(account, amount)| {
                 [
                     Cell::Int(entry.customer.0),
                     Cell::Int(id.0),

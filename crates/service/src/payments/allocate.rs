@@ -1,5 +1,6 @@
 //! Which credit goes to which invoice? The first to the first, until one side is used up.
 
+use calculation::allocation::{self, Left};
 use calculation::money::Amount;
 
 use super::Source;
@@ -31,68 +32,19 @@ pub(super) struct Allocation {
 
 /// Allocates credits to invoices, both in the order given, and leaves in both what remains.
 pub(super) fn allocate(credits: &mut [Credit], invoices: &mut [Open]) -> Vec<Allocation> {
-    let mut allocations = Vec::new();
-    let (mut credits, mut invoices) = (credits.iter_mut(), invoices.iter_mut());
-    let (mut credit, mut invoice) = (credits.next(), invoices.next());
-    while let (Some(from), Some(to)) = (credit.as_mut(), invoice.as_mut()) {
-        let amount = from.remaining.min(to.open);
-        if amount > Amount::ZERO {
-            let Credit { source, source_id, .. } = **from;
-            allocations.push(Allocation { invoice: to.invoice, source, source_id, amount });
-            from.remaining = minus(from.remaining, amount);
-            to.open = minus(to.open, amount);
-        }
-        if from.remaining <= Amount::ZERO {
-            credit = credits.next();
-        } else {
-            invoice = invoices.next();
-        }
+    let credit = |credit: &Credit| Left { id: (credit.source, credit.source_id), amount: credit.remaining };
+    let mut left: Vec<_> = credits.iter().map(credit).collect();
+    let mut open: Vec<_> = invoices.iter().map(|open| Left { id: open.invoice, amount: open.open }).collect();
+    let allocated = allocation::allocate(&mut left, &mut open);
+    for (credit, left) in credits.iter_mut().zip(left) {
+        credit.remaining = left.amount;
     }
-    allocations
-}
-
-/// The rest of an amount, of which a part no greater than itself is taken.
-fn minus(amount: Amount, part: Amount) -> Amount {
-    Amount::from_micros(amount.micros() - part.micros())
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Credits and invoices in, `source-invoice:amount` and both rests out.
-    fn run(credits: &[i64], invoices: &[i64]) -> (String, Vec<i64>, Vec<i64>) {
-        let credit = |(id, remaining): (i64, &i64)| Credit {
-            source: Source::Payment,
-            source_id: id,
-            remaining: Amount::from_micros(*remaining),
-        };
-        let invoice =
-            |(id, open): (i64, &i64)| Open { invoice: InvoiceId(id), open: Amount::from_micros(*open) };
-        let mut credits: Vec<_> = (1..).zip(credits).map(credit).collect();
-        let mut invoices: Vec<_> = (1..).zip(invoices).map(invoice).collect();
-        let shown = allocate(&mut credits, &mut invoices)
-            .iter()
-            .map(|part| format!("{}-{}:{}", part.source_id, part.invoice.0, part.amount.micros()))
-            .collect::<Vec<_>>();
-        let credits = credits.iter().map(|credit| credit.remaining.micros()).collect();
-        (shown.join(" "), credits, invoices.iter().map(|invoice| invoice.open.micros()).collect())
+    for (invoice, open) in invoices.iter_mut().zip(open) {
+        invoice.open = open.amount;
     }
-
-    #[test]
-    fn the_first_goes_to_the_first_until_one_side_is_used_up() {
-        for (credits, invoices, shown, left, open) in [
-            (&[100][..], &[100][..], "1-1:100", &[0][..], &[0][..]),
-            (&[60], &[100], "1-1:60", &[0], &[40]),
-            (&[150], &[100], "1-1:100", &[50], &[0]),
-            (&[150], &[100, 100], "1-1:100 1-2:50", &[0], &[0, 50]),
-            (&[30, 30, 90], &[100, 20], "1-1:30 2-1:30 3-1:40 3-2:20", &[0, 0, 30], &[0, 0]),
-            (&[10], &[0, 10], "1-2:10", &[0], &[0, 0]),
-            (&[0, 10], &[10], "2-1:10", &[0, 0], &[0]),
-            (&[], &[10], "", &[], &[10]),
-            (&[10], &[], "", &[10], &[]),
-        ] {
-            assert_eq!(run(credits, invoices), (shown.to_owned(), left.to_vec(), open.to_vec()));
-        }
-    }
+    let allocation = |part: allocation::Allocated<(Source, i64), InvoiceId>| {
+        let (source, source_id) = part.credit;
+        Allocation { invoice: part.invoice, source, source_id, amount: part.amount }
+    };
+    allocated.into_iter().map(allocation).collect()
 }

@@ -1,5 +1,6 @@
 //! Records a payment or a refund, once by its reference.
 
+use calculation::allocation::{Left, allocate};
 use calculation::money::{Amount, Currency, Money};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -150,14 +151,11 @@ async fn refund(tx: &mut Tx, customer: CustomerId, amount: Amount) -> Result<Opt
     if all < amount {
         return Ok(Some(all));
     }
-    let mut left = amount.micros();
-    for credit in credits {
-        let part = credit.remaining.micros().min(left);
-        if part > 0 {
-            let part = Amount::from_micros(part);
-            store::use_credit(tx, customer, credit.source, credit.source_id, part).await?;
-        }
-        left -= part;
+    let credit = |credit: &Credit| Left { id: (credit.source, credit.source_id), amount: credit.remaining };
+    let mut credits: Vec<_> = credits.iter().map(credit).collect();
+    for part in allocate(&mut credits, &mut [Left { id: (), amount }]) {
+        let (source, source_id) = part.credit;
+        store::use_credit(tx, customer, source, source_id, part.amount).await?;
     }
     Ok(None)
 }

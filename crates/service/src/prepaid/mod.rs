@@ -153,6 +153,22 @@ impl std::fmt::Display for WrongField {
 }
 
 impl Balance {
+    /// The balance as it pays; `own` is what whoever is to be paid has of it already.
+    pub(crate) fn payer(&self, own: i64) -> calculation::prepaid::Balance<'_> {
+        calculation::prepaid::Balance {
+            id: self.id.0,
+            unit: match self.unit {
+                Unit::Seconds => calculation::prepaid::Unit::Seconds,
+                Unit::Money => calculation::prepaid::Unit::Money,
+            },
+            destinations: &self.destinations,
+            line: self.line,
+            priority: self.priority,
+            expires_at: self.expires_at,
+            available: self.available().saturating_add(own),
+        }
+    }
+
     /// What may still be used of it.
     pub fn available(&self) -> i64 {
         self.amount.saturating_sub(self.reserved).saturating_sub(self.floor)

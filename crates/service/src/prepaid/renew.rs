@@ -7,10 +7,10 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use calculation::allowance::Allowance;
-use calculation::fee::{DaysOfMonth, days_held, prorated, prorated_seconds};
 use calculation::money::{Amount, Currency};
 use calculation::period::{Calendar, Period};
+use calculation::prepaid::{Part, pay_fee};
+use calculation::renewal::{self, Agreed, Due};
 use jiff::{SignedDuration, Timestamp};
 
 use super::book::Booking;
@@ -151,9 +151,9 @@ impl<'a> Month<'a> {
         };
         let fee = due.fee;
         let booking = self.booking(subscription, plan, fee, BookingId(clock.id()));
-        for (balance, amount) in parts {
-            let less = amount.saturating_neg();
-            purse.add(balance, less, (MovementKind::Fee, booking.id.0), self.now)?;
+        for Part { balance, quantity } in parts {
+            let less = quantity.saturating_neg();
+            purse.add(BalanceId(balance), less, (MovementKind::Fee, booking.id.0), self.now)?;
         }
         if fee > Amount::ZERO {
             let paid = (Account::Revenue, Amount::from_micros(fee.micros().saturating_neg()));
@@ -176,25 +176,11 @@ impl<'a> Month<'a> {
 
     /// What the month costs and grants by what is known now; nothing if that is nothing.
     fn due<'p>(&self, held: &Subscription, plan: &'p Plan) -> Result<Option<Due<'p>>> {
+        let Plan { monthly_fee, currency, allowances, terms, .. } = plan;
+        let agreed = Agreed { monthly_fee: *monthly_fee, currency: *currency, allowances, terms };
         let zone = self.calendar.zone_of(self.period.first_day);
-        let days = days_held(held.valid_from, held.valid_to, self.period, zone);
-        let Some(part) = days.and_then(DaysOfMonth::of) else { return Ok(None) };
-        let fee = if plan.terms.prorate_fee {
-            prorated(plan.monthly_fee, part, plan.currency)
-        } else {
-            plan.monthly_fee.to_minor_unit(plan.currency)
-        };
-        let fee =
-            fee.ok_or_else(|| Error::Contradiction(format!("the fee of {} is too large", plan.name)))?;
-        let part = Some(part).filter(|_| plan.terms.prorate_allowances);
-        let seconds = |allowance: &'p Allowance| {
-            (allowance, part.map_or(allowance.seconds, |part| prorated_seconds(allowance.seconds, part)))
-        };
-        let allowances: Vec<_> =
-            plan.allowances.iter().map(seconds).filter(|(_, seconds)| *seconds > 0).collect();
-        let expires_at = held.valid_to.unwrap_or(self.period.ends_at).min(self.period.ends_at);
-        let nothing = fee == Amount::ZERO && allowances.is_empty();
-        Ok((!nothing).then_some(Due { fee, allowances, expires_at }))
+        let due = renewal::due(agreed, (held.valid_from, held.valid_to), self.period, zone);
+        due.map_err(|error| Error::Contradiction(format!("{}: {error}", plan.name)))
     }
 
     fn booking(&self, held: &Subscription, plan: &Plan, fee: Amount, id: BookingId) -> Booking {
@@ -248,36 +234,10 @@ impl<'a> Month<'a> {
     }
 }
 
-/// What a month of a subscription costs and grants.
-struct Due<'a> {
-    fee: Amount,
-    allowances: Vec<(&'a Allowance, u32)>,
-    expires_at: Timestamp,
-}
-
-/// The money that may pay a fee, in the order in which it is used. What is kept for one line pays no fee.
-fn payers(purse: &Purse, now: Timestamp) -> Vec<&Balance> {
-    let pays =
-        |balance: &&Balance| balance.unit == Unit::Money && balance.line.is_none() && balance.is_usable(now);
-    let mut payers: Vec<_> = purse.balances().iter().filter(pays).collect();
-    payers.sort_by_key(|balance| {
-        (balance.priority, balance.expires_at.is_none(), balance.expires_at, balance.id)
-    });
-    payers
-}
-
-/// How much of a fee each balance pays; nothing when all of them have too little.
-fn parts(purse: &Purse, fee: Amount, now: Timestamp) -> Option<Vec<(BalanceId, i64)>> {
-    let mut left = fee.micros();
-    let mut parts = Vec::new();
-    for balance in payers(purse, now) {
-        let part = balance.available().min(left);
-        if part > 0 {
-            parts.push((balance.id, part));
-            left = left.saturating_sub(part);
-        }
-    }
-    (left == 0).then_some(parts)
+/// What each balance pays of a fee; nothing when all of them have too little.
+fn parts(purse: &Purse, fee: Amount, now: Timestamp) -> Option<Vec<Part>> {
+    let open = purse.balances().iter().filter(|balance| balance.closed_at.is_none());
+    pay_fee(&open.map(|balance| balance.payer(0)).collect::<Vec<_>>(), fee, now)
 }
 
 /// Lets a renewal that waits for money be tried at once when there is enough.

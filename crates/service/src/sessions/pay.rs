@@ -5,6 +5,7 @@ use calculation::money::Amount;
 use calculation::phone_number::Dialled;
 use calculation::prepaid::{self, Affordable, Balance, Means, Part, Unit};
 use calculation::rating;
+use calculation::settlement::{self, Gone, Settled};
 use calculation::tariff::Rate;
 use jiff::Timestamp;
 
@@ -73,19 +74,7 @@ fn payers<'p>(purse: &'p Purse, session: &Session) -> Vec<Balance<'p>> {
         let own = session.reservations.iter().find(|own| own.balance == id);
         own.map_or(0, |own| own.held.saturating_add(own.taken))
     };
-    let payer = |balance: &'p prepaid_balance::Balance| Balance {
-        id: balance.id.0,
-        unit: match balance.unit {
-            prepaid_balance::Unit::Seconds => Unit::Seconds,
-            prepaid_balance::Unit::Money => Unit::Money,
-        },
-        destinations: &balance.destinations,
-        line: balance.line,
-        priority: balance.priority,
-        expires_at: balance.expires_at,
-        available: balance.available().saturating_add(own(balance.id)),
-    };
-    purse.balances().iter().map(payer).collect()
+    purse.balances().iter().map(|balance| balance.payer(own(balance.id))).collect()
 }
 
 /// How long a session may last in all, and which balances pay that; `most` is the most it may cost.
@@ -110,20 +99,11 @@ pub(super) fn afford(
     let mut affordable = prepaid::longest(tariff, way.rate, Means { money, ..means }, wanted_seconds);
     if money <= Amount::ZERO && affordable.billed_seconds > affordable.included_seconds && way.costs() {
         // Seconds that come to nothing only because they are rounded are not given to an empty balance.
-        affordable = covered(way, means, wanted_seconds);
+        affordable = prepaid::covered(way.rate, means.seconds, wanted_seconds);
     }
     let mut parts = prepaid::draw(&usable, Unit::Seconds, affordable.included_seconds.into());
     parts.extend(prepaid::draw(&usable, Unit::Money, affordable.amount.micros()));
     (affordable, parts)
-}
-
-/// The talk that balances of seconds cover by themselves.
-fn covered(way: Way<'_>, means: Means, wanted_seconds: u32) -> Affordable {
-    let covered = u32::try_from(means.seconds).unwrap_or(u32::MAX);
-    let talk_seconds = way.rate.increments.longest_talk(covered).min(wanted_seconds);
-    let billed_seconds = way.rate.increments.billed(talk_seconds).unwrap_or_default();
-    let (included_seconds, amount) = (billed_seconds, Amount::ZERO);
-    Affordable { talk_seconds, billed_seconds, included_seconds, amount, is_limit: true }
 }
 
 /// Holds just these parts for a session, in place of what was held.
@@ -171,63 +151,71 @@ pub(super) fn settle(
     talk: Billable,
     clock: &Clock,
 ) -> Result<Cost> {
-    let too_large = || Error::Contradiction(format!("what {} costs does not fit an amount", session.id));
-    let billed_seconds = way.rate.increments.billed(talk.talk_seconds).ok_or_else(too_large)?;
     let dialled =
         session.dialled.ok_or_else(|| Error::Contradiction(format!("{} has no number", session.id)))?;
     // What was taken from a balance that is closed by now stays taken.
-    let gone = |unit| {
-        let open = |id: BalanceId| purse.balances().iter().any(|balance| balance.id == id);
-        let gone = session.reservations.iter().filter(|own| own.unit == unit && !open(own.balance));
-        gone.map(|own| own.taken).sum::<i64>()
+    let is_open = |own: &Reservation| purse.balances().iter().any(|balance| balance.id == own.balance);
+    let gone = |unit| taken(session, unit, |own| !is_open(own)).ok_or_else(|| too_large(session));
+    let gone = Gone {
+        seconds: gone(prepaid_balance::Unit::Seconds)?,
+        money: Amount::from_micros(gone(prepaid_balance::Unit::Money)?),
     };
-    let (gone_seconds, gone_money) =
-        (gone(prepaid_balance::Unit::Seconds), gone(prepaid_balance::Unit::Money));
     let balances = payers(purse, session);
     let usable = prepaid::usable(&balances, session.line, &dialled, session.priced_at());
-    let means = prepaid::means(&usable);
-    let seconds = means.seconds.saturating_add(u64::try_from(gone_seconds).unwrap_or_default());
-    let included_seconds = billed_seconds.min(u32::try_from(seconds).unwrap_or(u32::MAX));
-    let priced = rating::price(&way.version.tariff, way.rate, billed_seconds, included_seconds);
-    let (exact, amount) = priced.ok_or_else(too_large)?;
-    let wanted = amount.micros().saturating_sub(gone_money).max(0);
-    let wanted_seconds = i64::from(included_seconds).saturating_sub(gone_seconds);
-    let mut parts = prepaid::draw(&usable, Unit::Seconds, wanted_seconds);
-    let money = prepaid::draw(&usable, Unit::Money, wanted);
-    let paid: i64 = money.iter().map(|part| part.quantity).sum();
-    let charged = Amount::from_micros(paid.saturating_add(gone_money));
-    let loss = Amount::from_micros((wanted - paid).max(0));
-    parts.extend(money);
-    take(purse, session, &parts, clock)?;
-    note(purse, session, charged, loss, clock);
+    let settled = settlement::settle(&way.version.tariff, way.rate, talk.talk_seconds, &usable, gone);
+    let settled = settled.ok_or_else(|| too_large(session))?;
+    take(purse, session, &settled.parts, clock)?;
+    note(purse, session, settled.charged, settled.loss, clock)?;
     session.used_seconds = talk.talk_seconds;
+    let Settled { billed_seconds, included_seconds, amount, exact, .. } = settled;
     (session.billed_seconds, session.included_seconds) = (billed_seconds, included_seconds);
     Ok(Cost { billed_seconds, included_seconds, amount, exact })
+}
+
+fn too_large(session: &Session) -> Error {
+    Error::Contradiction(format!("what {} costs does not fit an amount", session.id))
+}
+
+/// What a session took of some balances of a unit; nothing when it does not fit.
+fn taken(
+    session: &Session,
+    unit: prepaid_balance::Unit,
+    of: impl Fn(&Reservation) -> bool,
+) -> Option<i64> {
+    let mut those = session.reservations.iter().filter(|own| own.unit == unit && of(own));
+    those.try_fold(0_i64, |sum, own| sum.checked_add(own.taken))
 }
 
 /// Gives back what a session took and held: no balance pays it. What was taken from a balance that is closed by
 /// now stays taken.
 pub(super) fn give_back(purse: &mut Purse, session: &mut Session, clock: &Clock) -> Result<()> {
     take(purse, session, &[], clock)?;
-    let taken = |unit| session.reservations.iter().filter(move |own| own.unit == unit).map(|own| own.taken);
-    let seconds: i64 = taken(prepaid_balance::Unit::Seconds).sum();
-    let charged = Amount::from_micros(taken(prepaid_balance::Unit::Money).sum());
-    note(purse, session, charged, Amount::ZERO, clock);
-    let seconds = u32::try_from(seconds).unwrap_or(u32::MAX);
+    let taken = |unit| taken(session, unit, |_| true).ok_or_else(|| too_large(session));
+    let seconds =
+        u32::try_from(taken(prepaid_balance::Unit::Seconds)?).map_err(|_| too_large(session))?;
+    let charged = Amount::from_micros(taken(prepaid_balance::Unit::Money)?);
+    note(purse, session, charged, Amount::ZERO, clock)?;
     (session.billed_seconds, session.included_seconds) = (seconds, seconds);
     Ok(())
 }
 
 /// Notes what a session was charged and lost in all, and posts by how much that is more than before.
-fn note(purse: &mut Purse, session: &mut Session, charged: Amount, loss: Amount, clock: &Clock) {
-    let less = |now: Amount, before: Amount| Amount::from_micros(now.micros() - before.micros());
-    let (more_paid, more_lost) = (less(charged, session.charged), less(loss, session.loss));
+fn note(
+    purse: &mut Purse,
+    session: &mut Session,
+    charged: Amount,
+    loss: Amount,
+    clock: &Clock,
+) -> Result<()> {
+    let more = |now: Amount, before| now.checked_sub(before).ok_or_else(|| too_large(session));
+    let (more_paid, more_lost) = (more(charged, session.charged)?, more(loss, session.loss)?);
     if (more_paid, more_lost) != (Amount::ZERO, Amount::ZERO) {
         let entry = EntryId(clock.id());
         let customer = session.id.customer;
         purse.post(Entry::call(customer, entry, session.currency, more_paid, more_lost, clock.now()));
     }
     (session.charged, session.loss) = (charged, loss);
+    Ok(())
 }
 
 /// Moves the balances by the difference between these parts and what the session took before.
