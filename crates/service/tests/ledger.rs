@@ -220,16 +220,17 @@ on_both_databases! {
             "charging_accounts", "balances", "movements", "bookings", "booking_directory", "voucher_batches",
             "vouchers", "renewals", "charging_sessions", "reservations", "day_spending",
             "clients", "client_secrets", "access_tokens", "webhook_endpoints", "webhook_messages", "webhook_deliveries",
-            "audit_entries", "disputes",
+            "audit_entries", "disputes", "call_replacements", "replaced_calls",
         ] {
             tx.script(&format!("drop table {later}")).await.unwrap();
         }
-        for index in ["invoices_kept", "credit_notes_kept", "idempotency_keys_age", "suspense_of_record"] {
+        for index in ["invoices_kept", "credit_notes_kept", "idempotency_keys_age", "suspense_of_record", "calls_of_call"] {
             tx.script(&format!("drop index {index}")).await.unwrap();
         }
         for (table, column) in [
             ("customers", "calls_kept_from"), ("customers", "erased_at"), ("imports", "purged"), ("invoices", "purged_at"),
-            ("credit_notes", "purged_at"),
+            ("credit_notes", "purged_at"), ("tariff_versions", "withdrawn_at"), ("tariff_versions", "withdrawn_from"),
+            ("calls", "charged_party"), ("suspense", "understood"),
         ] {
             tx.script(&format!("alter table {table} drop column {column}")).await.unwrap();
         }
