@@ -195,3 +195,45 @@ proptest! {
         prop_assert!(compare(&amended, &again, &[], span).same);
     }
 }
+
+/// Any rate that a deck can hold.
+fn any_rate() -> impl Strategy<Value = String> {
+    let destination = prop::sample::select(vec!["Germany", "a, \\\"b\\\"", "Côte d'Ivoire", "x;y|z"]);
+    let prefix = prop::sample::select(vec!["49", "4917", "*", "DE:118", "4999999999-5000000001", "33"]);
+    let band = prop::sample::select(vec!["", "peak"]);
+    let day = || prop::option::of(1_u32..28);
+    (prefix, destination, 0_u32..1_000_000_000, band, day(), day(), any::<bool>(), 0_u32..100, 1_u32..100).prop_map(
+        |(prefix, destination, price, band, from, length, blocked, initial, next)| {
+            let date = |day: Option<u32>| day.map(|day| format!("2026-10-{day:02}T12:00:{day:02}Z")).unwrap_or_default();
+            let end = length.map(|length| format!("2026-11-{length:02}T01:02:03.5Z")).unwrap_or_default();
+            let status = if blocked { "blocked" } else { "" };
+            let destination = destination.replace('\\', "").replace('"', "\"\"");
+            format!("{prefix},\"{destination}\",0.{price:09},0.05,{initial},{next},0.01,{band},{},{end},{status}\n", date(from))
+        },
+    )
+}
+
+proptest! {
+    #[test]
+    fn a_list_that_was_written_reads_as_the_very_same_list(rows in prop::collection::vec(any_rate(), 0..12)) {
+        let header = "prefix,destination,rate_per_min,connection_charge,initial_increment,increment,min_charge,time_band,\
+                      effective_from,effective_to,status\n";
+        let columns = Columns { end_dates: Some(deck::EndDates::Exclusive), ..Columns::default() };
+        let every = "*,All,0.5,0,1,1,0,,,,\n49,All,0.5,0,1,1,0,,2020-01-01,,\nDE:11,All,0.5,0,1,1,0,,,,\n";
+        // Rows that price a prefix twice leave the deck.
+        let mut text = format!("{header}{every}");
+        for row in rows {
+            if deck::read_rows(&terms(), format!("{text}{row}").as_bytes(), &columns).is_ok() {
+                text += &row;
+            }
+        }
+        let stepped = "34,Spain,0.2,0,30,6,0,,,,,0\n34,Spain,0.1,0,30,6,0,,,,,600\n";
+        let text = text.lines().map(|line| format!("{line}{}", if line.starts_with("prefix") { ",step_from\n" } else { ",\n" }));
+        let text = text.collect::<String>() + stepped;
+        let first = Tariff::new(terms(), deck::read_rows(&terms(), text.as_bytes(), &columns).unwrap().rates);
+        let written = deck::write(first.rates()).unwrap();
+        let again = Tariff::new(terms(), deck::read_rows(&terms(), written.as_bytes(), &columns).unwrap().rates);
+        prop_assert_eq!(first.rates(), again.rates());
+        prop_assert_eq!(deck::write(again.rates()).unwrap(), written);
+    }
+}

@@ -1,6 +1,6 @@
 //! What can be said on the command line? The commands, and how they answer.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Write as _};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -148,16 +148,19 @@ pub struct Output {
 
 impl Output {
     /// Prints an answer to standard output.
-    #[expect(clippy::print_stdout, reason = "the answer of a command")]
     pub fn answer(self, value: &impl Serialize, words: impl std::fmt::Display) -> Result<()> {
         if self.json {
             let text =
                 serde_json::to_string_pretty(value).map_err(|error| Error::Other(error.to_string()))?;
-            println!("{text}");
+            say(text)
         } else {
-            println!("{words}");
+            say(words)
         }
-        Ok(())
+    }
+
+    /// Whether answers are JSON.
+    pub fn is_json(self) -> bool {
+        self.json
     }
 
     /// A progress bar on a terminal, nothing elsewhere.
@@ -173,11 +176,19 @@ impl Output {
     }
 
     /// A line to standard error, where no bar is shown.
-    #[expect(clippy::print_stderr, reason = "progress of a command, apart from its answer")]
     pub fn note(self, line: impl std::fmt::Display) {
         if !self.json {
-            eprintln!("{line}");
+            // Nobody may be listening any more.
+            let _ = writeln!(std::io::stderr(), "{line}");
         }
+    }
+}
+
+/// Prints a line. Whoever reads only the first lines has what they wanted: a closed pipe is no fault.
+pub fn say(line: impl std::fmt::Display) -> Result<()> {
+    match writeln!(std::io::stdout(), "{line}") {
+        Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(Error::file("standard output")),
     }
 }
 

@@ -18,7 +18,7 @@ impl Shell {
         self.folder.path().join(name)
     }
 
-    fn write(&self, name: &str, content: &str) {
+    pub(crate) fn write(&self, name: &str, content: &str) {
         std::fs::write(self.path(name), content).expect("the file is written");
     }
 

@@ -73,6 +73,7 @@ mod session_repeats;
 mod sessions;
 mod story;
 mod tariff_changes;
+mod tariff_versions;
 mod tidy;
 mod traces;
 mod vouchers;

@@ -9,10 +9,12 @@ mod ends;
 mod layout;
 mod row;
 mod steps;
+mod write;
 
 pub use cell::instant;
 use row::Rows;
 use steps::join_steps;
+pub use write::write;
 
 use super::{Rate, Removed, Tariff, Terms, check, check_terms};
 

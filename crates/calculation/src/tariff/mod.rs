@@ -7,6 +7,7 @@
 mod band;
 mod class;
 mod compare;
+mod compete;
 mod complete;
 mod cost;
 pub mod deck;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 
 pub use band::{Band, Day};
 pub use compare::{Change, Changes, Difference, Instead, Lost, Why, compare};
+pub use compete::{Asked, Competitor, Standing};
 pub use complete::{Mode, Removed, complete};
 pub use timeline::Span;
 

@@ -1,5 +1,7 @@
 //! The tariffs' commands.
 
+mod look;
+
 use std::path::{Path, PathBuf};
 
 use calculation::money::{Currency, Rounding, RoundingMode};
@@ -23,6 +25,9 @@ pub enum Command {
     Import(ImportArgs),
     /// List tariffs and their versions
     List,
+    Show(look::ShowArgs),
+    Export(look::ExportArgs),
+    Withdraw(look::WithdrawArgs),
 }
 
 #[derive(Debug, Args)]
@@ -101,6 +106,9 @@ pub async fn run(app: &App, command: Command, output: Output) -> Result<bool> {
     match command {
         Command::Import(args) => import_deck(app, args, output).await,
         Command::List => list(app, output).await,
+        Command::Show(args) => look::show(app, args, output).await,
+        Command::Export(args) => look::export(app, &args, output).await,
+        Command::Withdraw(args) => look::withdraw(app, &args, output).await,
     }
 }
 
@@ -232,8 +240,11 @@ async fn list(app: &App, output: Output) -> Result<bool> {
     let mut words = Vec::new();
     for tariff in &tariffs {
         for version in &tariff.versions {
-            let since =
-                version.valid_from.map_or("not published".to_owned(), |since| format!("from {since}"));
+            let since = match (version.valid_from, version.withdrawn_at) {
+                (Some(since), _) => format!("from {since}"),
+                (None, Some(withdrawn)) => format!("withdrawn at {withdrawn}"),
+                (None, None) => "not published".to_owned(),
+            };
             let (name, currency) = (&tariff.name, tariff.currency);
             words.push(format!(
                 "{name} {currency} version {}: {} rates, {since}",

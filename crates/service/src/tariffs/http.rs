@@ -1,5 +1,7 @@
 //! The tariffs' API.
 
+mod look;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -30,6 +32,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(compare))
         .routes(routes!(read))
         .routes(routes!(publish))
+        .merge(look::routes())
 }
 
 /// A deck to import.
@@ -295,6 +298,9 @@ async fn publish(
         Published::UnknownVersion => Err(Problem::not_found(format!("tariff {id} has no version {version}"))),
         Published::Already(since) => {
             Err(Problem::conflict(format!("version {version} is in force since {since}: import a new one")))
+        }
+        Published::Withdrawn(since) => {
+            Err(Problem::conflict(format!("version {version} was withdrawn at {since}: import it again")))
         }
         Published::Lost(change) => {
             Err(prices_lost(&change, mode, "importing with `mode`: `amend`", "`replace`"))

@@ -58,7 +58,8 @@ pub async fn import(tx: &mut Tx, new: NewTariff<'_>, fresh_id: TariffId, now: Ti
     let last = store::last_version(tx, id).await?;
     let in_force_by = |last: &&LastVersion, from| last.valid_from.is_some_and(|since| since <= from);
     let same_time = |last: &&LastVersion| new.valid_from.is_none_or(|from| in_force_by(last, from));
-    let same = last.as_ref().filter(|last| last.content_hash == content_hash).filter(same_time);
+    let same =
+        last.as_ref().filter(|last| last.content_hash == content_hash && !last.withdrawn).filter(same_time);
     if let Some(LastVersion { version, .. }) = same {
         return Ok(Imported::Same { id, version: *version });
     }
@@ -138,8 +139,5 @@ fn content_hash(new: &NewTariff<'_>) -> Hash {
 /// The currency and terms of the list in force at an instant: what an amendment keeps.
 pub async fn terms_at(tx: &mut Tx, name: &str, at: Timestamp) -> Result<Option<Terms>> {
     let Some(tariff) = store::by_name(tx, name).await? else { return Ok(None) };
-    let published =
-        tariff.versions.iter().filter(|version| version.valid_from.is_some_and(|from| from <= at));
-    let in_force = published.max_by_key(|version| (version.valid_from, version.version));
-    Ok(in_force.map(|version| version.terms.clone()))
+    Ok(super::version_at(&tariff, at).map(|version| version.terms.clone()))
 }

@@ -7,7 +7,9 @@ pub mod described;
 pub mod http;
 mod import;
 mod publish;
+pub mod show;
 mod store;
+mod withdraw;
 
 use calculation::money::Currency;
 use calculation::tariff::Terms;
@@ -19,6 +21,7 @@ pub use book::{TariffBook, Version};
 pub use change::Change;
 pub use import::{Imported, NewTariff, import, terms_at};
 pub use publish::{Published, publish};
+pub use withdraw::{Withdrawn, withdraw};
 
 use crate::db::Tx;
 use crate::error::Result;
@@ -50,9 +53,15 @@ pub struct TariffVersion {
     pub rate_count: i64,
     #[schema(value_type = String, format = DateTime)]
     pub imported_at: Timestamp,
-    /// Absent while it is not published.
+    /// Absent while it is not published, and when it was withdrawn.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub valid_from: Option<Timestamp>,
+    /// Present when it was taken back before it came into force.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub withdrawn_at: Option<Timestamp>,
+    /// When it would have come into force, had it not been withdrawn.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub withdrawn_from: Option<Timestamp>,
 }
 
 /// The terms that hold for a whole tariff.
@@ -129,6 +138,17 @@ pub struct BandSchema {
     /// `24:00` is the end of the day.
     #[schema(example = "18:00")]
     to: String,
+}
+
+/// The rates of one version of a tariff.
+pub async fn version(tx: &mut Tx, id: TariffId, version: i64) -> Result<Option<calculation::tariff::Tariff>> {
+    store::load(tx, id, version).await
+}
+
+/// The version that is in force at an instant.
+pub fn version_at(tariff: &Tariff, at: Timestamp) -> Option<&TariffVersion> {
+    let begun = tariff.versions.iter().filter(|version| version.valid_from.is_some_and(|from| from <= at));
+    begun.max_by_key(|version| (version.valid_from, version.version))
 }
 
 /// A tariff by its id.

@@ -15,6 +15,8 @@ pub enum Published {
     Tariff(Tariff),
     UnknownTariff,
     UnknownVersion,
+    /// It was withdrawn then.
+    Withdrawn(Timestamp),
     /// It is in force since then: a published version is never changed.
     Already(Timestamp),
     /// Prefixes would have no price of their own, and nothing says that this is meant.
@@ -29,14 +31,17 @@ pub async fn publish(
     valid_from: Timestamp,
     mode: Option<Mode>,
 ) -> Result<Published> {
+    store::hold(tx, id).await?;
     let Some(tariff) = store::by_id(tx, id).await? else { return Ok(Published::UnknownTariff) };
     let Some(found) = tariff.versions.iter().find(|found| found.version == version) else {
         return Ok(Published::UnknownVersion);
     };
+    if let Some(since) = found.withdrawn_at {
+        return Ok(Published::Withdrawn(since));
+    }
     if let Some(since) = found.valid_from {
         return Ok(Published::Already(since));
     }
-    store::hold(tx, id).await?;
     let before = in_force(tx, id, valid_from).await?;
     if let Some((old_version, old)) = before.list
         && let Some(new) = store::load(tx, id, version).await?

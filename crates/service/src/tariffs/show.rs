@@ -156,9 +156,10 @@ impl CompetingRate {
             Standing::Holds if rate.blocked => (RateStanding::Holds, "holds, and blocks the destination"),
             Standing::Holds => (RateStanding::Holds, "holds: the longest prefix with a price then"),
             Standing::LongerHolds => (RateStanding::LongerHolds, "a longer prefix holds"),
-            Standing::BetterHolds => {
-                (RateStanding::BetterHolds, "another rate of the prefix holds: of the time band, or begun later")
-            }
+            Standing::BetterHolds => (
+                RateStanding::BetterHolds,
+                "another rate of the prefix holds: of the time band, or begun later",
+            ),
             Standing::OtherBand => (RateStanding::OtherBand, "its time band is another"),
             Standing::BeginsLater => (RateStanding::BeginsLater, "begins later"),
             Standing::Over => (RateStanding::Over, "is over"),

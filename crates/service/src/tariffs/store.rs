@@ -33,11 +33,12 @@ pub(super) async fn hold_tariff(
     Ok((TariffId(row.get("tariff_id")?), row.parse("currency")?))
 }
 
-/// Holds a tariff until the transaction ends: its versions are compared and published one after another.
-pub(super) async fn hold(tx: &mut Tx, id: TariffId) -> Result<()> {
+/// Holds a tariff until the transaction ends: its versions are compared and published one after another. Answers
+/// whether there is one.
+pub(super) async fn hold(tx: &mut Tx, id: TariffId) -> Result<bool> {
     let held = tx.hold(Hold::Exclusive, "tariffs");
-    tx.row(&format!("select tariff_id from tariffs where tariff_id = $1 {held}"), &[&id.0]).await?;
-    Ok(())
+    let sql = format!("select tariff_id from tariffs where tariff_id = $1 {held}");
+    Ok(tx.row(&sql, &[&id.0]).await?.is_some())
 }
 
 /// The newest version of a tariff.
@@ -45,14 +46,17 @@ pub(super) struct LastVersion {
     pub(super) version: i64,
     pub(super) content_hash: Hash,
     pub(super) valid_from: Option<Timestamp>,
+    pub(super) withdrawn: bool,
 }
 
 pub(super) async fn last_version(tx: &mut Tx, id: TariffId) -> Result<Option<LastVersion>> {
-    let sql = "select tariff_id, version, content_hash, valid_from from tariff_versions where tariff_id = $1 order by version desc limit 1";
+    let sql = "select tariff_id, version, content_hash, valid_from, withdrawn_at from tariff_versions
+               where tariff_id = $1 order by version desc limit 1";
     let Some(row) = tx.row(sql, &[&id.0]).await? else { return Ok(None) };
     let last = |row: &Row| {
         let (version, content_hash) = (row.get("version")?, row.hash("content_hash")?);
-        Ok(LastVersion { version, content_hash, valid_from: row.optional_time("valid_from")? })
+        let withdrawn = row.optional_time("withdrawn_at")?.is_some();
+        Ok(LastVersion { version, content_hash, valid_from: row.optional_time("valid_from")?, withdrawn })
     };
     Ok(Some(VERSIONS.read(&row, last)?))
 }
@@ -111,12 +115,20 @@ pub(super) async fn insert_version(
 /// Puts a version into force; answers whether it was not yet.
 pub(super) async fn publish(tx: &mut Tx, id: TariffId, version: i64, valid_from: Timestamp) -> Result<bool> {
     let sql = "update tariff_versions set valid_from = $3
-               where tariff_id = $1 and version = $2 and valid_from is null";
+               where tariff_id = $1 and version = $2 and valid_from is null and withdrawn_at is null";
     Ok(tx.execute(sql, &[&id.0, &version, &Ts(valid_from)]).await? == 1)
 }
 
+/// Takes a version back. It loses its `valid_from`, so that no reader takes it for one in force.
+pub(super) async fn withdraw(tx: &mut Tx, id: TariffId, version: i64, now: Timestamp) -> Result<()> {
+    let sql = "update tariff_versions set withdrawn_at = $3, withdrawn_from = valid_from, valid_from = null
+               where tariff_id = $1 and version = $2 and withdrawn_at is null";
+    tx.execute(sql, &[&id.0, &version, &Ts(now)]).await?;
+    Ok(())
+}
+
 const TARIFFS: &str = "select t.tariff_id, t.name, t.currency, t.created_at,
-     v.version, v.terms, v.rate_count, v.imported_at, v.valid_from
+     v.version, v.terms, v.rate_count, v.imported_at, v.valid_from, v.withdrawn_at, v.withdrawn_from
    from tariffs t join tariff_versions v on v.tariff_id = t.tariff_id";
 
 pub(super) async fn by_id(tx: &mut Tx, id: TariffId) -> Result<Option<Tariff>> {
@@ -180,6 +192,8 @@ fn version_of(row: &Row) -> db::Result<TariffVersion> {
         rate_count: row.get("rate_count")?,
         imported_at: row.time("imported_at")?,
         valid_from: row.optional_time("valid_from")?,
+        withdrawn_at: row.optional_time("withdrawn_at")?,
+        withdrawn_from: row.optional_time("withdrawn_from")?,
     })
 }
 

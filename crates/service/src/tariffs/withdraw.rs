@@ -43,7 +43,9 @@ pub async fn withdraw(tx: &mut Tx, id: TariffId, version: i64, now: Timestamp) -
         Some(from) => change_by_withdrawal(tx, id, version, from).await?,
         None => None,
     };
-    Ok(store::by_id(tx, id).await?.map_or(Withdrawn::UnknownTariff, |tariff| Withdrawn::Tariff(tariff, change)))
+    Ok(store::by_id(tx, id)
+        .await?
+        .map_or(Withdrawn::UnknownTariff, |tariff| Withdrawn::Tariff(tariff, change)))
 }
 
 async fn change_by_withdrawal(
