@@ -31,6 +31,7 @@ mod edges;
 mod einvoice_rules;
 mod einvoices;
 mod expiry;
+mod first_hour;
 mod generated_client;
 mod health;
 mod http;

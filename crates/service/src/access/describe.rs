@@ -1,7 +1,7 @@
 //! How does the API's description say who may do what? By a scheme, a scope of each operation, and what it answers to others.
 
 use serde_json::Value;
-use utoipa::openapi::path::{Operation, PathItem};
+use utoipa::openapi::path::{Operation, Parameter, ParameterIn, PathItem};
 use utoipa::openapi::security::{ClientCredentials, Flow, OAuth2, Scopes as Described, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr, ResponseBuilder};
 
@@ -10,6 +10,17 @@ use super::{Role, SCOPES, Scope};
 
 /// The scheme's name in the description.
 const SCHEME: &str = "oauth";
+
+/// The parameters of an operation's query.
+pub(super) fn query(operation: &Operation) -> Vec<String> {
+    let of_query = |parameter: &RefOr<Parameter>| match parameter {
+        RefOr::T(parameter) if matches!(parameter.parameter_in, ParameterIn::Query) => {
+            Some(parameter.name.clone())
+        }
+        _ => None,
+    };
+    operation.parameters.iter().flatten().filter_map(of_query).collect()
+}
 
 /// Every operation: path, method and what is said of it.
 pub(super) fn operations(document: &Document) -> impl Iterator<Item = (&str, &'static str, &Operation)> {

@@ -30,14 +30,23 @@ pub enum Need {
 
 /// What each operation of the API needs, by path and method.
 #[derive(Debug, Clone, Default)]
-pub struct Table(BTreeMap<String, BTreeMap<String, Need>>);
+pub struct Table(BTreeMap<String, BTreeMap<String, Stated>>);
+
+/// What the API's description states of an operation.
+#[derive(Debug, Clone)]
+struct Stated {
+    need: Need,
+    /// The parameters of its query.
+    query: Vec<String>,
+}
 
 impl Table {
     /// As the API's description states it.
     pub fn of(document: &Document) -> Self {
         let mut table = Self::default();
         for (path, method, operation) in describe::operations(document) {
-            table.0.entry(path.to_owned()).or_default().insert(method.to_owned(), describe::need(operation));
+            let stated = Stated { need: describe::need(operation), query: describe::query(operation) };
+            table.0.entry(path.to_owned()).or_default().insert(method.to_owned(), stated);
         }
         table
     }
@@ -45,7 +54,7 @@ impl Table {
     /// Every operation: path, method and what it needs.
     pub fn operations(&self) -> impl Iterator<Item = (&str, &str, Need)> {
         self.0.iter().flat_map(|(path, methods)| {
-            methods.iter().map(move |(method, need)| (path.as_str(), method.as_str(), *need))
+            methods.iter().map(move |(method, stated)| (path.as_str(), method.as_str(), stated.need))
         })
     }
 
@@ -54,15 +63,27 @@ impl Table {
         path.contains("{customer_id}") || OPEN_TO_CUSTOMERS.contains(&scope.code())
     }
 
-    fn need(&self, path: &str, method: &Method) -> Result<Need, String> {
+    fn stated(&self, path: &str, method: &Method) -> Result<&Stated, String> {
         // What is got may be asked about: the same handler answers both.
         let method = if method == Method::HEAD { Method::GET } else { method.clone() };
         let methods = self.0.get(path);
-        let need = methods.and_then(|methods| methods.get(method.as_str())).copied();
-        need.ok_or_else(|| {
+        let stated = methods.and_then(|methods| methods.get(method.as_str()));
+        stated.ok_or_else(|| {
             let allowed: Vec<_> = methods.into_iter().flatten().map(|(method, _)| method.as_str()).collect();
             allowed.join(", ")
         })
+    }
+}
+
+impl Stated {
+    /// Refuses what the operation does not know: a filter that is misspelt would answer everything.
+    fn check_query(&self, query: Option<&str>) -> Result<(), Problem> {
+        let mut names = form_urlencoded::parse(query.unwrap_or_default().as_bytes()).map(|(name, _)| name);
+        let Some(unknown) = names.find(|name| self.query.iter().all(|known| known != name)) else {
+            return Ok(());
+        };
+        let known = if self.query.is_empty() { "none".to_owned() } else { self.query.join(", ") };
+        Err(Problem::malformed(format!("`{unknown}` is not a parameter of this query; it has: {known}")))
     }
 }
 
@@ -74,10 +95,11 @@ pub async fn guard(
 ) -> Response {
     let (mut parts, body) = request.into_parts();
     let path = parts.extensions.get::<MatchedPath>().map_or("", MatchedPath::as_str).to_owned();
-    let need = match table.need(&path, &parts.method) {
-        Ok(need) => need,
+    let stated = match table.stated(&path, &parts.method) {
+        Ok(stated) => stated,
         Err(allowed) => return method_not_allowed(&allowed),
     };
+    let need = stated.need;
     if need == Need::Nothing {
         parts.extensions.insert(Arc::new(Caller::nobody()));
         return next.run(Request::from_parts(parts, body)).await;
@@ -97,6 +119,9 @@ pub async fn guard(
         if let Err(refusal) = permit(&caller, scope, &path, whose.as_deref()) {
             return refusal;
         }
+    }
+    if let Err(refusal) = stated.check_query(parts.uri.query()) {
+        return refusal.into_response();
     }
     if let Some(context) = parts.extensions.get::<Context>().filter(|_| caller.is_known()) {
         context.prove(&*caller.subject);

@@ -194,7 +194,8 @@ pub async fn history(app: &App, args: HistoryArgs, output: Output) -> Result<boo
         |text: String| text.parse::<Cursor>().map_err(|()| Error::Other("the cursor is none of ours".into()));
     let before = args.cursor.map(parse).transpose()?;
     let query = HistoryQuery { from: args.from, to: args.to, before, limit: args.limit };
-    let calls = super::history(&mut tx, customer.id, &query).await?;
+    let mut calls = super::history(&mut tx, customer.id, &query).await?;
+    crate::invoices::name_invoices(&mut tx, customer.id, &mut calls).await?;
     let no_zone =
         |_| Error::Contradiction(format!("`{}` of {} is not a time zone", customer.zone, customer.id));
     let zone = TimeZone::get(&customer.zone).map_err(no_zone)?;
@@ -209,6 +210,9 @@ pub async fn history(app: &App, args: HistoryArgs, output: Output) -> Result<boo
                 format!("{at}  {called:<16}  {seconds:>6} s  {cost:>14}  {place}")
             };
             let mut words = line(called, call.talk_seconds, call.amount, &call.outcome);
+            if let Some(number) = call.invoice.as_ref().and_then(|invoice| invoice.number.as_ref()) {
+                words += &format!("  {number}");
+            }
             if let Some(reversed) = &call.reversed {
                 words += &format!("  reversed: {}", reversed.reason);
             }

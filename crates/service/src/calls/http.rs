@@ -6,7 +6,7 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use calculation::cdr::Warning;
+use calculation::cdr::{Reason, Warning};
 use calculation::phone_number::E164;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,8 @@ use utoipa_axum::routes;
 use super::{Answer, Call, Control, Counted, Cursor, HistoryQuery, Outcome, Quote, Quoted, Spending, Why};
 use crate::app::SharedApp;
 use crate::http::{
-    Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant, check_name,
+    Begun, IdempotencyKey, Key, Kind, Page, PageQuery, Params, Problem, Sent, Write, check_instant,
+    check_name,
 };
 use crate::id::CustomerId;
 
@@ -201,7 +202,8 @@ async fn history(
         return Err(Problem::not_found(format!("there is no customer {customer}")));
     }
     let query = HistoryQuery { from: between.from, to: between.to, before, limit: limit + 1 };
-    let calls = super::history(&mut tx, customer, &query).await?;
+    let mut calls = super::history(&mut tx, customer, &query).await?;
+    crate::invoices::name_invoices(&mut tx, customer, &mut calls).await?;
     Ok(Page::new(calls, limit, |call| Cursor::after(call).to_string()))
 }
 
@@ -228,7 +230,9 @@ async fn read(
         return Err(unknown());
     }
     let mut tx = app.db.read().await?;
-    let stored = super::by_key(&mut tx, customer, &source, &record).await?.ok_or_else(unknown)?;
+    let mut stored = super::by_key(&mut tx, customer, &source, &record).await?.ok_or_else(unknown)?;
+    let call = std::slice::from_mut(&mut stored.call);
+    crate::invoices::name_invoices(&mut tx, customer, call).await?;
     let why = super::explain(&mut tx, &app, &stored).await?;
     Ok(Json(Explained { call: stored.call, why }))
 }
@@ -270,7 +274,12 @@ async fn quote(
             Err(Problem::invalid("/from", "nobody holds this number on a plan at that time"))
         }
         Quoted::NotANumber(reason) => Err(Problem::invalid("/to", reason)),
-        Quoted::Refused(flaw) => Err(Problem::invalid("/to", flaw.message)),
+        // As a session is refused.
+        Quoted::Refused(flaw) => Err(match flaw.reason {
+            Reason::NoRate => Problem::of_kind(Kind::NoRate, flaw.message),
+            Reason::BlockedDestination => Problem::of_kind(Kind::CallBarred, flaw.message),
+            _ => Problem::invalid("/to", flaw.message),
+        }),
     }
 }
 

@@ -55,7 +55,7 @@ pub use verify::{Verified, verify};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::hash::Hash;
-use crate::id::{CreditNoteId, CustomerId, ImportId};
+use crate::id::{CreditNoteId, CustomerId, ImportId, InvoiceId};
 
 /// The control total of an import: what came in must equal what became of it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, ToSchema)]
@@ -179,12 +179,25 @@ pub struct Call {
     /// The beginning of the month it belongs to, when that was invoiced already.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub late_for: Option<Timestamp>,
+    /// The invoice that it is on; absent while its month is not invoiced.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub invoice: Option<InvoiceOfCall>,
     /// That a corrected record took its place: what it cost was given back.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reversed: Option<Reversal>,
     /// What the record said before it was corrected, the last first.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub replaces: Vec<EarlierCall>,
+}
+
+/// The invoice that a call is on.
+#[derive(Debug, Clone, Serialize, ToSchema)]
+pub struct InvoiceOfCall {
+    #[schema(value_type = String, example = "inv_01h2x3y4z5a6b")]
+    pub id: InvoiceId,
+    /// Absent for the moment between issuing and numbering.
+    #[schema(example = "INV-2026-000001")]
+    pub number: Option<String>,
 }
 
 /// A call was reversed, and a corrected record took its place.

@@ -454,6 +454,7 @@ fn call(row: &Row) -> db::Result<StoredCall> {
         amount: money,
         period_start: row.optional_time("period_start")?,
         late_for: row.optional_time("late_for")?,
+        invoice: None,
         reversed: None,
         replaces: Vec::new(),
     };

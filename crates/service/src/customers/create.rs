@@ -29,7 +29,7 @@ pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &
     let id = CustomerId(clock.id());
     let customer = Customer {
         id,
-        reference,
+        reference: reference.trim().to_owned(),
         party,
         currency,
         zone,

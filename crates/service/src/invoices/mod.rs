@@ -2,6 +2,7 @@
 
 mod announce;
 mod bill;
+mod calls;
 pub mod cli;
 mod compose;
 pub(crate) mod described;
@@ -27,6 +28,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 pub use bill::{Billed, Run, bill, bill_due, invoices_of_month};
+pub use calls::name_invoices;
 pub use compose::{Composed, Composition, compose};
 pub use http::SyntaxQuery;
 pub use issue::{Issued, Wanted, issue, issue_some};

@@ -25,7 +25,7 @@ use crate::jobs::Job;
 
 pub(super) use cycles::{Cycle, claim_due, hold_cycles, move_cycles, refuse_cycle, refused};
 pub(super) use purge::{count_kept, kept, save_purged};
-pub(super) use told::{issued, numbers_of};
+pub(super) use told::{issued, names_of_periods, numbers_of};
 
 pub(super) const INVOICE: Place = Place::new("invoices", &["customer_id", "invoice_id"]);
 const TAX_RATES: Place = Place::new("tax_rates", &["country", "class", "valid_from"]);

@@ -57,8 +57,13 @@ pub async fn jobs(app: &App, args: JobsArgs, output: Output) -> Result<bool> {
 }
 
 fn words(stored: &StoredJob) -> String {
-    let StoredJob { id, job, state, attempts, last_error, run_at, .. } = stored;
+    let StoredJob { id, job, state, attempts, last_error, run_at, finished_at, .. } = stored;
+    let when = match (state, finished_at) {
+        (State::Ready, _) => format!("next at {run_at}"),
+        (State::Done | State::Failed, Some(finished)) => format!("at {finished}"),
+        (State::Done | State::Failed, None) => format!("last tried before {run_at}"),
+    };
     let what = serde_json::to_string(job).unwrap_or_default();
     let why = last_error.as_ref().map_or(String::new(), |error| format!("\n  {error}"));
-    format!("{id} {} after {attempts} attempts, at {run_at}: {what}{why}", state.code())
+    format!("{id} {} after {attempts} attempts, {when}: {what}{why}", state.code())
 }

@@ -3,7 +3,7 @@
 mod mask;
 mod traces;
 
-use std::io::{IsTerminal, Stderr};
+use std::io::Stderr;
 
 use serde::Deserialize;
 use tracing_subscriber::EnvFilter;
@@ -52,8 +52,8 @@ pub fn begin(settings: &Settings) -> Result<()> {
         None => settings.filter()?,
     };
     let writer = || Masking::<Stderr>(std::io::stderr());
-    let lines =
-        tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(std::io::stderr().is_terminal());
+    // Without colours, on terminals too: the crate is built without them, and says so with a banner when it is asked.
+    let lines = tracing_subscriber::fmt::layer().with_writer(writer).with_ansi(false);
     let registry = tracing_subscriber::registry().with(filter);
     match settings.format {
         Format::Text => registry.with(lines).init(),

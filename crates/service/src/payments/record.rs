@@ -60,6 +60,10 @@ pub async fn record(tx: &mut Tx, customer: CustomerId, new: NewPayment, clock: &
         return Ok(Recorded::OtherCurrency(holder.currency));
     }
     let NewPayment { reference, amount, currency, paid_on, method, kind, invoice } = new;
+    // With blanks at its ends only where a payment has it from before they were taken off.
+    let plain = reference.trim().to_owned();
+    let is_known = plain != reference && store::by_reference(tx, &reference).await?.is_some();
+    let reference = if is_known { reference } else { plain };
     let money = Money { amount, currency };
     let mut payment = Payment {
         id: PaymentId(clock.id()),

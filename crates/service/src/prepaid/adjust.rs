@@ -4,7 +4,7 @@ use calculation::money::{Amount, Currency};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::book::{Booked, Booking, book, check_reason, check_reference};
+use super::book::{Booked, Booking, book, check_reason, check_reference, trimmed};
 use super::worth::count_in;
 use super::{BookingDone, MovementKind, Quantity, Unit, WrongField, booking_done, hold, purse_of, save};
 use crate::clock::Clock;
@@ -56,7 +56,7 @@ pub async fn adjust(
     tx: &mut Tx,
     customer: CustomerId,
     id: BalanceId,
-    new: NewAdjustment,
+    mut new: NewAdjustment,
     clock: &Clock,
 ) -> Result<Adjusted> {
     if let Err(wrong) = check_reference(&new.reference).and_then(|()| check_reason(&new.reason)) {
@@ -64,6 +64,7 @@ pub async fn adjust(
     }
     let Some(holder) = customers::hold(tx, customer).await? else { return Ok(Adjusted::UnknownCustomer) };
     let mut purses = hold(tx, &[customer]).await?;
+    new.reference = trimmed(tx, new.reference).await?;
     let (reference, reason) = (Some(new.reference.clone()), Some(new.reason.clone()));
     let booking = Booking::new(MovementKind::Adjustment, reference, reason, &(id, &new), clock)?;
     match book(tx, customer, &booking).await? {

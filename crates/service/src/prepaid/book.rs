@@ -66,6 +66,15 @@ pub(super) async fn book(tx: &mut Tx, customer: CustomerId, booking: &Booking) -
     Ok(Booked::New)
 }
 
+/// A reference without the blanks at its ends; with them only where a booking has it from before they were taken off.
+pub(super) async fn trimmed(tx: &mut Tx, reference: String) -> Result<String> {
+    let plain = reference.trim();
+    if plain.len() == reference.len() || store::booking_by_reference(tx, &reference).await?.is_some() {
+        return Ok(reference);
+    }
+    Ok(plain.to_owned())
+}
+
 /// Refuses what is no reference.
 pub(super) fn check_reference(reference: &str) -> Checked<()> {
     check("/reference", reference, LONGEST_REFERENCE)

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::book::{Booked, Booking, book, check_reference};
+use super::book::{Booked, Booking, book, check_reference, trimmed};
 use super::worth::{Gift, Worth, is_current};
 use super::{BookingDone, Checked, MovementKind, WrongField, booking_done, hold, purse_of, save};
 use crate::clock::Clock;
@@ -80,13 +80,14 @@ pub enum ToppedUp {
 
 /// Tops up a balance of a customer, who is held. Money without priority and expiry goes to the main balance of
 /// the customer or of the line, which is opened when it is first needed; everything else to a balance of its own.
-pub async fn top_up(tx: &mut Tx, customer: CustomerId, new: NewTopUp, clock: &Clock) -> Result<ToppedUp> {
+pub async fn top_up(tx: &mut Tx, customer: CustomerId, mut new: NewTopUp, clock: &Clock) -> Result<ToppedUp> {
     let gift = match gift_of(&new) {
         Ok(gift) => gift,
         Err(wrong) => return Ok(ToppedUp::Wrong(wrong)),
     };
     let Some(holder) = customers::hold(tx, customer).await? else { return Ok(ToppedUp::UnknownCustomer) };
     let mut purses = hold(tx, &[customer]).await?;
+    new.reference = trimmed(tx, new.reference).await?;
     let (kind, from) = match new.kind {
         TopUpKind::Payment => (MovementKind::TopUp, Account::Bank),
         TopUpKind::Bonus => (MovementKind::Bonus, Account::Bonus),

@@ -143,7 +143,7 @@ async fn import(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Pr
         Begun::Done(response) => return Ok(response),
     };
     let (id, difference) = match imported(&app, &mut write.tx, new).await? {
-        Made::New { id, difference, .. } => (id, Some(difference)),
+        Made::New { id, difference, .. } => (id, Some(*difference)),
         Made::Same { id } => (id, None),
     };
     let status = if difference.is_some() { StatusCode::CREATED } else { StatusCode::OK };
@@ -175,13 +175,13 @@ async fn compare(State(app): State<SharedApp>, sent: Sent) -> Result<Json<Tariff
     // What is not committed was never there.
     let mut tx = app.db.begin().await?;
     Ok(Json(match imported(&app, &mut tx, new).await? {
-        Made::New { rates, difference, .. } => TariffComparison { rates, difference: Some(difference) },
+        Made::New { rates, difference, .. } => TariffComparison { rates, difference: Some(*difference) },
         Made::Same { .. } => TariffComparison { rates: 0, difference: None },
     }))
 }
 
 enum Made {
-    New { id: TariffId, rates: usize, difference: TariffDifference },
+    New { id: TariffId, rates: usize, difference: Box<TariffDifference> },
     Same { id: TariffId },
 }
 
@@ -219,7 +219,8 @@ async fn imported(app: &SharedApp, tx: &mut Tx, new: TariffImport) -> Result<Mad
     };
     match super::import(tx, import, TariffId(app.clock.id()), now).await? {
         Imported::New { id, rates, change, .. } => {
-            Ok(Made::New { id, rates, difference: TariffDifference::new(&change, mode) })
+            let difference = Box::new(TariffDifference::new(&change, mode));
+            Ok(Made::New { id, rates, difference })
         }
         Imported::Same { id, .. } => Ok(Made::Same { id }),
         Imported::Faults(faults) => {

@@ -28,7 +28,7 @@ pub struct NewTariff<'a> {
 #[derive(Debug)]
 pub enum Imported {
     /// A new version.
-    New { id: TariffId, version: i64, rates: usize, change: Change },
+    New { id: TariffId, version: i64, rates: usize, change: Box<Change> },
     /// The newest version is this very deck under these very terms, or says the same.
     Same { id: TariffId, version: i64 },
     /// The deck is refused whole, for these reasons.
@@ -40,7 +40,7 @@ pub enum Imported {
     /// To amend is to keep what holds from an instant on: which one?
     AmendedFromWhen,
     /// Prefixes would have no price of their own, and nothing says that this is meant.
-    Lost(Change),
+    Lost(Box<Change>),
 }
 
 /// Reads a deck and stores it as the next version of the tariff of that name.
@@ -91,14 +91,15 @@ fn version_of(
     mode: Option<Mode>,
     valid_from: Option<Timestamp>,
     before: InForce,
-) -> std::result::Result<(tariff::Tariff, Change), Imported> {
+) -> std::result::Result<(tariff::Tariff, Box<Change>), Imported> {
     let Some((old_version, old)) = before.list else {
         if mode == Some(Mode::Amend) {
             return Err(Imported::NothingToAmend);
         }
         let tariff = tariff::Tariff::new(terms, deck.rates);
         let added = tariff::compare(&empty(&tariff), &tariff, &[], before.span);
-        return Ok((tariff, Change { difference: added, compared_with: None, next: before.next }));
+        let change = Change { difference: added, compared_with: None, next: before.next };
+        return Ok((tariff, Box::new(change)));
     };
     let rates = match mode {
         Some(Mode::Amend) if valid_from.is_none() => return Err(Imported::AmendedFromWhen),
@@ -114,7 +115,8 @@ fn version_of(
     }
     let tariff = tariff::Tariff::new(terms, rates);
     let difference: Difference = tariff::compare(&old, &tariff, &deck.removed, before.span);
-    Ok((tariff, Change { difference, compared_with: Some(old_version), next: before.next }))
+    let change = Change { difference, compared_with: Some(old_version), next: before.next };
+    Ok((tariff, Box::new(change)))
 }
 
 fn empty(tariff: &tariff::Tariff) -> tariff::Tariff {

@@ -20,7 +20,7 @@ pub enum Published {
     /// It is in force since then: a published version is never changed.
     Already(Timestamp),
     /// Prefixes would have no price of their own, and nothing says that this is meant.
-    Lost(Change),
+    Lost(Box<Change>),
 }
 
 /// Puts a version into force from an instant on. What it leaves without a price must be meant: `mode` says so.
@@ -49,7 +49,7 @@ pub async fn publish(
         let difference = tariff::compare(&old, &new, &[], before.span);
         let change = Change { difference, compared_with: Some(old_version), next: before.next };
         if change.unmeant(mode).next().is_some() {
-            return Ok(Published::Lost(change));
+            return Ok(Published::Lost(Box::new(change)));
         }
     }
     if !store::publish(tx, id, version, valid_from).await? {

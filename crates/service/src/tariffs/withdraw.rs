@@ -14,7 +14,7 @@ use crate::id::TariffId;
 pub enum Withdrawn {
     /// It stays in the record. What changes by it is compared with what it would have been; absent, when the version was
     /// not published or nothing else is in force then.
-    Tariff(Tariff, Option<Change>),
+    Tariff(Tariff, Option<Box<Change>>),
     UnknownTariff,
     UnknownVersion,
     /// It was withdrawn then.
@@ -53,10 +53,10 @@ async fn change_by_withdrawal(
     id: TariffId,
     version: i64,
     from: Timestamp,
-) -> Result<Option<Change>> {
+) -> Result<Option<Box<Change>>> {
     let now = in_force(tx, id, from).await?;
     let gone = store::load(tx, id, version).await?;
     let Some(((_, list), gone)) = now.list.zip(gone) else { return Ok(None) };
     let difference = tariff::compare(&gone, &list, &[], now.span);
-    Ok(Some(Change { difference, compared_with: Some(version), next: now.next }))
+    Ok(Some(Box::new(Change { difference, compared_with: Some(version), next: now.next })))
 }

@@ -58,10 +58,13 @@ pub(super) struct Header {
 pub(super) fn find(text: &[u8], columns: &Columns) -> Result<Header, Vec<Fault>> {
     let mut nearest: Option<(usize, Vec<Fault>)> = None;
     for separator in SEPARATORS {
+        let mut known_above = 0;
         for (rows_above, record) in rows(text, separator).records().take(MOST_TITLE_ROWS).enumerate() {
             let (known, faults) = match record {
                 Ok(record) => match Layout::new(&record, line_of(text, record.position()), columns) {
-                    Ok(layout) => return Ok(Header { separator, rows_above, layout }),
+                    // Below a header that is not understood stand prices, not a title.
+                    Ok(layout) if known_above < 2 => return Ok(Header { separator, rows_above, layout }),
+                    Ok(_) => break,
                     Err(faults) => (known_names(&record, columns), faults),
                 },
                 Err(error) => {
@@ -69,6 +72,7 @@ pub(super) fn find(text: &[u8], columns: &Columns) -> Result<Header, Vec<Fault>>
                     (0, vec![Fault { line, field: "line", message: error.to_string() }])
                 }
             };
+            known_above = known_above.max(known);
             if nearest.as_ref().is_none_or(|(most, _)| *most < known) {
                 nearest = Some((known, faults));
             }

@@ -214,6 +214,9 @@ fn a_deck_is_found_below_its_title_and_between_its_separators() {
     let found = faults(&format!("{titled},,\nTotal,2 codes,\n"));
     let [(9, "prefix", message)] = found.as_slice() else { panic!("{found:?}") };
     assert!(message.contains("total"), "{message}");
+    // A second table does not hide the prices of the first.
+    let two = "Code,Destination,Rate,Note\n49,Germany,0.015,x\nCode,Destination,Rate\n33,France,0.02\n";
+    assert!(faults(two).iter().any(|(line, _, message)| *line == 1 && message.contains("Note")));
     // Of a header with an unknown column that row speaks, not the title.
     let found = faults("Example,,\nCode,Destination,Preis\n49,Germany,0.015\n");
     assert!(found.iter().any(|(line, _, message)| *line == 2 && message.contains("Preis")), "{found:?}");

@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 
 use calculation::money::{Amount, Money};
+use jiff::Timestamp;
 
-use crate::db::{self, Cell, Hold, Kind, Row, Tx};
+use super::INVOICE;
+use crate::calls::InvoiceOfCall;
+use crate::db::{self, Cell, Hold, Kind, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, InvoiceId};
 use crate::webhooks::events::InvoiceIssued;
@@ -61,4 +64,21 @@ pub(in crate::invoices) async fn numbers_of(
         }
     }
     Ok(numbers)
+}
+
+/// The invoices of months that begin between two instants, both included, by when each month begins.
+pub(in crate::invoices) async fn names_of_periods(
+    tx: &mut Tx,
+    customer: CustomerId,
+    first: Timestamp,
+    last: Timestamp,
+) -> Result<Vec<(Timestamp, InvoiceOfCall)>> {
+    let sql = "select customer_id, invoice_id, period_start, number from invoices
+               where customer_id = $1 and period_start >= $2 and period_start <= $3 and kind = 'invoice'";
+    let rows = tx.rows(sql, &[&customer.0, &Ts(first), &Ts(last)]).await?;
+    let name = |row: &Row| {
+        let invoice = InvoiceOfCall { id: InvoiceId(row.get("invoice_id")?), number: row.get("number")? };
+        Ok((row.time("period_start")?, invoice))
+    };
+    Ok(INVOICE.all(&rows, name)?)
 }
