@@ -107,7 +107,7 @@ fn price_list_cases() {
             "until" => span.until = (value != "ever").then(|| day(value)),
             "calls" => asked = value.to_owned(),
             "says" => {
-                expect(words(&compare(&was, &Tariff::new(terms(), is.rates.clone()), &is.removed, span)))
+                expect(words(&compare(&was, &Tariff::new(terms(), is.rates.clone()), &is.removed, span)));
             }
             "none" => expect(outcome(&was, &is, None, span, &asked)),
             "replace" => expect(outcome(&was, &is, Some(Mode::Replace), span, &asked)),

@@ -17,7 +17,7 @@ on_both_databases! {
         let document: Value = serde_json::to_value(tollbook::http::openapi()).unwrap();
         let mut asked = 0;
         for (path, methods) in document["paths"].as_object().unwrap() {
-            let place = path.replace('{', "").replace('}', "");
+            let place = path.replace(['{', '}'], "");
             for method in methods.as_object().unwrap().keys().filter(|_| path.starts_with("/v1/")) {
                 let Ok(method) = method.to_uppercase().parse::<Method>() else { continue };
                 let request = Request::builder().method(method.clone()).uri(format!("{place}?limt=1"));

@@ -201,6 +201,7 @@ struct Compared<'r> {
 
 /// What the parts of a prefix's time have in common.
 #[derive(Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a fact of its own, and all are seen together")]
 struct Seen<'r> {
     old: bool,
     new: bool,
@@ -355,13 +356,12 @@ impl<'r> Seen<'r> {
 
     fn change(&self, prefix: &Compared<'r>) -> Option<Change> {
         let first = |rates: &'r [Rate]| rates.iter().rev().find(|rate| prefix.span.meets(rate));
-        let (from, old, new, permille) = match &self.most {
-            Some((pair, cost)) => (pair.from, pair.old, pair.new, cost.permille),
-            None => {
-                let (old, new) = (first(prefix.old), first(prefix.new));
-                let from = new.and_then(|rate| rate.effective_from).unwrap_or(prefix.span.from);
-                (from.max(prefix.span.from), old, new, None)
-            }
+        let (from, old, new, permille) = if let Some((pair, cost)) = &self.most {
+            (pair.from, pair.old, pair.new, cost.permille)
+        } else {
+            let (old, new) = (first(prefix.old), first(prefix.new));
+            let from = new.and_then(|rate| rate.effective_from).unwrap_or(prefix.span.from);
+            (from.max(prefix.span.from), old, new, None)
         };
         let named = new.or(old)?;
         Some(Change {

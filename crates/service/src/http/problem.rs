@@ -73,6 +73,7 @@ impl Problem {
     }
 
     /// The same refusal, with what it is about.
+    #[must_use]
     pub fn listing(self, errors: Vec<FieldError>) -> Self {
         Self { errors, ..self }
     }

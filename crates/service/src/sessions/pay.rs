@@ -177,11 +177,7 @@ fn too_large(session: &Session) -> Error {
 }
 
 /// What a session took of some balances of a unit; nothing when it does not fit.
-fn taken(
-    session: &Session,
-    unit: prepaid_balance::Unit,
-    of: impl Fn(&Reservation) -> bool,
-) -> Option<i64> {
+fn taken(session: &Session, unit: prepaid_balance::Unit, of: impl Fn(&Reservation) -> bool) -> Option<i64> {
     let mut those = session.reservations.iter().filter(|own| own.unit == unit && of(own));
     those.try_fold(0_i64, |sum, own| sum.checked_add(own.taken))
 }
@@ -191,8 +187,7 @@ fn taken(
 pub(super) fn give_back(purse: &mut Purse, session: &mut Session, clock: &Clock) -> Result<()> {
     take(purse, session, &[], clock)?;
     let taken = |unit| taken(session, unit, |_| true).ok_or_else(|| too_large(session));
-    let seconds =
-        u32::try_from(taken(prepaid_balance::Unit::Seconds)?).map_err(|_| too_large(session))?;
+    let seconds = u32::try_from(taken(prepaid_balance::Unit::Seconds)?).map_err(|_| too_large(session))?;
     let charged = Amount::from_micros(taken(prepaid_balance::Unit::Money)?);
     note(purse, session, charged, Amount::ZERO, clock)?;
     (session.billed_seconds, session.included_seconds) = (seconds, seconds);

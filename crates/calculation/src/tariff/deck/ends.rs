@@ -17,7 +17,9 @@ pub(super) fn days_between(rows: &[Row]) -> Vec<Fault> {
         let key = (&row.rate.prefix, &row.rate.band);
         begins.entry(key).or_insert_with(Vec::new).push((row.rate.effective_from, row.line));
     }
-    begins.values_mut().for_each(|begins| begins.sort_unstable());
+    for begins in begins.values_mut() {
+        begins.sort_unstable();
+    }
     let told = |row: &Row| {
         let end = row.end.filter(|end| row.rate.effective_from < Some(end.at))?;
         let begins = begins.get(&(&row.rate.prefix, &row.rate.band))?;
