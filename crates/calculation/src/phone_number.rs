@@ -284,9 +284,6 @@ fn interpreted(text: &str, region: Option<Region>, form: NumberForm) -> Result<D
     }
     let bare = form.bare_digits;
     let digits = written.digits.as_str();
-    if written.plus && written.trunk_zero {
-        return plan::without_trunk_zero(digits).map(Dialled::Number).ok_or(NotANumber::Invalid);
-    }
     if written.plus {
         return international(digits).map(Dialled::Number);
     }

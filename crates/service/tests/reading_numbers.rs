@@ -73,6 +73,19 @@ on_both_databases! {
         assert_eq!(refused.body["errors"][0]["pointer"], "/called_number", "{refused:?}");
     }
 
+    async fn a_switch_that_posts_records_says_how_it_writes_numbers(db: TestApp) {
+        operator(&db).await;
+        let record = |id: &str, to: &'static str| Record { to, ..Record::new(id) }.json();
+        let outside = db.post_json("/v1/calls?source=switch&outside_digit=0", &record("o-1", "0112")).await;
+        assert_eq!((outside.status.as_u16(), &outside.body["reason"]), (201, &json!("emergency")), "{outside:?}");
+        let bare = db.post_json("/v1/calls?source=switch&bare_digits=international", &record("o-2", "442079460123")).await;
+        assert_eq!(bare.body["outcome"], "charged", "{bare:?}");
+        let neither = db.post_json("/v1/calls?source=switch", &record("o-3", "442079460123")).await;
+        assert_eq!(neither.body["reason"], "not_a_number", "{neither:?}");
+        let wrong = db.post_json("/v1/calls?source=switch&outside_digit=x", &record("o-4", "0112")).await;
+        assert_eq!(wrong.status.as_u16(), 400, "{wrong:?}");
+    }
+
     async fn whole_numbers_without_a_plus_are_read_when_the_feed_says_so(db: TestApp) {
         operator(&db).await;
         let mut records: Vec<_> = ["442079460123", "12125550109", "491711234567"]

@@ -140,7 +140,8 @@ on_both_databases! {
         for (format, text, told) in [
             (None, naive, "day and month may stand in either order"),
             (Some("asterisk"), garbage, "none of the first 100 records"),
-            (Some("csv"), semicolons, "separated by semicolons"),
+            (Some("csv"), semicolons.clone(), "separated by semicolons"),
+            (None, semicolons, "separated by semicolons"),
             (Some("csv"), HEADER.replace(',', "\t") + "\n", "separated by tabs"),
         ] {
             let source = source(|source| source.format = format.map(|format| format.parse().unwrap()));

@@ -86,7 +86,7 @@ on_both_databases! {
         told(&db, &["call.charged", "record.suspended"]).await;
         let mut tx = db.app.db.begin().await.unwrap();
         let (sound, flawed) = (records(1)[0].json().to_string(), Record { to: "x", ..Record::new("F") }.json().to_string());
-        let charged = calls::charge_records(&mut tx, (&db.app.tariffs, &db.app.config, &db.app.clock), "switch-a", &[(1, sound.as_bytes()), (2, flawed.as_bytes())]).await.unwrap();
+        let charged = calls::charge_records(&mut tx, (&db.app.tariffs, &db.app.config, &db.app.clock), &"switch-a".into(), &[(1, sound.as_bytes()), (2, flawed.as_bytes())]).await.unwrap();
         assert_eq!(charged.len(), 2);
         let counted = tx.row("select count(*) as messages from webhook_messages", &[]).await.unwrap().unwrap();
         assert_eq!(counted.get::<i64>("messages").unwrap(), 2);

@@ -37,7 +37,7 @@ use std::borrow::Cow;
 
 use jiff::Timestamp;
 
-pub use reader::{Feed, FirstLine, Format, Reader, Seventeenth, UnknownFormat, detect};
+pub use reader::{Feed, FirstLine, Format, Reader, Seventeenth, UnknownFormat, detect, other_separator};
 pub use settle::ClockProof;
 pub(crate) use settle::{ANSWER_EARLY_MS, TOLERANCE_MS};
 pub use warning::{Warning, Warnings};

@@ -144,13 +144,11 @@ impl Reader {
     /// Only the fields that are read must be UTF-8.
     pub fn read<'l>(&self, line: &'l [u8]) -> Result<Cdr<'l>, Flaw> {
         let bytes = line::bytes(line)?;
-        match std::str::from_utf8(bytes) {
-            Ok(text) => self.read_text(Line { text, is_garbled: false }),
-            Err(_) => {
-                let text = String::from_utf8_lossy(bytes);
-                self.read_text(Line { text: &text, is_garbled: true }).map(Cdr::into_owned)
-            }
+        if let Ok(text) = std::str::from_utf8(bytes) {
+            return self.read_text(Line { text, is_garbled: false });
         }
+        let text = String::from_utf8_lossy(bytes);
+        self.read_text(Line { text: &text, is_garbled: true }).map(Cdr::into_owned)
     }
 
     fn read_text<'l>(&self, line: Line<'l>) -> Result<Cdr<'l>, Flaw> {
@@ -204,6 +202,17 @@ pub fn detect(first_line: &[u8]) -> Option<Format> {
         return Some(Format::AsteriskTable);
     }
     None
+}
+
+/// What to do about a first line that other characters than commas part into fields; nothing when commas do.
+///
+/// ```
+/// use calculation::cdr::other_separator;
+/// assert!(other_separator(b"record_id;direction;start_time").unwrap().message.contains("semicolons"));
+/// assert_eq!(other_separator(b"record_id,direction,start_time"), None);
+/// ```
+pub fn other_separator(first_line: &[u8]) -> Option<Flaw> {
+    Header::read(first_line, &[], |_| true).err().filter(|flaw| flaw.message.contains("separated by"))
 }
 
 fn key_map(columns: Vec<(String, String)>) -> Result<Vec<(String, String)>, Flaw> {

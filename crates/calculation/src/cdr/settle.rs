@@ -113,8 +113,8 @@ impl Times<'_> {
             end: self.end.map(|end| end.earlier),
         };
         let mut warnings = Warnings::default();
-        let doubled = [Some(self.start), self.answer, self.end].into_iter().flatten();
-        if doubled.filter_map(|moments| moments.later).next().is_none() {
+        let mut moments = [Some(self.start), self.answer, self.end].into_iter().flatten();
+        if moments.all(|moments| moments.later.is_none()) {
             return Ok((first, warnings));
         }
         let readings = self.readings();
@@ -128,7 +128,8 @@ impl Times<'_> {
                     && (!is_near || other.start == best.start)
             })
         };
-        if self.disposition == Disposition::Answered && best.answer.is_some() {
+        let talks = best.answer.is_some() || self.billsec_ms.is_some_and(|billed| billed > 0);
+        if self.disposition == Disposition::Answered && talks {
             if equals().any(|other| other.talk_ms() != best.talk_ms()) {
                 return Err(self.undecided());
             }
@@ -158,6 +159,7 @@ impl Times<'_> {
     fn doubts(&self, reading: &Reading) -> (bool, bool, u64, bool) {
         let Reading { start, answer, end } = *reading;
         let before_channel = self.near_epoch(start).is_some_and(|epoch| start < epoch);
+        let answer = answer.or_else(|| end.and_then(|end| self.billed_before(end)));
         let ring = answer.map_or(0, |answer| milliseconds_between(start, answer));
         let backwards = end.is_some_and(|end| end < start)
             || ring < ANSWER_EARLY_MS.saturating_neg()
@@ -165,6 +167,11 @@ impl Times<'_> {
         let total = end.map(|end| milliseconds_between(start, end));
         let apart = apart(total, self.duration_ms).saturating_add(apart(reading.talk_ms(), self.billsec_ms));
         (before_channel, backwards, apart, ring >= LONG_RING_MS)
+    }
+
+    /// The answer by `billsec`, of a record that does not say when it was.
+    fn billed_before(&self, end: Timestamp) -> Option<Timestamp> {
+        time::later(end, self.billsec_ms.filter(|billed| *billed > 0)?.checked_neg()?)
     }
 
     /// How long after its channel the record began.
@@ -196,9 +203,8 @@ impl Times<'_> {
 
     /// The answer that lies `billsec` before the end, when the duration agrees with start and end.
     fn missing_answer(&self, start: Timestamp, end: Timestamp) -> Option<Timestamp> {
-        let billed = self.billsec_ms.filter(|billed| *billed > 0)?;
+        let answer = self.billed_before(end)?;
         let duration = self.duration_ms.filter(|_| self.disposition == Disposition::Answered)?;
-        let answer = time::later(end, billed.checked_neg()?)?;
         let fits = agree(milliseconds_between(start, end), duration)
             && milliseconds_between(start, answer) >= ANSWER_EARLY_MS.saturating_neg();
         fits.then_some(answer)

@@ -10,7 +10,7 @@ use crate::emergency;
 use crate::money::serde_as_text;
 
 /// How the numbers of a source are written, as its operator says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(default)]
 pub struct NumberForm {
     /// How full digits without `+` are read.
@@ -20,7 +20,7 @@ pub struct NumberForm {
 }
 
 /// How digits that are neither marked as international nor valid nationally are read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BareDigits {
     /// They are refused, for `34688880101` might be anything.

@@ -39,11 +39,6 @@ pub(super) fn national(digits: &str, region: Region, bare: BareDigits) -> Result
     Err(refusal)
 }
 
-/// Reads `49` and `0301234567`, as `+49 (0)30 1234567` has them: the zero is dropped where the plan drops it.
-pub(super) fn without_trunk_zero(digits: &str) -> Option<E164> {
-    valid(&PHONE_NUMBER_UTIL.parse(format!("+{digits}"), None).ok()?)
-}
-
 /// Reads digits by the plan of the region, in the way that its callers dial.
 fn by_plan(digits: &str, region: Region) -> Result<E164, NotANumber> {
     // Longer than any prefix and number together: libphonenumber would read a part of it.

@@ -67,8 +67,6 @@ fn percent_decoded(text: &str) -> Option<String> {
 /// A number without what only pleases the eye.
 pub(super) struct Written {
     pub(super) plus: bool,
-    /// `(0)` after a calling code, as in `+49 (0)30 1234567`.
-    pub(super) trunk_zero: bool,
     pub(super) digits: String,
 }
 
@@ -80,7 +78,7 @@ impl Written {
             return Err(NotANumber::FeatureCode);
         }
         let number = without_extension(text);
-        let mut written = Self { plus: false, trunk_zero: false, digits: String::new() };
+        let mut written = Self { plus: false, digits: String::new() };
         for character in number.chars() {
             match character {
                 '0'..='9' => written.digits.push(character),
@@ -90,7 +88,6 @@ impl Written {
                 _ => return Err(NotANumber::Invalid),
             }
         }
-        written.trunk_zero = number.contains("(0)");
         match (written.digits.is_empty(), written.plus) {
             (false, _) => Ok(written),
             (true, true) => Err(NotANumber::TooShort),

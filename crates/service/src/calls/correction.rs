@@ -84,7 +84,7 @@ impl Correction {
     ) -> Result<Prepared> {
         let (read_by, line) = ReadBy::again(understood)?;
         let cdr = read_by.read(line.as_bytes());
-        let (numbers, references) = parties(std::slice::from_ref(&cdr));
+        let (numbers, references) = parties(std::slice::from_ref(&cdr), read_by.form);
         let everybody = crate::customers::some(tx, &numbers, &references, &[]).await?;
         let directory = Directory::load(tx, tariffs, everybody).await?;
         let (limits, now) = (config.limits(), clock.now());

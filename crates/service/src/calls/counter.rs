@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::charge::Counted;
 use super::import::charge_records;
+use super::source::Sender;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, Tx};
@@ -20,7 +21,7 @@ pub struct Counter {
 
 /// A record, and the settings of who took it.
 struct Posted {
-    source: String,
+    sender: Sender,
     record: Vec<u8>,
     config: Arc<Config>,
 }
@@ -39,8 +40,8 @@ impl Counter {
     }
 
     /// Charges a record, a JSON object as in NDJSON, and waits until that is committed.
-    pub async fn charge(&self, config: &Arc<Config>, source: String, record: Vec<u8>) -> Result<Counted> {
-        self.queue.ask(Posted { source, record, config: config.clone() }).await
+    pub async fn charge(&self, config: &Arc<Config>, sender: Sender, record: Vec<u8>) -> Result<Counted> {
+        self.queue.ask(Posted { sender, record, config: config.clone() }).await
     }
 }
 
@@ -54,12 +55,12 @@ impl Deed for Clerk {
         let mut rest: Vec<usize> = (0..posted.len()).collect();
         while !rest.is_empty() {
             let (round, later) = each_once(&rest, posted);
-            for (source, places) in round {
+            for (sender, places) in round {
                 // Whichever it is of those that came together, it is the first line of its own request.
                 let records: Vec<_> =
                     places.iter().map(|place| (1, posted[*place].record.as_slice())).collect();
                 let counted =
-                    charge_records(tx, (&self.tariffs, config, &self.clock), source, &records).await?;
+                    charge_records(tx, (&self.tariffs, config, &self.clock), sender, &records).await?;
                 answers.extend(places.into_iter().zip(counted));
             }
             rest = later;
@@ -74,13 +75,16 @@ impl Deed for Clerk {
 
 /// Where those stand of which no equal one comes before, by source, and the others: one that was sent twice at once
 /// sees what became of the first.
-fn each_once<'p>(places: &[usize], posted: &'p [Arc<Posted>]) -> (BTreeMap<&'p str, Vec<usize>>, Vec<usize>) {
+fn each_once<'p>(
+    places: &[usize],
+    posted: &'p [Arc<Posted>],
+) -> (BTreeMap<&'p Sender, Vec<usize>>, Vec<usize>) {
     let mut seen = HashSet::new();
     let (mut round, mut later) = (BTreeMap::<_, Vec<_>>::new(), Vec::new());
     for place in places {
-        let Posted { source, record, .. } = &*posted[*place];
-        if seen.insert((source, record)) {
-            round.entry(source.as_str()).or_default().push(*place);
+        let Posted { sender, record, .. } = &*posted[*place];
+        if seen.insert((&sender.source, record)) {
+            round.entry(sender).or_default().push(*place);
         } else {
             later.push(*place);
         }

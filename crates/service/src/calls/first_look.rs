@@ -5,12 +5,12 @@
 
 use std::io::{BufReader, Read};
 
-use calculation::cdr::{ClockProof, FirstLine, Flaw, Format, Reader, Reason, detect};
+use calculation::cdr::{ClockProof, FirstLine, Flaw, Format, Reader, Reason, detect, other_separator};
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
-use super::import::Source;
 use super::lines::{LineEnd, next_line};
+use super::source::Source;
 use crate::error::{Error, Result};
 
 /// So many lines are looked at.
@@ -119,6 +119,9 @@ fn open(source: &Source, first: &[u8]) -> std::result::Result<(Opened, FirstLine
         *format != Format::CanonicalNdjson || serde_json::from_slice::<serde::de::IgnoredAny>(first).is_ok()
     });
     let Some(format) = source.format.or(detected) else {
+        if let Some(flaw) = other_separator(first) {
+            return Err(flaw);
+        }
         let message = "the first line tells no format: name it (csv, ndjson, asterisk, asterisk-table)";
         return Err(Flaw::new(Reason::MalformedLine, "line", message));
     };

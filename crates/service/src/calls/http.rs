@@ -14,7 +14,9 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{Answer, Call, Control, Counted, Cursor, HistoryQuery, Outcome, Quote, Quoted, Spending, Why};
+use super::{
+    Answer, Call, Control, Counted, Cursor, HistoryQuery, Outcome, Quote, Quoted, Sender, Spending, Why,
+};
 use crate::app::SharedApp;
 use crate::http::{
     Begun, IdempotencyKey, Key, Kind, Page, PageQuery, Params, Problem, Sent, Write, check_instant,
@@ -44,6 +46,21 @@ struct SourceQuery {
     /// The switch or feed: with the record's id the key that prevents charging twice.
     #[param(example = "switch-a")]
     source: String,
+    /// How digits without `+` are read that are no number of the region: `national` refuses them, `international` takes
+    /// them for whole numbers.
+    #[param(pattern = "^(national|international)$")]
+    bare_digits: Option<String>,
+    /// The digit that callers dial for an outside line, if it stands before the called numbers.
+    #[param(example = "0", pattern = "^[0-9]$")]
+    outside_digit: Option<String>,
+}
+
+impl SourceQuery {
+    fn sender(self) -> Result<Sender, Problem> {
+        check_name("/source", &self.source, 100)?;
+        let form = uploads::number_form(self.bare_digits.as_deref(), self.outside_digit.as_deref())?;
+        Ok(Sender { source: self.source, form })
+    }
 }
 
 /// Charge one call
@@ -60,14 +77,14 @@ async fn post_one(
     Params(query): Params<SourceQuery>,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    check_name("/source", &query.source, 100)?;
+    let sender = query.sender()?;
     if serde_json::from_slice::<serde_json::Map<_, _>>(&sent.body).is_err() {
         return Err(Problem::malformed("the body is no JSON object: send one canonical record"));
     }
     let record = compact(&sent.body);
     if !sent.has_key() {
         // A record is its own key: it may share a commit with others.
-        let counted = app.counter.charge(&app.config, query.source, record).await?;
+        let counted = app.counter.charge(&app.config, sender, record).await?;
         let answer = answer(counted);
         return Ok((status(&answer), Json(answer)).into_response());
     }
@@ -76,7 +93,7 @@ async fn post_one(
         Begun::Done(response) => return Ok(response),
     };
     let with = (&app.tariffs, &*app.config, &app.clock);
-    let counted = super::charge_records(&mut write.tx, with, &query.source, &[(1, &record)]).await?;
+    let counted = super::charge_records(&mut write.tx, with, &sender, &[(1, &record)]).await?;
     let answer = counted.into_iter().next().map(answer);
     let answer = answer.ok_or_else(|| Problem::malformed("the body holds no record"))?;
     write.finish(status(&answer), &answer).await
@@ -126,7 +143,7 @@ async fn post_many(
     Params(query): Params<SourceQuery>,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    check_name("/source", &query.source, 100)?;
+    let sender = query.sender()?;
     let lines = sent.body.split(|byte| *byte == b'\n').map(compact).filter(|line| !line.is_empty());
     let compacted: Vec<Vec<u8>> = lines.take(LARGEST_BATCH + 1).collect();
     let records: Vec<_> = (1..).zip(compacted.iter().map(Vec::as_slice)).collect();
@@ -138,7 +155,7 @@ async fn post_many(
         Begun::Done(response) => return Ok(response),
     };
     let with = (&app.tariffs, &*app.config, &app.clock);
-    let outcomes = super::charge_records(&mut write.tx, with, &query.source, &records).await?;
+    let outcomes = super::charge_records(&mut write.tx, with, &sender, &records).await?;
     let mut control = Control::default();
     for counted in &outcomes {
         control.count(&counted.outcome);

@@ -10,10 +10,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use calculation::call::Limits;
-use calculation::cdr::{Cdr, Feed, Flaw, Format, Reason, Seventeenth};
-use calculation::phone_number::{Dialled, E164, NumberForm, Region, dialled};
+use calculation::cdr::{Cdr, Flaw, Format, Reason};
+use calculation::phone_number::{Dialled, E164, NumberForm, Region, dialled_as};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
@@ -24,6 +23,7 @@ use super::directory::Directory;
 use super::first_look::{self, Head, Opened};
 use super::lines::{LONGEST_LINE, LineEnd, next_line};
 use super::resolve::{Bench, resolve};
+use super::source::{Sender, Source};
 use super::understood::ReadBy;
 use super::{Control, ImportRow, Reasons, announce, store};
 use crate::app::App;
@@ -46,49 +46,6 @@ const BATCH_BYTES: usize = 8 * 1024 * 1024;
 const BATCHES_AHEAD: usize = 1;
 /// A batch that met another writer is tried again so often.
 const TRIES: usize = 5;
-
-/// Where records come from and how they are written.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// The switch or feed: with the record's id the key that prevents charging twice.
-    pub name: String,
-    /// How records are written; told from the first line when absent.
-    pub format: Option<Format>,
-    /// The zone of times without an offset, which are refused when it is unknown.
-    pub zone: TimeZone,
-    /// The region of calling numbers without a country code.
-    pub region: Option<Region>,
-    /// How it writes numbers.
-    pub form: NumberForm,
-    /// Channel names of trunks, for Asterisk.
-    pub trunks: Vec<String>,
-    /// Our column name and the header's.
-    pub columns: Vec<(String, String)>,
-    /// What column 17 of a `Master.csv` of 17 or 20 columns is.
-    pub seventeenth: Seventeenth,
-}
-
-impl Source {
-    /// A source of that name; times without an offset and numbers without a country are refused.
-    pub fn new(name: &str) -> Self {
-        let (trunks, columns) = (Vec::new(), Vec::new());
-        Self {
-            name: name.to_owned(),
-            format: None,
-            zone: TimeZone::unknown(),
-            region: None,
-            form: NumberForm::default(),
-            trunks,
-            columns,
-            seventeenth: Seventeenth::default(),
-        }
-    }
-
-    pub(super) fn feed(&self, format: Format) -> Feed {
-        let (trunks, columns) = (self.trunks.clone(), self.columns.clone());
-        Feed { zone: self.zone.clone(), trunks, columns, seventeenth: self.seventeenth, ..Feed::new(format) }
-    }
-}
 
 /// An input to be imported.
 pub struct Import<R> {
@@ -384,15 +341,16 @@ fn check_end(format: Format, content: &[u8], end: LineEnd) -> std::result::Resul
 pub async fn charge_records(
     tx: &mut Tx,
     (tariffs, config, clock): (&TariffBook, &Config, &Clock),
-    source: &str,
+    sender: &Sender,
     records: &[(u64, &[u8])],
 ) -> Result<Vec<Counted>> {
-    let read_by = ReadBy::ndjson()?;
+    let form = sender.form;
+    let read_by = ReadBy { form, ..ReadBy::ndjson()? };
     let read: Vec<_> = records.iter().map(|(_, record)| read_by.read(record)).collect();
-    let (numbers, references) = parties(&read);
+    let (numbers, references) = parties(&read, form);
     let everybody = crate::customers::some(tx, &numbers, &references, &[]).await?;
     let directory = Directory::load(tx, tariffs, everybody).await?;
-    let (form, assigned) = (NumberForm::default(), Assigned::default());
+    let assigned = Assigned::default();
     let (limits, now) = (config.limits(), clock.now());
     let bench = Bench { directory: &directory, region: None, form, assigned: &assigned, limits, now };
     let mut batch = Batch::default();
@@ -402,7 +360,7 @@ pub async fn charge_records(
         let range = start..batch.text.len();
         batch.incoming.push(judged(*line, content, range, cdr, bench));
     }
-    let mut run = Charging::begin_few(tx, source, read_by.clone(), &batch).await?;
+    let mut run = Charging::begin_few(tx, &sender.source, read_by.clone(), &batch).await?;
     let outcomes = charge::charge(tx, &mut run, &batch, clock).await?;
     let counted = batch.incoming.iter().zip(outcomes).map(|(incoming, outcome)| Counted {
         record_id: incoming.record_id().map(str::to_owned),
@@ -413,14 +371,18 @@ pub async fn charge_records(
 }
 
 /// The numbers and references in records: who might pay for them.
-pub(super) fn parties(read: &[std::result::Result<Cdr<'_>, Flaw>]) -> (Vec<E164>, Vec<String>) {
+pub(super) fn parties(
+    read: &[std::result::Result<Cdr<'_>, Flaw>],
+    form: NumberForm,
+) -> (Vec<E164>, Vec<String>) {
+    let form = NumberForm { outside_digit: None, ..form };
     let (mut numbers, mut references) = (Vec::new(), Vec::new());
     for cdr in read.iter().flatten() {
         let texts = [Some(&cdr.calling_number), Some(&cdr.called_number), cdr.redirecting_number.as_ref()];
         for text in texts.into_iter().flatten() {
             // Whoever holds a number may hold one that no plan has.
             numbers.extend(text.parse::<E164>());
-            if let Ok(Dialled::Number(number)) = dialled(text, None) {
+            if let Ok(Dialled::Number(number)) = dialled_as(text, None, form) {
                 numbers.push(number);
             }
         }

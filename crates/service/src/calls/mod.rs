@@ -20,6 +20,7 @@ mod pass;
 mod purge;
 mod quote;
 mod resolve;
+mod source;
 mod spending;
 mod store;
 mod understood;
@@ -41,12 +42,12 @@ pub use directory::{Account, Directory};
 pub use explain::{Recomputed, Why, explain, recompute};
 pub use history::{by_key, history};
 pub use import::{
-    Begun as BegunUpload, BegunImport, Import, Imported, Source, begin as begin_import, charge_records,
-    import,
+    Begun as BegunUpload, BegunImport, Import, Imported, begin as begin_import, charge_records, import,
 };
 pub use purge::{count_purgeable, purge, unbilled_from};
 pub use quote::{Quote, Quoted, quote};
 pub(crate) use resolve::{Bill, Fate, Record};
+pub use source::{Sender, Source};
 pub use spending::{Spending, spending};
 pub use store::{Cursor, ImportRow, StoredCall, itemised};
 pub use usage::{Month, MonthUse, Uses, seconds_before, usage};
@@ -306,7 +307,7 @@ pub enum Answer {
         customer_id: CustomerId,
         #[schema(value_type = MoneySchema)]
         amount: Money,
-        /// What was unusual about it (docs/charging.md); absent when nothing was.
+        /// What was unusual about it (docs/operating.md); absent when nothing was.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         #[schema(required = false, example = json!(["unassigned_number"]))]
         warnings: Vec<&'static str>,
@@ -316,7 +317,7 @@ pub enum Answer {
         record_id: String,
         /// Why it costs nothing.
         reason: &'static str,
-        /// What was unusual about it (docs/charging.md); absent when nothing was.
+        /// What was unusual about it (docs/operating.md); absent when nothing was.
         #[serde(skip_serializing_if = "Vec::is_empty")]
         #[schema(required = false)]
         warnings: Vec<&'static str>,

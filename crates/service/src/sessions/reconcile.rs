@@ -5,7 +5,7 @@
 
 use calculation::call::{Billable, Free};
 use calculation::cdr::{Flaw, Reason};
-use calculation::phone_number::Dialled;
+use calculation::phone_number::{self, Dialled};
 
 use super::pay::{self, Cost};
 use super::release::close;
@@ -165,13 +165,16 @@ fn untalked_record(session: &Session) -> Flaw {
 /// The session of a record that nobody had asked for.
 fn by_record(record: &Record, bill: &Bill, dialled: Dialled, clock: &Clock) -> Session {
     let id = SessionId { customer: record.customer, number: clock.id() };
+    // A feed may write numbers in its own way; what is kept must be read alike without it.
+    let is_plain = phone_number::dialled(record.called(), record.region).ok() == Some(dialled);
+    let called = record.number().filter(|_| !is_plain).unwrap_or(record.called());
     Session {
         // The call's own id may be that of a session for another number, or of one that was refused; and what
         // stands here must be what no caller can choose.
         call_id: id.to_string(),
         origin: Origin::Record,
         line: record.line,
-        called: record.called().to_owned(),
+        called: called.to_owned(),
         region: record.region,
         prepaid: true,
         started_at: record.started_at,

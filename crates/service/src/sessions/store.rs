@@ -6,7 +6,7 @@ mod purge;
 use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::money::Amount;
-use calculation::phone_number::{E164, Region, dialled};
+use calculation::phone_number::{Dialled, E164, Region, dialled};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
@@ -322,6 +322,14 @@ async fn whole(tx: &mut Tx, rows: Vec<Row>) -> Result<Vec<Session>> {
     Ok(order.into_iter().filter_map(|id| sessions.remove(&id)).collect())
 }
 
+/// What was dialled, as it was read when the session began. Earlier versions read numbers that no plan has: a call
+/// that began then is charged to its end.
+fn read_again(called: &str, region: Option<Region>) -> Option<Dialled> {
+    let plain =
+        || called.parse().or_else(|_| format!("+{}", called.trim_start_matches("00")).parse::<E164>());
+    dialled(called, region).ok().or_else(|| plain().ok().map(Dialled::Number))
+}
+
 fn session(row: &Row) -> db::Result<Session> {
     let region: Option<Region> = row.optional_parse("region")?;
     let line: Option<E164> = row.optional_parse("line")?;
@@ -340,7 +348,7 @@ fn session(row: &Row) -> db::Result<Session> {
         origin: row.choice("origin", &[("switch", Origin::Switch), ("record", Origin::Record)])?,
         state: row.parse("state")?,
         line,
-        dialled: dialled(&called, region).ok(),
+        dialled: read_again(&called, region),
         called,
         region,
         destination: row.get("destination")?,

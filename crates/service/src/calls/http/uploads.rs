@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use calculation::cdr::{Flaw, Format};
-use calculation::phone_number::{BareDigits, OutsideDigit, Region};
+use calculation::phone_number::{NumberForm, Region, UnknownBareDigits, UnknownOutsideDigit};
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -64,7 +64,7 @@ struct UploadAnswer {
     import: ImportRow,
     /// How many records are suspended for each reason.
     suspended: Reasons,
-    /// How many records were taken in under each warning (docs/charging.md).
+    /// How many records were taken in under each warning (docs/operating.md).
     warnings: Reasons,
 }
 
@@ -131,20 +131,28 @@ fn source(query: &UploadQuery) -> Result<Source, Problem> {
         let region: Region = region.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
         source.region = Some(region);
     }
-    if let Some(bare) = &query.bare_digits {
-        let bare: BareDigits = bare.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
-        source.form.bare_digits = bare;
-    }
-    if let Some(digit) = &query.outside_digit {
-        let digit: OutsideDigit = digit.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
-        source.form.outside_digit = Some(digit);
-    }
+    source.form = number_form(query.bare_digits.as_deref(), query.outside_digit.as_deref())?;
     for column in query.columns.iter().flat_map(|columns| columns.split(',')) {
         let pair = crate::tariffs::cli::pair(column);
         source.columns.push(pair.map_err(|error| Problem::malformed(format!("columns: {error}")))?);
     }
     source.trunks.extend(query.trunks.iter().flat_map(|trunks| trunks.split(',').map(str::to_owned)));
     Ok(source)
+}
+
+/// How a source writes numbers, as the query says.
+pub(super) fn number_form(bare: Option<&str>, outside: Option<&str>) -> Result<NumberForm, Problem> {
+    let mut form = NumberForm::default();
+    if let Some(bare) = bare {
+        form.bare_digits =
+            bare.parse().map_err(|error: UnknownBareDigits| Problem::malformed(format!("{error}")))?;
+    }
+    if let Some(digit) = outside {
+        let digit =
+            digit.parse().map_err(|error: UnknownOutsideDigit| Problem::malformed(format!("{error}")))?;
+        form.outside_digit = Some(digit);
+    }
+    Ok(form)
 }
 
 /// List imports, newest first
