@@ -6,6 +6,7 @@ use serde_json::Value;
 use tollbook::calls::{self, Control, Import, Imported, Source};
 
 use super::TestApp;
+use super::account::Account;
 
 /// What an import came to.
 pub(crate) struct Read {
@@ -35,9 +36,8 @@ pub(crate) async fn import(db: &TestApp, source: Source, content: &[u8]) -> Resu
 
 /// What became of the records of a customer: id, then seconds and amount or why it was free.
 pub(crate) async fn history(db: &TestApp, reference: &str) -> BTreeMap<String, Value> {
-    let customers = db.get(&format!("/v1/customers?reference={reference}")).await;
-    let id = customers.body["items"][0]["id"].as_str().unwrap_or_else(|| panic!("{customers:?}")).to_owned();
-    let calls = db.get(&format!("/v1/customers/{id}/calls?limit=200")).await;
+    let path = Account::of(db, reference).await.path;
+    let calls = db.get(&format!("{path}/calls?limit=200")).await;
     let calls = calls.body["items"].as_array().unwrap_or_else(|| panic!("{calls:?}")).clone();
     calls.into_iter().map(|call| (call["record_id"].as_str().unwrap().to_owned(), call)).collect()
 }
