@@ -86,7 +86,7 @@ async fn import(db: &TestApp, source: Source, content: Vec<u8>) -> Control {
     let import = Import { file_name: source.name.clone(), source, input: std::io::Cursor::new(content) };
     match calls::import(&db.app, import, &|_, _| ()).await.unwrap() {
         Imported::Done { import, .. } => import.control,
-        Imported::Unreadable(flaw) => panic!("{flaw}"),
+        refused => panic!("{refused:?}"),
     }
 }
 

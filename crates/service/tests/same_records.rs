@@ -126,6 +126,51 @@ on_both_databases! {
         assert_eq!(waiting(&db).await, [] as [[String; 3]; 0]);
     }
 
+    async fn a_file_under_another_name_is_refused_when_its_calls_are_there(db: TestApp) {
+        operator(&db).await;
+        let at = |hour: usize, id: &str| CALL.replace("T10:", &format!("T{hour:02}:")).replace("v-1", id);
+        let lines: Vec<_> = (0..10).map(|hour| at(hour, &format!("v-{hour}"))).collect();
+        let text = file(&lines.iter().map(String::as_str).collect::<Vec<_>>());
+        import_text(&db, "first", &text).await;
+        // Other ids, other ring times, other spelling: the same talks.
+        let renamed = text.replace("v-", "w-").replace(":00:00Z,", ":00:02.500Z,").replace("+442079460123", "+44 20 7946 0123");
+        let upload = async |query: &str| {
+            let request = axum::http::Request::post(format!("/v1/imports?{query}"));
+            db.send(request.body(axum::body::Body::from(renamed.clone())).unwrap()).await
+        };
+        let refused = upload("source=second").await;
+        assert_eq!(refused.status, 409, "{refused:?}");
+        let detail = refused.body["detail"].as_str().unwrap();
+        assert!(detail.contains("10 of the first 10 calls") && detail.contains("source first"), "{detail}");
+        assert_eq!(db.get("/v1/imports").await.body["items"].as_array().unwrap().len(), 1);
+        assert_eq!(amounts(&db, "C-1").await.len(), 10);
+        let batch: String = (0..3).map(|hour| {
+            let mut record = Record::new(&format!("x{hour}")).json();
+            let time = |at: &str| json!(format!("2026-10-05T{hour:02}:{at}Z"));
+            record["start_time"] = time("00:00");
+            record["answer_time"] = time("00:05");
+            record["end_time"] = time("10:05");
+            record["billsec"] = json!(600);
+            format!("{record}\n")
+        }).collect();
+        let post = async |query: &str| {
+            let request = axum::http::Request::post(format!("/v1/calls:batch?{query}"));
+            db.send(request.body(axum::body::Body::from(batch.clone())).unwrap()).await
+        };
+        assert_eq!(post("source=third").await.status, 409);
+        // Half of them are there: nobody can tell.
+        let half = file(&lines.iter().take(2).map(String::as_str).chain([at(20, "y-1").as_str(), at(21, "y-2").as_str()]).collect::<Vec<_>>());
+        assert_eq!(counted(import_text(&db, "half", &half).await)[0], 4);
+        // Whoever says that they are others is believed, and may say it again.
+        assert_eq!(upload("source=second&other_calls=true").await.body["import"]["control"]["charged"], 10);
+        assert_eq!(upload("source=second").await.body["import"]["control"]["duplicate"], 10);
+        assert_eq!(post("source=third&other_calls=true").await.body["control"]["charged"], 3);
+        // A later file under the new name goes through.
+        let later = text.replace("2026-10-05", "2026-10-06");
+        assert_eq!(counted(import_text(&db, "second", &later.replace("v-", "z-")).await)[0], 10);
+        assert_adds_up(&db).await;
+    }
+
     async fn legs_of_one_call_are_charged_once(db: TestApp) {
         operator(&db).await;
         let leg = |id: &str, leg: &str| CALL.replace("v-1,,", &format!("{id},call-1,{leg}"));

@@ -26,7 +26,7 @@ async fn import(db: &TestApp, file: &'static str, content: &'static [u8]) -> Val
     let import = Import { source, file_name: file.to_owned(), input: content };
     match calls::import(&db.app, import, &|_, _| ()).await.expect("the import runs") {
         Imported::Done { import, .. } => serde_json::to_value(import.control).unwrap(),
-        Imported::Unreadable(flaw) => panic!("{file}: {flaw}"),
+        refused => panic!("{file}: {refused:?}"),
     }
 }
 

@@ -50,7 +50,7 @@ pub(crate) async fn import<R: Read + Send + 'static>(
             assert!(import.control.balances(), "{}", import.control);
             import.control
         }
-        Imported::Unreadable(flaw) => panic!("{flaw}"),
+        refused => panic!("{refused:?}"),
     }
 }
 

@@ -50,6 +50,9 @@ pub struct ImportArgs {
     /// Column 17 of a Master.csv of 17 or 20 columns is the user field, not the unique id
     #[arg(long)]
     userfield: bool,
+    /// Charge the file although another source brought such calls at the same times
+    #[arg(long)]
+    other_calls: bool,
 }
 
 fn zone(name: &str) -> std::result::Result<TimeZone, String> {
@@ -58,12 +61,13 @@ fn zone(name: &str) -> std::result::Result<TimeZone, String> {
 
 pub async fn import(app: &App, args: ImportArgs, output: Output) -> Result<bool> {
     let ImportArgs { file, source, format, zone, region, bare_digits, outside_digit, .. } = args;
-    let ImportArgs { trunks, columns, userfield, .. } = args;
+    let ImportArgs { trunks, columns, userfield, other_calls, .. } = args;
     let form = NumberForm { bare_digits, outside_digit };
     let seventeenth = if userfield { Seventeenth::UserField } else { Seventeenth::UniqueId };
     let name = file.display().to_string();
     let zone = zone.unwrap_or_else(TimeZone::unknown);
-    let source = Source { name: source, format, zone, region, form, trunks, columns, seventeenth };
+    let source =
+        Source { name: source, format, zone, region, form, trunks, columns, seventeenth, other_calls };
     let (input, size): (Box<dyn std::io::Read + Send>, _) = if name == "-" {
         (Box::new(std::io::stdin()), None)
     } else {
@@ -120,6 +124,7 @@ pub async fn import_with_progress(
             Ok(true)
         }
         Imported::Unreadable(flaw) => Err(Error::Other(format!("nothing was imported: {flaw}"))),
+        Imported::Elsewhere(elsewhere) => Err(Error::Other(format!("nothing was imported: {elsewhere}"))),
     }
 }
 

@@ -186,6 +186,13 @@ impl Content<'_> {
         differing
     }
 
+    /// Whether two records, each of a source of its own, tell of the same talk: from and to the same numbers, answered in the same
+    /// second, as long as each other.
+    pub(super) fn is_same_talk(&self, other: &Self) -> bool {
+        const OF_A_TALK: [&str; 4] = ["calling_number", "called_number", "answer_time", "billsec"];
+        !self.differences(other).iter().any(|field| OF_A_TALK.contains(field))
+    }
+
     /// Whether two talks were at the same time, as those of two legs of one call are. Clocks that count whole seconds
     /// make one talk begin in the second in which another ends.
     pub(super) fn overlaps(&self, other: &Self) -> bool {

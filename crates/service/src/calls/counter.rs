@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::charge::Counted;
-use super::import::charge_records;
+use super::posted::charge_records;
 use super::source::Sender;
 use crate::clock::Clock;
 use crate::config::Config;

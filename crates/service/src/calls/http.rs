@@ -15,7 +15,8 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{
-    Answer, Call, Control, Counted, Cursor, HistoryQuery, Outcome, Quote, Quoted, Sender, Spending, Why,
+    Answer, Call, Control, Counted, Cursor, HistoryQuery, Outcome, Posted, Quote, Quoted, Sender, Spending,
+    Why,
 };
 use crate::app::SharedApp;
 use crate::http::{
@@ -61,6 +62,24 @@ impl SourceQuery {
         let form = uploads::number_form(self.bare_digits.as_deref(), self.outside_digit.as_deref())?;
         Ok(Sender { source: self.source, form })
     }
+}
+
+/// Which switch or feed many records come from.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct BatchQuery {
+    /// The switch or feed: with the record's id the key that prevents charging twice.
+    #[param(example = "switch-a")]
+    source: String,
+    /// As `bare_digits` of one call.
+    #[param(pattern = "^(national|international)$")]
+    bare_digits: Option<String>,
+    /// As `outside_digit` of one call.
+    #[param(example = "0", pattern = "^[0-9]$")]
+    outside_digit: Option<String>,
+    /// Charge them although another source brought such calls at the same times.
+    other_calls: Option<bool>,
 }
 
 /// Charge one call
@@ -133,17 +152,20 @@ struct BatchAnswer {
 
 /// Charge many calls
 ///
-/// The body is NDJSON: one canonical record a line, up to 10,000. Each gets an answer of its own.
+/// The body is NDJSON: one canonical record a line, up to 10,000. Each gets an answer of its own. When most of the first hundred calls are
+/// there already under another source, nothing is charged and the answer is 409.
 #[utoipa::path(post, path = "/v1/calls:batch", tag = "calls",
-    security(("oauth" = ["calls:write"])), params(SourceQuery, IdempotencyKey),
+    security(("oauth" = ["calls:write"])), params(BatchQuery, IdempotencyKey),
     request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, body = BatchAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn post_many(
     State(app): State<SharedApp>,
-    Params(query): Params<SourceQuery>,
+    Params(query): Params<BatchQuery>,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let sender = query.sender()?;
+    let BatchQuery { source, bare_digits, outside_digit, other_calls } = query;
+    let sender = SourceQuery { source, bare_digits, outside_digit }.sender()?;
+    let other_calls = other_calls.unwrap_or_default();
     let lines = sent.body.split(|byte| *byte == b'\n').map(compact).filter(|line| !line.is_empty());
     let compacted: Vec<Vec<u8>> = lines.take(LARGEST_BATCH + 1).collect();
     let records: Vec<_> = (1..).zip(compacted.iter().map(Vec::as_slice)).collect();
@@ -155,7 +177,10 @@ async fn post_many(
         Begun::Done(response) => return Ok(response),
     };
     let with = (&app.tariffs, &*app.config, &app.clock);
-    let outcomes = super::charge_records(&mut write.tx, with, &sender, &records).await?;
+    let outcomes = match super::charge_many(&mut write.tx, with, &sender, other_calls, &records).await? {
+        Posted::Counted(outcomes) => outcomes,
+        Posted::Elsewhere(elsewhere) => return Err(Problem::conflict(elsewhere.to_string())),
+    };
     let mut control = Control::default();
     for counted in &outcomes {
         control.count(&counted.outcome);

@@ -11,30 +11,27 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use calculation::call::Limits;
 use calculation::cdr::{Cdr, Flaw, Format, Reason};
-use calculation::phone_number::{Dialled, E164, NumberForm, Region, dialled_as};
+use calculation::phone_number::{NumberForm, Region};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::assigned::Assigned;
-use super::charge::{self, Batch, Charging, Counted, Incoming, Outcome};
+use super::charge::{self, Batch, Charging, Incoming, Outcome};
 use super::content::{self, Said};
 use super::directory::Directory;
+use super::elsewhere::{Elsewhere, elsewhere};
 use super::first_look::{self, Head, Opened};
 use super::lines::{LONGEST_LINE, LineEnd, next_line};
 use super::resolve::{Bench, resolve};
-use super::source::{Sender, Source};
+use super::source::Source;
 use super::understood::ReadBy;
 use super::{Control, ImportRow, Reasons, announce, store};
 use crate::app::App;
-use crate::clock::Clock;
-use crate::config::Config;
-use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::hash;
 use crate::id::ImportId;
 use crate::sessions::{self, Desk};
-use crate::tariffs::TariffBook;
 
 /// So many records are stored in one transaction.
 pub(super) const BATCH_RECORDS: usize = 20_000;
@@ -62,6 +59,8 @@ pub enum Imported {
     Done { import: ImportRow, reasons: Reasons, warnings: Reasons },
     /// It was refused at the first look: nothing of it is stored.
     Unreadable(Flaw),
+    /// Its calls are there already, under another source: nothing of it is stored.
+    Elsewhere(Elsewhere),
 }
 
 /// Imports records. `progress` is told the bytes read and the control total after each batch.
@@ -73,6 +72,7 @@ pub async fn import<R: Read + Send + 'static>(
     match begin(app, import).await? {
         Begun::Import(begun) => begun.finish(app, progress).await,
         Begun::Unreadable(flaw) => Ok(Imported::Unreadable(flaw)),
+        Begun::Elsewhere(elsewhere) => Ok(Imported::Elsewhere(elsewhere)),
     }
 }
 
@@ -81,6 +81,8 @@ pub enum Begun<R> {
     Import(Box<BegunImport<R>>),
     /// It was refused at the first look: nothing of it is stored.
     Unreadable(Flaw),
+    /// Its calls are there already, under another source: nothing of it is stored.
+    Elsewhere(Elsewhere),
 }
 
 /// An import that is known, and of which nothing is charged yet.
@@ -108,6 +110,13 @@ pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Re
         Ok(opened) => opened,
         Err(flaw) => return Ok(Begun::Unreadable(flaw)),
     };
+    if !source.other_calls {
+        let first = first_records(app, &source, &directory, (&reader, &head));
+        let mut tx = app.db.read().await?;
+        if let Some(found) = elsewhere(&mut tx, &source.name, &first).await? {
+            return Ok(Begun::Elsewhere(found));
+        }
+    }
     let row = ImportRow {
         id: ImportId(app.clock.id()),
         source: source.name.clone(),
@@ -125,6 +134,20 @@ pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Re
     let run = Charging::begin(&mut tx, &source.name, read_by, row.id).await?;
     tx.commit().await?;
     Ok(Begun::Import(Box::new(BegunImport { row, run, directory, region, form, reader, input, head })))
+}
+
+/// The records of the first lines, judged.
+fn first_records(
+    app: &App,
+    source: &Source,
+    directory: &Directory,
+    (opened, head): (&Opened, &Head),
+) -> Vec<Incoming> {
+    let (assigned, limits, now) = (Assigned::default(), app.config.limits(), app.clock.now());
+    let Source { region, form, .. } = *source;
+    let bench = Bench { directory, region, form, assigned: &assigned, limits, now };
+    let judge = |(line, text)| judged(line, text, 0..0, opened.reader.read(text), bench);
+    head.records().map(judge).collect()
 }
 
 impl<R: Read + Send + 'static> BegunImport<R> {
@@ -334,64 +357,4 @@ fn check_end(format: Format, content: &[u8], end: LineEnd) -> std::result::Resul
         return Err(Flaw::new(Reason::MalformedLine, "line", message));
     }
     Ok(())
-}
-
-/// Charges a few records, each a JSON object as in NDJSON with the line it stands on, in a transaction that is open
-/// already.
-pub async fn charge_records(
-    tx: &mut Tx,
-    (tariffs, config, clock): (&TariffBook, &Config, &Clock),
-    sender: &Sender,
-    records: &[(u64, &[u8])],
-) -> Result<Vec<Counted>> {
-    let form = sender.form;
-    let read_by = ReadBy { form, ..ReadBy::ndjson()? };
-    let read: Vec<_> = records.iter().map(|(_, record)| read_by.read(record)).collect();
-    let (numbers, references) = parties(&read, form);
-    let everybody = crate::customers::some(tx, &numbers, &references, &[]).await?;
-    let directory = Directory::load(tx, tariffs, everybody).await?;
-    let assigned = Assigned::default();
-    let (limits, now) = (config.limits(), clock.now());
-    let bench = Bench { directory: &directory, region: None, form, assigned: &assigned, limits, now };
-    let mut batch = Batch::default();
-    for ((line, content), cdr) in records.iter().zip(read) {
-        let start = batch.text.len();
-        batch.text.extend_from_slice(content);
-        let range = start..batch.text.len();
-        batch.incoming.push(judged(*line, content, range, cdr, bench));
-    }
-    let mut run = Charging::begin_few(tx, &sender.source, read_by.clone(), &batch).await?;
-    let outcomes = charge::charge(tx, &mut run, &batch, clock).await?;
-    let counted = batch.incoming.iter().zip(outcomes).map(|(incoming, outcome)| Counted {
-        record_id: incoming.record_id().map(str::to_owned),
-        warnings: incoming.warnings(&outcome),
-        outcome,
-    });
-    Ok(counted.collect())
-}
-
-/// The numbers and references in records: who might pay for them.
-pub(super) fn parties(
-    read: &[std::result::Result<Cdr<'_>, Flaw>],
-    form: NumberForm,
-) -> (Vec<E164>, Vec<String>) {
-    let form = NumberForm { outside_digit: None, ..form };
-    let (mut numbers, mut references) = (Vec::new(), Vec::new());
-    for cdr in read.iter().flatten() {
-        let texts = [Some(&cdr.calling_number), Some(&cdr.called_number), cdr.redirecting_number.as_ref()];
-        for text in texts.into_iter().flatten() {
-            // Whoever holds a number may hold one that no plan has.
-            numbers.extend(text.parse::<E164>());
-            if let Ok(Dialled::Number(number)) = dialled_as(text, None, form) {
-                numbers.push(number);
-            }
-        }
-        let sound = cdr.account_ref.as_ref().filter(|reference| !reference.contains('\0'));
-        references.extend(sound.map(|reference| reference.clone().into_owned()));
-    }
-    numbers.sort_unstable();
-    numbers.dedup();
-    references.sort_unstable();
-    references.dedup();
-    (numbers, references)
 }

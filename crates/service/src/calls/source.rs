@@ -23,6 +23,8 @@ pub struct Source {
     pub columns: Vec<(String, String)>,
     /// What column 17 of a `Master.csv` of 17 or 20 columns is.
     pub seventeenth: Seventeenth,
+    /// Whether the calls are others than those that another source brought at the same times.
+    pub other_calls: bool,
 }
 
 impl Source {
@@ -38,6 +40,7 @@ impl Source {
             trunks,
             columns,
             seventeenth: Seventeenth::default(),
+            other_calls: false,
         }
     }
 

@@ -23,7 +23,9 @@ use crate::error::Result;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
 
 pub use itemised::itemised;
-pub(super) use known::{Known, Stored, Talk, legs_charged_twice, may_have_legs, stored, talks_of_calls};
+pub(super) use known::{
+    Known, Stored, Talk, around, legs_charged_twice, may_have_legs, stored, talks_of_calls,
+};
 use months::POSTPAID;
 pub(super) use months::{late_usage, of_destination, save_spending, seconds_before, spending, usage};
 pub(super) use purge::{count_purgeable, delete_calls, delete_counters, unbilled_from};

@@ -106,6 +106,6 @@ pub(crate) async fn import_text(db: &TestApp, source: &str, text: &str) -> Contr
             assert!(import.control.balances(), "{}", import.control);
             import.control
         }
-        Imported::Unreadable(flaw) => panic!("{flaw}"),
+        refused => panic!("{refused:?}"),
     }
 }

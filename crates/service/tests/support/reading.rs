@@ -31,6 +31,7 @@ pub(crate) async fn import(db: &TestApp, source: Source, content: &[u8]) -> Resu
             Ok(Read { control: import.control, warnings })
         }
         Imported::Unreadable(flaw) => Err(flaw.to_string()),
+        Imported::Elsewhere(elsewhere) => Err(elsewhere.to_string()),
     }
 }
 

@@ -56,6 +56,8 @@ struct UploadQuery {
     /// Our column name for a name in the header: ours=theirs, with commas between.
     #[param(example = "calling_number=ani,called_number=dnis")]
     columns: Option<String>,
+    /// Charge the file although another source brought such calls at the same times.
+    other_calls: Option<bool>,
 }
 
 /// What became of an upload.
@@ -70,7 +72,8 @@ struct UploadAnswer {
 
 /// Upload a file of call records
 ///
-/// Importing the same file again charges nothing. With `Prefer: respond-async` the answer does not wait until all is charged: read at
+/// Importing the same file again charges nothing. When most of its first hundred calls are there already under another source, nothing is
+/// charged and the answer is 409. With `Prefer: respond-async` the answer does not wait until all is charged: read at
 /// `Location` how it stands.
 #[utoipa::path(post, path = "/v1/imports", tag = "calls",
     security(("oauth" = ["imports:write"])), params(UploadQuery, Prefer),
@@ -91,6 +94,7 @@ async fn upload(
     let begun = match calls::begin_import(&app, import).await? {
         BegunUpload::Import(begun) => begun,
         BegunUpload::Unreadable(flaw) => return Err(unreadable(flaw)),
+        BegunUpload::Elsewhere(elsewhere) => return Err(Problem::conflict(elsewhere.to_string())),
     };
     if !is_patient {
         return Ok(accept(&app, begun));
@@ -101,6 +105,7 @@ async fn upload(
             Ok((StatusCode::CREATED, Json(answer)).into_response())
         }
         Imported::Unreadable(flaw) => Err(unreadable(flaw)),
+        Imported::Elsewhere(elsewhere) => Err(Problem::conflict(elsewhere.to_string())),
     }
 }
 
@@ -119,7 +124,8 @@ fn accept(app: &App, begun: Box<BegunImport<Bytestream<Bytes>>>) -> Response {
 
 fn source(query: &UploadQuery) -> Result<Source, Problem> {
     check_name("/source", &query.source, 100)?;
-    let mut source = Source::new(&query.source);
+    let mut source =
+        Source { other_calls: query.other_calls.unwrap_or_default(), ..Source::new(&query.source) };
     if let Some(format) = &query.format {
         let format: Format = format.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
         source.format = Some(format);

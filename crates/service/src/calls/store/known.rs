@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::CALLS;
 use super::replaced::REPLACEMENTS;
-use crate::db::{self, Cell, Row, Tx};
+use crate::calls::content::Content;
+use crate::db::{self, Cell, Kind, Row, Tx};
 use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::CustomerId;
@@ -84,6 +85,42 @@ fn known(row: &Row) -> db::Result<Known> {
         settled: Vec::new(),
     })
 }
+
+/// Calls that other sources brought of the customers of records, and that were answered at about the same time: the place of the
+/// record, the source, and what the call's record said.
+pub(in crate::calls) async fn around(
+    tx: &mut Tx,
+    source: &str,
+    records: &[Content<'_>],
+) -> Result<Vec<(usize, String, Known)>> {
+    let given: Vec<_> = records
+        .iter()
+        .zip(0_i64..)
+        .filter_map(|(record, place)| {
+            let (customer, answered_at) = (record.customer?, record.answered_at?);
+            let before = |seconds: i64| answered_at.checked_sub(SignedDuration::from_secs(seconds)).ok();
+            Some([
+                Cell::Int(place),
+                Cell::Int(customer.0),
+                Cell::Time(before(LONGEST_USUAL_RING_SECONDS)?),
+                Cell::Time(before(-2)?),
+                Cell::Text(source),
+            ])
+        })
+        .collect();
+    // Few customers call so much that the calls of some minutes are many.
+    let sql = "select g.column1 as place, c.source, c.customer_id, c.record_id, c.content_hash, c.call_id, c.caller, c.called,
+                 c.dialled, c.disposition, c.started_at, c.answered_at, c.ended_at, c.talk_seconds, c.outcome
+               from :given g join calls c on c.customer_id = g.column2
+                and c.started_at >= g.column3 and c.started_at <= g.column4
+               where c.source <> g.column5 and c.answered_at is not null";
+    let kinds = [Kind::Int, Kind::Int, Kind::Time, Kind::Time, Kind::Text];
+    let found = |row: &Row| Ok((row.count("place")?, row.get("source")?, known(row)?));
+    Ok(CALLS.all(&tx.rows_over(sql, kinds, &given).await?, found)?)
+}
+
+/// Calls of another source are looked for that began to ring so long before.
+const LONGEST_USUAL_RING_SECONDS: i64 = 600;
 
 /// A charged talk of a call.
 #[derive(Debug, Clone)]

@@ -1,0 +1,58 @@
+//! Did another source bring the same calls already?
+//!
+//! A file that is imported under another name than the last time would be charged again, each record under a key that nobody has.
+//! So its first records are compared with what other sources brought for the same customers.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::charge::Incoming;
+use super::content::Content;
+use super::resolve::Record;
+use super::store;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::id::NOBODY;
+
+/// Most of the first records are there already, under another source.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Elsewhere {
+    /// Which brought most of them.
+    pub source: String,
+    /// How many of the compared records are there.
+    pub found: usize,
+    pub compared: usize,
+}
+
+impl std::fmt::Display for Elsewhere {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self { source, found, compared } = self;
+        write!(
+            out,
+            "{found} of the first {compared} calls are there already, from source {source}: import the file under that name. If they are other calls, say so: \
+             --other-calls (other_calls=true)"
+        )
+    }
+}
+
+/// Compares the first records of a source with the calls of other sources: same numbers, answer and length.
+pub(super) async fn elsewhere(tx: &mut Tx, source: &str, records: &[Incoming]) -> Result<Option<Elsewhere>> {
+    let known = |record: &&Record| record.customer != NOBODY && record.answered_at.is_some();
+    let records: Vec<_> =
+        records.iter().filter_map(|incoming| incoming.record.as_ref().ok()).filter(known).collect();
+    let ids: Vec<_> = records.iter().map(|record| record.record_id()).collect();
+    // What is imported again is a duplicate, not a call of another source.
+    let own = store::stored(tx, source, &ids).await?;
+    let records: Vec<_> =
+        records.into_iter().filter(|record| !own.contains_key(record.record_id())).collect();
+    let contents: Vec<Content<'_>> = records.iter().map(|record| record.content()).collect();
+    let mut found: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+    for (place, other_source, known) in store::around(tx, source, &contents).await? {
+        if contents.get(place).is_some_and(|content| content.is_same_talk(&known.content())) {
+            found.entry(other_source).or_default().insert(place);
+        }
+    }
+    let compared = contents.len();
+    let most = found.into_iter().map(|(source, places)| (places.len(), source)).max();
+    let most = most.filter(|(found, _)| found.saturating_mul(2) > compared);
+    Ok(most.map(|(found, source)| Elsewhere { source, found, compared }))
+}

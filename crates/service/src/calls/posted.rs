@@ -1,0 +1,125 @@
+//! Takes in the records that the API posts, one by one or many together, in a transaction that is open already.
+
+use calculation::cdr::{Cdr, Flaw};
+use calculation::phone_number::{Dialled, E164, NumberForm, dialled_as};
+
+use super::assigned::Assigned;
+use super::charge::{self, Batch, Charging, Counted};
+use super::directory::Directory;
+use super::elsewhere::{Elsewhere, elsewhere};
+use super::first_look::FIRST_LINES;
+use super::import::judged;
+use super::resolve::Bench;
+use super::source::Sender;
+use super::understood::ReadBy;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::db::Tx;
+use crate::error::Result;
+use crate::tariffs::TariffBook;
+
+/// What a record is charged by.
+type World<'w> = (&'w TariffBook, &'w Config, &'w Clock);
+
+/// Charges a few records, each a JSON object as in NDJSON with the line it stands on, in a transaction that is open
+/// already.
+pub async fn charge_records(
+    tx: &mut Tx,
+    world: World<'_>,
+    sender: &Sender,
+    records: &[(u64, &[u8])],
+) -> Result<Vec<Counted>> {
+    let (read_by, batch) = resolved(tx, world, sender, records).await?;
+    charged(tx, world, &sender.source, (read_by, batch)).await
+}
+
+/// What became of many records that were posted together.
+#[derive(Debug)]
+pub enum Posted {
+    Counted(Vec<Counted>),
+    /// Their calls are there already, under another source: nothing of them is stored.
+    Elsewhere(Elsewhere),
+}
+
+/// As [`charge_records`], for records that are as many as those of a file.
+pub async fn charge_many(
+    tx: &mut Tx,
+    world: World<'_>,
+    sender: &Sender,
+    other_calls: bool,
+    records: &[(u64, &[u8])],
+) -> Result<Posted> {
+    let (read_by, batch) = resolved(tx, world, sender, records).await?;
+    let first = batch.incoming.get(..FIRST_LINES).unwrap_or(&batch.incoming);
+    if !other_calls && let Some(found) = elsewhere(tx, &sender.source, first).await? {
+        return Ok(Posted::Elsewhere(found));
+    }
+    charged(tx, world, &sender.source, (read_by, batch)).await.map(Posted::Counted)
+}
+
+async fn resolved(
+    tx: &mut Tx,
+    (tariffs, config, clock): World<'_>,
+    sender: &Sender,
+    records: &[(u64, &[u8])],
+) -> Result<(ReadBy, Batch)> {
+    let form = sender.form;
+    let read_by = ReadBy { form, ..ReadBy::ndjson()? };
+    let read: Vec<_> = records.iter().map(|(_, record)| read_by.read(record)).collect();
+    let (numbers, references) = parties(&read, form);
+    let everybody = crate::customers::some(tx, &numbers, &references, &[]).await?;
+    let directory = Directory::load(tx, tariffs, everybody).await?;
+    let assigned = Assigned::default();
+    let (limits, now) = (config.limits(), clock.now());
+    let bench = Bench { directory: &directory, region: None, form, assigned: &assigned, limits, now };
+    let mut batch = Batch::default();
+    for ((line, content), cdr) in records.iter().zip(read) {
+        let start = batch.text.len();
+        batch.text.extend_from_slice(content);
+        let range = start..batch.text.len();
+        batch.incoming.push(judged(*line, content, range, cdr, bench));
+    }
+    Ok((read_by, batch))
+}
+
+async fn charged(
+    tx: &mut Tx,
+    (_, _, clock): World<'_>,
+    source: &str,
+    (read_by, batch): (ReadBy, Batch),
+) -> Result<Vec<Counted>> {
+    let mut run = Charging::begin_few(tx, source, read_by, &batch).await?;
+    let outcomes = charge::charge(tx, &mut run, &batch, clock).await?;
+    let counted = batch.incoming.iter().zip(outcomes).map(|(incoming, outcome)| Counted {
+        record_id: incoming.record_id().map(str::to_owned),
+        warnings: incoming.warnings(&outcome),
+        outcome,
+    });
+    Ok(counted.collect())
+}
+
+/// The numbers and references in records: who might pay for them.
+pub(super) fn parties(
+    read: &[std::result::Result<Cdr<'_>, Flaw>],
+    form: NumberForm,
+) -> (Vec<E164>, Vec<String>) {
+    let form = NumberForm { outside_digit: None, ..form };
+    let (mut numbers, mut references) = (Vec::new(), Vec::new());
+    for cdr in read.iter().flatten() {
+        let texts = [Some(&cdr.calling_number), Some(&cdr.called_number), cdr.redirecting_number.as_ref()];
+        for text in texts.into_iter().flatten() {
+            // Whoever holds a number may hold one that no plan has.
+            numbers.extend(text.parse::<E164>());
+            if let Ok(Dialled::Number(number)) = dialled_as(text, None, form) {
+                numbers.push(number);
+            }
+        }
+        let sound = cdr.account_ref.as_ref().filter(|reference| !reference.contains('\0'));
+        references.extend(sound.map(|reference| reference.clone().into_owned()));
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    references.sort_unstable();
+    references.dedup();
+    (numbers, references)
+}
