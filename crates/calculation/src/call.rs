@@ -276,6 +276,7 @@ mod tests {
     fn answered_call() -> Cdr<'static> {
         Cdr {
             record_id: Cow::Borrowed("r1"),
+            written_id: None,
             second_id: None,
             call_id: Cow::Borrowed("c1"),
             names_call: true,

@@ -66,6 +66,30 @@ on_both_databases! {
         assert_adds_up(&db).await;
     }
 
+    async fn blanks_at_the_ends_of_ids_make_no_other_record(db: TestApp) {
+        operator(&db).await;
+        import_text(&db, "r", &file(&[CALL])).await;
+        for id in ["v-1 ", " v-1", "\u{a0}v-1\t"] {
+            let blank = file(&[&CALL.replace("v-1", id)]);
+            assert_eq!(counted(import_text(&db, "r", &blank).await), [0, 0, 1, 0], "{id:?}");
+        }
+        assert_eq!(post(&db, "r%20", &{
+            let mut record = Record::new("v-2 ").json();
+            record["call_id"] = json!(" call-2 ");
+            record
+        }).await.body["record_id"], "v-2");
+        let calls = db.get(&format!("{}/calls", Account::of(&db, "C-1").await.path)).await.body["items"].clone();
+        let last = calls.as_array().unwrap().iter().find(|call| call["record_id"] == "v-2").unwrap().clone();
+        assert_eq!((&last["call_id"], &last["source"]), (&json!("call-2"), &json!("r")));
+        // An earlier version stored the blank.
+        let mut tx = db.app.db.begin().await.unwrap();
+        tx.execute("update calls set record_id = 'v-1 ', call_id = 'v-1 ' where record_id = 'v-1'", &[]).await.unwrap();
+        tx.commit().await.unwrap();
+        let blank = file(&[&CALL.replace("v-1", "v-1 ")]);
+        assert_eq!(counted(import_text(&db, "r", &blank).await), [0, 0, 1, 0]);
+        assert_eq!(amounts(&db, "C-1").await.len(), 2);
+    }
+
     async fn what_was_posted_first_and_comes_in_a_file_later_is_a_duplicate(db: TestApp) {
         operator(&db).await;
         let record = Record::new("r1");

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
 
-use super::canonical::{self, filled, limited, missing};
+use super::canonical::{self, filled, limited, missing, trimmed};
 use super::header::Header;
 use super::line::{self, Cell, Line, Row, WIDTH, columns_differ, malformed, shown};
 use super::settle::{self, ClockProof, Settled, Times, epoch};
@@ -292,15 +292,16 @@ fn read<'l>(mut row: Row<'l>, switch: Switch, has_answer: bool) -> Result<Cdr<'l
     let charged = matches!(direction, Direction::Outbound | Direction::Transit)
         && disposition == Disposition::Answered
         && billsec_ms.is_some_and(|billed| billed > 0);
-    let (call_id, record_id) = ids(&mut row, charged)?;
+    let Ids { call_id, record_id, written_id } = ids(&mut row, charged)?;
     let second_id = answer.filter(|_| charged).map(|answer| Cow::Owned(format!("{record_id}@{answer}")));
     Ok(Cdr {
-        record_id: limited(record_id, "record_id")?,
+        record_id: limited(record_id.into(), "record_id")?,
+        written_id: written_id.map(Cow::Owned),
         second_id,
         names_call: true,
         leg: Leg::Unknown,
         call_id, // part of the record id, so within its limit
-        account_ref: filled(limited(row.take(ACCOUNTCODE), name(ACCOUNTCODE))?),
+        account_ref: filled(trimmed(limited(row.take(ACCOUNTCODE), name(ACCOUNTCODE))?)),
         direction,
         charged_party: ChargedParty::Calling,
         calling_number: limited(caller(&mut row), name(SRC))?,
@@ -392,8 +393,15 @@ fn number_of(clid: &str) -> &str {
     if bracketed.is_some() || is_number { number } else { "" }
 }
 
+/// The ids of the call and of the record, without blanks at their ends, and the latter with them if there are any.
+struct Ids<'l> {
+    call_id: Cow<'l, str>,
+    record_id: String,
+    written_id: Option<String>,
+}
+
 /// The ids of the call and of the record; the head of `cdr` says why they are made this way.
-fn ids<'l>(row: &mut Row<'l>, charged: bool) -> Result<(Cow<'l, str>, Cow<'l, str>), Flaw> {
+fn ids<'l>(row: &mut Row<'l>, charged: bool) -> Result<Ids<'l>, Flaw> {
     let start = row.text(START).replace(' ', "T");
     let (unique_id, linked_id, sequence) = (row.text(UNIQUEID), row.text(LINKEDID), row.text(SEQUENCE));
     let (channel, far_channel) = (row.text(CHANNEL), row.text(DSTCHANNEL));
@@ -412,6 +420,10 @@ fn ids<'l>(row: &mut Row<'l>, charged: bool) -> Result<(Cow<'l, str>, Cow<'l, st
     let linked_id = row.take(LINKEDID);
     let call_id =
         filled(linked_id).or_else(|| filled(row.take(UNIQUEID))).unwrap_or(Cow::Owned(derived_call_id));
-    let record_id = if charged { format!("{call_id}>{}", row.text(DST)) } else { uncharged_id };
-    Ok((call_id, Cow::Owned(record_id)))
+    let written = if charged { format!("{call_id}>{}", row.text(DST)) } else { uncharged_id };
+    let call_id = trimmed(call_id);
+    let record_id =
+        if charged { format!("{call_id}>{}", row.text(DST).trim()) } else { written.trim().to_owned() };
+    let written_id = Some(written).filter(|written| *written != record_id);
+    Ok(Ids { call_id, record_id, written_id })
 }

@@ -148,8 +148,10 @@ fn without_null(slot: usize, cell: Cell) -> Cell {
 /// Reads a row whose slots hold what the line says.
 pub(super) fn read<'l>(mut row: Row<'l>, zone: &TimeZone) -> Result<Cdr<'l>, Flaw> {
     refuse_other_than_full(row.text(RECORD_TYPE))?;
-    let record_id = present(limited(row.take(RECORD_ID), name(RECORD_ID))?, name(RECORD_ID))?;
-    let call_id = limited(row.take(CALL_ID), name(CALL_ID))?;
+    let written_id = limited(row.take(RECORD_ID), name(RECORD_ID))?;
+    let record_id = present(trimmed(written_id.clone()), name(RECORD_ID))?;
+    let written_id = Some(written_id).filter(|written| *written != record_id);
+    let call_id = trimmed(limited(row.take(CALL_ID), name(CALL_ID))?);
     let outcome = disposition(row.text(DISPOSITION))?;
     let duration_ms = time::milliseconds(name(DURATION), row.text(DURATION))?;
     let billsec_ms = time::milliseconds(name(BILLSEC), row.text(BILLSEC))?;
@@ -181,7 +183,8 @@ pub(super) fn read<'l>(mut row: Row<'l>, zone: &TimeZone) -> Result<Cdr<'l>, Fla
         call_id: if call_id.is_empty() { record_id.clone() } else { call_id },
         leg: leg(row.text(LEG)),
         record_id,
-        account_ref: filled(limited(row.take(ACCOUNT_REF), name(ACCOUNT_REF))?),
+        written_id,
+        account_ref: filled(trimmed(limited(row.take(ACCOUNT_REF), name(ACCOUNT_REF))?)),
         direction,
         charged_party,
         calling_number: limited(row.take(CALLING_NUMBER), name(CALLING_NUMBER))?,
@@ -303,6 +306,15 @@ fn is_word(text: &str, word: &str) -> bool {
 
 pub(super) fn missing(field: &'static str) -> Flaw {
     Flaw::new(Reason::MissingField, field, "is empty or absent and must be given")
+}
+
+/// An id without blanks at its ends, which tell nothing and would make another id of it.
+pub(super) fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) if text.trim().len() == text.len() => Cow::Owned(text),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    }
 }
 
 fn present<'l>(text: Cow<'l, str>, field: &'static str) -> Result<Cow<'l, str>, Flaw> {

@@ -49,6 +49,8 @@ pub use warning::{Warning, Warnings};
 pub struct Cdr<'l> {
     /// Unique within the source; with the source it is the key that prevents charging twice.
     pub record_id: Cow<'l, str>,
+    /// The same as it was written, when blanks stood at its ends: calls may be stored under it.
+    pub written_id: Option<Cow<'l, str>>,
     /// The key of a further talk of the same call to the same number, for switches whose record ids cannot tell the
     /// two apart: it counts when the talk under `record_id` is another one.
     pub second_id: Option<Cow<'l, str>>,
@@ -93,11 +95,22 @@ impl Cdr<'_> {
     #[must_use]
     pub fn into_owned(self) -> Cdr<'static> {
         let own = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
-        let Cdr { record_id, second_id, call_id, names_call, leg, account_ref, calling_number, .. } = self;
+        let Cdr {
+            record_id,
+            written_id,
+            second_id,
+            call_id,
+            names_call,
+            leg,
+            account_ref,
+            calling_number,
+            ..
+        } = self;
         let Cdr { called_number, redirecting_number, direction, charged_party, service, start, .. } = self;
         let Cdr { answer, end, duration_ms, billsec_ms, disposition, warnings, .. } = self;
         Cdr {
             record_id: own(record_id),
+            written_id: written_id.map(own),
             second_id: second_id.map(own),
             call_id: own(call_id),
             names_call,

@@ -170,10 +170,13 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
     held.legs = Legs::load(tx, &run.source, batch).await?;
     let all_ids = || batch.incoming.iter().flat_map(Incoming::record_ids).collect::<Vec<_>>();
     let mut stored = store::Stored::new();
-    if run.look_first {
+    // No key that is there tells of a call that was stored under an id with blanks.
+    let has_blanks = batch.incoming.iter().any(|incoming| incoming.written_id().is_some());
+    let look_first = run.look_first || has_blanks;
+    if look_first {
         stored = store::stored(tx, &run.source, &all_ids()).await?;
     }
-    let mut looked = run.look_first;
+    let mut looked = look_first;
     loop {
         let pass = Pass::over(batch, run, &held, &stored, clock)?;
         // What cannot be charged now may have been before, when the tariff or the plan was another.
@@ -323,10 +326,16 @@ impl Incoming {
         self.record.as_ref().map_or_else(|_| said(), |record| Some(record.record_id()))
     }
 
+    /// The record's id as it was written, when blanks stood at its ends: an earlier version stored calls under it.
+    pub(super) fn written_id(&self) -> Option<&str> {
+        let said = || self.said.as_ref().and_then(|said| said.written_id.as_deref());
+        self.record.as_ref().map_or_else(|_| said(), Record::written_id)
+    }
+
     /// Each key that the record may have.
     pub(super) fn record_ids(&self) -> impl Iterator<Item = &str> {
         let second = self.record.as_ref().ok().and_then(Record::second_id);
-        self.record_id().into_iter().chain(second)
+        self.record_id().into_iter().chain(second).chain(self.written_id())
     }
 
     /// What the record says, if it could be read.

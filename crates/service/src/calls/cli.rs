@@ -66,8 +66,17 @@ pub async fn import(app: &App, args: ImportArgs, output: Output) -> Result<bool>
     let seventeenth = if userfield { Seventeenth::UserField } else { Seventeenth::UniqueId };
     let name = file.display().to_string();
     let zone = zone.unwrap_or_else(TimeZone::unknown);
-    let source =
-        Source { name: source, format, zone, region, form, trunks, columns, seventeenth, other_calls };
+    let source = Source {
+        name: source.trim().to_owned(),
+        format,
+        zone,
+        region,
+        form,
+        trunks,
+        columns,
+        seventeenth,
+        other_calls,
+    };
     let (input, size): (Box<dyn std::io::Read + Send>, _) = if name == "-" {
         (Box::new(std::io::stdin()), None)
     } else {

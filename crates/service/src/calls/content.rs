@@ -36,6 +36,7 @@ pub(super) struct Content<'a> {
 #[derive(Debug)]
 pub(crate) struct Said {
     pub record_id: String,
+    pub(super) written_id: Option<String>,
     call_id: String,
     caller: String,
     called: String,
@@ -82,6 +83,7 @@ impl Said {
     pub(super) fn of(cdr: &Cdr<'_>) -> Self {
         Self {
             record_id: cdr.record_id.clone().into_owned(),
+            written_id: cdr.written_id.as_deref().map(str::to_owned),
             call_id: cdr.call_id.clone().into_owned(),
             caller: cdr.calling_number.clone().into_owned(),
             called: cdr.called_number.clone().into_owned(),
@@ -155,7 +157,8 @@ impl Record {
 impl Content<'_> {
     /// The fields, by the names of a record, in which two contents differ.
     pub(super) fn differences(&self, other: &Self) -> Vec<&'static str> {
-        let same_call = self.call_id == other.call_id || self.names_no_call() || other.names_no_call();
+        let same_call =
+            self.call_id.trim() == other.call_id.trim() || self.names_no_call() || other.names_no_call();
         let same_number = match (self.number, other.number) {
             (Some(one), Some(other)) => one == other,
             _ => compact(self.called).eq(compact(other.called)),

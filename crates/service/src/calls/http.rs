@@ -58,9 +58,10 @@ struct SourceQuery {
 
 impl SourceQuery {
     fn sender(self) -> Result<Sender, Problem> {
-        check_name("/source", &self.source, 100)?;
+        let source = self.source.trim().to_owned();
+        check_name("/source", &source, 100)?;
         let form = uploads::number_form(self.bare_digits.as_deref(), self.outside_digit.as_deref())?;
-        Ok(Sender { source: self.source, form })
+        Ok(Sender { source, form })
     }
 }
 

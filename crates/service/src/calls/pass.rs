@@ -105,7 +105,8 @@ impl<'b> Pass<'b> {
     /// Whether a record's key is there already, and what that means.
     fn meet(&self, incoming: &'b Incoming, keys: &Keys<'_>) -> Met<'b> {
         let before = |id: &str| keys.get(id).copied();
-        let Some(first) = incoming.record_id().and_then(before) else { return Met::New };
+        let first = incoming.record_id().and_then(before).or_else(|| incoming.written_id().and_then(before));
+        let Some(first) = first else { return Met::New };
         let Err(outcome) = self.compare(first, incoming) else { return Met::Before(Outcome::Duplicate) };
         let second_id = incoming.record.as_ref().ok().and_then(Record::second_id);
         let Some((second_id, says)) = second_id.zip(incoming.says()) else { return Met::Before(outcome) };

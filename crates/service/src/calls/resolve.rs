@@ -45,6 +45,8 @@ pub struct Record {
     pub(super) names_call: bool,
     pub(super) leg: Leg,
     charged_party: ChargedParty,
+    /// Its id as it was written, when blanks stood at its ends.
+    written_id: Option<Box<str>>,
     /// What was unusual about it.
     pub(crate) warnings: Warnings,
     pub fate: Fate,
@@ -157,6 +159,7 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
         names_call: cdr.names_call,
         leg: cdr.leg,
         charged_party: cdr.charged_party,
+        written_id: cdr.written_id.as_deref().map(Box::from),
         warnings,
         fate,
     })
@@ -216,6 +219,11 @@ impl Record {
     /// The key of a further talk of the same call to the same number.
     pub(super) fn second_id(&self) -> Option<&str> {
         Some(self.texts.at(4)).filter(|id| !id.is_empty())
+    }
+
+    /// Its id as it was written, when blanks stood at its ends.
+    pub(super) fn written_id(&self) -> Option<&str> {
+        self.written_id.as_deref()
     }
 
     /// Whose number pays, when it is not the caller's.

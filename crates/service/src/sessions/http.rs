@@ -106,7 +106,10 @@ async fn authorise(Shared(app): Shared<SharedApp>, body: Bytes) -> Result<Respon
     if let Some(grant) = urgent {
         return Ok((StatusCode::CREATED, Json(grant)).into_response());
     }
-    let asked = asked?;
+    let mut asked = asked?;
+    // As the ids of its record are read.
+    asked.call_id = asked.call_id.trim().to_owned();
+    asked.account_ref = asked.account_ref.map(|reference| reference.trim().to_owned());
     check_name("/call_id", &asked.call_id, LONGEST_CALL_ID)?;
     check_name("/calling_number", &asked.calling_number, LONGEST_NUMBER)?;
     check_name("/called_number", &asked.called_number, LONGEST_NUMBER)?;

@@ -123,9 +123,9 @@ fn accept(app: &App, begun: Box<BegunImport<Bytestream<Bytes>>>) -> Response {
 }
 
 fn source(query: &UploadQuery) -> Result<Source, Problem> {
-    check_name("/source", &query.source, 100)?;
+    check_name("/source", query.source.trim(), 100)?;
     let mut source =
-        Source { other_calls: query.other_calls.unwrap_or_default(), ..Source::new(&query.source) };
+        Source { other_calls: query.other_calls.unwrap_or_default(), ..Source::new(query.source.trim()) };
     if let Some(format) = &query.format {
         let format: Format = format.parse().map_err(|error| Problem::malformed(format!("{error}")))?;
         source.format = Some(format);
