@@ -499,24 +499,35 @@ class Ledger:
                 "answer": answer, "called": digits}
 
 
+def content(record):
+    """What a record says, as it is understood: how it is written and which duration tells the talk make no difference."""
+    try:
+        talk = talk_seconds(record)
+    except Suspended:
+        talk = record["billsec"]
+    fields = ("calling_number", "called_number", "start", "answer", "end", "disposition", "direction", "charged_party",
+              "account_ref")
+    return talk, *(record[field] for field in fields)
+
+
 def charge_files(operator):
     ledger = Ledger(operator)
     files, suspended = {}, []
     for name in FILES:
         count = dict.fromkeys(("records", "charged", "free", "duplicate", "suspended"), 0)
-        kept = {}                                                 # record id -> the line that was charged or free
+        kept = {}                                                 # record id -> what the record said that was taken in
         for place, line, read in records(name):
             count["records"] += 1
             try:
                 record = read(line)
                 key = record["record_id"]
                 if key in kept:
-                    if kept[key] != line:
+                    if kept[key] != content(record):
                         raise Suspended("conflict", "record_id")
                     count["duplicate"] += 1
                     continue
                 charge = ledger.judge(record)
-                kept[key] = line
+                kept[key] = content(record)
                 if charge is None:
                     count["free"] += 1
                 else:

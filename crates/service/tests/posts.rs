@@ -42,8 +42,11 @@ on_both_databases! {
         operator(&db).await;
         let record = |number: usize| Record::new(&format!("r{number}")).json();
         let mut records: Vec<_> = (0..100).map(|number| ("one", record(number))).collect();
-        // The same ids at another source, each of them twice at once.
-        records.extend((0..50).chain(0..50).map(|number| ("two", record(number))));
+        // The same ids at another source, of calls of another day, each of them twice at once.
+        let other = |number: usize| {
+            Record { start: "2026-10-06T10:00:00Z", ..Record::new(&format!("r{number}")) }.json()
+        };
+        records.extend((0..50).chain(0..50).map(|number| ("two", other(number))));
         let answers = post_all(&db, &records).await;
         assert_eq!(outcomes(&answers), counts([(200, "duplicate", 50), (201, "charged", 150)]));
         for ((_, record), answer) in records.iter().zip(&answers) {

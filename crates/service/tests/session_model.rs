@@ -288,19 +288,20 @@ impl Model {
         let (to, began) = (call.to, call.began);
         let body = record(&name, &call.id, &self.caller.1, to, began, u32::try_from(seconds).unwrap());
         let mut status = 201;
-        if call.state == State::Refused {
+        // A further record of the same time is another leg.
+        if known.is_some() {
+            status = 202;
+        } else if call.state == State::Refused {
             call.records.push(body.clone());
             let taken = cost(to, seconds).min(self.available());
             self.money -= taken;
             self.alone = (self.alone.0 + taken, self.alone.1 + cost(to, seconds) - taken);
-        } else if known.is_some() {
-            status = 202;
         } else {
             call.records.push(body.clone());
             self.settle(place, seconds, State::Released);
         }
         let amount = ("/amount/amount", money(cost(to, seconds)));
-        let expected = if status == 201 { vec![amount] } else { vec![("/reason", json!("conflict"))] };
+        let expected = if status == 201 { vec![amount] } else { vec![("/reason", json!("another_leg"))] };
         Sent { path, body, status, expected, kept: None }
     }
 
