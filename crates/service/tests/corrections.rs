@@ -186,6 +186,25 @@ on_both_databases! {
         assert_all_adds_up(&db).await;
     }
 
+    async fn of_two_files_the_import_tells_which_record_is_right(db: TestApp) {
+        operator(&db).await;
+        wrong_and_right(&db).await;
+        let other = Record { seconds: 300, ..Record::new("r1") };
+        import_text(&db, "switch", &Record::file(&[other])).await;
+        // Both stand on line 2.
+        let several = replace(&db, "switch", "r1").await;
+        let items = db.get("/v1/suspense").await.body["items"].clone();
+        let right = items.as_array().unwrap().iter().find(|item| item["content"].as_str().unwrap().contains(",600,")).unwrap();
+        let detail = several.body["errors"][0]["detail"].as_str().unwrap();
+        assert!(several.status == 422 && detail.contains(right["import_id"].as_str().unwrap()), "{several:?}");
+        let asked = json!({"source": "switch", "record_id": "r1", "reason": "x", "import_id": right["import_id"]});
+        let done = db.post_json("/v1/suspense/replacements", &asked).await;
+        assert_eq!((done.status.as_u16(), amount(&done.body["call"])), (201, "0.20"), "{done:?}");
+        let blank = json!({"source": "switch", "record_id": "r1", "reason": " "});
+        assert_eq!(db.post_json("/v1/suspense/replacements", &blank).await.status, 422);
+        assert_all_adds_up(&db).await;
+    }
+
     async fn a_purge_takes_what_was_replaced_as_well(db: TestApp) {
         operator(&db).await;
         wrong_and_right(&db).await;

@@ -85,16 +85,18 @@ on_both_databases! {
         let plan = json!({"plan": "Per call", "valid_from": "2026-10-15T00:00:00Z"});
         create(&db, &format!("/v1/customers/{second}/subscriptions"), plan).await;
         invoices::bill(&db.app, "2026-10", &|| ()).await.unwrap();
-        let record = |id: String, second: bool, late: bool| Record {
+        // Each source brings other calls.
+        let called = ["+49301234567", "+49301234568", "+49301234569", "+49301234571", "+49301234572", "+49301234573"];
+        let record = |id: String, to: &'static str, second: bool, late: bool| Record {
             from: if second { "+493023125002" } else { "+493023125001" },
-            to: "+49301234567",
+            to,
             start: if late { "2026-10-20T10:00:00Z" } else { "2026-10-05T10:00:00Z" },
             ..Record::new(&id)
         };
         let mut imports = tokio::task::JoinSet::new();
-        for run in 0..6 {
+        for run in 0..called.len() {
             let records: Vec<_> = (0..40)
-                .map(|count| record(format!("{run}-{count}"), (count + run) % 2 == 0, count % 3 == 0))
+                .map(|count| record(format!("{run}-{count}"), called[run], (count + run) % 2 == 0, count % 3 == 0))
                 .collect();
             let (app, source) = (db.app.clone(), format!("s{run}"));
             imports.spawn(async move {

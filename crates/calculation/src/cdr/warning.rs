@@ -17,6 +17,8 @@ pub enum Warning {
     AnsweredBeforeStart,
     /// The clock showed its times twice, and nothing tells which was meant: the earlier was taken.
     DoubledHour,
+    /// It was free as internal, but the number that it names is not the operator's own: is a trunk not named?
+    InternalToOutside,
 }
 
 /// A set of warnings.
@@ -35,13 +37,14 @@ pub struct Warnings(u8);
 
 impl Warning {
     /// All there are, in the order in which they are shown.
-    pub const ALL: [Self; 6] = [
+    pub const ALL: [Self; 7] = [
         Self::UnassignedNumber,
         Self::TrunkPrefixDropped,
         Self::TimeComputed,
         Self::DurationsDiffer,
         Self::AnsweredBeforeStart,
         Self::DoubledHour,
+        Self::InternalToOutside,
     ];
 
     /// The stable code, as the import prints it and the API returns it.
@@ -53,6 +56,7 @@ impl Warning {
             Self::DurationsDiffer => "durations_differ",
             Self::AnsweredBeforeStart => "answered_before_start",
             Self::DoubledHour => "doubled_hour",
+            Self::InternalToOutside => "internal_to_outside",
         }
     }
 
@@ -64,6 +68,7 @@ impl Warning {
             Self::DurationsDiffer => 8,
             Self::AnsweredBeforeStart => 16,
             Self::DoubledHour => 32,
+            Self::InternalToOutside => 64,
         }
     }
 }

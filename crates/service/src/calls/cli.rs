@@ -217,13 +217,19 @@ pub async fn history(app: &App, args: HistoryArgs, output: Output) -> Result<boo
         .iter()
         .map(|call| {
             let at = zone.to_datetime(call.started_at).strftime("%Y-%m-%d %H:%M:%S");
+            let line =
+                |called: &str, seconds: i64, amount: Option<Money>, outcome: &str, place: Option<&str>| {
+                    let cost = amount.map_or_else(|| outcome.to_owned(), |amount| amount.to_string());
+                    let place = place.map(|place| format!("  {place}")).unwrap_or_default();
+                    let (source, id) = (&call.source, &call.record_id);
+                    format!("{at}  {called:<16}  {seconds:>6} s  {cost:>14}{place}  [{source}/{id}]")
+                };
             let called = call.number.as_deref().unwrap_or(&call.called);
-            let place = call.destination.as_deref().unwrap_or_default();
-            let line = |called: &str, seconds: i64, amount: Option<Money>, outcome: &str| {
-                let cost = amount.map_or_else(|| outcome.to_owned(), |amount| amount.to_string());
-                format!("{at}  {called:<16}  {seconds:>6} s  {cost:>14}  {place}")
-            };
-            let mut words = line(called, call.talk_seconds, call.amount, &call.outcome);
+            let place = call.destination.as_deref();
+            let mut words = line(called, call.talk_seconds, call.amount, &call.outcome, place);
+            if call.late_for.is_some() {
+                words += "  late";
+            }
             if let Some(number) = call.invoice.as_ref().and_then(|invoice| invoice.number.as_ref()) {
                 words += &format!("  {number}");
             }
@@ -231,8 +237,9 @@ pub async fn history(app: &App, args: HistoryArgs, output: Output) -> Result<boo
                 words += &format!("  reversed: {}", reversed.reason);
             }
             for before in &call.replaces {
-                let called = before.number.as_deref().unwrap_or(called);
-                let line = line(called, before.talk_seconds, before.amount, &before.outcome);
+                let called = before.number.as_deref().unwrap_or(&before.called);
+                let place = before.destination.as_deref();
+                let line = line(called, before.talk_seconds, before.amount, &before.outcome, place);
                 words += &format!("\n{line}  reversed: {}", before.reversed.reason);
             }
             words

@@ -66,8 +66,20 @@ async fn mark(tx: &mut Tx, customer: CustomerId, calls: &mut [Call]) -> Result<V
 }
 
 fn earlier(call: Call) -> Option<EarlierCall> {
-    let Call { number, started_at, answered_at, talk_seconds, outcome, amount, reversed, .. } = call;
-    Some(EarlierCall { number, started_at, answered_at, talk_seconds, outcome, amount, reversed: reversed? })
+    let Call { called, number, destination, started_at, answered_at, .. } = call;
+    let Call { talk_seconds, outcome, amount, reversed, .. } = call;
+    let reversed = reversed?;
+    Some(EarlierCall {
+        called,
+        number,
+        destination,
+        started_at,
+        answered_at,
+        talk_seconds,
+        outcome,
+        amount,
+        reversed,
+    })
 }
 
 type Key = (jiff::Timestamp, String, String);

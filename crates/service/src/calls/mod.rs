@@ -222,8 +222,14 @@ pub struct Reversal {
 /// A call as it was charged before its record was corrected.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct EarlierCall {
+    /// As dialled.
+    #[schema(example = "0044 20 7946 0123")]
+    pub called: String,
     #[schema(example = "+442079460123")]
     pub number: Option<String>,
+    /// The destination, as an invoice would have shown it.
+    #[schema(example = "United Kingdom")]
+    pub destination: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub started_at: Timestamp,
     #[schema(value_type = Option<String>, format = DateTime)]

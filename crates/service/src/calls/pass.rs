@@ -335,7 +335,8 @@ enum Met<'b> {
 /// A record whose id another one has that says something else.
 fn conflict(fields: &[&str]) -> Flaw {
     let message = format!(
-        "a record with this id is there already and differs in {}: if this one is right, `tollbook suspense replace` puts it in          the other's place; if it is another call, send it under an id of its own",
+        "a record with this id is there already and differs in {}: if this one is right, `tollbook suspense replace` puts it in \
+         the other's place; if it is another call, send it under an id of its own",
         fields.join(", ")
     );
     Flaw::new(Reason::Conflict, "record_id", message)

@@ -10,7 +10,9 @@ use calculation::cdr::{Cdr, ChargedParty, Direction, Disposition, Flaw, Leg, Rea
 use calculation::fee::prorated_seconds;
 use calculation::money::{Amount, Exact};
 use calculation::period::Period;
-use calculation::phone_number::{Dialled, E164, NumberForm, Region, dialled_as, is_shortened, region_of};
+use calculation::phone_number::{
+    Dialled, E164, NumberForm, Region, dialled_as, emergency_dialled, is_shortened, region_of,
+};
 use calculation::rating::{self, Caller, Charge};
 use jiff::Timestamp;
 
@@ -118,11 +120,25 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
     };
     let called = dialled_as(&cdr.called_number, region, bench.form);
     let fate = match verdict {
-        Verdict::Free(free, _) => Fate::Free(free),
+        Verdict::Free(free, _) => {
+            if free == Free::Internal && leaves_the_switch(called.as_ref().ok(), at, bench) {
+                warnings.add(Warning::InternalToOutside);
+            }
+            Fate::Free(free)
+        }
         Verdict::Billable(_) if matches!(called, Ok(Dialled::Emergency(_))) => Fate::Free(Free::Emergency),
         Verdict::Billable(billable) => {
             let account = account.ok_or_else(|| unknown_customer(cdr, at, bench))?;
             match called {
+                // A number of the switch's own that would be an emergency call behind the digit for a line: never priced.
+                Ok(Dialled::Short(_)) if emergency_dialled(&cdr.called_number, region).is_some() => {
+                    let called = shortened(&cdr.called_number);
+                    let message = format!(
+                        "`{called}` may be an emergency call behind the digit for an outside line: name that digit \
+                         (--outside-digit) and import again"
+                    );
+                    return Err(Flaw::new(Reason::NotANumber, "called_number", message));
+                }
                 Ok(dialled) => {
                     let bill = bill(billable, account, &dialled)?;
                     warnings.add_all(unusual_number(&cdr.called_number, dialled, bench.assigned));
@@ -288,6 +304,14 @@ impl Bill {
         let Rated { rate, billed_seconds, exact, amount } = *self.rated.as_ref()?;
         let rate = self.version().tariff.rates().get(rate)?;
         Some(Charge { rate, billed_seconds, taken: Vec::new(), exact, amount, month_pricing: None })
+    }
+}
+
+/// Whether a call that was free as internal names a number that nobody of ours holds.
+fn leaves_the_switch(called: Option<&Dialled>, at: Timestamp, bench: Bench<'_>) -> bool {
+    match called {
+        Some(Dialled::Number(number)) => bench.directory.holder(*number, at).is_none(),
+        _ => false,
     }
 }
 

@@ -6,8 +6,8 @@ use super::{Replace, Replaced, Replacement};
 use crate::app::App;
 use crate::cli::Output;
 use crate::error::{Error, Result};
-use crate::invoices;
-use crate::suspense;
+use crate::id::ImportId;
+use crate::{credit_notes, customers, invoices, suspense};
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -39,6 +39,9 @@ struct ReplaceArgs {
     /// On which line the right record stood, if several wait under the id
     #[arg(long)]
     line: Option<i64>,
+    /// Of which import the right record is, if several wait under the id
+    #[arg(long, value_name = "IMPORT_ID")]
+    import: Option<ImportId>,
 }
 
 pub async fn suspense(app: &App, args: SuspenseArgs, output: Output) -> Result<bool> {
@@ -49,27 +52,39 @@ pub async fn suspense(app: &App, args: SuspenseArgs, output: Output) -> Result<b
 }
 
 async fn replace(app: &App, args: ReplaceArgs, output: Output) -> Result<bool> {
-    let ReplaceArgs { source, record_id, reason, line } = args;
-    let asked = Replace { source, record_id, line, reason };
+    let ReplaceArgs { source, record_id, reason, line, import } = args;
+    let asked = Replace { source, record_id, line, import_id: import, reason };
     let mut tx = app.db.begin().await?;
     let done = match super::replace(&mut tx, (&app.tariffs, &app.config, &app.clock), &asked).await? {
         Replaced::Done(done) => done,
         refusal => return Err(Error::Other(refusal.to_string())),
     };
-    if done.credit_note_id.is_some() {
+    let mut credited_by = None;
+    if let Some(id) = done.credit_note_id {
         invoices::number_in(&mut tx, &app.config, &app.clock).await?;
+        credited_by =
+            credit_notes::by_id(&mut tx, done.reversed_customer_id, id).await?.and_then(|note| note.number);
+    }
+    let mut moved = None;
+    if done.reversed_customer_id != done.customer_id {
+        let from = customers::by_id(&mut tx, done.reversed_customer_id).await?;
+        let to = customers::by_id(&mut tx, done.customer_id).await?;
+        moved =
+            from.zip(to).map(|(from, to)| format!(" (moved from {} to {})", from.reference, to.reference));
     }
     tx.commit().await?;
-    output.answer(&done, words(&done))?;
+    let words = words(&done, credited_by.as_deref()) + &moved.unwrap_or_default();
+    output.answer(&done, words)?;
     Ok(true)
 }
 
-fn words(done: &Replacement) -> String {
+fn words(done: &Replacement, credited_by: Option<&str>) -> String {
     let cost = |call: &crate::calls::Call| {
         let amount = call.amount.map_or_else(|| call.outcome.clone(), |amount| amount.to_string());
-        format!("{} s, {amount}", call.talk_seconds)
+        let called = call.number.as_deref().unwrap_or(&call.called);
+        format!("{} s to {called}, {amount}", call.talk_seconds)
     };
-    let credited = done.credit_note_id.map(|id| format!(", credited by {id}")).unwrap_or_default();
+    let credited = credited_by.map(|number| format!(", credited by {number}")).unwrap_or_default();
     let Replacement { reversed, call, .. } = done;
     format!(
         "{}/{} was {}{credited}; now {}/{}: {}",

@@ -45,6 +45,7 @@ async fn replace(State(app): State<SharedApp>, sent: Sent) -> Result<Response, P
     let words = refusal.to_string();
     Err(match refusal {
         Replaced::Several(_) => Problem::invalid("/line", words),
+        Replaced::NoReason => Problem::invalid("/reason", words),
         Replaced::NothingWaits | Replaced::UnknownCall => Problem::not_found(words),
         _ => Problem::conflict(words),
     })

@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 pub use replace::{Replaced, replace};
 
 use crate::calls::Call;
-use crate::id::{CreditNoteId, CustomerId};
+use crate::id::{CreditNoteId, CustomerId, ImportId};
 
 /// A record in suspense is to take the place of the one that stands under its id.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -26,6 +26,9 @@ pub struct Replace {
     pub record_id: String,
     /// On which line the right one stood, if several wait under the id.
     pub line: Option<i64>,
+    /// Of which import it is, if several do.
+    #[schema(value_type = Option<String>, example = "imp_01h2x3y4z5a6b")]
+    pub import_id: Option<ImportId>,
     /// Why, as the history shows it, and a credit note if the call was invoiced.
     #[schema(example = "The switch's clock was wrong")]
     pub reason: String,

@@ -10,7 +10,7 @@ use crate::credit_notes::{self, Credited, Credits, NewCredit};
 use crate::customers;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{CreditNoteId, NOBODY};
+use crate::id::{CreditNoteId, ImportId, NOBODY};
 use crate::invoices;
 use crate::suspense::{self, Suspended};
 use crate::tariffs::TariffBook;
@@ -21,8 +21,10 @@ pub enum Replaced {
     Done(Box<Replacement>),
     /// No record waits under this id because another stands there.
     NothingWaits,
-    /// Several wait, on these lines.
-    Several(Vec<i64>),
+    /// Several wait: on these lines, of these imports.
+    Several(Vec<(i64, Option<ImportId>)>),
+    /// No reason is given.
+    NoReason,
     /// It came before records were kept in a form that can be read again.
     NotKept,
     /// The call that stood under the id is not kept any more.
@@ -37,17 +39,24 @@ impl std::fmt::Display for Replaced {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         out.write_str(match self {
             Self::Done(done) => return write!(out, "{} took the place", done.call.record_id),
-            Self::Several(lines) => {
-                let lines: Vec<_> = lines.iter().map(ToString::to_string).collect();
+            Self::Several(found) => {
+                let lines: Vec<_> = found
+                    .iter()
+                    .map(|(line, import)| match import {
+                        Some(import) => format!("line {line} of {import}"),
+                        None => format!("line {line}"),
+                    })
+                    .collect();
                 return write!(
                     out,
-                    "several records wait under this id: say which line, {}",
+                    "several records wait under this id: say which by its line or import: {}",
                     lines.join(" or ")
                 );
             }
             Self::Flawed(flaw) => return write!(out, "the record cannot be charged: {flaw}"),
             Self::NotCredited(refusal) => return write!(out, "the call is on an invoice: {refusal}"),
-            Self::NothingWaits => "no record waits under this id because another one was charged",
+            Self::NothingWaits => "no record of this source and id waits in suspense as `conflict`",
+            Self::NoReason => "the reason is empty: say why the record is replaced",
             Self::NotKept => "the record was suspended by an earlier version: import it again, then replace",
             Self::UnknownCall => "the call that was charged under this id is not kept any more",
         })
@@ -61,9 +70,12 @@ pub async fn replace(
     asked: &Replace,
 ) -> Result<Replaced> {
     let (_, _, clock) = world;
-    let Replace { source, record_id, line, reason } = asked;
+    let Replace { source, record_id, reason, .. } = asked;
+    if reason.trim().is_empty() {
+        return Ok(Replaced::NoReason);
+    }
     let waiting = suspense::conflicts(tx, source, record_id).await?;
-    let chosen = match choose(waiting, *line) {
+    let chosen = match choose(waiting, asked) {
         Ok(chosen) => chosen,
         Err(refusal) => return Ok(refusal),
     };
@@ -124,13 +136,15 @@ pub async fn replace(
 }
 
 /// The record that is meant: the same content may stand on several lines.
-fn choose(mut waiting: Vec<Suspended>, line: Option<i64>) -> std::result::Result<Suspended, Replaced> {
-    if let Some(line) = line {
-        waiting.retain(|record| record.line == line);
-    }
+fn choose(mut waiting: Vec<Suspended>, asked: &Replace) -> std::result::Result<Suspended, Replaced> {
+    waiting.retain(|record| {
+        asked.line.is_none_or(|line| record.line == line)
+            && asked.import_id.is_none_or(|import| record.import_id == Some(import))
+    });
     let Some(first) = waiting.first() else { return Err(Replaced::NothingWaits) };
     if waiting.iter().any(|record| record.hash != first.hash && record.understood != first.understood) {
-        return Err(Replaced::Several(waiting.iter().map(|record| record.line).collect()));
+        let found = waiting.iter().map(|record| (record.line, record.import_id));
+        return Err(Replaced::Several(found.collect()));
     }
     Ok(waiting.swap_remove(0))
 }

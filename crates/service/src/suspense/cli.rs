@@ -23,8 +23,9 @@ pub async fn list(app: &App, args: ListArgs, output: Output) -> Result<bool> {
         .iter()
         .map(|record| {
             let start: String = record.content.chars().take(100).collect();
-            let super::Suspended { source, line, reason, field, message, .. } = record;
-            format!("{source} line {line}: {reason}, {field}: {message}\n  {start}")
+            let super::Suspended { source, line, reason, field, message, import_id, .. } = record;
+            let import = import_id.map(|import| format!(" of {import}")).unwrap_or_default();
+            format!("{source} line {line}{import}: {reason}, {field}: {message}\n  {start}")
         })
         .collect();
     if words.is_empty() {
