@@ -94,9 +94,9 @@ on_both_databases! {
             ..Record::new(&id)
         };
         let mut imports = tokio::task::JoinSet::new();
-        for run in 0..called.len() {
+        for (run, called) in called.into_iter().enumerate() {
             let records: Vec<_> = (0..40)
-                .map(|count| record(format!("{run}-{count}"), called[run], (count + run) % 2 == 0, count % 3 == 0))
+                .map(|count| record(format!("{run}-{count}"), called, (count + run) % 2 == 0, count % 3 == 0))
                 .collect();
             let (app, source) = (db.app.clone(), format!("s{run}"));
             imports.spawn(async move {

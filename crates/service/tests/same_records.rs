@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::calls::assert_adds_up;
 use crate::support::account::Account;
-use crate::support::operator::{Record, import_text, operator};
+use crate::support::operator::{Record, import_others, import_text, operator};
 use crate::support::{Answer, TestApp, on_both_databases};
 
 const HEADER: &str = "record_id,call_id,leg,direction,calling_number,called_number,redirecting_number,charged_party,\
@@ -168,20 +168,33 @@ on_both_databases! {
         assert!(detail.contains("10 of the first 10 calls") && detail.contains("source first"), "{detail}");
         assert_eq!(db.get("/v1/imports").await.body["items"].as_array().unwrap().len(), 1);
         assert_eq!(amounts(&db, "C-1").await.len(), 10);
-        let batch: String = (0..3).map(|hour| {
+        let batch: Vec<String> = (0..3).map(|hour| {
             let mut record = Record::new(&format!("x{hour}")).json();
             let time = |at: &str| json!(format!("2026-10-05T{hour:02}:{at}Z"));
             record["start_time"] = time("00:00");
             record["answer_time"] = time("00:05");
             record["end_time"] = time("10:05");
             record["billsec"] = json!(600);
-            format!("{record}\n")
+            record.to_string()
         }).collect();
+        let batch = batch.join("\n");
         let post = async |query: &str| {
             let request = axum::http::Request::post(format!("/v1/calls:batch?{query}"));
             db.send(request.body(axum::body::Body::from(batch.clone())).unwrap()).await
         };
         assert_eq!(post("source=third").await.status, 409);
+        // However the caller is written, and with a part of a second less.
+        for caller in ["0049 30 23125001", "sip:+493023125001@pbx"] {
+            let spelled = renamed.replace("+493023125001", caller).replace(",600,", ",599.2,");
+            let request = axum::http::Request::post("/v1/imports?source=fourth&region=DE");
+            let refused = db.send(request.body(axum::body::Body::from(spelled)).unwrap()).await;
+            assert_eq!(refused.status, 409, "{caller}: {refused:?}");
+        }
+        // Nor under other ids of the same source: a corrected record keeps its own.
+        let corrected = file(&[&at(3, "v-3-corrected").replace(",600,", ",60,").replace("10:05Z", "01:05Z")]);
+        let request = axum::http::Request::post("/v1/imports?source=first").body(axum::body::Body::from(corrected)).unwrap();
+        let refused = db.send(request).await;
+        assert!(refused.status == 409 && refused.body["detail"].as_str().unwrap().contains("other ids"), "{refused:?}");
         // Half of them are there: nobody can tell.
         let half = file(&lines.iter().take(2).map(String::as_str).chain([at(20, "y-1").as_str(), at(21, "y-2").as_str()]).collect::<Vec<_>>());
         assert_eq!(counted(import_text(&db, "half", &half).await)[0], 4);
@@ -207,10 +220,10 @@ on_both_databases! {
         assert_eq!(counted(import_text(&db, "one", &text).await), [0, 0, 1, 1]);
         assert_eq!(counted(import_text(&db, "one", &file(&[&leg("b", "B")])).await), [0, 0, 0, 1]);
         let shifted = leg("c", "").replace("10:00:05Z", "10:00:07Z").replace(",600,", ",598,");
-        assert_eq!(counted(import_text(&db, "two", &file(&[&shifted])).await), [0, 0, 0, 1]);
+        assert_eq!(counted(import_others(&db, "two", &file(&[&shifted])).await), [0, 0, 0, 1]);
         // A record whose own id is the call's.
         let named = shifted.replace("c,call-1", "call-1,call-1");
-        assert_eq!(counted(import_text(&db, "two", &file(&[&named])).await), [0, 0, 0, 1]);
+        assert_eq!(counted(import_others(&db, "two", &file(&[&named])).await), [0, 0, 0, 1]);
         assert_eq!(amounts(&db, "C-1").await, ["0.20"]);
         assert_adds_up(&db).await;
     }
@@ -218,15 +231,15 @@ on_both_databases! {
     async fn the_first_of_two_legs_may_have_the_id_of_the_call(db: TestApp) {
         operator(&db).await;
         let named = CALL.replace("v-1,,", "call-1,call-1,");
-        import_text(&db, "one", &file(&[&named])).await;
+        import_others(&db, "one", &file(&[&named])).await;
         let other = CALL.replace("v-1,,", "b,call-1,");
         for source in ["one", "two"] {
-            assert_eq!(counted(import_text(&db, source, &file(&[&other])).await), [0, 0, 0, 1], "{source}");
+            assert_eq!(counted(import_others(&db, source, &file(&[&other])).await), [0, 0, 0, 1], "{source}");
         }
         // Within one file, in either order.
         let later = |line: &str| line.replace("call-1", "call-2").replace("T10:", "T20:");
         let both = file(&[&later(&other), &later(&named)]);
-        assert_eq!(counted(import_text(&db, "three", &both).await), [1, 0, 0, 1]);
+        assert_eq!(counted(import_others(&db, "three", &both).await), [1, 0, 0, 1]);
         assert_eq!(amounts(&db, "C-1").await, ["0.20", "0.20"]);
     }
 
@@ -239,7 +252,7 @@ on_both_databases! {
             .replace("10:10:05Z", "10:20:05Z")
             .replace("10:00:05Z", "10:10:05Z");
         let forwarded = first.replace("a,call-1", "c,call-1").replace(",,,2026", ",+493023125001,redirecting,2026");
-        let unnamed = CALL.replace("v-1", "d");
+        let unnamed = CALL.replace("v-1", "d").replace("T10:", "T11:");
         let other_customer = first.replace("a,call-1", "e,call-1").replace("+493023125001", "+493023125002");
         let text = file(&[&first, &transferred_back, &forwarded, &unnamed, &other_customer]);
         assert_eq!(counted(import_text(&db, "one", &text).await), [5, 0, 0, 0], "{:?}", waiting(&db).await);
@@ -270,7 +283,7 @@ on_both_databases! {
             file(&lines.iter().map(String::as_str).collect::<Vec<_>>())
         };
         let (a, b) = (legs("a"), legs("b"));
-        let (one, two) = tokio::join!(import_text(&db, "one", &a), import_text(&db, "two", &b));
+        let (one, two) = tokio::join!(import_others(&db, "one", &a), import_others(&db, "two", &b));
         assert_eq!((one.charged + two.charged, one.suspended + two.suspended), (200, 200), "{one} / {two}");
         assert_adds_up(&db).await;
     }
@@ -291,7 +304,7 @@ on_both_databases! {
         // In any order, and each alone.
         assert_eq!(counted(import_text(&db, "asterisk", &format!("{head}{again}{leg}{first}")).await), [0, 0, 2, 1]);
         assert_eq!(counted(import_text(&db, "asterisk", &format!("{head}{again}")).await), [0, 0, 1, 0]);
-        assert_eq!(counted(import_text(&db, "backwards", &format!("{head}{}", again.replace("1791194400", "1791200000"))).await)[2..], [0, 0]);
+        assert_eq!(counted(import_others(&db, "backwards", &format!("{head}{}", again.replace("1791194400", "1791200000"))).await)[2..], [0, 0]);
         assert_adds_up(&db).await;
     }
 }

@@ -292,7 +292,7 @@ fn read<'l>(mut row: Row<'l>, switch: Switch, has_answer: bool) -> Result<Cdr<'l
     let charged = matches!(direction, Direction::Outbound | Direction::Transit)
         && disposition == Disposition::Answered
         && billsec_ms.is_some_and(|billed| billed > 0);
-    let Ids { call_id, record_id, written_id } = ids(&mut row, charged)?;
+    let Ids { call: call_id, record: record_id, written: written_id } = ids(&mut row, charged)?;
     let second_id = answer.filter(|_| charged).map(|answer| Cow::Owned(format!("{record_id}@{answer}")));
     Ok(Cdr {
         record_id: limited(record_id.into(), "record_id")?,
@@ -395,9 +395,9 @@ fn number_of(clid: &str) -> &str {
 
 /// The ids of the call and of the record, without blanks at their ends, and the latter with them if there are any.
 struct Ids<'l> {
-    call_id: Cow<'l, str>,
-    record_id: String,
-    written_id: Option<String>,
+    call: Cow<'l, str>,
+    record: String,
+    written: Option<String>,
 }
 
 /// The ids of the call and of the record; the head of `cdr` says why they are made this way.
@@ -425,5 +425,5 @@ fn ids<'l>(row: &mut Row<'l>, charged: bool) -> Result<Ids<'l>, Flaw> {
     let record_id =
         if charged { format!("{call_id}>{}", row.text(DST).trim()) } else { written.trim().to_owned() };
     let written_id = Some(written).filter(|written| *written != record_id);
-    Ok(Ids { call_id, record_id, written_id })
+    Ok(Ids { call: call_id, record: record_id, written: written_id })
 }

@@ -34,6 +34,10 @@ const LENGTHS_OF_NETWORKS: std::ops::RangeInclusive<usize> = 7..=12;
 pub(super) fn possible(number: E164, digits: &[u8]) -> Result<E164, NotANumber> {
     let plan = plan_of(digits).ok_or(NotANumber::UnknownCallingCode)?;
     let national = digits.get(usize::from(plan.code_length)..).unwrap_or_default();
+    // Two zeros lead abroad even where one belongs to the number: +39 00 49… was dialled behind a prefix.
+    if national.starts_with(b"00") {
+        return judged_closely(number, plan);
+    }
     let lead = national.first().map_or(0, |digit| digit.wrapping_sub(b'0'));
     let is_doubtful = has_bit(plan.doubtful, lead.into());
     if !is_doubtful && has_bit(plan.lengths, national.len()) && has_exchange(plan, national) {
@@ -95,7 +99,7 @@ fn judged_closely(number: E164, plan: Plan) -> Result<E164, NotANumber> {
         (u16::try_from(code).unwrap_or_default(), u8::try_from(national.len()).unwrap_or_default());
     match fits {
         _ if plan.is_nanp && (fits || national.starts_with(['0', '1'])) => Err(NotANumber::NoAreaCode),
-        _ if national.starts_with('0') && !ZERO_BELONGS.contains(&code) => {
+        _ if national.starts_with("00") || national.starts_with('0') && !ZERO_BELONGS.contains(&code) => {
             Err(NotANumber::TrunkPrefix { code: shown })
         }
         true => Ok(number),

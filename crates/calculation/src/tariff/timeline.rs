@@ -109,7 +109,7 @@ mod tests {
     use crate::tariff::tests::rate;
 
     fn day(day: i64) -> Timestamp {
-        Timestamp::from_second(day * 86_400).unwrap()
+        Timestamp::from_second(day.checked_mul(86_400).unwrap()).unwrap()
     }
 
     proptest! {
@@ -124,7 +124,7 @@ mod tests {
                 effective_to: to.map(day),
                 ..rate("44")
             }).collect();
-            rates.sort_by(|one, other| other.effective_from.cmp(&one.effective_from));
+            rates.sort_by_key(|rate| std::cmp::Reverse(rate.effective_from));
             let span = Span { from: day(from), until: until.map(day) };
             let parts = timeline(&rates, None, span);
             for at in from..until.unwrap_or(12) {

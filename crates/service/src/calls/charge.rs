@@ -166,7 +166,7 @@ impl Charging {
 
 /// Charges a batch; answers what became of each record, in its order.
 pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Clock) -> Result<Vec<Outcome>> {
-    let mut held = hold_customers(tx, batch, clock).await?;
+    let mut held = hold_customers(tx, &run.source, batch, clock).await?;
     held.legs = Legs::load(tx, &run.source, batch).await?;
     let all_ids = || batch.incoming.iter().flat_map(Incoming::record_ids).collect::<Vec<_>>();
     let mut stored = store::Stored::new();
@@ -261,14 +261,16 @@ pub(super) struct Held {
 /// Holds the customers that are charged against being invoiced meanwhile. One statement holds them in the
 /// order of their ids, so that two batches never wait for each other. Allowances are counted: whoever takes
 /// from them must be alone.
-async fn hold_customers(tx: &mut Tx, batch: &Batch, clock: &Clock) -> Result<Held> {
+async fn hold_customers(tx: &mut Tx, source: &str, batch: &Batch, clock: &Clock) -> Result<Held> {
     let bills = || batch.incoming.iter().filter_map(Incoming::bill);
     let customers: BTreeSet<CustomerId> = bills().map(|bill| bill.account.id).collect();
     let counted: BTreeSet<CustomerId> =
         bills().filter(|bill| bill.counts()).map(|bill| bill.account.id).collect();
     let capped = bills().any(|bill| bill.spending_cap().is_some());
     // Two imports that charge a leg each of one call must not miss each other.
-    let has_legs = batch.incoming.iter().any(Incoming::is_of_other_call);
+    let names_call = batch.incoming.iter().any(Incoming::names_call);
+    let has_legs = batch.incoming.iter().any(Incoming::is_of_other_call)
+        || names_call && (batch.incoming.len() <= FEW || store::may_have_legs(tx, source).await?);
     let is_alone = !counted.is_empty() || capped || has_legs;
     let hold = if is_alone { Hold::Exclusive } else { Hold::Shared };
     let held = store::hold_customers(tx, &customers, hold).await?;
@@ -342,6 +344,11 @@ impl Incoming {
     pub(super) fn says(&self) -> Option<Content<'_>> {
         let said = || self.said.as_ref().map(|said| said.content());
         self.record.as_ref().map_or_else(|_| said(), |record| Some(record.content()))
+    }
+
+    /// Whether it is charged, and the switch named its call.
+    fn names_call(&self) -> bool {
+        self.bill().is_some() && self.record.as_ref().is_ok_and(|record| record.names_call)
     }
 
     /// Whether it is charged, and of a call that has a name of its own.

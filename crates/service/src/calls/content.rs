@@ -169,7 +169,7 @@ impl Content<'_> {
         };
         let fields = [
             ("call_id", same_call),
-            ("calling_number", compact(self.caller).eq(compact(other.caller))),
+            ("calling_number", same_caller(self.caller, other.caller)),
             ("called_number", same_number),
             ("start_time", same_time(self.started_at, other.started_at)),
             ("answer_time", same_answer),
@@ -190,10 +190,24 @@ impl Content<'_> {
     }
 
     /// Whether two records, each of a source of its own, tell of the same talk: from and to the same numbers, answered in the same
-    /// second, as long as each other.
+    /// second, as long as each other but for a part of a second. A source may name the account and no calling number.
     pub(super) fn is_same_talk(&self, other: &Self) -> bool {
-        const OF_A_TALK: [&str; 4] = ["calling_number", "called_number", "answer_time", "billsec"];
-        !self.differences(other).iter().any(|field| OF_A_TALK.contains(field))
+        let names_no_caller = self.caller.is_empty() || other.caller.is_empty();
+        let seconds = self.talk_seconds.zip(other.talk_seconds);
+        let as_long = seconds.is_none_or(|(one, other)| one.abs_diff(other) <= 1);
+        as_long
+            && self.differences(other).into_iter().all(|field| match field {
+                "calling_number" => names_no_caller,
+                "called_number" | "answer_time" => false,
+                _ => true,
+            })
+    }
+
+    /// Whether two records of one source tell of a call that has no name but its numbers and times: a corrected record that came
+    /// under an id of its own, or all ids made anew.
+    pub(super) fn is_same_attempt(&self, other: &Self) -> bool {
+        const OF_AN_ATTEMPT: [&str; 4] = ["calling_number", "called_number", "start_time", "answer_time"];
+        !self.differences(other).iter().any(|field| OF_AN_ATTEMPT.contains(field))
     }
 
     /// Whether two talks were at the same time, as those of two legs of one call are. Clocks that count whole seconds
@@ -225,6 +239,25 @@ pub(crate) fn overlap(one: Option<(Timestamp, i64)>, other: Option<(Timestamp, i
     let shortest = one_seconds.min(other_seconds);
     if shortest <= 2 { common > 0 } else { common > 1_000 }
 }
+
+/// Whether two texts name one calling number: with or without what only pleases the eye, the country code, or a prefix
+/// before it. Who pays is compared apart, so that the end of the number tells enough.
+fn same_caller(one: &str, other: &str) -> bool {
+    if compact(one).eq(compact(other)) {
+        return true;
+    }
+    let digits = |text: &str| {
+        let user = text.split('@').next().unwrap_or_default();
+        let digits: String = user.chars().filter(char::is_ascii_digit).collect();
+        digits.trim_start_matches('0').to_owned()
+    };
+    let (one, other) = (digits(one), digits(other));
+    let (shorter, longer) = if one.len() <= other.len() { (one, other) } else { (other, one) };
+    shorter.len() >= LEAST_TELLING_DIGITS && longer.ends_with(&shorter)
+}
+
+/// So many digits at the end of a customer's number tell which of their lines it is.
+const LEAST_TELLING_DIGITS: usize = 6;
 
 /// What is not known differs from nothing.
 fn same<T: PartialEq>(one: Option<T>, other: Option<T>) -> bool {

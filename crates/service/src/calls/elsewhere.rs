@@ -18,6 +18,8 @@ use crate::id::NOBODY;
 pub struct Elsewhere {
     /// Which brought most of them.
     pub source: String,
+    /// It is the source itself: under other ids.
+    pub is_own: bool,
     /// How many of the compared records are there.
     pub found: usize,
     pub compared: usize,
@@ -25,7 +27,15 @@ pub struct Elsewhere {
 
 impl std::fmt::Display for Elsewhere {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { source, found, compared } = self;
+        let Self { source, found, compared, is_own } = self;
+        if *is_own {
+            return write!(
+                out,
+                "{found} of the first {compared} calls are there already, from this source under other ids: a corrected record keeps its id, \
+                 waits as `conflict` and is put in the other's place by `tollbook suspense replace`. If they are other calls, say so: \
+                 --other-calls (other_calls=true)"
+            );
+        }
         write!(
             out,
             "{found} of the first {compared} calls are there already, from source {source}: import the file under that name. If they are other calls, say so: \
@@ -47,12 +57,20 @@ pub(super) async fn elsewhere(tx: &mut Tx, source: &str, records: &[Incoming]) -
     let contents: Vec<Content<'_>> = records.iter().map(|record| record.content()).collect();
     let mut found: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for (place, other_source, known) in store::around(tx, source, &contents).await? {
-        if contents.get(place).is_some_and(|content| content.is_same_talk(&known.content())) {
+        let Some((record, content)) = records.get(place).zip(contents.get(place)) else { continue };
+        // Within one source a call that has a name is known by it.
+        let is_same = if other_source == source {
+            !record.names_call && content.is_same_attempt(&known.content())
+        } else {
+            content.is_same_talk(&known.content())
+        };
+        if is_same {
             found.entry(other_source).or_default().insert(place);
         }
     }
     let compared = contents.len();
     let most = found.into_iter().map(|(source, places)| (places.len(), source)).max();
     let most = most.filter(|(found, _)| found.saturating_mul(2) > compared);
-    Ok(most.map(|(found, source)| Elsewhere { source, found, compared }))
+    let is_own = |other: &str| other == source;
+    Ok(most.map(|(found, most)| Elsewhere { is_own: is_own(&most), source: most, found, compared }))
 }

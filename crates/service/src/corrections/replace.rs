@@ -1,5 +1,7 @@
 //! Puts a record that waits in suspense in the place of the one that stands under its id.
 
+use std::collections::BTreeSet;
+
 use calculation::cdr::Flaw;
 
 use super::{Replace, Replacement};
@@ -94,7 +96,9 @@ pub async fn replace(
     let Some(current) = calls::current(tx, source, record_id).await? else {
         return Ok(Replaced::UnknownCall);
     };
-    if current.hash != seen.hash {
+    let still_waits =
+        suspense::conflicts(tx, source, record_id).await?.iter().any(|record| record.hash == chosen.hash);
+    if current.hash != seen.hash || !still_waits {
         return Ok(Replaced::NothingWaits);
     }
     let id = clock.id();
@@ -141,6 +145,9 @@ fn choose(mut waiting: Vec<Suspended>, asked: &Replace) -> std::result::Result<S
         asked.line.is_none_or(|line| record.line == line)
             && asked.import_id.is_none_or(|import| record.import_id == Some(import))
     });
+    // Of those that were posted one by one, which all stand on line 1 of no import, the last that came is meant.
+    let mut places = BTreeSet::new();
+    waiting.retain(|record| places.insert((record.line, record.import_id)));
     let Some(first) = waiting.first() else { return Err(Replaced::NothingWaits) };
     if waiting.iter().any(|record| record.hash != first.hash && record.understood != first.understood) {
         let found = waiting.iter().map(|record| (record.line, record.import_id));

@@ -99,8 +99,17 @@ impl Record {
 
 /// Imports a file of the canonical CSV format.
 pub(crate) async fn import_text(db: &TestApp, source: &str, text: &str) -> Control {
+    import_from(db, Source::new(source), text).await
+}
+
+/// Imports such a file although another source brought calls at the same times.
+pub(crate) async fn import_others(db: &TestApp, source: &str, text: &str) -> Control {
+    import_from(db, Source { other_calls: true, ..Source::new(source) }, text).await
+}
+
+async fn import_from(db: &TestApp, source: Source, text: &str) -> Control {
     let input = std::io::Cursor::new(text.to_owned().into_bytes());
-    let import = Import { source: Source::new(source), file_name: "test.csv".to_owned(), input };
+    let import = Import { source, file_name: "test.csv".to_owned(), input };
     match calls::import(&db.app, import, &|_, _| ()).await.expect("the import runs") {
         Imported::Done { import, .. } => {
             assert!(import.control.balances(), "{}", import.control);

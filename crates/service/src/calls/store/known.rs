@@ -86,7 +86,7 @@ fn known(row: &Row) -> db::Result<Known> {
     })
 }
 
-/// Calls that other sources brought of the customers of records, and that were answered at about the same time: the place of the
+/// Calls that came under other keys of the customers of records, and that were answered at about the same time: the place of the
 /// record, the source, and what the call's record said.
 pub(in crate::calls) async fn around(
     tx: &mut Tx,
@@ -105,6 +105,7 @@ pub(in crate::calls) async fn around(
                 Cell::Time(before(LONGEST_USUAL_RING_SECONDS)?),
                 Cell::Time(before(-2)?),
                 Cell::Text(source),
+                Cell::Text(record.record_id),
             ])
         })
         .collect();
@@ -115,10 +116,10 @@ pub(in crate::calls) async fn around(
                c.dialled, c.disposition, c.started_at, c.answered_at, c.ended_at, c.talk_seconds, c.outcome
              from :given g join {table} c on c.customer_id = g.column2
               and c.started_at >= g.column3 and c.started_at <= g.column4
-             where c.source <> g.column5 and c.answered_at is not null"
+             where (c.source <> g.column5 or c.record_id <> g.column6) and c.answered_at is not null"
         )
     };
-    let kinds = [Kind::Int, Kind::Int, Kind::Time, Kind::Time, Kind::Text];
+    let kinds = [Kind::Int, Kind::Int, Kind::Time, Kind::Time, Kind::Text, Kind::Text];
     let found = |row: &Row| Ok((row.count("place")?, row.get("source")?, known(row)?));
     let mut rows = tx.rows_over(&sql("calls"), kinds, &given).await?;
     // What was corrected since came in that file all the same.
@@ -127,7 +128,7 @@ pub(in crate::calls) async fn around(
 }
 
 /// Calls of another source are looked for that began to ring so long before.
-const LONGEST_USUAL_RING_SECONDS: i64 = 600;
+const LONGEST_USUAL_RING_SECONDS: i64 = 3_600;
 
 /// A charged talk of a call.
 #[derive(Debug, Clone)]
