@@ -27,11 +27,11 @@ pub struct Allocated<Credit, Invoice> {
 /// ```
 /// use calculation::{allocation::{Allocated, Left, allocate}, money::Amount};
 /// let left = |id, micros| Left { id, amount: Amount::from_micros(micros) };
-/// let (mut credits, mut invoices) = ([left("payment", 150)], [left(1, 100), left(2, 100)]);
+/// let (mut credits, mut invoices) = ([left("payment", 150)], [left("one", 100), left("two", 100)]);
 /// let allocated = allocate(&mut credits, &mut invoices);
 /// let to = |invoice, micros| Allocated { credit: "payment", invoice, amount: Amount::from_micros(micros) };
-/// assert_eq!(allocated, [to(1, 100), to(2, 50)]);
-/// assert_eq!((credits, invoices), ([left("payment", 0)], [left(1, 0), left(2, 50)]));
+/// assert_eq!(allocated, [to("one", 100), to("two", 50)]);
+/// assert_eq!((credits, invoices), ([left("payment", 0)], [left("one", 0), left("two", 50)]));
 /// ```
 pub fn allocate<Credit: Copy, Invoice: Copy>(
     credits: &mut [Left<Credit>],

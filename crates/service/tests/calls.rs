@@ -322,7 +322,7 @@ on_both_databases! {
         assert_eq!(import_text(&db, "switch", &format!("{header}\n{line}")).await, control(1, 0, 0, 0, 1));
         assert_eq!(import_text(&db, "switch", &format!("{header}\n{line}\n")).await, control(1, 1, 0, 0, 0));
         assert_eq!(suspended(&db).await, []);
-        let word = format!("{}\n{}", Record::HEADER, Record::new("r2").line());
+        let word = format!("{}\n{}", Record::HEADER, other("r2").line());
         assert_eq!(import_text(&db, "switch", &word).await, control(1, 1, 0, 0, 0));
     }
 

@@ -208,7 +208,7 @@ pub fn detect(first_line: &[u8]) -> Option<Format> {
 ///
 /// ```
 /// use calculation::cdr::other_separator;
-/// assert!(other_separator(b"record_id;direction;start_time").unwrap().message.contains("semicolons"));
+/// assert!(other_separator(b"record_id;direction;start_time;end_time").unwrap().message.contains("semicolons"));
 /// assert_eq!(other_separator(b"record_id,direction,start_time"), None);
 /// ```
 pub fn other_separator(first_line: &[u8]) -> Option<Flaw> {
