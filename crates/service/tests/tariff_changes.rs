@@ -90,6 +90,27 @@ on_both_databases! {
         assert!(price(&db, NUMBER, "2026-11-02T00:00:00Z").await.contains("no rate"));
     }
 
+    async fn a_gap_of_a_new_prefix_is_refused_in_every_list(db: TestApp) {
+        first(&db).await;
+        let gap = ["7,Russia,0.2500,1/1,2026-12-20,2026-12-24,\n", "7,Russia,0.3000,1/1,2026-12-28,,\n"];
+        let mut body = list(&gap, "2026-11-28T00:00:00Z", &json!({"mode": "amend"}));
+        let refused = db.post_json("/v1/tariffs", &body).await;
+        assert_lost(&refused, &["7"]);
+        let detail = refused.body["errors"][0]["detail"].as_str().unwrap();
+        assert!(detail.contains("from 2026-12-24T00:00:00Z until 2026-12-28T00:00:00Z"), "{detail}");
+        body["name"] = json!("other");
+        body.as_object_mut().unwrap().remove("mode");
+        assert_lost(&db.post_json("/v1/tariffs", &body).await, &["7"]);
+    }
+
+    async fn a_deletion_of_nothing_is_refused(db: TestApp) {
+        first(&db).await;
+        let typo = list(&["4918,Typo,,,,,deleted\n"], "2026-11-28T00:00:00Z", &json!({"mode": "amend"}));
+        let refused = db.post_json("/v1/tariffs", &typo).await;
+        assert_eq!(refused.status, 422, "{refused:?}");
+        assert!(refused.body["errors"][0]["detail"].as_str().unwrap().contains("4918 has no price to delete"), "{refused:?}");
+    }
+
     async fn an_amendment_keeps_the_terms_too(db: TestApp) {
         first(&db).await;
         let mut body = list(&["39,Italy,0.0300,1/1,,,\n"], "2026-11-01T00:00:00Z", &json!({"mode": "amend"}));

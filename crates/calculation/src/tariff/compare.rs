@@ -104,6 +104,8 @@ pub enum Why {
     Ends,
     /// It has prices before and after, and none between.
     Gap,
+    /// The same, of a prefix that has no price now.
+    NewGap,
 }
 
 /// The rate of a shorter prefix.
@@ -126,7 +128,7 @@ impl Lost {
         match self.why {
             Why::Deleted => true,
             Why::NotNamed | Why::Ends | Why::DeletedLater => mode == Some(Mode::Replace),
-            Why::BeginsLater | Why::Gap => false,
+            Why::BeginsLater | Why::Gap | Why::NewGap => false,
         }
     }
 }
@@ -211,6 +213,9 @@ struct Seen<'r> {
     cheaper: bool,
     otherwise: bool,
     barred: bool,
+    /// The first part that only the new list prices, and the last one that only the old list does.
+    gained: Option<Pair<'r>>,
+    ended: Option<Pair<'r>>,
     /// The part with the largest change.
     most: Option<(Pair<'r>, Cost)>,
 }
@@ -227,6 +232,14 @@ impl<'r> Compared<'r> {
             for pair in &pairs {
                 difference.same &= alike(pair.old, pair.new);
                 seen.note(*pair);
+            }
+            if let Some(end) = pairs.last().filter(|pair| pair.old.is_some() && pair.new.is_none())
+                && self.deleted(removed).is_some()
+            {
+                seen.ended = Some(*end);
+            }
+            if !self.old.iter().any(|rate| self.span.meets(rate)) {
+                lost.extend(gaps(&pairs).map(|gap| (*class, gap, Why::NewGap)));
             }
             for (position, pair) in pairs.iter().enumerate() {
                 let Some(rate) = pair.old.filter(|_| pair.new.is_none()) else { continue };
@@ -268,9 +281,7 @@ impl<'r> Compared<'r> {
         let has_price = |pair: &Pair<'r>| pair.new.is_some();
         let before = pairs.iter().take(position).any(has_price);
         let after = pairs.iter().skip(position).any(has_price);
-        let prefix = pair.old.map(|rate| &rate.prefix);
-        let at = removed.partition_point(|removed| Some(&removed.prefix) < prefix);
-        let deleted = removed.get(at).filter(|removed| Some(&removed.prefix) == prefix);
+        let deleted = self.deleted(removed);
         match (before, after) {
             _ if deleted.is_some_and(|removed| removed.from.is_none_or(|from| from <= pair.from)) => {
                 Why::Deleted
@@ -284,8 +295,15 @@ impl<'r> Compared<'r> {
         }
     }
 
+    /// The row that deletes the prefix.
+    fn deleted<'d>(&self, removed: &'d [Removed]) -> Option<&'d Removed> {
+        let prefix = self.old.first().map(|rate| &rate.prefix);
+        let at = removed.partition_point(|removed| Some(&removed.prefix) < prefix);
+        removed.get(at).filter(|removed| Some(&removed.prefix) == prefix)
+    }
+
     fn lost(&self, class: Class<'r>, pair: Pair<'r>, why: Why) -> Option<Lost> {
-        let rate = pair.old?;
+        let rate = pair.old.or(pair.new)?;
         let instead = self.lists.1.shorter(&rate.prefix, class.new, pair.from).map(|rate| Instead {
             prefix: rate.prefix.clone(),
             destination: rate.destination.clone(),
@@ -304,6 +322,18 @@ impl<'r> Compared<'r> {
     }
 }
 
+/// The parts without a price between two with one: each with the rate before it.
+fn gaps<'p, 'r>(pairs: &'p [Pair<'r>]) -> impl Iterator<Item = Pair<'r>> + use<'p, 'r> {
+    let last = pairs.iter().rposition(|pair| pair.new.is_some()).unwrap_or_default();
+    let before = |at: usize| pairs.get(at.checked_sub(1)?)?.new;
+    pairs
+        .iter()
+        .take(last)
+        .enumerate()
+        .filter(|(_, pair)| pair.new.is_none())
+        .filter_map(move |(at, pair)| before(at).map(|rate| Pair { new: Some(rate), ..*pair }))
+}
+
 /// Whether a call is charged and shown the same by both.
 fn alike(old: Option<&Rate>, new: Option<&Rate>) -> bool {
     match (old, new) {
@@ -320,6 +350,9 @@ impl<'r> Seen<'r> {
         self.old |= pair.old.is_some();
         self.new |= pair.new.is_some();
         self.both |= pair.old.is_some() && pair.new.is_some();
+        if pair.old.is_none() && pair.new.is_some() {
+            self.gained = self.gained.or(Some(pair));
+        }
         let Some((old, new)) = pair.old.zip(pair.new) else { return };
         let cost = compared(old, new);
         self.dearer |= cost.dearer;
@@ -337,10 +370,13 @@ impl<'r> Seen<'r> {
             (false, false) => return,
             (false, true) => &mut difference.added,
             (true, false) => &mut difference.removed,
+            (true, true) if self.ended.is_some() => &mut difference.removed,
             (true, true) if self.barred => &mut difference.barred,
             (true, true) if self.otherwise || (self.dearer && self.cheaper) => &mut difference.otherwise,
             (true, true) if self.dearer => &mut difference.dearer,
             (true, true) if self.cheaper => &mut difference.cheaper,
+            // Its price is the same, and holds at a time at which it had none.
+            (true, true) if self.gained.is_some() => &mut difference.added,
             (true, true) => {
                 difference.unchanged = difference.unchanged.saturating_add(1);
                 return;
@@ -356,12 +392,17 @@ impl<'r> Seen<'r> {
 
     fn change(&self, prefix: &Compared<'r>) -> Option<Change> {
         let first = |rates: &'r [Rate]| rates.iter().rev().find(|rate| prefix.span.meets(rate));
-        let (from, old, new, permille) = if let Some((pair, cost)) = &self.most {
+        let (from, old, new, permille) = if let Some(end) = self.ended {
+            (end.from, end.old, end.new, None)
+        } else if let Some((pair, cost)) = &self.most {
             (pair.from, pair.old, pair.new, cost.permille)
         } else {
             let (old, new) = (first(prefix.old), first(prefix.new));
             let from = new.and_then(|rate| rate.effective_from).unwrap_or(prefix.span.from);
-            (from.max(prefix.span.from), old, new, None)
+            match self.gained.filter(|_| self.both) {
+                Some(gained) => (gained.from, gained.old, gained.new, None),
+                None => (from.max(prefix.span.from), old, new, None),
+            }
         };
         let named = new.or(old)?;
         Some(Change {

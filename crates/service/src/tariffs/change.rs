@@ -1,6 +1,6 @@
 //! What does a version change when it comes into force, and is what it leaves without a price meant?
 
-use calculation::tariff::{self, Difference, Lost, Mode, Span};
+use calculation::tariff::{self, Difference, Lost, Mode, Span, Why};
 use jiff::Timestamp;
 
 use super::store;
@@ -29,6 +29,12 @@ impl Change {
     /// What would have no price of its own, though nothing says so.
     pub fn unmeant(&self, mode: Option<Mode>) -> impl Iterator<Item = &Lost> {
         self.difference.lost.iter().filter(move |lost| !lost.is_meant(mode))
+    }
+
+    /// The mode to advise by: none helps a list whose every loss is a gap of its own.
+    pub fn advised(&self, mode: Option<Mode>) -> Option<Mode> {
+        let gaps = self.unmeant(mode).all(|lost| matches!(lost.why, Why::Gap | Why::NewGap));
+        if gaps { Some(Mode::Replace) } else { mode }
     }
 }
 

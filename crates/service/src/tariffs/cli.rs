@@ -67,7 +67,7 @@ pub struct ImportArgs {
     /// Only print what would change
     #[arg(long)]
     dry_run: bool,
-    /// Whether a price holds on its end date
+    /// Whether a price still holds on its end date (inclusive) or is over as that day begins (exclusive)
     #[arg(long, value_name = "inclusive|exclusive", value_parser = end_dates)]
     end_dates: Option<EndDates>,
 }
@@ -163,11 +163,15 @@ async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool
         Imported::Lost(change) => {
             let count = change.unmeant(mode).count();
             let difference = TariffDifference::new(&change, mode);
+            // Only what refuses the list stands above the refusal.
+            let mut fatal = difference.clone();
+            fatal.without_price.retain(|lost| !lost.meant);
+            fatal.without_price_count = count;
             let words = format!(
                 "{}\nrefused whole: {}, nothing was stored\n{}",
-                difference.words().join("\n"),
+                fatal.words().join("\n"),
                 count_of_losses(count),
-                advice(mode, "--amend", "--replace")
+                advice(change.advised(mode), "--amend", "--replace")
             );
             output.answer(&json!({"refused": "prices_lost", "difference": difference}), words)?;
             Ok(false)

@@ -113,6 +113,9 @@ impl TariffDifference {
     pub fn new(change: &Change, mode: Option<Mode>) -> Self {
         let found = &change.difference;
         let shown = |lost: &Lost| WithoutPrice::new(lost, lost.is_meant(mode));
+        // What refuses the list is listed before what is meant.
+        let mut lost: Vec<&Lost> = found.lost.iter().collect();
+        lost.sort_by_key(|lost| lost.is_meant(mode));
         Self {
             compared_with: change.compared_with,
             in_force_until: change.next.map(|(from, _)| from),
@@ -124,14 +127,18 @@ impl TariffDifference {
             otherwise: (&found.otherwise).into(),
             unchanged: found.unchanged,
             without_price_count: found.lost.len(),
-            without_price: found.lost.iter().take(MOST_LISTED).map(shown).collect(),
+            without_price: lost.into_iter().take(MOST_LISTED).map(shown).collect(),
         }
     }
 
     /// The difference, a line each.
     pub fn words(&self) -> Vec<String> {
         let Some(version) = self.compared_with else {
-            return vec![format!("nothing was in force before: {} prefixes added", self.added.count)];
+            let mut lines = vec![format!("nothing was in force before: {} prefixes added", self.added.count)];
+            lines.extend(
+                self.without_price.iter().take(MOST_IN_WORDS).map(|lost| format!("  {}", lost.words())),
+            );
+            return lines;
         };
         let mut counts = format!(
             "compared with version {version}: {} added, {} removed, {} dearer, {} cheaper, {} unchanged",
@@ -206,7 +213,7 @@ impl WithoutPrice {
             Why::DeletedLater => "the list deletes it, but only later",
             Why::BeginsLater => "its new price begins later",
             Why::Ends => "its price ends",
-            Why::Gap => "the list has a gap",
+            Why::Gap | Why::NewGap => "the list has a gap",
         };
         let instead = lost.instead.as_ref().map(|rate| ShorterRate {
             prefix: rate.prefix.to_string(),

@@ -253,8 +253,11 @@ fn prices_lost(change: &Change, mode: Option<Mode>, amend: &str, replace: &str) 
     let errors: Vec<FieldError> = shown
         .map(|lost| FieldError { pointer: format!("/deck prefix {}", lost.prefix), detail: lost.words() })
         .collect();
-    let detail =
-        format!("{}: {}", count_of_losses(change.unmeant(mode).count()), advice(mode, amend, replace));
+    let detail = format!(
+        "{}: {}",
+        count_of_losses(change.unmeant(mode).count()),
+        advice(change.advised(mode), amend, replace)
+    );
     Problem::of_kind(Kind::PricesLost, detail).listing(errors)
 }
 

@@ -101,6 +101,15 @@ fn version_of(
         let change = Change { difference: added, compared_with: None, next: before.next };
         return Ok((tariff, Box::new(change)));
     };
+    if mode == Some(Mode::Amend) {
+        let priced: std::collections::BTreeSet<_> =
+            old.rates().iter().chain(&deck.rates).map(|rate| &rate.prefix).collect();
+        let unknown = deck.removed.iter().filter(|removed| !priced.contains(&removed.prefix));
+        let faults: Vec<Fault> = unknown.map(nothing_to_delete).collect();
+        if !faults.is_empty() {
+            return Err(Imported::Faults(faults));
+        }
+    }
     let rates = match mode {
         Some(Mode::Amend) if valid_from.is_none() => return Err(Imported::AmendedFromWhen),
         Some(mode) if valid_from.is_some() => {
@@ -117,6 +126,12 @@ fn version_of(
     let difference: Difference = tariff::compare(&old, &tariff, &deck.removed, before.span);
     let change = Change { difference, compared_with: Some(old_version), next: before.next };
     Ok((tariff, Box::new(change)))
+}
+
+fn nothing_to_delete(removed: &tariff::Removed) -> Fault {
+    let message =
+        format!("{} has no price to delete: correct the prefix or take the row out", removed.prefix);
+    Fault { line: 0, field: "status", message }
 }
 
 fn empty(tariff: &tariff::Tariff) -> tariff::Tariff {
