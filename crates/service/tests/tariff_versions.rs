@@ -60,6 +60,8 @@ on_both_databases! {
         let changes = now["changes"].as_array().unwrap();
         assert_eq!(changes.len(), 1, "{now}");
         assert_eq!((&changes[0]["from"], &changes[0]["rate"]["rate_per_min"]), (&json!("2026-12-05T23:00:00Z"), &json!("0.12")));
+        let blanks = db.get(&asked("%2B49%20171%201234567", "2026-11-28T00:00:00Z")).await.body;
+        assert_eq!(standings(&blanks), standings(&now), "{blanks}");
         // A prefix competes with the shorter ones; a later version changes it.
         let prefix = db.get(&asked("49", "2026-11-28T00:00:00Z")).await.body;
         assert_eq!(standings(&prefix), ["49 holds", "* longer_holds"]);

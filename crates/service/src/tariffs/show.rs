@@ -90,8 +90,9 @@ pub struct RateChange {
 
 /// Reads what is asked about: a number with its `+`, or a prefix as in a deck.
 pub fn asked(text: &str) -> std::result::Result<Asked, String> {
+    let text = text.trim();
     if text.starts_with('+') {
-        let number: E164 = text.parse().map_err(|error| format!("`{text}`: {error}"))?;
+        let number: E164 = text.replace(' ', "").parse().map_err(|error| format!("`{text}`: {error}"))?;
         return Ok(Asked::Number(Dialled::Number(number)));
     }
     text.parse::<Prefix>().map(Asked::Prefix)
