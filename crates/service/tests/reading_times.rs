@@ -172,7 +172,7 @@ on_both_databases! {
         let control = import(&db, source(|_| ()), &text).await.unwrap().control;
         assert_eq!((control.charged, control.suspended), (1, 1));
         assert!(suspended(&db).await["3"].2.contains("`calling_number` is not UTF-8"));
-        let json = b"{\"record_id\":\"n-3\",\"direction\":\"outbound\",\"calling_number\":\"+493023125001\",\"called_number\":\"+493012345678\",\"start_time\":\"2026-11-02T10:00:00Z\",\"answer_time\":\"2026-11-02T10:00:00Z\",\"end_time\":\"2026-11-02T10:01:00Z\",\"disposition\":\"ANSWERED\",\"ext\":{\"name\":\"M\xFCller\"}}\n";
+        let json = b"{\"record_id\":\"n-3\",\"direction\":\"outbound\",\"calling_number\":\"+493023125001\",\"called_number\":\"+493012345678\",\"start_time\":\"2026-11-02T11:00:00Z\",\"answer_time\":\"2026-11-02T11:00:00Z\",\"end_time\":\"2026-11-02T11:01:00Z\",\"disposition\":\"ANSWERED\",\"ext\":{\"name\":\"M\xFCller\"}}\n";
         assert_eq!(import(&db, source(|_| ()), json).await.unwrap().control.charged, 1);
     }
 

@@ -46,14 +46,13 @@ impl std::fmt::Display for Elsewhere {
 
 /// Compares the first records of a source with the calls of other sources: same numbers, answer and length.
 pub(super) async fn elsewhere(tx: &mut Tx, source: &str, records: &[Incoming]) -> Result<Option<Elsewhere>> {
-    let known = |record: &&Record| record.customer != NOBODY && record.answered_at.is_some();
-    let records: Vec<_> =
-        records.iter().filter_map(|incoming| incoming.record.as_ref().ok()).filter(known).collect();
-    let ids: Vec<_> = records.iter().map(|record| record.record_id()).collect();
     // What is imported again is a duplicate, not a call of another source.
+    let ids: Vec<_> = records.iter().flat_map(Incoming::record_ids).collect();
     let own = store::stored(tx, source, &ids).await?;
-    let records: Vec<_> =
-        records.into_iter().filter(|record| !own.contains_key(record.record_id())).collect();
+    let is_new = |incoming: &&Incoming| !incoming.record_ids().any(|id| own.contains_key(id));
+    let known = |record: &&Record| record.customer != NOBODY && record.answered_at.is_some();
+    let new = records.iter().filter(is_new).filter_map(|incoming| incoming.record.as_ref().ok());
+    let records: Vec<_> = new.filter(known).collect();
     let contents: Vec<Content<'_>> = records.iter().map(|record| record.content()).collect();
     let mut found: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
     for (place, other_source, known) in store::around(tx, source, &contents).await? {
