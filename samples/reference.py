@@ -510,6 +510,14 @@ def content(record):
     return talk, *(record[field] for field in fields)
 
 
+def overlap(one, other):
+    """Whether two contents tell of talks at the same time, as two legs of one call have it."""
+    if one[4] is None or other[4] is None:
+        return False
+    end = min(one[4] + one[0] * SECOND, other[4] + other[0] * SECOND)
+    return end - max(one[4], other[4]) > SECOND
+
+
 def charge_files(operator):
     ledger = Ledger(operator)
     files, suspended = {}, []
@@ -523,7 +531,8 @@ def charge_files(operator):
                 key = record["record_id"]
                 if key in kept:
                     if kept[key] != content(record):
-                        raise Suspended("conflict", "record_id")
+                        leg = name == "pbx.csv" and overlap(kept[key], content(record))
+                        raise Suspended(*("another_leg", "call_id") if leg else ("conflict", "record_id"))
                     count["duplicate"] += 1
                     continue
                 charge = ledger.judge(record)

@@ -25,6 +25,7 @@ mod resolve;
 mod source;
 mod spending;
 mod store;
+mod texts;
 mod understood;
 mod usage;
 mod verify;

@@ -1,7 +1,6 @@
 //! Who pays for a record, for what, on which plan? Or: what keeps it from being charged?
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::sync::Arc;
 
 use calculation::allowance::Allowance;
@@ -18,12 +17,10 @@ use jiff::Timestamp;
 
 use super::assigned::Assigned;
 use super::directory::{Account, Directory};
+use super::texts::Texts;
 use crate::id::{CustomerId, NOBODY};
 use crate::plans::{Payment, Plan};
 use crate::tariffs::Version;
-
-/// No number or short code as text is longer.
-const LONGEST_NUMBER: usize = 16;
 
 /// A sound record, ready to be charged.
 #[derive(Debug)]
@@ -52,13 +49,6 @@ pub struct Record {
     /// What was unusual about it.
     pub(crate) warnings: Warnings,
     pub fate: Fate,
-}
-
-/// The texts of a record one after the other: many records are in memory, and each costs one allocation.
-#[derive(Debug)]
-struct Texts {
-    all: String,
-    ends: [usize; 6],
 }
 
 /// What is to become of a record.
@@ -179,43 +169,6 @@ pub(super) fn resolve(cdr: &Cdr<'_>, bench: Bench<'_>) -> Result<Record, Flaw> {
         warnings,
         fate,
     })
-}
-
-impl Texts {
-    fn of(cdr: &Cdr<'_>, dialled: Option<Dialled>) -> Self {
-        let second_id = cdr.second_id.as_deref().unwrap_or_default();
-        let texts: [&str; 5] =
-            [&cdr.record_id, &cdr.call_id, &cdr.calling_number, &cdr.called_number, second_id];
-        let length: usize = texts.iter().map(|text| text.len()).sum();
-        let mut all = String::with_capacity(length + LONGEST_NUMBER);
-        let mut ends = [0; 6];
-        for (end, text) in ends.iter_mut().zip(texts) {
-            all.push_str(text);
-            *end = all.len();
-        }
-        if let Some(dialled) = dialled {
-            // Writing into memory cannot fail.
-            let _ = write!(all, "{dialled}");
-        }
-        ends[5] = all.len();
-        Self { all, ends }
-    }
-
-    /// Puts another text in the first place.
-    fn rename(&mut self, first: &str) {
-        let (_, rest) = self.all.split_at(self.ends[0]);
-        let all = format!("{first}{rest}");
-        let before = self.ends[0];
-        for end in &mut self.ends {
-            *end = *end - before + first.len();
-        }
-        self.all = all;
-    }
-
-    fn at(&self, place: usize) -> &str {
-        let start = place.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.all[start..self.ends[place]]
-    }
 }
 
 impl Record {
