@@ -114,9 +114,9 @@ pub enum NotANumber {
         /// How many digits follow it.
         digits: u8,
     },
-    /// A trunk prefix stands after the country code, and without it, it is no usual number either.
+    /// A trunk prefix follows the country code, and dropping it does not give an ordinary number either.
     #[error(
-        "a trunk prefix stands after +{code}, and without it this is no usual number of the plan: have the switch record \
+        "a trunk prefix follows +{code}, and dropping it does not give an ordinary number: have the switch record \
          the number as it was dialled"
     )]
     TrunkPrefix {

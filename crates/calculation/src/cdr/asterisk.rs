@@ -285,7 +285,7 @@ fn read<'l>(mut row: Row<'l>, switch: Switch, has_answer: bool) -> Result<Cdr<'l
         let billsec_ms = billsec_ms.filter(|billed| disposition == Disposition::Answered || *billed > 0);
         answer = billsec_ms.and_then(|billed| time::later(end, billed.checked_neg()?));
     }
-    // Where a table leaves out a column, what is computed from the others is no surprise.
+    // A table that lacks a column is expected to have that value computed: no warning is counted.
     let warnings = if has_answer { warnings } else { Warnings::default() };
     let billsec_ms = billsec_ms.or_else(|| answer.map(|answer| milliseconds_between(answer, end)));
     let direction = direction(&row, switch.trunks);
@@ -337,7 +337,7 @@ fn times<'z>(
     }
     let duration_ms = duration_ms.ok_or_else(|| missing(name(END)))?;
     let earlier = time::later(times.first_start(), duration_ms).ok_or_else(|| {
-        let message = format!("`{}` seconds after the start is no time", shown(row.text(DURATION)));
+        let message = format!("`{}` seconds after the start is not a valid time", shown(row.text(DURATION)));
         Flaw::new(Reason::InvalidField, name(DURATION), message)
     })?;
     Ok(Times { end: Some(Moments { earlier, later: None, shown_offset: None }), ..times })

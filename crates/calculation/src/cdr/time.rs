@@ -61,7 +61,7 @@ fn in_zone(field: &'static str, text: &str, local: DateTime, zone: &TimeZone) ->
 fn no_time(field: &'static str, text: &str) -> Flaw {
     let looks_like = form_of(text).map_or_else(String::new, |form| format!(" (it looks like {form})"));
     let message = format!(
-        "`{}` is no time{looks_like}: write it such as 2026-03-01T12:00:00+01:00, or 2026-03-01 12:00:00 and name the zone",
+        "`{}` is not a valid time{looks_like}: write it as 2026-03-01T12:00:00+01:00, or as 2026-03-01 12:00:00 with the zone named",
         shown(text)
     );
     Flaw::new(Reason::InvalidField, field, message)
@@ -170,7 +170,7 @@ pub(super) fn milliseconds(field: &'static str, text: &str) -> Result<Option<i64
     decimal_milliseconds(text).map(Some).ok_or_else(|| {
         let advice = if text.contains(':') { ", not as minutes and seconds" } else { "" };
         let message =
-            format!("`{}` is no number of seconds: write it such as 61 or 61.25{advice}", shown(text));
+            format!("`{}` is not a number of seconds: write it such as 61 or 61.25{advice}", shown(text));
         Flaw::new(Reason::InvalidField, field, message)
     })
 }
@@ -282,7 +282,7 @@ mod tests {
             "01.03.2026 12:00:00",
         ] {
             let message = berlin(text).unwrap_err();
-            assert!(message.contains("is no time"), "{text}: {message}");
+            assert!(message.contains("is not a valid time"), "{text}: {message}");
         }
         assert!(berlin(&"9".repeat(10_000)).unwrap_err().len() < 200);
     }
@@ -306,7 +306,7 @@ mod tests {
         for text in ["1,5", "1e3", ".5", "5.", "-", "+1", "0.0000001", "1 ", "0x1", "NaN", "٣", &huge] {
             let flaw = milliseconds("billsec", text).unwrap_err();
             assert_eq!((flaw.reason, flaw.field), (Reason::InvalidField, "billsec"));
-            assert!(flaw.message.contains("is no number of seconds") && flaw.message.len() < 200);
+            assert!(flaw.message.contains("is not a number of seconds") && flaw.message.len() < 200);
         }
     }
 }

@@ -22,7 +22,7 @@ pub(super) const MOST_DIGITS: usize = 15;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct E164(pub(super) u64);
 
-/// Why a text is no number in E.164 form.
+/// Why a text is not a number in E.164 form.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("a phone number is written as + and 7 to 15 digits that begin with a calling code: +49301234567")]
 pub struct NotE164;
@@ -69,7 +69,7 @@ impl E164 {
         prefix.bytes().all(|byte| digits.next().is_some_and(|digit| digit.wrapping_add(b'0') == byte))
     }
 
-    /// From 7 to 15 ASCII digits of which the first is no zero.
+    /// From 7 to 15 ASCII digits, the first of which is not a zero.
     #[inline]
     pub(super) fn from_ascii(digits: &[u8]) -> Option<Self> {
         // No calling code begins with a zero (ITU-T E.164, 6.2.1).
