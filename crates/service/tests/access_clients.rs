@@ -1,7 +1,7 @@
 //! Are clients made, rotated and revoked, by the API and by the command line?
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::process::{Command, Stdio};
 
 use jiff::SignedDuration;
@@ -10,6 +10,7 @@ use serde_json::json;
 use crate::cli::Shell;
 use crate::support::access::{GRANT, Guarded, TestClient};
 use crate::support::operator::operator;
+use crate::support::program::{free_address, wait_for};
 use crate::support::{Answer, TestApp, on_both_databases};
 
 fn refused(answer: &Answer) -> (u16, String) {
@@ -174,17 +175,13 @@ fn status_served(shell: &Shell, host: &str, options: &str) -> String {
 }
 
 fn status_with(shell: &Shell, host: &str, options: &str, header: &str) -> String {
-    let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let address = free_address();
+    let port = address.port();
     let mut command = Command::new(env!("CARGO_BIN_EXE_tollbook"));
     command.current_dir(shell.path("")).args(["serve", "--listen", &format!("{host}:{port}")]);
     let mut program = command.args(options.split_whitespace()).stderr(Stdio::null()).spawn().unwrap();
-    let mut connection = loop {
-        match TcpStream::connect(("127.0.0.1", port)) {
-            Ok(connection) => break connection,
-            Err(_) => assert!(program.try_wait().unwrap().is_none(), "the program ended"),
-        }
-        std::thread::yield_now();
-    };
+    wait_for(&mut program, address);
+    let mut connection = TcpStream::connect(address).unwrap();
     let request = format!("GET /v1/plans HTTP/1.1\r\nHost: x\r\n{header}Connection: close\r\n\r\n");
     connection.write_all(request.as_bytes()).unwrap();
     let mut answer = String::new();

@@ -1,6 +1,5 @@
 //! Do the files of deployments run what the program is, as somebody who may do little?
 
-use std::net::TcpListener;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
@@ -13,6 +12,7 @@ use crate::support::deployed::{
     commands, exec_form, instruction, manifests, objects, of_kind, pods, project, services, string, text,
     yaml,
 };
+use crate::support::program::free_address;
 use crate::support::python::python;
 
 const TOLLBOOK: &str = env!("CARGO_BIN_EXE_tollbook");
@@ -255,7 +255,7 @@ fn the_image_holds_all_that_the_program_needs() {
         assert!(!elsewhere.status.success(), "the root is writable");
     }
     // A name that is resolved, and an address nobody answers.
-    let nobody = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = free_address();
     let url = format!("http://{nobody}/docs/");
     let healthcheck = ["healthcheck", "--url", &url];
     let unanswered = image.run(&healthcheck);

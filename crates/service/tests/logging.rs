@@ -7,30 +7,28 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use crate::support::Engine;
+use crate::support::program::{free_address, wait_for};
 
 /// The program, with its log in a file.
 struct Program {
     child: Child,
-    address: String,
+    address: std::net::SocketAddr,
     folder: tempfile::TempDir,
 }
 
 impl Program {
-    async fn start(url: &str, log: &str, level: &str) -> Self {
+    fn start(url: &str, log: &str, level: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
+        let address = free_address();
         std::fs::write(folder.path().join("settings.toml"), log).unwrap();
         let file = std::fs::File::create(folder.path().join("log")).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollbook"));
         command.current_dir(folder.path()).env("TOLLBOOK_LOG", level);
-        command.args(["--config", "settings.toml", "--database-url", url, "serve", "--listen", &address]);
-        let child = command.stdout(Stdio::null()).stderr(file).spawn().expect("the program runs");
-        let program = Self { child, address, folder };
-        while TcpStream::connect(&program.address).await.is_err() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        program
+        command.args(["--config", "settings.toml", "--database-url", url, "serve", "--listen"]);
+        command.arg(address.to_string());
+        let mut child = command.stdout(Stdio::null()).stderr(file).spawn().expect("the program runs");
+        wait_for(&mut child, address);
+        Self { child, address, folder }
     }
 
     async fn ask(&self, method: &str, path: &str, more: &str, body: &str) -> String {
@@ -95,7 +93,7 @@ fn assert_secret(log: &str) {
 #[tokio::test(flavor = "multi_thread")]
 async fn each_request_is_one_line_by_its_route_and_shows_no_number() {
     let (url, _database) = crate::support::empty_database(Engine::Postgres).await;
-    let program = Program::start(&url, "[log]\nformat = \"json\"\n", "info").await;
+    let program = Program::start(&url, "[log]\nformat = \"json\"\n", "info");
     talk(&program).await;
     let (log, ended_well) = program.stop();
     assert!(ended_well, "{log}");
@@ -124,7 +122,7 @@ async fn even_a_talkative_log_shows_no_number_and_no_secret() {
         let (url, _database) = crate::support::empty_database(engine).await;
         // A password that this server does not ask for, but that every fault could show.
         let secret = url.replace("postgres@", "postgres:0ther-s3cr3t@");
-        let program = Program::start(&secret, "[log]\nformat = \"text\"\n", "trace").await;
+        let program = Program::start(&secret, "[log]\nformat = \"text\"\n", "trace");
         talk(&program).await;
         let (log, _) = program.stop();
         assert!(log.contains("answered") && log.contains("request{id=\"switch-a/17\"}"), "{log}");

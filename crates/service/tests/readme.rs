@@ -1,9 +1,9 @@
 //! Does what the README tells a newcomer to type work?
 
-use std::net::{TcpListener, TcpStream};
 use std::process::{Command, Stdio};
 
 use crate::cli::Shell;
+use crate::support::program::{free_address, wait_for};
 
 const README: &str = include_str!("../../../README.md");
 
@@ -18,15 +18,12 @@ fn commands(heading: &str) -> &'static str {
 fn the_first_five_requests_are_answered() {
     let shell = Shell::new();
     shell.ok("demo --no-serve --dir demo");
-    let address = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let address = free_address();
     let program = env!("CARGO_BIN_EXE_tollbook");
     let mut serve = Command::new(program);
     serve.current_dir(shell.path("")).args(["--database-url", "sqlite://demo/demo.db", "serve"]);
     let mut serving = serve.args(["--listen", &address.to_string()]).stderr(Stdio::null()).spawn().unwrap();
-    while TcpStream::connect(address).is_err() {
-        assert!(serving.try_wait().unwrap().is_none(), "the program ended");
-        std::thread::yield_now();
-    }
+    wait_for(&mut serving, address);
     let script = commands("The first five requests").replace("127.0.0.1:8080", &address.to_string());
     let script = format!("set -euo pipefail\nshopt -s expand_aliases\nalias tollbook={program}\n{script}");
     let ran = Command::new("bash").current_dir(shell.path("")).args(["-c", &script]).output().unwrap();

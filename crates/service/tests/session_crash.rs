@@ -16,12 +16,16 @@ use tollbook::sessions;
 
 use crate::support::charging::{UK, assert_adds_up, record, second_clock};
 use crate::support::operator::create;
+use crate::support::program::{free_address, wait_for};
 use crate::support::{TestApp, on_both_databases};
 
 /// Who calls at once; each has a line and a customer of their own, and one all share.
 const CALLERS: usize = 6;
 /// The program dies after so many answers.
 const ANSWERS: usize = 250;
+
+/// The status of a request that the program died over.
+const NOT_ANSWERED: u16 = 0;
 
 /// A request and what was answered.
 type Heard = (String, Value, u16, Value);
@@ -34,17 +38,15 @@ struct Program {
 
 impl Program {
     /// Starts it, and waits until it answers.
-    async fn start(url: &str) -> Self {
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        let address = format!("127.0.0.1:{port}");
+    fn start(url: &str) -> Self {
+        let address = free_address();
         let mut command = Command::new(env!("CARGO_BIN_EXE_tollbook"));
-        command.args(["--database-url", url, "serve", "--without-authentication", "--listen", &address]);
-        let child = command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program runs");
-        let program = Self { child, address };
-        while TcpStream::connect(&program.address).await.is_err() {
-            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
-        }
-        program
+        command.args(["--database-url", url, "serve", "--without-authentication", "--listen"]);
+        command.arg(address.to_string());
+        let mut child =
+            command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("the program runs");
+        wait_for(&mut child, address);
+        Self { child, address: address.to_string() }
     }
 
     /// As does a machine that loses its power.
@@ -151,18 +153,28 @@ async fn heard_of(
     heard: &mut Vec<Heard>,
     answered: &AtomicUsize,
 ) -> Option<Value> {
-    let (status, answer) = post(address, path, &body).await?;
+    let Some((status, answer)) = post(address, path, &body).await else {
+        heard.push((path.to_owned(), body, NOT_ANSWERED, Value::Null));
+        return None;
+    };
     answered.fetch_add(1, Ordering::Relaxed);
     heard.push((path.to_owned(), body, status, answer.clone()));
     Some(answer)
 }
 
 /// What was answered last about each session, and each refusal of a call: those are answered again. Of the others
-/// the next request was heard.
+/// the next request was heard, or may have been: the program died before it answered.
 fn last_of_each(heard: &[Heard]) -> Vec<&Heard> {
     let session = |heard: &Heard| heard.3["session_id"].as_str().map(str::to_owned);
     let charging = heard.iter().filter(|heard| heard.0.starts_with("/v1/charging") && heard.2 < 404);
+    let charging = charging.filter(|heard| heard.2 != NOT_ANSWERED);
+    let unanswered: Vec<_> = heard.iter().filter(|heard| heard.2 == NOT_ANSWERED).collect();
     let is_last = |one: &&Heard| {
+        if let Some(id) = session(one)
+            && unanswered.iter().any(|unanswered| unanswered.0.contains(&id))
+        {
+            return false;
+        }
         let same = heard.iter().rev().find(|other| session(other) == session(one));
         session(one).is_none() || same.is_some_and(|last| std::ptr::eq(last, *one))
     };
@@ -172,13 +184,14 @@ fn last_of_each(heard: &[Heard]) -> Vec<&Heard> {
 on_both_databases! {
     async fn a_program_that_is_killed_has_charged_what_it_answered(db: TestApp) {
         let callers = operator(&db).await;
-        let program = Program::start(&db.url).await;
+        let program = Program::start(&db.url);
         let (address, answered) = (program.address.clone(), Arc::new(AtomicUsize::new(0)));
         let mut talking = JoinSet::new();
         for place in 0..CALLERS {
             talking.spawn(talk(address.clone(), place, callers.clone(), answered.clone()));
         }
         while answered.load(Ordering::Relaxed) < ANSWERS {
+            assert!(talking.try_join_next().is_none(), "somebody was not answered");
             tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         }
         program.kill();
@@ -186,7 +199,7 @@ on_both_databases! {
         assert!(heard.iter().map(Vec::len).sum::<usize>() >= ANSWERS);
         let odd = heard.iter().flatten().find(|(_, _, status, _)| *status >= 500);
         assert!(odd.is_none(), "{odd:?}");
-        let program = Program::start(&db.url).await;
+        let program = Program::start(&db.url);
         let again = async |expired: bool| {
             let mut repeated = 0;
             for heard in &heard {
