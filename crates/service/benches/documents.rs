@@ -8,6 +8,7 @@ use calculation::invoice::{
 use calculation::money::Amount;
 use divan::{Bencher, black_box};
 use jiff::civil::date;
+use tollbook::invoices::Drawing;
 use tollbook::invoices::document::{Brand, ItemisedCall, pdf};
 
 fn main() {
@@ -35,21 +36,21 @@ fn party(name: &str, country: &str) -> Party {
         postcode: "20457".into(),
         city: "Hamburg".into(),
         country: country.into(),
-        vat_id: Some("DE000000000".into()),
+        vat_id: Some("DE129273398".into()),
         iban: Some("DE02120300000000202051".into()),
         ..Party::default()
     }
 }
 
 /// An invoice of two pages: a fee and calls to 24 destinations.
-fn two_pages(language: Language, itemisation: Itemisation) -> Invoice {
+fn two_pages(language: Language, itemisation: Itemisation) -> Drawing {
     let mut lines = vec![line(LineKind::Fee, "Office 500, monthly fee".into(), 0, "49.90")];
     lines
         .extend((1..=24).map(|each| line(LineKind::Usage, format!("Country {each}, mobile"), each, "12.34")));
     let currency = "EUR".parse().expect("a currency");
     let sums = totals(&lines, currency).expect("the sums fit");
     let instant = |text: &str| text.parse().expect("an instant");
-    Invoice {
+    Drawing::from(Invoice {
         kind: DocumentKind::Invoice,
         number: Some("INV-2026-000123".into()),
         corrects: None,
@@ -74,7 +75,7 @@ fn two_pages(language: Language, itemisation: Itemisation) -> Invoice {
         tax: sums.tax,
         gross: sums.gross,
         tax_note: None,
-    }
+    })
 }
 
 fn calls(count: i64) -> Vec<ItemisedCall> {

@@ -143,6 +143,7 @@ pub struct Brand {
     pub logo: Option<PathBuf>,
     pub accent: Colour,
     pub footer: Vec<String>,
+    pub fonts: Vec<PathBuf>,
     #[serde(default)]
     pub en: Texts,
     #[serde(default)]

@@ -22,7 +22,7 @@ use crate::error::{Error, Result};
 use crate::id::{PlanId, TariffId};
 use crate::invoices::cli::write_pdfs;
 use crate::invoices::{self, NewTaxRate};
-use crate::invoices::{StoredInvoice, einvoice};
+use crate::invoices::{Drawing, StoredInvoice, einvoice};
 use crate::jobs;
 use crate::plans::{self, NewPlan};
 use crate::prepaid::{self, NewTopUp, TopUpKind};
@@ -301,7 +301,7 @@ impl Shown<'_> {
 fn write_xmls(all: &[StoredInvoice], folder: &Path) -> Result<usize> {
     let mut written = 0;
     for stored in all {
-        let Ok(text) = einvoice::cii(&stored.invoice) else { continue };
+        let Ok(text) = einvoice::cii(&Drawing::from(stored.invoice.clone())) else { continue };
         let name = stored.number.clone().unwrap_or_default();
         let path = folder.join(format!("{name}.xml"));
         std::fs::write(&path, text).map_err(Error::file(path.display().to_string()))?;

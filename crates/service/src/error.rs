@@ -14,6 +14,9 @@ pub enum Error {
     File { context: String, source: std::io::Error },
     #[error("invoice document: {0}")]
     Document(String),
+    /// A document has a letter that no font has: the operator can mend that.
+    #[error("{0}")]
+    Letters(String),
     /// What stands in a row of a table cannot be. It is never read as something else instead.
     #[error("stored data does not add up: `{column}` of {table} ({row}): {message}")]
     Inconsistent { table: String, column: String, row: String, message: String },

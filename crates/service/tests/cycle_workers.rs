@@ -11,7 +11,7 @@ use tokio::task::JoinSet;
 use tollbook::app::App;
 use tollbook::config::Config;
 use tollbook::id::CustomerId;
-use tollbook::invoices::{self, Issued, Wanted, einvoice};
+use tollbook::invoices::{self, Issued, Wanted};
 use tollbook::jobs;
 
 use crate::einvoice_rules::check_files;
@@ -287,7 +287,7 @@ on_both_databases! {
             let mut tx = db.app.db.read().await.unwrap();
             let stored = invoices::by_id(&mut tx, account.id, id_of(&shown)).await.unwrap().unwrap();
             let number = stored.number.unwrap();
-            for (syntax, xml) in [("cii", einvoice::cii(&stored.invoice)), ("ubl", einvoice::ubl(&stored.invoice))] {
+            for (syntax, xml) in [("cii", sample::cii(&stored.invoice)), ("ubl", sample::ubl(&stored.invoice))] {
                 let xml = xml.unwrap();
                 assert!(xml.contains(told), "{xml}");
                 let file = folder.path().join(format!("{number}.{syntax}.xml"));

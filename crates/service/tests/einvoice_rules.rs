@@ -45,10 +45,15 @@ fn the_official_rules_accept_every_sample() {
     let mut files = Vec::new();
     let mut kinds = Vec::new();
     for (name, invoice) in sample::all() {
-        files.push(write(folder.path(), &format!("{name}.cii.xml"), einvoice::cii(&invoice).expect(name)));
-        files.push(write(folder.path(), &format!("{name}.ubl.xml"), einvoice::ubl(&invoice).expect(name)));
+        files.push(write(folder.path(), &format!("{name}.cii.xml"), sample::cii(&invoice).expect(name)));
+        files.push(write(folder.path(), &format!("{name}.ubl.xml"), sample::ubl(&invoice).expect(name)));
         files.push(write(folder.path(), &format!("{name}.pdf"), sample::draw(&invoice).expect(name)));
         kinds.extend(["CII", "UBL", "factur-x.xml in a PDF, CII"]);
+    }
+    for (name, drawing) in sample::settled() {
+        files.push(write(folder.path(), &format!("{name}.cii.xml"), einvoice::cii(&drawing).expect(name)));
+        files.push(write(folder.path(), &format!("{name}.ubl.xml"), einvoice::ubl(&drawing).expect(name)));
+        kinds.extend(["CII", "UBL"]);
     }
     assert!(files.len() >= 60);
     let verdict = check_files(&files);
@@ -64,7 +69,7 @@ fn the_official_rules_accept_every_sample() {
 fn a_broken_file_fails_the_check() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let invoice = sample::standard();
-    let (cii, ubl) = (einvoice::cii(&invoice).unwrap(), einvoice::ubl(&invoice).unwrap());
+    let (cii, ubl) = (sample::cii(&invoice).unwrap(), sample::ubl(&invoice).unwrap());
     let changed = |text: &str, from: &str, to: &str| {
         assert!(text.contains(from), "{from} is not in {text}");
         text.replace(from, to)
@@ -121,8 +126,8 @@ fn a_check_by_the_wrong_rules_fails() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let invoice = sample::standard();
     let files = [
-        write(folder.path(), "cii.xml", einvoice::cii(&invoice).unwrap()),
-        write(folder.path(), "ubl.xml", einvoice::ubl(&invoice).unwrap()),
+        write(folder.path(), "cii.xml", sample::cii(&invoice).unwrap()),
+        write(folder.path(), "ubl.xml", sample::ubl(&invoice).unwrap()),
     ];
     let scripts = script().parent().expect("the script lies in a folder").to_owned();
     let exchanged = format!(
@@ -148,7 +153,7 @@ fn tax_that_is_a_cent_wrong_passes_the_official_rules_but_not_ours() {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let invoice = sample::standard();
     let mut files = Vec::new();
-    for (name, xml) in [("cii.xml", einvoice::cii(&invoice)), ("ubl.xml", einvoice::ubl(&invoice))] {
+    for (name, xml) in [("cii.xml", sample::cii(&invoice)), ("ubl.xml", sample::ubl(&invoice))] {
         let right = xml.unwrap();
         assert_eq!(arithmetic::faults(&right, 2), Vec::<String>::new());
         let wrong = a_cent_more(&right, &invoice);

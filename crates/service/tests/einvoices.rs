@@ -5,10 +5,12 @@ use calculation::tax::TaxCategory;
 use en16931_formats::zugferd::{Limits, extract};
 use roxmltree::{Document, Node};
 use serde_json::json;
-use tollbook::invoices::einvoice::{EInvoiceError, cii, embed, ubl};
+use tollbook::invoices::Drawing;
+use tollbook::invoices::einvoice::{self, EInvoiceError};
 use tower::ServiceExt;
 
 use crate::support::operator::{Record, import_text, operator};
+use crate::support::sample::{cii, ubl};
 use crate::support::{TestApp, arithmetic, on_both_databases, sample};
 
 type Made = Result<String, EInvoiceError>;
@@ -19,6 +21,11 @@ fn every_sum_of_every_sample_is_exact() {
         for xml in [cii(&invoice), ubl(&invoice)] {
             let faults = arithmetic::faults(&xml.unwrap(), invoice.currency.minor_digits().into());
             assert!(faults.is_empty(), "{name}: {faults:?}");
+        }
+    }
+    for (name, drawing) in sample::settled() {
+        for xml in [einvoice::cii(&drawing), einvoice::ubl(&drawing)] {
+            assert_eq!(arithmetic::faults(&xml.unwrap(), 2), Vec::<String>::new(), "{name}");
         }
     }
 }
@@ -178,9 +185,13 @@ fn what_is_asked_for_differs_with_what_is_owed() {
         ("yen", "30", "Payable by 16 November 2026"),
         ("reverse_charge", "58", "Zahlbar bis zum 16.11.2026"),
         ("swiss", "1", "Payable by 16 November 2026"),
-        ("in_favour_of_the_customer", "1", "Nothing is to be paid"),
-        ("nothing_to_pay", "1", "Nothing is to be paid"),
-        ("credit_note", "1", "The amount is credited to you"),
+        (
+            "in_favour_of_the_customer",
+            "1",
+            "0.96 EUR is in your favour. 0.96 EUR stays as credit for your next invoices.",
+        ),
+        ("nothing_to_pay", "1", "Nothing is to be paid."),
+        ("credit_note", "1", "We credit you 12.05 EUR. 12.05 EUR stays as credit for your next invoices."),
     ] {
         let xml = ubl(&all.iter().find(|(one, _)| *one == name).unwrap().1).unwrap();
         let document = Document::parse(&xml).unwrap();
@@ -190,6 +201,42 @@ fn what_is_asked_for_differs_with_what_is_owed() {
         assert_eq!(below(root, "PayeeFinancialAccount").is_empty(), code == "1", "{name}");
         assert_eq!(below(root, "DueDate").is_empty(), !terms.contains("16"), "{name}");
     }
+}
+
+#[test]
+fn what_is_settled_is_taken_off_what_is_asked_for() {
+    let all = sample::settled();
+    for (name, paid, due, code) in [
+        ("paid_in_part", "5.00", "7.05", "58"),
+        ("paid", "12.05", "0.00", "1"),
+        ("credit_note_of_an_open_invoice", "", "12.05", "1"),
+    ] {
+        let drawing = &all.iter().find(|(one, _)| *one == name).unwrap().1;
+        let xml = einvoice::ubl(drawing).unwrap();
+        let document = Document::parse(&xml).unwrap();
+        let root = document.root_element();
+        let said = ["PrepaidAmount", "PayableAmount", "PaymentMeansCode"].map(|element| first(root, element));
+        assert_eq!(said, [paid, due, code], "{name}");
+        assert_eq!(below(root, "DueDate").is_empty(), code == "1", "{name}");
+        let cii = einvoice::cii(drawing).unwrap();
+        let document = Document::parse(&cii).unwrap();
+        let root = document.root_element();
+        assert_eq!(
+            ["TotalPrepaidAmount", "DuePayableAmount"].map(|element| first(root, element)),
+            [paid, due]
+        );
+    }
+    let terms = |name: &str| {
+        let xml = einvoice::ubl(&all.iter().find(|(one, _)| *one == name).unwrap().1).unwrap();
+        let document = Document::parse(&xml).unwrap();
+        first(below(document.root_element(), "PaymentTerms")[0], "Note").to_owned()
+    };
+    assert_eq!(terms("paid"), "Nothing is to be paid.");
+    let said = terms("credit_note_of_an_open_invoice");
+    assert!(
+        said.contains("lowers what is owed of invoice INV-2026-000101. 3.00 EUR of that invoice is still"),
+        "{said}"
+    );
 }
 
 /// The term that is missing, where the invoice would say it, and what to take from the standard sample.
@@ -314,7 +361,8 @@ fn what_is_no_archival_pdf_takes_no_attachment() {
     let invoice = sample::standard();
     let whole = sample::draw(&invoice).unwrap();
     for pdf in [b"%PDF-1.7".as_slice(), b"", &whole] {
-        assert!(matches!(embed(pdf, &invoice), Err(EInvoiceError::Embed(_))));
+        let embedded = einvoice::embed(pdf, &Drawing::from(invoice.clone()));
+        assert!(matches!(embedded, Err(EInvoiceError::Embed(_))));
     }
 }
 

@@ -186,7 +186,7 @@ on_both_databases! {
     }
 
     async fn jobs_that_were_asked_for_before_are_left_as_they_are(db: TestApp) {
-        let send = |id: i64| Job::SendInvoice { customer_id: CustomerId(1), invoice_id: InvoiceId(id) };
+        let send = |id: i64| Job::SendInvoice { customer_id: CustomerId(1), invoice_id: InvoiceId(id), again: None };
         for wanted in [vec![send(1), send(2)], vec![], vec![send(2)], vec![send(3), send(2), send(4)]] {
             let mut tx = db.app.db.begin().await.unwrap();
             jobs::enqueue(&mut tx, &wanted, &db.app.clock).await.unwrap();

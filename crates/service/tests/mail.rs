@@ -154,8 +154,8 @@ on_both_databases! {
         let of = invoiced(&db).await;
         let (customer_id, invoice_id) = (of.customer, InvoiceId(7));
         for job in [
-            Job::SendInvoice { customer_id, invoice_id },
-            Job::SendCreditNote { customer_id, credit_note_id: CreditNoteId(7) },
+            Job::SendInvoice { customer_id, invoice_id, again: None },
+            Job::SendCreditNote { customer_id, credit_note_id: CreditNoteId(7), again: None },
             Job::SendReminder { customer_id, invoice_id, step: 1 },
         ] {
             enqueue(&db, &[job]).await;
@@ -235,7 +235,7 @@ on_both_databases! {
         owe(&db, &of, 5_780_000).await;
         let overdue = folder.path().join("templates");
         std::fs::create_dir(&overdue).unwrap();
-        std::fs::write(overdue.join("reminder.en.txt"), "Subject: {{ step }} {{ number }}\n\n{{ open }}, {{ days_overdue }} days").unwrap();
+        std::fs::write(overdue.join("reminder.en.txt"), "Subject: {{ step }} {{ invoices[0].number }}\n\n{{ open }}, {{ invoices[0].days_overdue }} days").unwrap();
         let (own, owned) = mailbox(&db, &format!("templates = \"{}\"\n", overdue.display()));
         enqueue(&db, &[reminder(2)]).await;
         assert_eq!(work(&owned).await, DONE);
@@ -263,7 +263,7 @@ on_both_databases! {
                    values ($1, 77, $2, $3, '2026-11-05', 'EUR', 9900000, 1880000, 11780000, $4, null)";
         let now = tollbook::db::Ts(db.app.clock.now());
         execute(&db, sql, &[&of.customer.0, &of.invoice.0, &now, &content.to_string()]).await;
-        enqueue(&db, &[Job::SendCreditNote { customer_id: of.customer, credit_note_id: CreditNoteId(77) }]).await;
+        enqueue(&db, &[Job::SendCreditNote { customer_id: of.customer, credit_note_id: CreditNoteId(77), again: None }]).await;
         assert_eq!(work(&app).await, PUT_OFF);
         assert_error(&db, &["has no number yet"]).await;
         execute(&db, "update credit_notes set number = $2 where customer_id = $1", &[&of.customer.0, &"CN-2026-000001"]).await;

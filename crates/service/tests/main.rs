@@ -72,6 +72,7 @@ mod session_model;
 mod session_records;
 mod session_repeats;
 mod sessions;
+mod settled_documents;
 mod story;
 mod tariff_changes;
 mod tariff_versions;

@@ -283,8 +283,8 @@ on_both_databases! {
             new(&three, 90_004, -500, 14), new(&three, 90_005, 400, 14), new(&two, 90_006, 0, 14),
         ];
         let mut tx = db.app.db.begin().await.unwrap();
-        payments::open_receivables(&mut tx, &[], &db.app.clock).await.unwrap();
-        payments::open_receivables(&mut tx, &all, &db.app.clock).await.unwrap();
+        payments::open_receivables(&mut tx, &[], db.app.clock.now(), &db.app.clock).await.unwrap();
+        payments::open_receivables(&mut tx, &all, db.app.clock.now(), &db.app.clock).await.unwrap();
         let mut open = Vec::new();
         for new in &all {
             let found = payments::standing(&mut tx, new.customer, &[new.invoice], db.app.clock.now()).await.unwrap();

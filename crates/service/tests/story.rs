@@ -163,7 +163,8 @@ on_both_databases! {
             let calls = invoices::itemise(&mut tx, stored.customer_id, &stored.invoice).await.unwrap();
             drop(tx);
             assert_itemised(stored, &calls);
-            let pdf = invoices::document::pdf(&stored.invoice, &calls, &db.app.config.brand).unwrap();
+            let drawing = invoices::Drawing::from(stored.invoice.clone());
+            let pdf = invoices::document::pdf(&drawing, &calls, &db.app.config.brand).unwrap();
             assert!(pdf.starts_with(b"%PDF-"), "{reference}");
         }
         assert_adds_up(&db).await;

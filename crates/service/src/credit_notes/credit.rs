@@ -131,7 +131,7 @@ pub async fn credit(
         store::insert_call(tx, customer, call, (invoice, *place), id).await?;
     }
     ledger::post(tx, &[Entry::credit_note(customer, id, currency, net, tax, gross, now)], clock).await?;
-    payments::settle_by_credit(tx, customer, invoice, id, gross, clock).await?;
+    payments::settle_by_credit(tx, customer, invoice, id, gross, now, clock).await?;
     Ok(Credited::New(id))
 }
 

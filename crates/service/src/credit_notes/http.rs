@@ -10,11 +10,12 @@ use utoipa_axum::routes;
 
 use super::{CreditNote, Credited, NewCredit};
 use crate::app::{App, SharedApp};
+use crate::error::Error;
 use crate::http::{
     Begun, IdempotencyKey, Key, Params, Problem, Sent, Write, check_name, check_text, download,
 };
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
-use crate::invoices::{self, SyntaxQuery, einvoice};
+use crate::invoices::{self, Drawing, DrawnQuery, SyntaxQuery, einvoice};
 
 pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
@@ -108,27 +109,29 @@ async fn read(
     Ok(Json(find(&app, customer, id).await?))
 }
 
-/// Nothing leaves the house unnumbered.
 fn file_name(note: &CreditNote) -> Result<&str, Problem> {
-    if let Some(at) = note.purged_at {
-        return Err(invoices::http::gone(at));
-    }
-    let number = note.number.as_deref();
-    number.ok_or_else(|| Problem::conflict("the credit note has no number yet: ask again in a moment"))
+    invoices::http::sendable(note.number.as_deref(), note.purged_at)
+}
+
+/// A credit note as it stands, or as it stood when it was issued.
+async fn drawing(app: &App, note: &CreditNote, as_issued: bool) -> Result<Drawing, Error> {
+    let mut tx = app.db.read().await?;
+    super::drawing(&mut tx, note, as_issued).await
 }
 
 /// Read a credit note as a PDF
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/credit-notes/{credit_note_id}/pdf", tag = "credit notes",
     security(("oauth" = ["credit-notes:read"])),
-    params(("customer_id" = String, Path), ("credit_note_id" = String, Path)),
+    params(("customer_id" = String, Path), ("credit_note_id" = String, Path), DrawnQuery),
     responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn pdf(
     State(app): State<SharedApp>,
     Key((customer, id)): Key<(CustomerId, CreditNoteId)>,
+    Params(query): Params<DrawnQuery>,
 ) -> Result<Response, Problem> {
     let note = find(&app, customer, id).await?;
     let name = file_name(&note)?;
-    let bytes = invoices::file::of(&app, customer, &note.credit_note).await?;
+    let bytes = invoices::file::of(&app, customer, &drawing(&app, &note, query.as_issued).await?).await?;
     Ok(download("application/pdf", &format!("inline; filename=\"{name}.pdf\""), bytes))
 }
 
@@ -146,7 +149,7 @@ async fn xml(
 ) -> Result<Response, Problem> {
     let note = find(&app, customer, id).await?;
     let name = file_name(&note)?;
-    let made = einvoice::xml(&note.credit_note, query.syntax);
+    let made = einvoice::xml(&drawing(&app, &note, query.as_issued).await?, query.syntax);
     let text = made.map_err(|error| Problem::conflict(format!("{name} has no XML: {error}")))?;
     Ok(download("application/xml", &format!("attachment; filename=\"{name}.xml\""), text.into_bytes()))
 }

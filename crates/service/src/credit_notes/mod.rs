@@ -21,6 +21,7 @@ use crate::calls::MoneySchema;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
+use crate::invoices::{self, Drawing, Subject};
 
 /// An issued credit note.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -80,6 +81,12 @@ pub enum Credits {
 /// A credit note by its id.
 pub async fn by_id(tx: &mut Tx, customer: CustomerId, id: CreditNoteId) -> Result<Option<CreditNote>> {
     store::by_id(tx, customer, id).await
+}
+
+/// A credit note as it stands, or as it stood when it was issued.
+pub async fn drawing(tx: &mut Tx, note: &CreditNote, as_issued: bool) -> Result<Drawing> {
+    let (content, at) = (note.credit_note.clone(), as_issued.then_some(note.issued_at));
+    invoices::draw(tx, note.customer_id, Subject::CreditNote(note.id), content, at).await
 }
 
 /// A credit note by its legal number.

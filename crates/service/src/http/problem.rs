@@ -107,6 +107,10 @@ impl From<Error> for Problem {
                 return Self::of_status(StatusCode::SERVICE_UNAVAILABLE, detail);
             }
         }
+        if let Error::Letters(detail) = &error {
+            tracing::warn!(%error, "a document cannot be drawn");
+            return Self::conflict(detail);
+        }
         if let Error::Moved(_) = error {
             let detail = "a customer of the request got another time zone meanwhile: send it again";
             return Self::of_status(StatusCode::SERVICE_UNAVAILABLE, detail);

@@ -3,19 +3,20 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use calculation::invoice::{DocumentKind, Invoice};
-use calculation::money::{Amount, Money};
+use calculation::invoice::{Days, DocumentKind, Invoice, InvoiceLine, Language, LineKind};
+use calculation::money::Amount;
 use clap::Args;
 use serde_json::json;
 
 use super::bill::{Run, invoices_of_month};
 use super::einvoice::{self, Syntax};
-use super::{StoredInvoice, bill as bill_month, by_number, file, tell_standing};
+use super::{Drawing, StoredInvoice, Subject, bill as bill_month, by_number, document, file, tell_standing};
 use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
 use crate::id::CustomerId;
+use crate::mail::{self, SentAgain};
 
 #[derive(Debug, Args)]
 pub struct BillArgs {
@@ -67,19 +68,20 @@ pub async fn write_pdfs(app: &App, invoices: &[StoredInvoice], folder: &Path) ->
     for stored in invoices {
         let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
         let path = folder.join(format!("{name}.pdf"));
-        write_pdf(app, stored.customer_id, &stored.invoice, &path).await?;
+        let drawing = super::drawing(&mut app.db.read().await?, stored, false).await?;
+        write_pdf(app, stored.customer_id, &drawing, &path).await?;
         written.push(path);
     }
     Ok(written)
 }
 
-async fn write_pdf(app: &App, customer: CustomerId, document: &Invoice, path: &Path) -> Result<()> {
-    let bytes = file::of(app, customer, document).await?;
+async fn write_pdf(app: &App, customer: CustomerId, drawing: &Drawing, path: &Path) -> Result<()> {
+    let bytes = file::of(app, customer, drawing).await?;
     std::fs::write(path, bytes).map_err(Error::file(path.display().to_string()))
 }
 
-fn write_xml(document: &Invoice, syntax: Syntax, path: &Path) -> Result<()> {
-    let made = einvoice::xml(document, syntax);
+fn write_xml(drawing: &Drawing, syntax: Syntax, path: &Path) -> Result<()> {
+    let made = einvoice::xml(drawing, syntax);
     let text = made.map_err(|error| Error::Other(format!("no XML was written: {error}")))?;
     std::fs::write(path, text).map_err(Error::file(path.display().to_string()))
 }
@@ -97,6 +99,12 @@ pub struct InvoiceArgs {
     /// The XML's syntax: cii for Factur-X and ZUGFeRD, ubl for Peppol
     #[arg(long, value_enum, default_value = "cii", requires = "xml")]
     syntax: Syntax,
+    /// As it stood when it was issued, not as it stands now
+    #[arg(long)]
+    as_issued: bool,
+    /// Send it by mail once more, to this address or to the customer's
+    #[arg(long, value_name = "ADDRESS", num_args = 0..=1, default_missing_value = "")]
+    mail: Option<String>,
 }
 
 pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<bool> {
@@ -104,41 +112,73 @@ pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<boo
     let number = &args.number;
     let found = by_number(&mut tx, number).await?;
     let note = crate::credit_notes::by_number(&mut tx, number).await?;
-    let (customer, document) = match (&found, &note) {
-        (Some(stored), _) => (stored.customer_id, &stored.invoice),
-        (None, Some(note)) => (note.customer_id, &note.credit_note),
+    let (customer, subject, drawing) = match (&found, &note) {
+        (Some(stored), _) => {
+            let drawing = super::drawing(&mut tx, stored, args.as_issued).await?;
+            (stored.customer_id, Subject::Invoice(stored.id), drawing)
+        }
+        (None, Some(note)) => {
+            let drawing = crate::credit_notes::drawing(&mut tx, note, args.as_issued).await?;
+            (note.customer_id, Subject::CreditNote(note.id), drawing)
+        }
         (None, None) => {
             return Err(Error::Other(format!("no invoice or credit note has the number {number}")));
         }
     };
     let purged_at =
         found.as_ref().map_or(note.as_ref().and_then(|note| note.purged_at), |found| found.purged_at);
-    if let Some(at) = purged_at.filter(|_| args.pdf.is_some() || args.xml.is_some()) {
+    let needs_content = args.pdf.is_some() || args.xml.is_some() || args.mail.is_some();
+    if let Some(at) = purged_at.filter(|_| needs_content) {
         return Err(Error::Other(format!("{number} is not kept any more since {at}: only its totals are")));
     }
     if let Some(path) = &args.pdf {
-        write_pdf(app, customer, document, path).await?;
+        write_pdf(app, customer, &drawing, path).await?;
     }
     if let Some(path) = &args.xml {
-        write_xml(document, args.syntax, path)?;
+        write_xml(&drawing, args.syntax, path)?;
     }
     let files: Vec<_> = args.pdf.iter().chain(&args.xml).map(|path| path.display().to_string()).collect();
-    if !files.is_empty() {
+    if !files.is_empty() && args.mail.is_none() {
         let words = format!("{} is in {}", args.number, files.join(" and "));
         output.answer(&json!({"number": args.number, "pdf": args.pdf, "xml": args.xml}), words)?;
         return Ok(true);
     }
+    drop(tx);
+    if let Some(address) = &args.mail {
+        let to = Some(address.clone()).filter(|address| !address.is_empty());
+        return send_again(app, (customer, subject), to, &args, output).await;
+    }
     let mut found = found;
-    tell_standing(&mut tx, found.as_mut_slice(), app.clock.now()).await?;
+    tell_standing(&mut app.db.read().await?, found.as_mut_slice(), app.clock.now()).await?;
     match (found, note) {
-        (Some(stored), _) => output.answer(&stored, words(&stored.invoice, stored.open))?,
-        (None, Some(note)) => output.answer(&note, words(&note.credit_note, None))?,
+        (Some(stored), _) => output.answer(&stored, words(&drawing))?,
+        (None, Some(note)) => output.answer(&note, words(&drawing))?,
         (None, None) => {}
     }
     Ok(true)
 }
 
-fn words(invoice: &Invoice, open: Option<Money>) -> String {
+async fn send_again(
+    app: &App,
+    (customer, subject): (CustomerId, Subject),
+    to: Option<String>,
+    args: &InvoiceArgs,
+    output: Output,
+) -> Result<bool> {
+    let mut tx = app.db.begin().await?;
+    let asked = mail::send_again(&mut tx, customer, subject, to, &app.clock).await?;
+    let to = match asked {
+        SentAgain::Asked { to } => to,
+        refusal => return Err(Error::Other(format!("{} is not sent: {refusal}", args.number))),
+    };
+    tx.commit().await?;
+    let words = format!("{} is sent to {to} by the next `tollbook work`", args.number);
+    output.answer(&json!({"number": args.number, "to": to}), words)?;
+    Ok(true)
+}
+
+fn words(drawing: &Drawing) -> String {
+    let Drawing { invoice, settlement } = drawing;
     let digits = invoice.currency.minor_digits();
     let amount = |amount: Amount| amount.to_text(digits);
     let mut lines = vec![
@@ -153,25 +193,39 @@ fn words(invoice: &Invoice, open: Option<Money>) -> String {
     if let Some(corrects) = &invoice.corrects {
         lines.push(format!("corrects {} of {}: {}", corrects.number, corrects.issued_on, corrects.reason));
     }
-    for line in &invoice.lines {
+    for (number, line) in (1..).zip(&invoice.lines) {
         let calls = match line.calls {
             0 => String::new(),
             1 => "1 call".to_owned(),
             calls => format!("{calls} calls"),
         };
-        lines.push(format!("  {:<44} {calls:>12} {:>12}", line.description, amount(line.net)));
+        let description = format!("{}{}", line.description, days(invoice, line));
+        lines.push(format!("{number:>3} {description:<56} {calls:>12} {:>12}", amount(line.net)));
     }
+    let mut sum = |label: &str, of: Amount, after: &str| {
+        let line = format!("    {label:<69} {:>12}{after}", amount(of));
+        lines.push(line);
+    };
     for tax in &invoice.taxes {
-        lines.push(format!(
-            "  {:<57} {:>12}",
-            format!("tax {} % on {}", tax.rate, amount(tax.taxable)),
-            amount(tax.tax)
-        ));
+        sum(&format!("tax {} % on {}", tax.rate, amount(tax.taxable)), tax.tax, "");
     }
+    let currency = format!(" {}", invoice.currency);
     let total = if invoice.kind == DocumentKind::CreditNote { "credited" } else { "to pay" };
-    lines.push(format!("  {total:<57} {:>12} {}", amount(invoice.gross), invoice.currency));
-    if let Some(open) = open {
-        lines.push(format!("  {:<57} {:>12} {}", "open", amount(open.amount), open.currency));
+    sum(total, invoice.gross, &currency);
+    let told = document::Words::of(Language::En);
+    for settled in &settlement.settled {
+        sum(&told.settled(settled), settled.amount, &currency);
     }
+    if drawing.gives().is_none() {
+        sum("open", settlement.open, &currency);
+    }
+    lines.extend(told.standing(drawing).into_iter().map(|sentence| format!("    {sentence}")));
     lines.join("\n")
+}
+
+/// The days that a fee is for, and those of any other line that are not the invoice's.
+fn days(invoice: &Invoice, line: &InvoiceLine) -> String {
+    let whole = Days { first: invoice.period.first_day, last: invoice.period.last_day };
+    let days = line.days.or_else(|| (line.kind == LineKind::Fee).then_some(whole));
+    days.map_or(String::new(), |days| format!(", {} to {}", days.first, days.last))
 }

@@ -1,15 +1,17 @@
 //! What does an invoice look like on paper?
 //!
 //! A PDF/A-3b document with its fonts inside, so that it reads the same in ten years. The same
-//! invoice, calls and brand always give the same bytes: nothing in it comes from a clock or from chance.
+//! drawing, calls and brand always give the same bytes: nothing in it comes from a clock or from chance.
 
 mod annex;
 mod brand;
 mod canvas;
 mod chart;
+mod fonts;
 mod layout;
 mod page;
 mod payment;
+mod shape;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -26,10 +28,12 @@ use krilla::page::PageSettings;
 use krilla::{Document, SerializeSettings};
 
 pub use brand::{Brand, Colour, Logo, Texts};
+pub use fonts::Fonts;
 
+use super::Drawing;
 use canvas::Canvas;
 use page::Sheet;
-use text::Faces;
+use text::{Faces, printable};
 pub(crate) use words::Words;
 
 /// A charged call, as the chart and the annex show it.
@@ -54,12 +58,38 @@ pub enum DocumentError {
     /// The embedded fonts could not be read: a fault of the build.
     #[error("the embedded fonts cannot be read")]
     Fonts,
+    /// They would be boxes on the page.
+    #[error("no font has {}: install one that has, or name it in brand.fonts", in_words(.0))]
+    Letters(Vec<char>),
     /// Calls have a local time, and this is no zone.
     #[error("`{0}` is no IANA time zone")]
     Zone(String),
     /// The PDF writer refused: a fault of ours, for no text of an invoice should lead to it.
     #[error("the invoice cannot be written as PDF/A-3b: {0}")]
     Refused(String),
+}
+
+/// Of many letters the first few tell which script it is.
+const SHOWN: usize = 8;
+
+/// `東 (U+6771), 京 (U+4EAC)`.
+fn in_words(letters: &[char]) -> String {
+    let shown = letters.iter().take(SHOWN).map(|letter| format!("{letter} (U+{:04X})", u32::from(*letter)));
+    let mut words = shown.collect::<Vec<_>>().join(", ");
+    if let Some(more) = letters.len().checked_sub(SHOWN).filter(|more| *more > 0) {
+        words += &format!(" and {more} more letters");
+    }
+    words
+}
+
+/// Why some texts cannot be printed, if they cannot.
+pub fn unprintable<'a>(texts: impl IntoIterator<Item = &'a str>, fonts: &Fonts) -> Option<DocumentError> {
+    let Some(faces) = Faces::new(fonts) else { return Some(DocumentError::Fonts) };
+    for text in texts {
+        faces.regular.width(&printable(text), layout::BODY);
+    }
+    let missing = faces.missing();
+    (!missing.is_empty()).then_some(DocumentError::Letters(missing))
 }
 
 impl DocumentError {
@@ -72,8 +102,9 @@ impl DocumentError {
 ///
 /// Without a number it is marked as a draft on every page, and its payment box asks for nothing. With
 /// calls it gets a chart of the month, and an annex that lists them if the invoice wants that.
-pub fn pdf(invoice: &Invoice, calls: &[ItemisedCall], brand: &Brand) -> Result<Vec<u8>, DocumentError> {
-    let faces = text::faces().ok_or(DocumentError::Fonts)?;
+pub fn pdf(drawing: &Drawing, calls: &[ItemisedCall], brand: &Brand) -> Result<Vec<u8>, DocumentError> {
+    let Drawing { invoice, settlement } = drawing;
+    let faces = &Faces::new(&brand.fonts).ok_or(DocumentError::Fonts)?;
     let words = Words::of(invoice.language);
     let zone = match TimeZone::get(&invoice.period.zone) {
         Ok(zone) => zone,
@@ -81,8 +112,8 @@ pub fn pdf(invoice: &Invoice, calls: &[ItemisedCall], brand: &Brand) -> Result<V
         Err(_) => return Err(DocumentError::Zone(invoice.period.zone.clone())),
     };
     let mut document = archival_document()?;
-    document.set_metadata(metadata(invoice, faces, words));
-    let sheet = Sheet { invoice, brand, faces, words, zone };
+    document.set_metadata(metadata(invoice, words));
+    let sheet = Sheet { drawing, invoice, settlement, brand, faces, words, zone };
     let pages = layout::pages(&sheet, calls);
     for (index, page) in pages.iter().enumerate() {
         let size = PageSettings::from_wh(layout::PAGE_WIDTH, layout::PAGE_HEIGHT)
@@ -92,6 +123,10 @@ pub fn pdf(invoice: &Invoice, calls: &[ItemisedCall], brand: &Brand) -> Result<V
         sheet.draw(&mut canvas, page, index + 1, pages.len());
         canvas.finish();
         sheet_of_paper.finish();
+    }
+    let missing = faces.missing();
+    if !missing.is_empty() {
+        return Err(DocumentError::Letters(missing));
     }
     document.finish().map_err(DocumentError::refused)
 }
@@ -103,8 +138,7 @@ fn archival_document() -> Result<Document, DocumentError> {
 }
 
 /// What the file says about itself. Only the invoice decides it, so that the bytes never differ.
-fn metadata(invoice: &Invoice, faces: &Faces, words: &Words) -> Metadata {
-    let printable = |text: &str| faces.regular.printable(text);
+fn metadata(invoice: &Invoice, words: &Words) -> Metadata {
     let issued = invoice.issued_on;
     let created = DateTime::new(u16::try_from(issued.year()).unwrap_or_default())
         .month(u8::try_from(issued.month()).unwrap_or(1))

@@ -19,6 +19,7 @@ use en16931_formats::zugferd::{self, EmbedOptions, Metadata};
 use en16931_formats::{Syntax as Format, write};
 use jiff::tz::TimeZone;
 
+use super::Drawing;
 pub use lacks::Lack;
 
 /// Why an invoice cannot be an electronic one.
@@ -52,28 +53,29 @@ pub enum Syntax {
     Ubl,
 }
 
-/// The invoice as XML.
-pub fn xml(invoice: &Invoice, syntax: Syntax) -> Result<String, EInvoiceError> {
+/// The document as XML.
+pub fn xml(drawing: &Drawing, syntax: Syntax) -> Result<String, EInvoiceError> {
     match syntax {
-        Syntax::Cii => cii(invoice),
-        Syntax::Ubl => ubl(invoice),
+        Syntax::Cii => cii(drawing),
+        Syntax::Ubl => ubl(drawing),
     }
 }
 
 /// The invoice as Cross Industry Invoice: Factur-X and ZUGFeRD, profile EN 16931.
-pub fn cii(invoice: &Invoice) -> Result<String, EInvoiceError> {
-    Ok(write(&factur_x(invoice)?, Format::Cii).xml)
+pub fn cii(drawing: &Drawing) -> Result<String, EInvoiceError> {
+    Ok(write(&factur_x(drawing)?, Format::Cii).xml)
 }
 
 /// The invoice as UBL 2.1 `Invoice` or `CreditNote`: Peppol BIS Billing 3.
-pub fn ubl(invoice: &Invoice) -> Result<String, EInvoiceError> {
-    Ok(write(&peppol(invoice)?, Format::Ubl).xml)
+pub fn ubl(drawing: &Drawing) -> Result<String, EInvoiceError> {
+    Ok(write(&peppol(drawing)?, Format::Ubl).xml)
 }
 
 /// A PDF/A-3 file with the invoice inside as `factur-x.xml`.
 ///
 /// The same file and invoice always give the same bytes: the attachment is dated by the invoice.
-pub fn embed(pdf: &[u8], invoice: &Invoice) -> Result<Vec<u8>, EInvoiceError> {
+pub fn embed(pdf: &[u8], drawing: &Drawing) -> Result<Vec<u8>, EInvoiceError> {
+    let invoice = &drawing.invoice;
     let title = words::of(invoice.language).title(invoice);
     let issued_at = TimeZone::UTC.to_timestamp(invoice.issued_on.into());
     let options = EmbedOptions {
@@ -85,32 +87,32 @@ pub fn embed(pdf: &[u8], invoice: &Invoice) -> Result<Vec<u8>, EInvoiceError> {
         modified: issued_at.ok().map(Into::into),
         ..EmbedOptions::default()
     };
-    let embedded = zugferd::embed(pdf, &factur_x(invoice)?, &options);
+    let embedded = zugferd::embed(pdf, &factur_x(drawing)?, &options);
     embedded.map_err(|error| EInvoiceError::Embed(error.to_string()))
 }
 
 /// The business process that Peppol wants named (BT-23).
 const BILLING: &str = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0";
 
-fn factur_x(invoice: &Invoice) -> Result<Validated<En16931>, EInvoiceError> {
-    proven(invoice, lacks::in_any(invoice), None)
+fn factur_x(drawing: &Drawing) -> Result<Validated<En16931>, EInvoiceError> {
+    proven(drawing, lacks::in_any(&drawing.invoice), None)
 }
 
-fn peppol(invoice: &Invoice) -> Result<Validated<PeppolBis3>, EInvoiceError> {
-    proven(invoice, lacks::in_peppol(invoice), Some(BILLING))
+fn peppol(drawing: &Drawing) -> Result<Validated<PeppolBis3>, EInvoiceError> {
+    proven(drawing, lacks::in_peppol(&drawing.invoice), Some(BILLING))
 }
 
 /// The invoice in the standard's terms, with the proof that it keeps every rule of the profile.
 fn proven<P: ProfileMarker>(
-    invoice: &Invoice,
+    drawing: &Drawing,
     lacks: Vec<Lack>,
     process: Option<&str>,
 ) -> Result<Validated<P>, EInvoiceError> {
     if !lacks.is_empty() {
         return Err(EInvoiceError::Lacks(lacks));
     }
-    check_sums(invoice)?;
-    let mut model = model::of(invoice).ok_or(EInvoiceError::Decimals(invoice.currency))?;
+    check_sums(&drawing.invoice)?;
+    let mut model = model::of(drawing).ok_or(EInvoiceError::Decimals(drawing.invoice.currency))?;
     model.specification_id = Some(P::PROFILE.specification_id.to_owned());
     model.business_process = process.map(str::to_owned);
     Validated::new(model).map_err(|rejected| {

@@ -12,7 +12,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::einvoice::{self, Syntax};
-use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, file, number};
+use super::{Composed, Drawing, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, file, number};
 use crate::app::{App, SharedApp};
 use crate::db::Tx;
 use crate::error::Error;
@@ -182,18 +182,21 @@ async fn read(
 
 /// Read an invoice as a PDF
 ///
-/// With the electronic invoice inside (Factur-X, ZUGFeRD), if the invoice says all that one must.
+/// It asks for what is open now. With the electronic invoice inside (Factur-X, ZUGFeRD), if the invoice says all
+/// that one must.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/pdf", tag = "invoices",
     security(("oauth" = ["invoices:read"])),
-    params(("customer_id" = String, Path), ("invoice_id" = String, Path)),
+    params(("customer_id" = String, Path), ("invoice_id" = String, Path), DrawnQuery),
     responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn pdf(
     State(app): State<SharedApp>,
     Key((customer, id)): Key<(CustomerId, InvoiceId)>,
+    Params(query): Params<DrawnQuery>,
 ) -> Result<Response, Problem> {
     let stored = find(&app, customer, id).await?;
     let name = file_name(&stored)?;
-    let bytes = file::of(&app, customer, &stored.invoice).await?;
+    let drawing = drawing(&app, &stored, query.as_issued).await?;
+    let bytes = file::of(&app, customer, &drawing).await?;
     Ok(download("application/pdf", &format!("inline; filename=\"{name}.pdf\""), bytes))
 }
 
@@ -206,6 +209,25 @@ pub struct SyntaxQuery {
     #[serde(default)]
     #[param(value_type = Option<String>, example = "cii", pattern = "^(cii|ubl)$")]
     pub syntax: Syntax,
+    /// As it stood when it was issued, not as it stands now.
+    #[serde(default)]
+    pub as_issued: bool,
+}
+
+/// As of when a document is asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct DrawnQuery {
+    /// As it stood when it was issued, not as it stands now.
+    #[serde(default)]
+    pub as_issued: bool,
+}
+
+/// An invoice as it stands, or as it stood when it was issued.
+async fn drawing(app: &App, stored: &StoredInvoice, as_issued: bool) -> Result<Drawing, Error> {
+    let mut tx = app.db.read().await?;
+    super::drawing(&mut tx, stored, as_issued).await
 }
 
 /// Read an invoice as XML
@@ -222,18 +244,21 @@ async fn xml(
 ) -> Result<Response, Problem> {
     let stored = find(&app, customer, id).await?;
     let name = file_name(&stored)?;
-    let made = einvoice::xml(&stored.invoice, query.syntax);
+    let made = einvoice::xml(&drawing(&app, &stored, query.as_issued).await?, query.syntax);
     let text = made.map_err(|error| Problem::conflict(format!("{name} has no XML: {error}")))?;
     Ok(download("application/xml", &format!("attachment; filename=\"{name}.xml\""), text.into_bytes()))
 }
 
-/// Nothing leaves the house unnumbered.
 fn file_name(stored: &StoredInvoice) -> Result<&str, Problem> {
-    if let Some(at) = stored.purged_at {
+    sendable(stored.number.as_deref(), stored.purged_at)
+}
+
+/// The number of a document. Nothing leaves the house unnumbered, and what is not kept any more cannot.
+pub(crate) fn sendable(number: Option<&str>, purged_at: Option<jiff::Timestamp>) -> Result<&str, Problem> {
+    if let Some(at) = purged_at {
         return Err(gone(at));
     }
-    let number = stored.number.as_deref();
-    number.ok_or_else(|| Problem::conflict("the invoice has no number yet: ask again in a moment"))
+    number.ok_or_else(|| Problem::conflict("the document has no number yet: ask again in a moment"))
 }
 
 /// A document that was kept long enough.

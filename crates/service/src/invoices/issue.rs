@@ -219,7 +219,7 @@ impl Made {
         store::insert_fees(tx, &self.fees).await?;
         adjustments::take_up(tx, &self.taken_up).await?;
         ledger::post(tx, &self.entries, clock).await?;
-        payments::open_receivables(tx, &self.receivables, clock).await?;
+        payments::open_receivables(tx, &self.receivables, now, clock).await?;
         store::move_cycles(tx, &self.moves).await
     }
 }

@@ -7,6 +7,7 @@ pub mod cli;
 mod compose;
 pub(crate) mod described;
 pub mod document;
+mod drawing;
 pub mod einvoice;
 mod facts;
 pub mod file;
@@ -30,7 +31,9 @@ use utoipa::ToSchema;
 pub use bill::{Billed, Run, bill, bill_due, invoices_of_month};
 pub use calls::name_invoices;
 pub use compose::{Composed, Composition, compose};
-pub use http::SyntaxQuery;
+pub(crate) use drawing::draw;
+pub use drawing::{By, Drawing, Given, Settled, Settlement, Subject};
+pub use http::{DrawnQuery, SyntaxQuery};
 pub use issue::{Issued, Wanted, issue, issue_some};
 pub use itemise::itemise;
 pub use number::{number_all, number_in};
@@ -79,6 +82,12 @@ pub struct StoredInvoice {
 /// An invoice by its id.
 pub async fn by_id(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<Option<StoredInvoice>> {
     store::by_id(tx, customer, id).await
+}
+
+/// An invoice as it stands, or as it stood when it was issued.
+pub async fn drawing(tx: &mut Tx, stored: &StoredInvoice, as_issued: bool) -> Result<Drawing> {
+    let (content, at) = (stored.invoice.clone(), as_issued.then_some(stored.issued_at));
+    draw(tx, stored.customer_id, Subject::Invoice(stored.id), content, at).await
 }
 
 /// A customer's invoices, newest month first.

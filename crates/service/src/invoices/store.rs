@@ -25,7 +25,7 @@ use crate::jobs::Job;
 
 pub(super) use cycles::{Cycle, claim_due, hold_cycles, move_cycles, refuse_cycle, refused};
 pub(super) use purge::{count_kept, kept, save_purged};
-pub(super) use told::{issued, names_of_periods, numbers_of};
+pub(super) use told::{gross_of, issued, names_of_periods, number_of, numbers_of};
 
 pub(super) const INVOICE: Place = Place::new("invoices", &["customer_id", "invoice_id"]);
 const TAX_RATES: Place = Place::new("tax_rates", &["country", "class", "valid_from"]);
@@ -297,9 +297,11 @@ impl Unnumbered {
     pub(super) fn send(&self) -> Job {
         let customer_id = self.customer;
         match self.document {
-            Document::Invoice => Job::SendInvoice { customer_id, invoice_id: InvoiceId(self.id) },
+            Document::Invoice => {
+                Job::SendInvoice { customer_id, invoice_id: InvoiceId(self.id), again: None }
+            }
             Document::CreditNote => {
-                Job::SendCreditNote { customer_id, credit_note_id: CreditNoteId(self.id) }
+                Job::SendCreditNote { customer_id, credit_note_id: CreditNoteId(self.id), again: None }
             }
         }
     }

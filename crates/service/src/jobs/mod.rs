@@ -30,9 +30,19 @@ use crate::webhooks;
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum Job {
     /// Sends a numbered invoice to its customer.
-    SendInvoice { customer_id: CustomerId, invoice_id: InvoiceId },
+    SendInvoice {
+        customer_id: CustomerId,
+        invoice_id: InvoiceId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again: Option<Again>,
+    },
     /// Sends a numbered credit note to its customer.
-    SendCreditNote { customer_id: CustomerId, credit_note_id: CreditNoteId },
+    SendCreditNote {
+        customer_id: CustomerId,
+        credit_note_id: CreditNoteId,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        again: Option<Again>,
+    },
     /// Reminds a customer of an overdue invoice; steps of the ladder count from 1.
     SendReminder { customer_id: CustomerId, invoice_id: InvoiceId, step: u32 },
     /// Tells a customer that so many percent of the spending cap are used.
@@ -45,7 +55,32 @@ pub enum Job {
     MendEndpoint { endpoint_id: EndpointId, disabled_at: Timestamp },
 }
 
+/// That a document is sent once more.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Again {
+    /// Tells one request from another.
+    pub number: i64,
+    /// To this address instead of the customer's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<String>,
+}
+
+impl Again {
+    fn key(again: Option<&Self>) -> String {
+        again.map_or(String::new(), |again| format!(" {}", again.number))
+    }
+}
+
 impl Job {
+    /// To which address a document is sent instead of its customer's.
+    pub(crate) fn to(&self) -> Option<&str> {
+        match self {
+            Self::SendInvoice { again: Some(again), .. }
+            | Self::SendCreditNote { again: Some(again), .. } => again.to.as_deref(),
+            _ => None,
+        }
+    }
+
     fn kind(&self) -> &'static str {
         match self {
             Self::SendInvoice { .. } => "send_invoice",
@@ -61,8 +96,12 @@ impl Job {
     /// What makes it one job: asked for twice, it is done once.
     fn key(&self) -> String {
         match self {
-            Self::SendInvoice { invoice_id, .. } => invoice_id.to_string(),
-            Self::SendCreditNote { credit_note_id, .. } => credit_note_id.to_string(),
+            Self::SendInvoice { invoice_id, again, .. } => {
+                format!("{invoice_id}{}", Again::key(again.as_ref()))
+            }
+            Self::SendCreditNote { credit_note_id, again, .. } => {
+                format!("{credit_note_id}{}", Again::key(again.as_ref()))
+            }
             Self::SendReminder { invoice_id, step, .. } => format!("{invoice_id} {step}"),
             Self::SendSpendingNotice { customer_id, period_start, percent } => {
                 format!("{customer_id} {period_start} {percent}")

@@ -3,11 +3,10 @@
 use std::fmt;
 use std::str::FromStr;
 
-use calculation::invoice::Invoice;
-
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId, NotAnId};
+use crate::invoices::Drawing;
 use crate::{credit_notes, invoices};
 
 /// A document that a customer gets.
@@ -17,13 +16,17 @@ pub(super) enum Document {
     CreditNote(CreditNoteId),
 }
 
-/// A document by its id, with its number if it has one.
-pub(super) async fn read(tx: &mut Tx, customer: CustomerId, document: Document) -> Result<Option<Invoice>> {
+/// A document by its id as it stands, with its number if it has one.
+pub(super) async fn read(tx: &mut Tx, customer: CustomerId, document: Document) -> Result<Option<Drawing>> {
     match document {
-        Document::Invoice(id) => Ok(invoices::by_id(tx, customer, id).await?.map(|stored| stored.invoice)),
-        Document::CreditNote(id) => {
-            Ok(credit_notes::by_id(tx, customer, id).await?.map(|note| note.credit_note))
-        }
+        Document::Invoice(id) => match invoices::by_id(tx, customer, id).await? {
+            Some(stored) => Ok(Some(invoices::drawing(tx, &stored, false).await?)),
+            None => Ok(None),
+        },
+        Document::CreditNote(id) => match credit_notes::by_id(tx, customer, id).await? {
+            Some(note) => Ok(Some(credit_notes::drawing(tx, &note, false).await?)),
+            None => Ok(None),
+        },
     }
 }
 

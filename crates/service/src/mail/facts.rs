@@ -1,9 +1,12 @@
 //! What can a template say? Everything here, under these names.
 
-use calculation::invoice::{Invoice, Language, Party};
+use calculation::invoice::Party;
+use calculation::money::Amount;
 use serde::Serialize;
 
 use super::words::{date, money};
+use crate::invoices::document::Words;
+use crate::invoices::{Drawing, Settled};
 
 /// What a mail is about. Amounts and days are text in the mail's language.
 #[derive(Debug, Clone, Serialize)]
@@ -41,8 +44,14 @@ pub(super) struct DocumentFacts {
     pub(super) net: String,
     pub(super) tax: String,
     pub(super) gross: String,
+    /// What is still to be paid of an invoice.
+    pub(super) open: String,
     /// Whether there is anything to pay.
     pub(super) to_pay: bool,
+    /// What settled a part of an invoice, or all of it.
+    pub(super) settled: Vec<SettledFacts>,
+    /// Where nothing is to be paid: that, or where what is given back went, in sentences.
+    pub(super) standing: Vec<String>,
     /// The invoice that a credit note corrects.
     pub(super) corrects: Option<CorrectionFacts>,
     /// Where the document is, unless it is attached.
@@ -63,15 +72,30 @@ pub(super) struct LinkFacts {
     pub(super) last_day: String,
 }
 
-/// An overdue invoice.
+/// Something that settled an invoice, or a part of it.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct SettledFacts {
+    pub(super) what: String,
+    pub(super) amount: String,
+}
+
+/// Overdue invoices of a customer.
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct ReminderFacts {
-    #[serde(flatten)]
-    pub(super) document: DocumentFacts,
     /// The first reminder is 1.
     pub(super) step: u32,
-    /// What is still to be paid.
+    /// Whether no reminder comes after it.
+    pub(super) last: bool,
+    /// What is still to be paid of all of them.
     pub(super) open: String,
+    pub(super) invoices: Vec<OverdueFacts>,
+}
+
+/// An overdue invoice.
+#[derive(Debug, Clone, Serialize)]
+pub(super) struct OverdueFacts {
+    #[serde(flatten)]
+    pub(super) document: DocumentFacts,
     pub(super) days_overdue: i32,
 }
 
@@ -108,8 +132,13 @@ impl Matter {
 }
 
 impl DocumentFacts {
-    pub(super) fn of(invoice: &Invoice, number: &str, link: Option<LinkFacts>, language: Language) -> Self {
+    /// In the document's language.
+    pub(super) fn of(drawing: &Drawing, number: &str, link: Option<LinkFacts>) -> Self {
+        let Drawing { invoice, settlement } = drawing;
+        let (language, words) = (invoice.language, Words::of(invoice.language));
         let money = |amount| money(language, amount, invoice.currency);
+        let settled =
+            |settled: &Settled| SettledFacts { what: words.settled(settled), amount: money(settled.amount) };
         let date = |day| date(language, day);
         Self {
             number: number.to_owned(),
@@ -120,7 +149,10 @@ impl DocumentFacts {
             net: money(invoice.net),
             tax: money(invoice.tax),
             gross: money(invoice.gross),
-            to_pay: invoice.gross > calculation::money::Amount::ZERO,
+            open: money(settlement.open),
+            to_pay: settlement.open > Amount::ZERO,
+            settled: settlement.settled.iter().map(settled).collect(),
+            standing: words.standing(drawing),
             corrects: invoice.corrects.as_ref().map(|corrects| CorrectionFacts {
                 number: corrects.number.clone(),
                 issued_on: date(corrects.issued_on),

@@ -1,4 +1,4 @@
-//! What does a mail look like on its way? MIME: text, HTML, and the document attached.
+//! What does a mail look like on its way? MIME: text, HTML, and the documents attached.
 
 use std::time::SystemTime;
 
@@ -26,15 +26,17 @@ pub(super) struct Head<'a> {
 pub(super) fn formatted(
     head: Head<'_>,
     message: Message,
-    attached: Option<Attached>,
+    attached: Vec<Attached>,
 ) -> Result<Vec<u8>, String> {
     let both = MultiPart::alternative_plain_html(message.text, message.html);
-    let body = match attached {
-        None => both,
-        Some(Attached { name, content }) => {
-            let kind = ContentType::parse("application/pdf").map_err(|error| error.to_string())?;
-            MultiPart::mixed().multipart(both).singlepart(Attachment::new(name).body(content, kind))
-        }
+    let body = if attached.is_empty() {
+        both
+    } else {
+        let kind = ContentType::parse("application/pdf").map_err(|error| error.to_string())?;
+        let attach = |mail: MultiPart, Attached { name, content }| {
+            mail.singlepart(Attachment::new(name).body(content, kind.clone()))
+        };
+        attached.into_iter().fold(MultiPart::mixed().multipart(both), attach)
     };
     // Nobody's answering machine answers to a machine (RFC 3834).
     let automatic = HeaderName::new_from_ascii_str("Auto-Submitted");

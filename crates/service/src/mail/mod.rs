@@ -4,6 +4,7 @@
 //! because this program died between the server's yes and its own commit, can be recognised.
 
 mod address;
+mod again;
 mod documents;
 mod facts;
 mod folder;
@@ -20,6 +21,7 @@ mod words;
 use jiff::Timestamp;
 use lettre::message::Mailbox;
 
+pub use again::{SentAgain, send_again};
 pub(crate) use send::send;
 pub use settings::{Carried, Delivery, Settings, Tls, Transport};
 

@@ -3,8 +3,8 @@
 use calculation::invoice::Party;
 
 use super::facts::{
-    Addressee, CorrectionFacts, DocumentFacts, Facts, LinkFacts, LowBalanceFacts, Matter, ReminderFacts,
-    SpendingFacts,
+    Addressee, CorrectionFacts, DocumentFacts, Facts, LinkFacts, LowBalanceFacts, Matter, OverdueFacts,
+    ReminderFacts, SettledFacts, SpendingFacts,
 };
 
 /// Facts that lead through every branch a template can have.
@@ -22,8 +22,9 @@ pub(super) fn all() -> Vec<Facts> {
 fn matters(plain: bool) -> Vec<Matter> {
     let document = document(plain);
     let reminder = |step| {
-        let document = document.clone();
-        Matter::Reminder(ReminderFacts { document, step, open: "10.00 EUR".into(), days_overdue: 8 })
+        let overdue = OverdueFacts { document: document.clone(), days_overdue: 8 };
+        let invoices = if plain { vec![overdue.clone()] } else { vec![overdue.clone(), overdue] };
+        Matter::Reminder(ReminderFacts { step, last: step > 2, open: "20.00 EUR".into(), invoices })
     };
     let spending = |percent| {
         let (first_day, last_day) = (document.first_day.clone(), document.last_day.clone());
@@ -53,7 +54,7 @@ fn operator(plain: bool) -> Party {
         street: "Kaiserkai 0".into(),
         postcode: "20457".into(),
         city: "Hamburg".into(),
-        vat_id: Some("DE000000000".into()),
+        vat_id: Some("DE129273398".into()),
         email: Some("billing@example.org".into()),
         phone: Some("+49 40 0".into()),
         iban: Some("DE02120300000000202051".into()),
@@ -64,6 +65,7 @@ fn operator(plain: bool) -> Party {
 fn document(plain: bool) -> DocumentFacts {
     let url = "https://bill.example.org/d/token".into();
     let link = LinkFacts { url, last_day: "1 December 2026".into() };
+    let settled = [SettledFacts { what: "Paid on 2 November 2026".into(), amount: "3.00 EUR".into() }];
     DocumentFacts {
         number: "INV-2026-000002".into(),
         issued_on: "1 November 2026".into(),
@@ -73,7 +75,10 @@ fn document(plain: bool) -> DocumentFacts {
         net: "8.40 EUR".into(),
         tax: "1.60 EUR".into(),
         gross: "10.00 EUR".into(),
+        open: "7.00 EUR".into(),
         to_pay: !plain,
+        settled: settled.into_iter().filter(|_| !plain).collect(),
+        standing: if plain { vec!["Nothing is to be paid.".into()] } else { Vec::new() },
         corrects: None,
         link: (!plain).then_some(link),
     }

@@ -1,6 +1,6 @@
 //! Sends the mail that a job asks for.
 
-use calculation::invoice::{Invoice, Language, Party};
+use calculation::invoice::{Language, Party};
 use calculation::money::Amount;
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::Mailbox;
@@ -8,7 +8,8 @@ use lettre::message::Mailbox;
 use super::address::address;
 use super::documents::{self, Document};
 use super::facts::{
-    Addressee, DocumentFacts, Facts, LinkFacts, LowBalanceFacts, Matter, ReminderFacts, SpendingFacts,
+    Addressee, DocumentFacts, Facts, LinkFacts, LowBalanceFacts, Matter, OverdueFacts, ReminderFacts,
+    SpendingFacts,
 };
 use super::letter::{Attached, Head, formatted};
 use super::words::{date, money};
@@ -19,9 +20,8 @@ use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId};
-use crate::invoices;
+use crate::invoices::{self, Drawing};
 use crate::jobs::{Job, StoredJob, Tried};
-use crate::payments;
 use crate::prepaid;
 
 /// What a mail is made of, or why there is none.
@@ -36,7 +36,7 @@ struct Parcel {
     operator: Party,
     language: Language,
     matter: Matter,
-    attached: Option<Invoice>,
+    attached: Vec<Drawing>,
 }
 
 /// Sends the mail of a job. The database is let go of before the mail server is spoken to.
@@ -52,7 +52,7 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
         Gathered::Parcel(parcel) => *parcel,
         Gathered::None(tried) => return Ok(tried),
     };
-    let to = match recipient(&parcel.customer) {
+    let to = match recipient(&parcel.customer, stored.job.to()) {
         Ok(to) => to,
         Err(why) => return Ok(Tried::Failed(why)),
     };
@@ -63,13 +63,16 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
         Ok(message) => message,
         Err(why) => return Ok(Tried::Failed(format!("mail.templates: {why}"))),
     };
-    let attached = match &parcel.attached {
-        None => None,
-        Some(invoice) => {
-            let name = format!("{}.pdf", invoice.number.as_deref().unwrap_or_default());
-            Some(Attached { name, content: invoices::file::of(app, customer_id, invoice).await? })
+    let mut attached = Vec::with_capacity(parcel.attached.len());
+    for drawing in &parcel.attached {
+        let name = format!("{}.pdf", drawing.invoice.number.as_deref().unwrap_or_default());
+        match invoices::file::of(app, customer_id, drawing).await {
+            Ok(content) => attached.push(Attached { name, content }),
+            // Trying again is of no use before somebody gives it a font.
+            Err(Error::Letters(why)) => return Ok(Tried::Failed(format!("{why}, then retry the job"))),
+            Err(error) => return Err(error),
         }
-    };
+    }
     let from = &app.mailer.from;
     let head = Head { from, to: &to, id: message_id(stored.id, from), at: now };
     match formatted(head, message, attached) {
@@ -79,8 +82,12 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
 }
 
 /// Where a customer is written to today: the address on an old invoice may have been mended since.
-fn recipient(customer: &Customer) -> std::result::Result<Mailbox, String> {
+fn recipient(customer: &Customer, named: Option<&str>) -> std::result::Result<Mailbox, String> {
     let Customer { reference, party, .. } = customer;
+    if let Some(named) = named {
+        let address = address(named).map_err(|error| format!("`{named}` is no e-mail address ({error})"))?;
+        return Ok(Mailbox::new(None, address));
+    }
     let email = party.email.as_deref().map(str::trim).filter(|email| !email.is_empty());
     let email = email
         .ok_or_else(|| format!("customer {reference} has no e-mail address: set one, then retry the job"))?;
@@ -95,16 +102,15 @@ fn recipient(customer: &Customer) -> std::result::Result<Mailbox, String> {
 
 async fn gather(tx: &mut Tx, app: &App, job: &Job) -> Result<Gathered> {
     match *job {
-        Job::SendInvoice { customer_id, invoice_id } => {
-            let matter = |document, _: &Invoice| Matter::Invoice(document);
-            with_document(tx, app, customer_id, Document::Invoice(invoice_id), matter).await
+        Job::SendInvoice { customer_id, invoice_id, .. } => {
+            with_document(tx, app, customer_id, Document::Invoice(invoice_id), Matter::Invoice).await
         }
-        Job::SendCreditNote { customer_id, credit_note_id } => {
-            let matter = |document, _: &Invoice| Matter::CreditNote(document);
-            with_document(tx, app, customer_id, Document::CreditNote(credit_note_id), matter).await
+        Job::SendCreditNote { customer_id, credit_note_id, .. } => {
+            let document = Document::CreditNote(credit_note_id);
+            with_document(tx, app, customer_id, document, Matter::CreditNote).await
         }
         Job::SendReminder { customer_id, invoice_id, step } => {
-            reminder(tx, app, customer_id, invoice_id, step).await
+            reminder(tx, app, customer_id, &[invoice_id], step).await
         }
         Job::SendSpendingNotice { customer_id, period_start, percent } => {
             spending_notice(tx, app, customer_id, period_start, percent).await
@@ -121,61 +127,89 @@ async fn customer(tx: &mut Tx, id: CustomerId) -> Result<Customer> {
     found.ok_or_else(|| Error::Contradiction(format!("a job is for customer {id}, who is not there")))
 }
 
-/// A mail about a document, which it carries or links to; in the document's language.
+/// A document as it stands, and what a mail tells of it.
+struct Told {
+    drawing: Drawing,
+    facts: DocumentFacts,
+}
+
+/// Reads a document for a mail, which carries it or links to it; in the document's language.
+async fn tell(
+    tx: &mut Tx,
+    app: &App,
+    customer: &Customer,
+    document: Document,
+) -> Result<std::result::Result<Told, Tried>> {
+    let Some(drawing) = documents::read(tx, customer.id, document).await? else {
+        return Ok(Err(Tried::Failed(format!("customer {} has no {document}", customer.reference))));
+    };
+    let Some(number) = drawing.invoice.number.clone() else {
+        return Ok(Err(Tried::Again(format!("{document} has no number yet"))));
+    };
+    let language = drawing.invoice.language;
+    let link = app.mailer.linking().map(|links| {
+        let (url, expires) = links.to(customer.id, document, app.clock.now());
+        let last = expires.checked_sub(SignedDuration::from_hours(24)).unwrap_or(expires);
+        LinkFacts { url, last_day: date(language, day(last, &customer.zone)) }
+    });
+    let facts = DocumentFacts::of(&drawing, &number, link);
+    Ok(Ok(Told { drawing, facts }))
+}
+
+/// A mail about a document.
 async fn with_document(
     tx: &mut Tx,
     app: &App,
     customer_id: CustomerId,
     document: Document,
-    matter: impl FnOnce(DocumentFacts, &Invoice) -> Matter,
+    matter: impl FnOnce(DocumentFacts) -> Matter,
 ) -> Result<Gathered> {
     let customer = customer(tx, customer_id).await?;
-    let Some(invoice) = documents::read(tx, customer_id, document).await? else {
-        return Ok(Gathered::None(Tried::Failed(format!(
-            "customer {} has no {document}",
-            customer.reference
-        ))));
+    let Told { drawing, facts } = match tell(tx, app, &customer, document).await? {
+        Ok(told) => told,
+        Err(tried) => return Ok(Gathered::None(tried)),
     };
-    let Some(number) = invoice.number.clone() else {
-        return Ok(Gathered::None(Tried::Again(format!("{document} has no number yet"))));
-    };
-    let language = invoice.language;
-    let link = app.mailer.linking().map(|links| {
-        let (url, expires) = links.to(customer_id, document, app.clock.now());
-        let last = expires.checked_sub(SignedDuration::from_hours(24)).unwrap_or(expires);
-        LinkFacts { url, last_day: date(language, day(last, &customer.zone)) }
-    });
-    let linked = link.is_some();
-    let facts = DocumentFacts::of(&invoice, &number, link, language);
-    let matter = matter(facts, &invoice);
-    let operator = invoice.seller.clone();
-    let attached = (!linked).then_some(invoice);
-    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached })))
+    let (language, operator) = (drawing.invoice.language, drawing.invoice.seller.clone());
+    let attached = if facts.link.is_some() { Vec::new() } else { vec![drawing] };
+    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter: matter(facts), attached })))
 }
 
-/// A reminder, unless the invoice was paid since it was asked for.
+/// A reminder of some invoices as they stand; those that were paid since it was asked for are left out.
 async fn reminder(
     tx: &mut Tx,
     app: &App,
-    customer: CustomerId,
-    id: InvoiceId,
+    customer_id: CustomerId,
+    ids: &[InvoiceId],
     step: u32,
 ) -> Result<Gathered> {
-    let standing = payments::standing(tx, customer, &[id], app.clock.now()).await?;
-    let Some(open) = standing.get(&id).map(|standing| standing.open.amount) else {
-        return Ok(Gathered::None(Tried::Failed(format!("nothing is known about what is open of {id}"))));
-    };
-    if open <= Amount::ZERO {
-        return Ok(Gathered::None(Tried::Done));
-    }
+    let customer = customer(tx, customer_id).await?;
     let now = app.clock.now();
-    let matter = |document, invoice: &Invoice| {
+    let (mut overdue, mut attached, mut open) = (Vec::new(), Vec::new(), Vec::new());
+    let mut said = None;
+    for id in ids {
+        let Told { drawing, facts } = match tell(tx, app, &customer, Document::Invoice(*id)).await? {
+            Ok(told) => told,
+            Err(tried) => return Ok(Gathered::None(tried)),
+        };
+        if !facts.to_pay {
+            continue;
+        }
+        let invoice = &drawing.invoice;
         let today = day(now, &invoice.period.zone);
         let days_overdue = today.since(invoice.due_on).map_or(0, |span| span.get_days());
-        let open = money(invoice.language, open, invoice.currency);
-        Matter::Reminder(ReminderFacts { document, step, open, days_overdue })
-    };
-    with_document(tx, app, customer, Document::Invoice(id), matter).await
+        open.push(drawing.settlement.open);
+        said = Some((invoice.language, invoice.seller.clone()));
+        if facts.link.is_none() {
+            attached.push(drawing);
+        }
+        overdue.push(OverdueFacts { document: facts, days_overdue });
+    }
+    let Some((language, operator)) = said else { return Ok(Gathered::None(Tried::Done)) };
+    let too_large = || Error::Contradiction(format!("what is open of {customer_id} does not fit an amount"));
+    let open = money(language, Amount::sum(open).ok_or_else(too_large)?, customer.currency);
+    let last = usize::try_from(step).is_ok_and(|step| step >= app.config.reminders.steps.len());
+    let matter = Matter::Reminder(ReminderFacts { step, last, open, invoices: overdue });
+    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached })))
 }
 
 /// A notice about the month's spending, unless the cap was lifted since.
@@ -200,7 +234,7 @@ async fn spending_notice(
         last_day: date(language, period.last_day()),
     });
     let operator = app.config.operator.clone();
-    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached: None })))
+    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached: Vec::new() })))
 }
 
 /// A notice that prepaid money is low, unless it is not any more.
@@ -215,5 +249,5 @@ async fn low_balance(tx: &mut Tx, app: &App, id: CustomerId, number: i64) -> Res
         below: money(language, low.below, customer.currency),
     });
     let operator = app.config.operator.clone();
-    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached: None })))
+    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached: Vec::new() })))
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use calculation::money::Amount;
+use jiff::Timestamp;
 
 use super::allocate::{Credit, allocate};
 use super::announce::announce_allocated;
@@ -12,37 +13,43 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::id::CustomerId;
 
-/// Opens receivables in the transaction that issues their invoices; the caller holds the customers.
+/// Opens receivables in the transaction that issues their invoices; the caller holds the customers. What settles them
+/// at once does so at the very instant of issue: a document as it was issued shows it.
 ///
 /// An invoice below zero, as a month of discounts or fees given back may come to, asks for nothing: its
 /// receivable opens with nothing open, and its amount is credit, which goes to the customer's open invoices,
 /// oldest due first, and waits for the next ones with what is left. One of zero is settled from the start.
 ///
 /// However many invoices there are, customers without credit cost one query together.
-pub async fn open_receivables(tx: &mut Tx, new: &[NewReceivable], clock: &Clock) -> Result<()> {
+pub async fn open_receivables(
+    tx: &mut Tx,
+    new: &[NewReceivable],
+    issued_at: Timestamp,
+    clock: &Clock,
+) -> Result<()> {
     store::insert_receivables(tx, new).await?;
     for below in new.iter().filter(|receivable| receivable.gross < Amount::ZERO) {
         let remaining = Amount::from_micros(below.gross.micros().saturating_neg());
         let credit = Credit { source: Source::Invoice, source_id: below.invoice.0, remaining };
-        settle::give(tx, below.customer, credit, None, clock).await?;
+        settle::give(tx, below.customer, credit, None, issued_at, clock).await?;
     }
     let owing: BTreeSet<_> =
         new.iter().filter(|new| new.gross > Amount::ZERO).map(|new| new.customer).collect();
     let owing: Vec<_> = owing.into_iter().collect();
     for customer in store::with_credit(tx, &owing).await? {
-        take_credit(tx, customer, clock).await?;
+        take_credit(tx, customer, issued_at, clock).await?;
     }
     Ok(())
 }
 
 /// Allocates a customer's credit to their open invoices.
-async fn take_credit(tx: &mut Tx, customer: CustomerId, clock: &Clock) -> Result<()> {
+async fn take_credit(tx: &mut Tx, customer: CustomerId, at: Timestamp, clock: &Clock) -> Result<()> {
     let mut credits = store::credits(tx, customer).await?;
     let mut invoices = store::open_invoices(tx, customer).await?;
     let allocations = allocate(&mut credits, &mut invoices);
     for allocation in &allocations {
         store::use_credit(tx, customer, allocation.source, allocation.source_id, allocation.amount).await?;
     }
-    store::save_allocations(tx, customer, &allocations, clock).await?;
+    store::save_allocations(tx, customer, &allocations, at, clock).await?;
     announce_allocated(tx, customer, &allocations, clock).await
 }

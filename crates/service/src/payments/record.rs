@@ -98,7 +98,7 @@ pub async fn record(tx: &mut Tx, customer: CustomerId, new: NewPayment, clock: &
             };
             ledger::post(tx, &[Entry::payment(customer, payment.id, currency, amount, now)], clock).await?;
             let credit = Credit { source: Source::Payment, source_id: payment.id.0, remaining: amount };
-            let allocations = settle::give(tx, customer, credit, first, clock).await?;
+            let allocations = settle::give(tx, customer, credit, first, now, clock).await?;
             let paid = allocations.iter().map(|allocation| PaidInvoice {
                 invoice_id: allocation.invoice,
                 amount: Money { amount: allocation.amount, currency },

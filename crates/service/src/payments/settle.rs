@@ -21,21 +21,23 @@ pub async fn settle_by_credit(
     invoice: InvoiceId,
     credit_note: CreditNoteId,
     amount: Amount,
+    at: Timestamp,
     clock: &Clock,
 ) -> Result<()> {
     store::count_credited(tx, customer, invoice, amount).await?;
     let credit = Credit { source: Source::CreditNote, source_id: credit_note.0, remaining: amount };
-    give(tx, customer, credit, Some(invoice), clock).await?;
+    give(tx, customer, credit, Some(invoice), at, clock).await?;
     Ok(())
 }
 
-/// Allocates what is new to the customer's open invoices: `first`, if it is one of them, then those due
+/// Allocates at an instant what is new to the customer's open invoices: `first`, if it is one of them, then those due
 /// earliest. What is left is kept as credit.
 pub(super) async fn give(
     tx: &mut Tx,
     customer: CustomerId,
     given: Credit,
     first: Option<InvoiceId>,
+    at: Timestamp,
     clock: &Clock,
 ) -> Result<Vec<Allocation>> {
     let mut invoices = store::open_invoices(tx, customer).await?;
@@ -43,11 +45,11 @@ pub(super) async fn give(
     invoices.sort_by_key(|open| Some(open.invoice) != first);
     let mut credits = [given];
     let allocations = allocate(&mut credits, &mut invoices);
-    store::save_allocations(tx, customer, &allocations, clock).await?;
+    store::save_allocations(tx, customer, &allocations, at, clock).await?;
     announce_allocated(tx, customer, &allocations, clock).await?;
     let [left] = credits;
     if left.remaining > Amount::ZERO {
-        store::insert_credit(tx, customer, &left, clock.now()).await?;
+        store::insert_credit(tx, customer, &left, at).await?;
     }
     if !allocations.is_empty() {
         restore_if_settled(tx, customer, clock.now()).await?;

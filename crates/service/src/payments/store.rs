@@ -2,6 +2,7 @@
 
 mod due;
 mod proof;
+mod settled;
 
 use calculation::money::{Amount, Currency, Money};
 use jiff::Timestamp;
@@ -11,6 +12,8 @@ pub(super) use proof::{
     counts, lost_receivables, overused, wrong_balances, wrong_credit, wrong_marks, wrong_opens,
     wrong_references,
 };
+
+pub(super) use settled::{given_by, settled_by};
 
 use super::allocate::{Allocation, Credit, Open};
 use super::status::Facts;
@@ -119,9 +122,9 @@ pub(super) async fn save_allocations(
     tx: &mut Tx,
     customer: CustomerId,
     allocations: &[Allocation],
+    at: Timestamp,
     clock: &Clock,
 ) -> Result<()> {
-    let now = clock.now();
     for allocation in allocations {
         let Allocation { invoice, source, source_id, amount } = *allocation;
         let sql = "update receivables set open = open - $3
@@ -134,7 +137,7 @@ pub(super) async fn save_allocations(
                    values ($1, $2, $3, $4, $5, $6, $7)";
         let (id, source) = (clock.id(), source.code());
         let params: [&dyn db::Param; 7] =
-            [&customer.0, &id, &invoice.0, &source, &source_id, &amount.micros(), &Ts(now)];
+            [&customer.0, &id, &invoice.0, &source, &source_id, &amount.micros(), &Ts(at)];
         tx.execute(sql, &params).await?;
     }
     Ok(())

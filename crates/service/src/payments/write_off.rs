@@ -66,7 +66,7 @@ pub async fn write_off(
         WriteOff { id, customer_id: customer, invoice_id: invoice, amount: open, reason, written_at: now };
     store::insert_write_off(tx, &written).await?;
     let allocation = Allocation { invoice, source: Source::WriteOff, source_id: id.0, amount };
-    store::save_allocations(tx, customer, &[allocation], clock).await?;
+    store::save_allocations(tx, customer, &[allocation], clock.now(), clock).await?;
     ledger::post(tx, &[Entry::write_off(customer, id, currency, amount, now)], clock).await?;
     settle::restore_if_settled(tx, customer, now).await?;
     Ok(WrittenOff::WriteOff(written))

@@ -79,7 +79,7 @@ impl<'a> Account<'a> {
         ledger::post(&mut tx, &[entry], &app.clock).await.unwrap();
         let due_at = now.checked_add(SignedDuration::from_hours(24 * due_in_days)).unwrap();
         let new = NewReceivable { customer: self.id, invoice: id, currency, due_at, gross };
-        payments::open_receivables(&mut tx, &[new], &app.clock).await.unwrap();
+        payments::open_receivables(&mut tx, &[new], app.clock.now(), &app.clock).await.unwrap();
         tx.commit().await.unwrap();
         id
     }
@@ -97,7 +97,9 @@ impl<'a> Account<'a> {
         let gross = Amount::from_micros(gross);
         let entry = Entry::credit_note(self.id, id, euro(), gross, Amount::ZERO, gross, now);
         ledger::post(&mut tx, &[entry], &app.clock).await.unwrap();
-        payments::settle_by_credit(&mut tx, self.id, invoice, id, gross, &app.clock).await.unwrap();
+        payments::settle_by_credit(&mut tx, self.id, invoice, id, gross, app.clock.now(), &app.clock)
+            .await
+            .unwrap();
         tx.commit().await.unwrap();
     }
 }

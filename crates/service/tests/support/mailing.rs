@@ -19,7 +19,7 @@ pub(crate) struct Invoiced {
 
 impl Invoiced {
     pub(crate) fn job(&self) -> Job {
-        Job::SendInvoice { customer_id: self.customer, invoice_id: self.invoice }
+        Job::SendInvoice { customer_id: self.customer, invoice_id: self.invoice, again: None }
     }
 }
 
@@ -57,7 +57,14 @@ pub(crate) async fn owe(db: &TestApp, of: &Invoiced, micros: i64) {
     let sql = "insert into receivables (customer_id, invoice_id, currency, due_at, gross, open, reminders)
                values ($1, $2, 'EUR', $3, 11780000, $4, 0)
                on conflict (customer_id, invoice_id) do update set open = excluded.open";
-    execute(db, sql, &[&of.customer.0, &of.invoice.0, &tollbook::db::Ts(db.app.clock.now()), &micros]).await;
+    let now = tollbook::db::Ts(db.app.clock.now());
+    execute(db, sql, &[&of.customer.0, &of.invoice.0, &now, &micros]).await;
+    // What is open is what nothing settled.
+    let sql = "insert into allocations (customer_id, allocation_id, invoice_id, source, source_id, amount,
+                                        allocated_at)
+               values ($1, 1, $2, 'write_off', 1, $3, $4)
+               on conflict (customer_id, allocation_id) do update set amount = excluded.amount";
+    execute(db, sql, &[&of.customer.0, &of.invoice.0, &(11_780_000 - micros), &now]).await;
 }
 
 pub(crate) async fn set_email(db: &TestApp, of: &Invoiced, email: Option<&str>) {

@@ -4,8 +4,12 @@ use calculation::invoice::{
     Correction, Days, DocumentKind, Invoice, InvoiceLine, InvoicePeriod, Itemisation, Language, LineKind,
     Party, totals,
 };
+use calculation::money::Amount;
 use calculation::tax::{TaxCategory, TaxRate};
 use jiff::civil::date;
+use tollbook::invoices::document::Brand;
+use tollbook::invoices::einvoice::{self, EInvoiceError};
+use tollbook::invoices::{By, Drawing, Given, Settled, Settlement, file};
 
 /// A line of October.
 pub(crate) fn line(kind: LineKind, description: &str, net: &str, rate: &str) -> InvoiceLine {
@@ -184,7 +188,7 @@ fn countries() -> Vec<Sample> {
     };
     let between = |seller, buyer, invoice| Invoice { seller, buyer, ..invoice };
     let crowns = invoice("DKK", vec![untaxed(TaxCategory::ReverseCharge, usage("10.00", "25"))]);
-    let hostile = "]]>\u{0}\u{7}&\u{fffe}\u{202e}<a b='c'>\r\n\"名\"";
+    let hostile = "]]>\u{0}\u{7}&\u{fffe}\u{202e}<a b='c'>\r\n\"ŋ\"";
     vec![
         ("yen", invoice("JPY", vec![usage("105", "10"), fee("1000", "8")])),
         (
@@ -219,5 +223,39 @@ fn countries() -> Vec<Sample> {
 
 /// The file of an invoice, without calls and in no brand.
 pub(crate) fn draw(invoice: &Invoice) -> tollbook::error::Result<Vec<u8>> {
-    tollbook::invoices::file::pdf(invoice, &[], &tollbook::invoices::document::Brand::default())
+    file::pdf(&Drawing::from(invoice.clone()), &[], &Brand::default())
+}
+
+/// As Cross Industry Invoice, nothing of it being settled yet.
+pub(crate) fn cii(invoice: &Invoice) -> Result<String, EInvoiceError> {
+    einvoice::cii(&Drawing::from(invoice.clone()))
+}
+
+/// As UBL, nothing of it being settled yet.
+pub(crate) fn ubl(invoice: &Invoice) -> Result<String, EInvoiceError> {
+    einvoice::ubl(&Drawing::from(invoice.clone()))
+}
+
+/// Documents of which something was settled, or that went to other invoices.
+pub(crate) fn settled() -> Vec<(&'static str, Drawing)> {
+    let amount = |text: &str| text.parse::<Amount>().expect("an amount");
+    let by = By::Payment { reference: "b1".into(), paid_on: date(2026, 11, 3) };
+    let of = |name, part: &str, open: &str| {
+        let settled = vec![Settled { by: by.clone(), amount: amount(part) }];
+        let settlement = Settlement { settled, open: amount(open), ..Settlement::default() };
+        (name, Drawing { invoice: standard(), settlement })
+    };
+    let credit_note = all().into_iter().find(|(name, _)| *name == "credit_note").expect("a credit note").1;
+    let given = vec![Given {
+        number: "INV-2026-000101".into(),
+        amount: amount("12.05"),
+        open: amount("3.00"),
+        corrected: true,
+    }];
+    let settlement = Settlement { given, ..Settlement::default() };
+    vec![
+        of("paid_in_part", "5.00", "7.05"),
+        of("paid", "12.05", "0"),
+        ("credit_note_of_an_open_invoice", Drawing { invoice: credit_note, settlement }),
+    ]
 }

@@ -13,6 +13,7 @@ use super::ItemisedCall;
 use super::canvas::Canvas;
 use super::layout::{LEFT, RIGHT, Row, SMALL, TABLE_HEAD};
 use super::page::{GREY, HAIRLINE, INK, Sheet};
+use super::text::printable;
 use super::words::{duration, fill};
 
 /// How high a call's row is.
@@ -77,7 +78,7 @@ fn digits(sheet: &Sheet, calls: &[ItemisedCall]) -> u8 {
 
 fn notes(sheet: &Sheet) -> Vec<String> {
     let note = fill(sheet.words.annex_note, &[("{zone}", &sheet.invoice.period.zone)]);
-    let mut text = sheet.faces.regular.printable(&note);
+    let mut text = printable(&note);
     if sheet.invoice.itemisation == Itemisation::Masked {
         text = format!("{text} {}", sheet.words.masked_note);
     }

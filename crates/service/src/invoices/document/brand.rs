@@ -10,7 +10,7 @@ use krilla::page::PageSettings;
 use serde::Deserialize;
 
 use super::canvas::Canvas;
-use super::{DocumentError, archival_document};
+use super::{DocumentError, Fonts, archival_document};
 use crate::config;
 use crate::error::{Error, Result};
 
@@ -24,6 +24,8 @@ pub struct Brand {
     /// Up to three lines below the operator's name and address on each page: the commercial
     /// register, the directors, the supervisory authority.
     pub footer: Vec<String>,
+    /// Where fonts are that take over where the built-in one lacks a letter.
+    pub fonts: Fonts,
     /// What documents in English say besides the facts.
     pub en: Texts,
     /// What documents in German say besides the facts.
@@ -61,6 +63,7 @@ impl Default for Brand {
             logo: None,
             accent: Colour(0x1f, 0x5f, 0x8b),
             footer: Vec::new(),
+            fonts: Fonts::default(),
             en: Texts::default(),
             de: Texts::default(),
         }
@@ -70,9 +73,19 @@ impl Default for Brand {
 impl Brand {
     /// Reads what the settings name; a relative path counts from the working directory.
     pub fn load(settings: &config::Brand) -> Result<Self> {
-        let config::Brand { logo, accent, footer, en, de } = settings.clone();
+        let config::Brand { logo, accent, footer, fonts, en, de } = settings.clone();
         let logo = logo.map(|path| Logo::load(&path)).transpose()?;
-        Ok(Self { logo, accent, footer, en, de })
+        let fonts = Fonts::in_places(fonts);
+        if let Some(fault) = fonts.faults().first() {
+            return Err(Error::Other(format!("brand.fonts {fault}")));
+        }
+        Ok(Self { logo, accent, footer, fonts, en, de })
+    }
+
+    /// What documents say that the settings say.
+    pub fn said(&self) -> impl Iterator<Item = &str> {
+        let texts = [&self.en.greeting, &self.en.closing, &self.de.greeting, &self.de.closing];
+        self.footer.iter().map(String::as_str).chain(texts.into_iter().flatten().map(String::as_str))
     }
 
     pub(super) fn texts(&self, language: Language) -> &Texts {

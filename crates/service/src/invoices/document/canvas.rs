@@ -14,7 +14,8 @@ use krilla::paint::{Fill, FillRule};
 use krilla::surface::Surface;
 
 use super::Colour;
-use super::text::Face;
+use super::shape::Run;
+use super::text::{Face, printable};
 
 /// The smallest size at which a text is still one.
 const SMALLEST: f32 = 6.0;
@@ -43,7 +44,7 @@ impl<'a> Canvas<'a> {
 
     /// Prints a text from `x` on, cut with an ellipsis before it is wider than `width`.
     pub(super) fn text(&mut self, style: Style, x: f32, baseline: f32, width: f32, text: &str) {
-        let text = style.face.printable(text);
+        let text = printable(text);
         let text = style.face.fit(&text, style.size, width);
         self.glyphs(style, x, baseline, &text);
     }
@@ -51,7 +52,7 @@ impl<'a> Canvas<'a> {
     /// Prints a text that one has to copy, such as an account number: before it is cut it is set
     /// smaller, as long as it can be read.
     pub(super) fn whole(&mut self, style: Style, x: f32, baseline: f32, width: f32, text: &str) {
-        let natural = style.face.width(&style.face.printable(text), style.size);
+        let natural = style.face.width(&printable(text), style.size);
         // A hair smaller than exact, so that no rounding makes it too wide after all.
         let size = if natural > width { style.size * width / natural * 0.999 } else { style.size };
         self.text(Style { size: size.max(SMALLEST), ..style }, x, baseline, width, text);
@@ -69,7 +70,7 @@ impl<'a> Canvas<'a> {
     /// Prints a figure that ends at `right`. A figure is never cut: if it is wider than `width`, it
     /// is set smaller.
     pub(super) fn figure(&mut self, style: Style, right: f32, baseline: f32, width: f32, figure: &str) {
-        let text = style.face.printable(figure);
+        let text = printable(figure);
         let natural = style.face.width(&text, style.size);
         let size = if natural > width { style.size * width / natural } else { style.size };
         let style = Style { size, ..style };
@@ -121,9 +122,11 @@ impl<'a> Canvas<'a> {
             return;
         }
         self.surface.set_fill(Some(fill(style.colour)));
-        let start = Point::from_xy(x, baseline);
-        let glyphs = style.face.set(text);
-        self.surface.draw_glyphs(start, &glyphs, style.face.font(), text, style.size, false);
+        let mut x = x;
+        for Run { font, glyphs, advance } in style.face.set(text) {
+            self.surface.draw_glyphs(Point::from_xy(x, baseline), &glyphs, font, text, style.size, false);
+            x += advance * style.size;
+        }
     }
 }
 

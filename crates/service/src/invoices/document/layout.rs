@@ -6,7 +6,7 @@
     reason = "PDF coordinates are points, not money; amounts are only added as `Amount`"
 )]
 
-use calculation::invoice::{DocumentKind, InvoiceLine, LineKind, TaxLine};
+use calculation::invoice::{InvoiceLine, LineKind, TaxLine};
 use calculation::money::Amount;
 use calculation::tax::TaxCategory;
 
@@ -15,6 +15,8 @@ use super::annex::{self, CALL_HEIGHT, CallsTotal};
 use super::chart::{CHART_HEIGHT, Chart};
 use super::page::{Sheet, opening};
 use super::payment::Payment;
+use super::text::printable;
+use crate::invoices::Settled;
 
 /// A millimetre in points.
 const MM: f32 = 72.0 / 25.4;
@@ -40,7 +42,7 @@ pub(super) const BODY: f32 = 9.0;
 pub(super) const SMALL: f32 = 8.0;
 pub(super) const LEADING: f32 = 11.5;
 pub(super) const PAYMENT_GAP: f32 = 16.0;
-const DESCRIPTION_LINES: usize = 3;
+const DESCRIPTION_LINES: usize = 12;
 
 /// The right edges of the columns after the description, which takes the rest.
 pub(super) struct Columns;
@@ -70,11 +72,12 @@ pub(super) enum Row<'a> {
     Net,
     Tax(&'a TaxLine),
     Gross,
+    Settled(&'a Settled),
+    /// What is left to pay, where something settled a part.
+    Open,
     /// Why no tax is due.
     TaxNote(Vec<String>),
     Payment(Payment),
-    /// What a credit note says in place of a payment box.
-    Credited,
     Closing(Vec<String>),
     Chart(Chart),
     AnnexTitle(Vec<String>),
@@ -114,11 +117,10 @@ impl Row<'_> {
             Self::Line { description, .. } => stacked(description.len().max(1), LEADING) + 5.0,
             Self::Subtotal(_) => 20.0,
             Self::Net => 25.0,
-            Self::Tax(_) => 15.0,
-            Self::Gross => 30.0,
+            Self::Tax(_) | Self::Settled(_) => 15.0,
+            Self::Gross | Self::Open => 30.0,
             Self::TaxNote(lines) => stacked(lines.len(), LEADING) + 10.0,
             Self::Payment(payment) => payment.height() + PAYMENT_GAP,
-            Self::Credited => 28.0,
             Self::Closing(lines) => stacked(lines.len(), LEADING) + 14.0,
             Self::Chart(_) => CHART_HEIGHT,
             Self::AnnexTitle(lines) => stacked(lines.len(), 10.5) + 32.0,
@@ -237,11 +239,11 @@ fn ending<'a>(sheet: &Sheet<'a>) -> Vec<Row<'a>> {
     let mut rows = vec![Row::Net];
     rows.extend(invoice.taxes.iter().map(Row::Tax));
     rows.push(Row::Gross);
+    let settled = &sheet.settlement.settled;
+    rows.extend(settled.iter().map(Row::Settled));
+    rows.extend((!settled.is_empty()).then_some(Row::Open));
     rows.extend(tax_note(sheet).map(Row::TaxNote));
-    rows.push(match invoice.kind {
-        DocumentKind::Invoice => Row::Payment(Payment::of(invoice)),
-        DocumentKind::CreditNote => Row::Credited,
-    });
+    rows.push(Row::Payment(Payment::of(sheet)));
     let closing = sheet.texts().and_then(|texts| texts.closing.as_deref());
     rows.extend(closing.map(|closing| Row::Closing(sheet.wrapped(closing, 4))));
     rows
@@ -277,7 +279,7 @@ pub(super) fn has_calls(line: &InvoiceLine) -> bool {
 fn line_row<'a>(line: &'a InvoiceLine, sheet: &Sheet) -> Row<'a> {
     let face = &sheet.faces.regular;
     let width = if has_calls(line) { Columns::DESCRIPTION_WIDTH } else { Columns::WIDE_DESCRIPTION_WIDTH };
-    let mut description = face.wrap(&face.printable(&line.description), BODY, width, DESCRIPTION_LINES);
+    let mut description = face.wrap(&printable(&line.description), BODY, width, DESCRIPTION_LINES);
     if let Some(days) = line.days {
         let days = sheet.words.days(days);
         // The days are never cut: where they do not fit behind the description, they stand below it.

@@ -7,6 +7,7 @@
 )]
 
 use calculation::invoice::{Days, DocumentKind, Invoice, Party};
+use calculation::money::Amount;
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
@@ -14,17 +15,22 @@ use jiff::tz::TimeZone;
 use super::canvas::{Canvas, Style};
 use super::layout::{
     ADDRESS_TOP, ADDRESS_WIDTH, BODY, FOLDS, FOOTER_TOP, Head, LEFT, PAGE_HEIGHT, PAGE_WIDTH, Page, RIGHT,
-    SIDE, SMALL, TABLE_TOP_FIRST,
+    SIDE, SMALL, TABLE_TOP_FIRST, stacked,
 };
-use super::text::Faces;
+use super::shape::isolated;
+use super::text::{Faces, printable};
 use super::words::{Words, fill};
 use super::{Brand, Colour, Texts};
+use crate::invoices::{Drawing, Settlement};
 
 pub(super) const INK: Colour = Colour(0x1f, 0x24, 0x2a);
 pub(super) const GREY: Colour = Colour(0x5c, 0x65, 0x70);
 pub(super) const HAIRLINE: Colour = Colour(0xd5, 0xda, 0xe0);
 const DRAFT_INK: Colour = Colour(0xf7, 0xdf, 0xdf);
 const TINY: f32 = 7.0;
+/// No address is set smaller.
+const SMALLEST: f32 = 5.5;
+const MOST_LINES: usize = 40;
 const FOOTER_LINES: usize = 5;
 /// The room for a logo, above the address.
 const LOGO: (f32, f32) = (190.0, 62.0);
@@ -32,7 +38,9 @@ const LOGO_TOP: f32 = 34.0;
 
 /// All that the drawing of one invoice needs to know.
 pub(super) struct Sheet<'a> {
+    pub(super) drawing: &'a Drawing,
     pub(super) invoice: &'a Invoice,
+    pub(super) settlement: &'a Settlement,
     pub(super) brand: &'a Brand,
     pub(super) faces: &'a Faces,
     pub(super) words: &'a Words,
@@ -133,7 +141,7 @@ impl Sheet<'_> {
     /// The operator's name, large, or less so where it is long.
     fn seller_name(&self, canvas: &mut Canvas) {
         let face = &self.faces.bold;
-        let name = face.printable(&self.invoice.seller.name);
+        let name = printable(&self.invoice.seller.name);
         let width = SIDE - LEFT - 14.0;
         let fits = |size: &f32| face.wrap(&name, *size, width, 3).len() <= 2;
         let size = [18.0, 14.0].into_iter().find(fits).unwrap_or(11.0);
@@ -148,34 +156,65 @@ impl Sheet<'_> {
         if self.brand.logo.is_some() {
             canvas.whole(self.bold(SMALL, INK), SIDE, at - 11.0, RIGHT - SIDE, &seller.name);
         }
-        let mut lines = vec![seller.street.clone(), town(seller)];
-        lines.extend(self.foreign_country());
-        lines.extend(seller.email.clone());
-        lines.extend(seller.phone.clone());
-        lines.extend(self.vat_id());
-        for line in lines.iter().filter(|line| !line.is_empty()) {
-            canvas.text(self.regular(SMALL, GREY), SIDE, at, RIGHT - SIDE, line);
-            at += 11.0;
+        let mut parts = vec![seller.street.clone(), town(seller)];
+        parts.extend(self.foreign_country());
+        parts.extend(seller.email.clone());
+        parts.extend(seller.phone.clone());
+        parts.extend(self.words.identifier(seller));
+        let parts: Vec<_> = parts.iter().map(|part| (part.as_str(), 2)).collect();
+        let room = ADDRESS_TOP + 10.0 - at;
+        let (style, leading, lines) = self.fitting(&parts, (SMALL, 11.0), RIGHT - SIDE, room);
+        for line in lines {
+            canvas.lines(Style { colour: GREY, ..style }, SIDE, at, leading, &[line]);
+            at += leading;
         }
     }
 
     /// The sender's line and the recipient, where the window of an envelope shows them.
     fn address(&self, canvas: &mut Canvas) {
         let (seller, buyer) = (&self.invoice.seller, &self.invoice.buyer);
-        let sender = [seller.name.clone(), seller.street.clone(), town(seller)].join(" · ");
+        let sender = [&seller.name, &seller.street, &town(seller)].map(|part| isolated(part)).join(" · ");
         let baseline = ADDRESS_TOP + 26.0;
         canvas.text(self.regular(6.5, GREY), LEFT, baseline, ADDRESS_WIDTH, &sender);
         canvas.rule(HAIRLINE, (LEFT, LEFT + ADDRESS_WIDTH), baseline + 4.5, 0.5);
-        let style = self.regular(10.5, INK);
-        let mut lines: Vec<String> = Vec::new();
-        for (text, most) in [(&buyer.name, 2), (&buyer.street, 2), (&town(buyer), 1)] {
-            lines.extend(style.face.wrap(&style.face.printable(text), style.size, ADDRESS_WIDTH, most));
-        }
+        let town = town(buyer);
+        let mut parts = vec![(buyer.name.as_str(), 6), (&buyer.street, 6), (&town, 6)];
+        let country = self.words.country(&buyer.country).to_uppercase();
         if buyer.country != seller.country {
-            let country = self.words.country(&buyer.country).to_uppercase();
-            lines.extend(style.face.wrap(&style.face.printable(&country), style.size, ADDRESS_WIDTH, 1));
+            parts.push((&country, 1));
         }
-        canvas.lines(style, LEFT, baseline + 21.0, 13.5, &lines);
+        let room = TITLE - 30.0 - (baseline + 21.0);
+        let (style, leading, lines) = self.fitting(&parts, (10.5, 13.5), ADDRESS_WIDTH, room);
+        canvas.lines(style, LEFT, baseline + 21.0, leading, &lines);
+    }
+
+    /// Texts in lines, each text on lines of its own: set as large as fits into a room. Nothing is cut as long
+    /// as it can be read.
+    fn fitting(
+        &self,
+        parts: &[(&str, usize)],
+        (largest, leading): (f32, f32),
+        width: f32,
+        room: f32,
+    ) -> (Style<'_>, f32, Vec<String>) {
+        let face = &self.faces.regular;
+        let set = |size: f32, shrunk: bool| {
+            let wrapped = parts.iter().flat_map(|(text, most)| {
+                let most = if shrunk { MOST_LINES } else { *most };
+                face.wrap(&printable(text), size, width, most)
+            });
+            wrapped.collect::<Vec<_>>()
+        };
+        let mut size = largest;
+        loop {
+            let lines = set(size, size < largest);
+            let leading = leading * size / largest;
+            let fits = stacked(lines.len(), leading) <= room && !lines.iter().any(|line| line.ends_with('…'));
+            if fits || size <= SMALLEST {
+                return (self.regular(size, INK), leading, lines);
+            }
+            size = (size - 0.5).max(SMALLEST);
+        }
     }
 
     /// The facts one looks for first, beside the address.
@@ -184,14 +223,15 @@ impl Sheet<'_> {
         let number = invoice.number.as_deref().unwrap_or(words.not_numbered).to_owned();
         let issued = words.date(invoice.issued_on);
         let (mut facts, amount) = match invoice.kind {
-            DocumentKind::Invoice => (
-                vec![
-                    (words.invoice_number, number),
-                    (words.invoice_date, issued),
-                    (words.due_on, words.date(invoice.due_on)),
-                ],
-                words.amount_due,
-            ),
+            DocumentKind::Invoice => {
+                let mut facts = vec![(words.invoice_number, number), (words.invoice_date, issued)];
+                // What asks for nothing is never due.
+                if self.settlement.open > Amount::ZERO {
+                    facts.push((words.due_on, words.date(invoice.due_on)));
+                }
+                let gives = self.drawing.gives().is_some();
+                (facts, if gives { words.amount_in_favour } else { words.amount_due })
+            }
             DocumentKind::CreditNote => {
                 let facts = vec![(words.credit_note_number, number), (words.credit_note_date, issued)];
                 (facts, words.amount_credited)
@@ -201,7 +241,8 @@ impl Sheet<'_> {
             invoice.corrects.iter().map(|corrects| (words.corrects_invoice, corrects.number.clone())),
         );
         facts.push((words.customer_reference, invoice.customer_reference.clone()));
-        facts.extend(invoice.buyer.vat_id.clone().map(|id| (words.your_vat_id, id)));
+        let your_identifier = words.your_identifier(&invoice.buyer.country);
+        facts.extend(invoice.buyer.vat_id.clone().map(|id| (your_identifier.as_str(), id)));
         let mut at = ADDRESS_TOP + 26.0;
         for (label, value) in facts {
             canvas.whole(self.regular(SMALL, GREY), SIDE, at, 82.0, label);
@@ -210,7 +251,8 @@ impl Sheet<'_> {
             at += 17.0;
         }
         canvas.whole(self.bold(BODY, INK), SIDE, at + 3.0, 82.0, amount);
-        let total = words.money(invoice.gross, invoice.currency);
+        let asked = self.drawing.gives().unwrap_or(self.settlement.open);
+        let total = words.money(asked, invoice.currency);
         let style = self.bold(13.0, self.brand.accent_ink());
         canvas.figure(style, RIGHT, at + 4.0, RIGHT - SIDE - 86.0, &total);
     }
@@ -225,7 +267,7 @@ impl Sheet<'_> {
         let continued = fill(text, &[("{title}", &title_of(self.invoice, self.words))]);
         let style = self.regular(BODY, GREY);
         let room = 2.0 * third - 12.0;
-        let shown = style.face.fit(&style.face.printable(&continued), style.size, room);
+        let shown = style.face.fit(&printable(&continued), style.size, room);
         canvas.figure(style, RIGHT, 56.0, room, &shown);
     }
 
@@ -233,24 +275,20 @@ impl Sheet<'_> {
     fn footer(&self, canvas: &mut Canvas, number: usize, of: usize) {
         let seller = &self.invoice.seller;
         canvas.rule(HAIRLINE, (LEFT, RIGHT), FOOTER_TOP, 0.5);
-        let mut who = vec![seller.name.clone(), seller.street.clone(), town(seller)];
+        let mut who = [&seller.name, &seller.street, &town(seller)].map(|part| isolated(part)).to_vec();
         who.extend([self.words.country(&seller.country).to_owned()]);
-        who.extend(self.vat_id());
+        who.extend(self.words.identifier(seller));
         who.retain(|part| !part.is_empty());
         let style = self.regular(TINY, GREY);
         let width = RIGHT - LEFT - 76.0;
-        let mut lines = style.face.wrap(&style.face.printable(&who.join(" · ")), style.size, width, 2);
-        let own = self.brand.footer.iter().map(|line| style.face.printable(line));
+        let mut lines = style.face.wrap(&printable(&who.join(" · ")), style.size, width, 2);
+        let own = self.brand.footer.iter().map(|line| printable(line));
         lines.extend(
             own.map(|line| style.face.fit(&line, style.size, width)).take(FOOTER_LINES - lines.len()),
         );
         canvas.lines(style, LEFT, FOOTER_TOP + 13.0, 9.5, &lines);
         let page = fill(self.words.page, &[("{n}", &number.to_string()), ("{m}", &of.to_string())]);
         canvas.figure(style, RIGHT, FOOTER_TOP + 13.0, 66.0, &page);
-    }
-
-    fn vat_id(&self) -> Option<String> {
-        self.invoice.seller.vat_id.as_ref().map(|id| fill(self.words.vat_id, &[("{id}", id)]))
     }
 
     /// The seller's country, where the letter crosses a border.
@@ -273,7 +311,7 @@ impl Sheet<'_> {
     /// A text of any length in lines as wide as the page.
     pub(super) fn wrapped(&self, text: &str, most: usize) -> Vec<String> {
         let face = &self.faces.regular;
-        face.wrap(&face.printable(text), BODY, RIGHT - LEFT, most)
+        face.wrap(&printable(text), BODY, RIGHT - LEFT, most)
     }
 
     pub(super) fn regular(&self, size: f32, colour: Colour) -> Style<'_> {

@@ -9,14 +9,20 @@
 use calculation::invoice::Invoice;
 use calculation::money::Amount;
 use qrcodegen::{QrCode, QrCodeEcc, QrSegment, Version};
+use unicode_normalization::UnicodeNormalization;
 
 use super::Colour;
 use super::canvas::Canvas;
-use super::layout::{BODY, LEFT, RIGHT};
+use super::layout::{BODY, LEADING, LEFT, RIGHT, stacked};
 use super::page::{GREY, INK, Sheet};
+use super::text::printable;
 use super::words::{fill, in_groups_of_four};
 
 const TINY: f32 = 7.0;
+/// From the edge of the box to its text.
+const INDENT: f32 = 14.0;
+/// Of what is said in place of a request to pay.
+const MOST_LINES: usize = 40;
 /// The code with its quiet zone.
 const CODE_SIDE: f32 = 84.0;
 /// What stands below the code.
@@ -24,31 +30,36 @@ const CAPTION: f32 = 10.0;
 /// The quiet zone on each side, in modules (ISO/IEC 18004).
 const QUIET: f32 = 4.0;
 
+/// UTF-8 as an extended channel interpretation (AIM ITS/04-023).
+const UTF_8: u32 = 26;
+
 /// What the payment box says.
 pub(super) enum Payment {
     Draft,
-    Nothing,
-    InYourFavour,
+    /// Nothing is asked for: why, and where went what is given back.
+    Nothing(Vec<String>),
     /// With a code where the payee can be paid by one.
     Due(Option<QrCode>),
 }
 
 impl Payment {
-    pub(super) fn of(invoice: &Invoice) -> Self {
-        if invoice.number.is_none() {
-            Self::Draft
-        } else if invoice.gross < Amount::ZERO {
-            Self::InYourFavour
-        } else if invoice.gross == Amount::ZERO {
-            Self::Nothing
-        } else {
-            Self::Due(epc_payload(invoice).and_then(|payload| code(&payload)))
+    pub(super) fn of(sheet: &Sheet) -> Self {
+        let open = sheet.settlement.open;
+        if sheet.invoice.number.is_none() {
+            return Self::Draft;
         }
+        if open > Amount::ZERO {
+            return Self::Due(epc_payload(sheet.invoice, open).and_then(|payload| code(&payload)));
+        }
+        let said = sheet.words.standing(sheet.drawing).join(" ");
+        let (face, width) = (&sheet.faces.bold, RIGHT - LEFT - 2.0 * INDENT);
+        Self::Nothing(face.wrap(&printable(&said), BODY, width, MOST_LINES))
     }
 
     pub(super) fn height(&self) -> f32 {
         match self {
-            Self::Draft | Self::Nothing | Self::InYourFavour => 38.0,
+            Self::Draft => 38.0,
+            Self::Nothing(lines) => 38.0 + stacked(lines.len().saturating_sub(1), LEADING),
             Self::Due(None) => 70.0,
             Self::Due(Some(_)) => CODE_SIDE + CAPTION + 8.0,
         }
@@ -62,15 +73,14 @@ impl Sheet<'_> {
         let height = payment.height();
         canvas.area(self.brand.tint(), (LEFT, top), (RIGHT - LEFT, height));
         canvas.area(self.brand.accent, (LEFT, top), (3.0, height));
-        let left = LEFT + 14.0;
-        let sentence = match payment {
-            Payment::Draft => words.draft_is_not_payable,
-            Payment::Nothing => words.nothing_to_pay,
-            Payment::InYourFavour => words.in_your_favour,
-            Payment::Due(_) => "",
-        };
-        let Payment::Due(code) = payment else {
-            return canvas.text(self.bold(BODY, INK), left, top + 22.5, RIGHT - left, sentence);
+        let left = LEFT + INDENT;
+        let style = self.bold(BODY, INK);
+        let code = match payment {
+            Payment::Draft => {
+                return canvas.text(style, left, top + 22.5, RIGHT - left, words.draft_is_not_payable);
+            }
+            Payment::Nothing(lines) => return canvas.lines(style, left, top + 22.5, LEADING, lines),
+            Payment::Due(code) => code,
         };
         let mut right = RIGHT - 10.0;
         if let Some(code) = code {
@@ -80,7 +90,7 @@ impl Sheet<'_> {
         let sentence = fill(
             words.please_pay,
             &[
-                ("{amount}", &words.money(invoice.gross, invoice.currency)),
+                ("{amount}", &words.money(self.settlement.open, invoice.currency)),
                 ("{date}", &words.date(invoice.due_on)),
             ],
         );
@@ -108,11 +118,22 @@ impl Sheet<'_> {
             let mut x = left;
             for (label, value) in row.into_iter().filter(|(_, value)| !value.is_empty()) {
                 canvas.text(self.regular(TINY, GREY), x, at, width - 8.0, label);
-                canvas.whole(self.regular(BODY, INK), x, at + 11.5, width - 8.0, value);
+                self.value(canvas, x, at + 11.5, width - 8.0, value);
                 x += width;
             }
             at += 30.0;
         }
+    }
+
+    /// A value on one line, or smaller on two.
+    fn value(&self, canvas: &mut Canvas, x: f32, baseline: f32, width: f32, value: &str) {
+        let style = self.regular(BODY, INK);
+        let text = printable(value);
+        if style.face.width(&text, style.size) <= width * 1.2 {
+            return canvas.whole(style, x, baseline, width, value);
+        }
+        let style = self.regular(TINY, INK);
+        canvas.lines(style, x, baseline - 3.0, 8.0, &style.face.wrap(&text, style.size, width, 2));
     }
 
     /// The code in its white quiet zone, each row of dark modules as one bar.
@@ -147,22 +168,26 @@ fn place(index: i32) -> f32 {
 
 /// The standard asks for error correction level M and a version of at most 13.
 fn code(payload: &str) -> Option<QrCode> {
-    let segment = QrSegment::make_bytes(payload.as_bytes());
+    let mut segments = vec![QrSegment::make_bytes(payload.as_bytes())];
+    // Readers guess the character set of letters beyond ASCII unless they are told.
+    if !payload.is_ascii() {
+        segments.insert(0, QrSegment::make_eci(UTF_8));
+    }
     let largest = Version::new(13);
-    QrCode::encode_segments_advanced(&[segment], QrCodeEcc::Medium, Version::MIN, largest, None, false).ok()
+    QrCode::encode_segments_advanced(&segments, QrCodeEcc::Medium, Version::MIN, largest, None, false).ok()
 }
 
 /// What the code says: a SEPA credit transfer to the seller's account with the invoice's number. Nothing
 /// where the standard has no room for it: another currency, an account that is none, a sum too large.
-fn epc_payload(invoice: &Invoice) -> Option<String> {
+fn epc_payload(invoice: &Invoice, open: Amount) -> Option<String> {
     let largest = Amount::from_micros(999_999_999_990_000);
-    if invoice.currency.code() != "EUR" || invoice.gross <= Amount::ZERO || invoice.gross > largest {
+    if invoice.currency.code() != "EUR" || open <= Amount::ZERO || open > largest {
         return None;
     }
-    let amount = invoice.gross.to_text(2);
+    let amount = open.to_text(2);
     let (_, cents) = amount.split_once('.')?;
     let iban: String = invoice.seller.iban.as_deref()?.split_whitespace().collect();
-    let name: String = one_line(&invoice.seller.name).chars().take(70).collect();
+    let name: String = one_line(&invoice.seller.name).nfc().take(70).collect();
     let text = one_line(invoice.number.as_deref()?);
     if cents.len() != 2 || !is_iban(&iban) || name.is_empty() || text.chars().count() > 140 {
         return None;

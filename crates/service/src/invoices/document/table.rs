@@ -31,10 +31,11 @@ impl Sheet<'_> {
         let style = self.bold(SMALL, self.brand.accent_ink());
         canvas.text(style, LEFT, baseline, Columns::DESCRIPTION_WIDTH, words.description);
         let net = fill(words.net, &[("{currency}", self.invoice.currency.code())]);
+        let tax = words.of_tax("{tax}", &self.invoice.buyer.country);
         let heads: [&str; 5] = if self.invoice.lines.iter().any(has_calls) {
-            [words.calls, words.duration, words.included, words.tax_rate, &net]
+            [words.calls, words.duration, words.included, &tax, &net]
         } else {
-            ["", "", "", words.tax_rate, &net]
+            ["", "", "", &tax, &net]
         };
         figures(canvas, style, baseline, heads);
         canvas.rule(self.brand.accent, (LEFT, RIGHT), top + TABLE_HEAD - 1.0, 1.2);
@@ -60,11 +61,15 @@ impl Sheet<'_> {
             }
             Row::Tax(tax) => self.tax(canvas, top, tax),
             Row::Gross => self.gross(canvas, top),
+            Row::Settled(settled) => {
+                let taken_off = Amount::from_micros(settled.amount.micros().saturating_neg());
+                self.total(canvas, top + 10.0, &words.settled(settled), taken_off);
+            }
+            Row::Open => self.sum(canvas, top, words.still_to_pay, self.settlement.open),
             Row::TaxNote(lines) => {
                 canvas.lines(self.regular(BODY, INK), LEFT, top + 18.0, LEADING, lines);
             }
             Row::Payment(payment) => self.payment(canvas, top + PAYMENT_GAP, payment),
-            Row::Credited => self.credited(canvas, top),
             Row::Closing(lines) => {
                 canvas.lines(self.regular(BODY, INK), LEFT, top + 22.0, LEADING, lines);
             }
@@ -134,28 +139,29 @@ impl Sheet<'_> {
             TaxCategory::ReverseCharge => self.words.tax_reverse_charge,
         };
         let taxable = self.words.money(tax.taxable, self.invoice.currency);
-        let label = fill(label, &[("{rate}", &self.words.rate(tax.rate)), ("{taxable}", &taxable)]);
+        let name = self.words.of_tax("{tax}", &self.invoice.buyer.country);
+        let rate = self.words.rate(tax.rate);
+        let label = fill(label, &[("{tax}", &name), ("{rate}", &rate), ("{taxable}", &taxable)]);
         self.total(canvas, top + 10.0, &label, tax.tax);
     }
 
     fn gross(&self, canvas: &mut Canvas, top: f32) {
+        let asks_for_all = self.settlement.open == self.invoice.gross;
         let label = match self.invoice.kind {
-            DocumentKind::Invoice => self.words.gross_total,
+            DocumentKind::Invoice if asks_for_all => self.words.gross_total,
+            DocumentKind::Invoice => self.words.total,
             DocumentKind::CreditNote => self.words.credited_total,
         };
-        canvas.rule(INK, (TOTALS, RIGHT), top + 3.0, 0.7);
-        canvas.text(self.bold(11.0, INK), TOTALS, top + 19.0, 100.0, label);
-        let text = self.words.money(self.invoice.gross, self.invoice.currency);
-        canvas.figure(self.bold(11.0, INK), Columns::NET, top + 19.0, 130.0, &text);
-        canvas.rule(INK, (TOTALS, RIGHT), top + 26.0, 0.7);
+        self.sum(canvas, top, label, self.invoice.gross);
     }
 
-    /// A credit note asks for nothing.
-    fn credited(&self, canvas: &mut Canvas, top: f32) {
-        let words = self.words;
-        let amount = words.money(self.invoice.gross, self.invoice.currency);
-        let sentence = fill(words.credited, &[("{amount}", &amount)]);
-        canvas.whole(self.bold(BODY, INK), LEFT, top + 22.0, RIGHT - LEFT, &sentence);
+    /// An amount that matters, between two rules.
+    fn sum(&self, canvas: &mut Canvas, top: f32, label: &str, amount: Amount) {
+        canvas.rule(INK, (TOTALS, RIGHT), top + 3.0, 0.7);
+        canvas.text(self.bold(11.0, INK), TOTALS, top + 19.0, 100.0, label);
+        let text = self.words.money(amount, self.invoice.currency);
+        canvas.figure(self.bold(11.0, INK), Columns::NET, top + 19.0, 130.0, &text);
+        canvas.rule(INK, (TOTALS, RIGHT), top + 26.0, 0.7);
     }
 }
 

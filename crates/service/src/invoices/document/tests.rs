@@ -5,6 +5,8 @@ mod calls;
 mod language;
 mod lines;
 mod payment;
+mod scripts;
+mod settled;
 
 use calculation::invoice::{
     DocumentKind, Invoice, InvoiceLine, InvoicePeriod, Itemisation, Language, LineKind, Party, TaxLine,
@@ -14,7 +16,8 @@ use calculation::tax::{TaxCategory, TaxRate};
 
 use jiff::civil::date;
 
-use super::{Brand, ItemisedCall, pdf};
+use super::{Brand, DocumentError, ItemisedCall};
+use crate::invoices::Drawing;
 
 fn amount(text: &str) -> Amount {
     text.parse().unwrap()
@@ -104,14 +107,27 @@ fn many_lines(count: usize) -> Invoice {
     invoice((0..count).map(|index| usage(&format!("Destination {index}"), 1, 60, "0.01")).collect())
 }
 
+/// The document of an invoice of which nothing was settled yet.
+fn pdf(invoice: &Invoice, calls: &[ItemisedCall], brand: &Brand) -> Result<Vec<u8>, DocumentError> {
+    super::pdf(&Drawing::from(invoice.clone()), calls, brand)
+}
+
 /// The text of each page, with its line ends taken out.
 fn pages(invoice: &Invoice) -> Vec<String> {
     shown(invoice, &[], &Brand::default())
 }
 
 fn shown(invoice: &Invoice, calls: &[ItemisedCall], brand: &Brand) -> Vec<String> {
-    let file = pdf(invoice, calls, brand).unwrap();
-    let document = lopdf::Document::load_mem(&file).unwrap();
+    words_of(&pdf(invoice, calls, brand).unwrap())
+}
+
+/// The text of each page of a document as it stands.
+fn drawn(drawing: &Drawing) -> Vec<String> {
+    words_of(&super::pdf(drawing, &[], &Brand::default()).unwrap())
+}
+
+fn words_of(file: &[u8]) -> Vec<String> {
+    let document = lopdf::Document::load_mem(file).unwrap();
     document.get_pages().keys().map(|page| words(&document.extract_text(&[*page]).unwrap())).collect()
 }
 

@@ -1,8 +1,8 @@
 //! How wide is a text, and how does it fit a given width?
 //!
-//! Each face is read once into a table of glyphs and advances. Text is set without shaping: that
-//! is right for Latin, Greek and Cyrillic, the scripts the faces hold; whatever else a name may
-//! contain shows as a box.
+//! The built-in face is read once into a table of glyphs and advances, which sets Latin, Greek and Cyrillic.
+//! Other scripts are shaped (`shape.rs`), in other fonts where that one lacks a letter (`fonts.rs`). A letter
+//! that no font has is remembered: such a document is refused.
 
 #![expect(
     clippy::disallowed_types,
@@ -10,11 +10,19 @@
     reason = "PDF coordinates are points, not money; amounts arrive here as finished text"
 )]
 
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::Range;
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 use krilla::text::{Font, GlyphId, KrillaGlyph};
 use skrifa::raw::TableProvider;
 use skrifa::{FontRef, MetadataProvider};
+use unicode_normalization::UnicodeNormalization;
+
+use super::fonts::Fonts;
+use super::shape::{Drawn, Run, clusters, is_mark, is_plain, shape};
 
 /// The two weights the document is set in.
 pub(super) struct Faces {
@@ -22,9 +30,18 @@ pub(super) struct Faces {
     pub(super) bold: Face,
 }
 
-/// One weight: a font, and what we need to know of it to set text.
+/// One weight: the built-in font, those that take over where it lacks a letter, and the letters that none has.
 pub(super) struct Face {
+    own: &'static BuiltIn,
+    fonts: Fonts,
+    weight: i32,
+    missing: Rc<RefCell<BTreeSet<char>>>,
+}
+
+/// A font in the program, and what we need to know of it to set text.
+struct BuiltIn {
     font: Font,
+    shaper: rustybuzz::Face<'static>,
     /// By code point, for the basic plane.
     glyphs: Vec<Option<Glyph>>,
     missing: Glyph,
@@ -40,19 +57,37 @@ struct Glyph {
 
 /// A text longer than this is cut before it is measured: no field of an invoice needs more.
 const LONGEST_TEXT: usize = 1000;
+/// More marks on one letter are no letter of any script.
+const MOST_MARKS: u8 = 6;
 const ELLIPSIS: char = '…';
-/// WHITE SQUARE stands for a character the face does not have.
+/// WHITE SQUARE stands for a letter that no font has, in a document that is refused for it.
 const MISSING: char = '□';
+const REGULAR: i32 = 400;
+const BOLD: i32 = 700;
 
-/// Both faces, read at first use; nothing if the embedded files should be unreadable.
-pub(super) fn faces() -> Option<&'static Faces> {
-    static FACES: LazyLock<Option<Faces>> = LazyLock::new(|| {
-        Some(Faces { regular: Face::read(notosans::REGULAR_TTF)?, bold: Face::read(notosans::BOLD_TTF)? })
-    });
+/// Both built-in faces, read at first use; nothing if the embedded files should be unreadable.
+fn built_in() -> Option<&'static [BuiltIn; 2]> {
+    static FACES: LazyLock<Option<[BuiltIn; 2]>> =
+        LazyLock::new(|| Some([BuiltIn::read(notosans::REGULAR_TTF)?, BuiltIn::read(notosans::BOLD_TTF)?]));
     FACES.as_ref()
 }
 
-impl Face {
+impl Faces {
+    /// The built-in faces with the fonts that take over.
+    pub(super) fn new(fonts: &Fonts) -> Option<Self> {
+        let [regular, bold] = built_in()?;
+        let missing = Rc::<RefCell<BTreeSet<char>>>::default();
+        let face = |own, weight| Face { own, fonts: fonts.clone(), weight, missing: Rc::clone(&missing) };
+        Some(Self { regular: face(regular, REGULAR), bold: face(bold, BOLD) })
+    }
+
+    /// The letters that no font had so far.
+    pub(super) fn missing(&self) -> Vec<char> {
+        self.regular.missing.borrow().iter().copied().collect()
+    }
+}
+
+impl BuiltIn {
     fn read(file: &'static [u8]) -> Option<Self> {
         let tables = FontRef::new(file).ok()?;
         let metrics = tables.hmtx().ok()?;
@@ -65,12 +100,9 @@ impl Face {
         }
         let missing = glyphs.get(usize::try_from(u32::from(MISSING)).ok()?).copied().flatten()?;
         let font = Font::new(file.into(), 0)?;
+        let shaper = rustybuzz::Face::from_slice(file, 0)?;
         let units_per_em = font.units_per_em();
-        Some(Self { font, glyphs, missing, units_per_em })
-    }
-
-    pub(super) fn font(&self) -> Font {
-        self.font.clone()
+        Some(Self { font, shaper, glyphs, missing, units_per_em })
     }
 
     fn glyph(&self, char: char) -> Option<Glyph> {
@@ -78,35 +110,66 @@ impl Face {
         self.glyphs.get(index).copied().flatten().filter(|glyph| glyph.id != 0)
     }
 
-    /// The text as it can be printed: one line, no control or direction marks, a box for every
-    /// character the face lacks, and no more than anybody would read.
-    pub(super) fn printable(&self, text: &str) -> String {
-        let mut clean = String::with_capacity(text.len().min(LONGEST_TEXT));
-        let mut rest = text.chars().filter(|char| !is_invisible(*char));
-        for char in rest.by_ref().take(LONGEST_TEXT) {
-            match char {
-                _ if char.is_whitespace() && char != NO_BREAK_SPACE => {
-                    if !clean.is_empty() && !clean.ends_with(' ') {
-                        clean.push(' ');
-                    }
-                }
-                // The faces lack the two Unicode hyphens, which differ from this one in name only.
-                '\u{2010}' | '\u{2011}' => clean.push('-'),
-                _ if self.glyph(char).is_some() => clean.push(char),
-                _ => clean.push(MISSING),
+    fn glyph_or_box(&self, char: char) -> Glyph {
+        self.glyph(char).unwrap_or(self.missing)
+    }
+}
+
+impl Face {
+    pub(super) fn font(&self) -> Font {
+        self.own.font.clone()
+    }
+
+    pub(super) fn shaper(&self) -> &'static rustybuzz::Face<'static> {
+        &self.own.shaper
+    }
+
+    pub(super) fn has_all(&self, letters: &[char]) -> bool {
+        letters.iter().all(|letter| self.own.glyph(*letter).is_some())
+    }
+
+    /// The font that has some letters which are drawn together: the built-in one if that has them, another, or
+    /// none, which is remembered.
+    pub(super) fn drawn_with(&self, letters: &[char]) -> Drawn {
+        if self.has_all(letters) {
+            return Drawn::BuiltIn;
+        }
+        let other = self.fonts.having(letters, self.weight);
+        if other.is_none() {
+            let lacking = |letter: &&char| {
+                self.own.glyph(**letter).is_none() && self.fonts.having(&[**letter], self.weight).is_none()
+            };
+            let mut lacking: Vec<char> = letters.iter().filter(lacking).copied().collect();
+            // Each has a font, but no one font has all that belong together.
+            if lacking.is_empty() {
+                lacking = letters.to_vec();
             }
+            self.missing.borrow_mut().extend(lacking);
         }
-        clean.truncate(clean.trim_end().len());
-        if rest.next().is_some() {
-            clean.push(ELLIPSIS);
-        }
-        clean
+        other.map_or(Drawn::Missing, Drawn::With)
+    }
+
+    /// A box for letters that no font has.
+    pub(super) fn missing_run(&self, bytes: Range<usize>) -> Run {
+        let Glyph { id, advance } = self.own.missing;
+        let advance = f32::from(advance) / self.own.units_per_em;
+        let glyph = KrillaGlyph::new(GlyphId::new(id.into()), advance, 0.0, 0.0, 0.0, bytes, None);
+        Run { font: self.font(), glyphs: vec![glyph], advance }
+    }
+
+    /// Whether the built-in font sets the text letter by letter.
+    fn is_simple(&self, text: &str) -> bool {
+        text.chars().all(|char| is_plain(char) && self.own.glyph(char).is_some())
     }
 
     /// The width of a printable text at a size.
     pub(super) fn width(&self, text: &str, size: f32) -> f32 {
-        let units: f32 = text.chars().map(|char| f32::from(self.glyph_or_box(char).advance)).sum();
-        units * size / self.units_per_em
+        if self.is_simple(text) {
+            let units: f32 = text.chars().map(|char| f32::from(self.own.glyph_or_box(char).advance)).sum();
+            return units * size / self.own.units_per_em;
+        }
+        let advances: f32 = shape(self, text).iter().map(|run| run.advance).sum();
+        advances * size
     }
 
     /// The text, cut with an ellipsis if it is wider than `width`.
@@ -143,15 +206,21 @@ impl Face {
             return fits;
         }
         let at_space = text[..fits].rfind(' ');
-        let first_char = text.chars().next().map_or(0, char::len_utf8);
-        at_space.filter(|end| *end > 0).unwrap_or(fits.max(first_char))
+        let first = clusters(text).first().map_or(0, |first| first.end);
+        at_space.filter(|end| *end > 0).unwrap_or(fits.max(first))
     }
 
     /// The length in bytes of the longest start of the text that is no wider than `width`.
     fn prefix(&self, text: &str, size: f32, width: f32) -> usize {
+        if !self.is_simple(text) {
+            let clusters = clusters(text);
+            // What is shaped grows with each cluster, as good as always.
+            let fitting = clusters.partition_point(|cluster| self.width(&text[..cluster.end], size) <= width);
+            return fitting.checked_sub(1).and_then(|last| clusters.get(last)).map_or(0, |last| last.end);
+        }
         let mut used = 0.0;
         for (index, char) in text.char_indices() {
-            used += f32::from(self.glyph_or_box(char).advance) * size / self.units_per_em;
+            used += f32::from(self.own.glyph_or_box(char).advance) * size / self.own.units_per_em;
             if used > width {
                 return index;
             }
@@ -159,32 +228,61 @@ impl Face {
         text.len()
     }
 
-    /// The glyphs of a printable text, as krilla draws them.
-    pub(super) fn set(&self, text: &str) -> Vec<KrillaGlyph> {
-        text.char_indices()
-            .map(|(index, char)| {
-                let glyph = self.glyph_or_box(char);
-                let advance = f32::from(glyph.advance) / self.units_per_em;
-                let bytes = index..index + char.len_utf8();
-                KrillaGlyph::new(GlyphId::new(glyph.id.into()), advance, 0.0, 0.0, 0.0, bytes, None)
-            })
-            .collect()
+    /// The pieces of a printable text, as krilla draws them one after the other.
+    pub(super) fn set(&self, text: &str) -> Vec<Run> {
+        if !self.is_simple(text) {
+            return shape(self, text);
+        }
+        let mut whole = 0.0;
+        let glyphs = text.char_indices().map(|(index, char)| {
+            let glyph = self.own.glyph_or_box(char);
+            let advance = f32::from(glyph.advance) / self.own.units_per_em;
+            whole += advance;
+            let bytes = index..index + char.len_utf8();
+            KrillaGlyph::new(GlyphId::new(glyph.id.into()), advance, 0.0, 0.0, 0.0, bytes, None)
+        });
+        let glyphs = glyphs.collect();
+        vec![Run { font: self.font(), glyphs, advance: whole }]
     }
+}
 
-    fn glyph_or_box(&self, char: char) -> Glyph {
-        self.glyph(char).unwrap_or(self.missing)
+/// The text as it can be printed: composed (NFC), one line, no control or direction marks, and no more
+/// than anybody would read.
+pub(super) fn printable(text: &str) -> String {
+    let mut clean = String::with_capacity(text.len().min(LONGEST_TEXT));
+    let mut marks: u8 = 0;
+    let mut rest = text.chars().filter(|char| !is_invisible(*char)).nfc().filter(move |char| {
+        marks = if is_mark(*char) { marks.saturating_add(1) } else { 0 };
+        marks <= MOST_MARKS
+    });
+    for char in rest.by_ref().take(LONGEST_TEXT) {
+        match char {
+            _ if char.is_whitespace() && char != NO_BREAK_SPACE => {
+                if !clean.is_empty() && !clean.ends_with(' ') {
+                    clean.push(' ');
+                }
+            }
+            // The built-in faces lack the two Unicode hyphens, which differ from this one in name only.
+            '\u{2010}' | '\u{2011}' => clean.push('-'),
+            _ => clean.push(char),
+        }
     }
+    clean.truncate(clean.trim_end().len());
+    if rest.next().is_some() {
+        clean.push(ELLIPSIS);
+    }
+    clean
 }
 
 const NO_BREAK_SPACE: char = '\u{a0}';
 
 /// Characters that print nothing and could only disturb the page: controls that are no white space,
-/// joiners, direction marks, selectors and tags.
+/// direction marks, selectors and tags. Joiners stay: words of some scripts are misspelt without.
 fn is_invisible(char: char) -> bool {
     (char.is_control() && !char.is_whitespace())
         || matches!(char,
-            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
-            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
+            '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180e}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}'
+            | '\u{2060}'..='\u{2067}' | '\u{206a}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff0}'..='\u{fffb}'
             | '\u{fffe}' | '\u{ffff}' | '\u{e0000}'..='\u{e0fff}')
 }
 
@@ -192,14 +290,14 @@ fn is_invisible(char: char) -> bool {
 mod tests {
     use super::*;
 
-    fn face() -> &'static Face {
-        &faces().unwrap().regular
+    fn face() -> Face {
+        Faces::new(&Fonts::default()).unwrap().regular
     }
 
     #[test]
     fn both_faces_cover_latin_greek_and_cyrillic() {
         let alphabets = "AZaz09 äöüßéèçñøåæœłżčšťžőűğışțŵŷ ΑΩαωάώ АЯаяёіїєґ €£¥₴₹ –—„“”’·…№□";
-        for face in [&faces().unwrap().regular, &faces().unwrap().bold] {
+        for face in built_in().unwrap() {
             for char in alphabets.chars() {
                 assert!(face.glyph(char).is_some(), "{char}");
             }
@@ -213,18 +311,19 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_printed_is_replaced_or_left_out() {
+    fn what_cannot_be_printed_is_composed_replaced_or_left_out() {
         let cases = [
             ("  two\r\n\twords ", "two words"),
             ("a\0b\u{202e}c\u{feff}", "abc"),
             ("tel\u{2011}no", "tel-no"),
-            ("漢 👾", "□ □"),
+            ("Mu\u{308}ller E\u{301}mile Nguye\u{302}\u{303}n", "Müller Émile Nguyễn"),
+            ("漢 👾", "漢 👾"),
             ("\n", ""),
         ];
         for (text, printed) in cases {
-            assert_eq!(face().printable(text), printed);
+            assert_eq!(printable(text), printed);
         }
-        assert_eq!(face().printable(&"x".repeat(10_000)).chars().count(), LONGEST_TEXT + 1);
+        assert_eq!(printable(&"x".repeat(10_000)).chars().count(), LONGEST_TEXT + 1);
     }
 
     #[test]

@@ -5,6 +5,8 @@
 mod countries;
 mod de;
 mod en;
+mod standing;
+mod tax;
 
 use calculation::invoice::{Days, Language};
 use calculation::money::{Amount, Currency};
@@ -37,11 +39,13 @@ words! {
     tag, invoice, invoice_draft, credit_note, credit_note_draft, draft_mark, continued, page, period,
     date, days_of_month, days_of_year, days, thousands, point, percent,
     invoice_number, credit_note_number, not_numbered, invoice_date, credit_note_date, due_on, corrects_invoice,
-    corrects, reason, customer_reference, your_vat_id, vat_id, amount_due, amount_credited,
-    description, calls, duration, included, tax_rate, net,
+    corrects, reason, customer_reference, your_id, id_of, amount_due, amount_credited, amount_in_favour,
+    description, calls, duration, included, net,
     fees, one_off, usage, late_usage, late_usage_note, minimum_commitment, discounts, subtotal, no_lines,
-    net_total, tax_line, tax_exempt, tax_reverse_charge, reverse_charge_note, gross_total, credited_total,
-    please_pay, nothing_to_pay, in_your_favour, credited, draft_is_not_payable,
+    net_total, tax_line, tax_exempt, tax_reverse_charge, reverse_charge_note, gross_total, credited_total, total,
+    paid_on, credit_of_invoice, written_off, still_to_pay,
+    please_pay, nothing_to_pay, in_your_favour, credited, lowers, goes_to, still_open, nothing_open, paid_out, kept,
+    draft_is_not_payable,
     payee, iban, reference, scan_to_pay,
     chart, minutes,
     annex, annex_of, annex_note, masked_note, call_date, call_time, call_line, call_number, call_destination,

@@ -14,15 +14,16 @@ use en16931::{Date, DocumentReference, InvoiceAmount, Percentage, Quantity};
 
 use super::party;
 use super::words::{self, Words};
+use crate::invoices::Drawing;
 
 /// "One": the unit of a line whose quantity is not counted (UN/ECE recommendation 20).
 const ONE: &str = "C62";
 
 /// The invoice as the standard models it, of no profile yet; nothing if an amount has more than two decimals.
-pub(super) fn of(invoice: &Invoice) -> Option<Model> {
+pub(super) fn of(drawing: &Drawing) -> Option<Model> {
+    let Drawing { invoice, settlement } = drawing;
     let words = words::of(invoice.language);
-    let due_on =
-        (invoice.kind == DocumentKind::Invoice && invoice.gross > Amount::ZERO).then_some(invoice.due_on);
+    let due_on = (settlement.open > Amount::ZERO).then_some(invoice.due_on);
     let mut model = Model::default();
     (model.kind, model.type_code) = match invoice.kind {
         DocumentKind::Invoice => (ModelKind::Invoice, Some(Code::new("380"))),
@@ -33,7 +34,7 @@ pub(super) fn of(invoice: &Invoice) -> Option<Model> {
     model.currency = Some(Code::new(invoice.currency.code()));
     model.due_date = due_on.and_then(date);
     model.buyer_reference = given(&invoice.customer_reference);
-    model.payment_terms = Some(words.terms(invoice.kind, due_on));
+    model.payment_terms = Some(words.terms(drawing, due_on));
     model.notes = notes(invoice);
     model.preceding_invoices = invoice
         .corrects
@@ -52,12 +53,18 @@ pub(super) fn of(invoice: &Invoice) -> Option<Model> {
     let lines = (1..).zip(&invoice.lines);
     model.lines = lines.map(|(number, one)| line(number, one, invoice, words)).collect::<Option<_>>()?;
     let (net, tax, gross) = (amount(invoice.net)?, amount(invoice.tax)?, amount(invoice.gross)?);
+    // What gives money back is stated whole: whoever books it sets it off against what it was given to.
+    let (paid, due) = match drawing.gives() {
+        Some(_) => (None, gross),
+        None => (Some(amount(drawing.paid()?)?), amount(settlement.open)?),
+    };
     model.totals = DocumentTotals {
         line_total: net,
         taxable_total: net,
         vat_total: Some(tax),
         gross_total: gross,
-        due: gross,
+        paid: paid.filter(|paid| *paid != InvoiceAmount::ZERO),
+        due,
         ..DocumentTotals::default()
     };
     Some(model)
@@ -127,7 +134,7 @@ fn payment(invoice: &Invoice, asks: bool) -> PaymentInstructions {
     };
     PaymentInstructions {
         means_code: Some(Code::new(code)),
-        remittance_information: invoice.number.as_deref().and_then(given),
+        remittance_information: invoice.number.as_deref().filter(|_| asks).and_then(given),
         means: iban.map(transfer),
         ..PaymentInstructions::default()
     }

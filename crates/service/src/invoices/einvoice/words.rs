@@ -3,13 +3,13 @@
 use calculation::invoice::{DocumentKind, Invoice, InvoiceLine, Language, LineKind};
 use jiff::civil::Date;
 
+use crate::invoices::{Drawing, document};
+
 /// The few texts in one language; `{…}` stands for what is filled in.
 pub(super) struct Words {
     invoice: &'static str,
     credit_note: &'static str,
     payable: &'static str,
-    nothing_payable: &'static str,
-    credited: &'static str,
     late: &'static str,
     one_call: &'static str,
     calls: &'static str,
@@ -22,8 +22,6 @@ const ENGLISH: Words = Words {
     invoice: "Invoice",
     credit_note: "Credit note",
     payable: "Payable by {date}",
-    nothing_payable: "Nothing is to be paid",
-    credited: "The amount is credited to you",
     late: "Calls of an earlier month, received after its invoice. ",
     one_call: "1 call, {time}",
     calls: "{calls} calls, {time}",
@@ -36,8 +34,6 @@ const GERMAN: Words = Words {
     invoice: "Rechnung",
     credit_note: "Rechnungskorrektur",
     payable: "Zahlbar bis zum {date}",
-    nothing_payable: "Es ist nichts zu zahlen",
-    credited: "Der Betrag wird Ihnen gutgeschrieben",
     late: "Anrufe eines früheren Monats, nach dessen Rechnung eingegangen. ",
     one_call: "1 Anruf, {time}",
     calls: "{calls} Anrufe, {time}",
@@ -63,12 +59,11 @@ impl Words {
         format!("{kind} {}", super::model::clean(invoice.number.as_deref().unwrap_or_default()))
     }
 
-    /// When, if at all, the amount is to be paid.
-    pub(super) fn terms(&self, kind: DocumentKind, due_on: Option<Date>) -> String {
-        match (kind, due_on) {
-            (DocumentKind::CreditNote, _) => self.credited.to_owned(),
-            (_, Some(day)) => self.payable.replace("{date}", &day.strftime(self.date).to_string()),
-            (_, None) => self.nothing_payable.to_owned(),
+    /// When, if at all, the amount is to be paid; else in the words of the PDF what became of it.
+    pub(super) fn terms(&self, drawing: &Drawing, due_on: Option<Date>) -> String {
+        match due_on {
+            Some(day) => self.payable.replace("{date}", &day.strftime(self.date).to_string()),
+            None => document::Words::of(drawing.invoice.language).standing(drawing).join(" "),
         }
     }
 

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use calculation::money::{Amount, Money};
 use jiff::Timestamp;
 
+use super::super::drawing::Subject;
 use super::INVOICE;
 use crate::calls::InvoiceOfCall;
 use crate::db::{self, Cell, Hold, Kind, Row, Ts, Tx};
@@ -81,4 +82,30 @@ pub(in crate::invoices) async fn names_of_periods(
         Ok((row.time("period_start")?, invoice))
     };
     Ok(INVOICE.all(&rows, name)?)
+}
+
+/// The number of a document, if it has one.
+pub(in crate::invoices) async fn number_of(
+    tx: &mut Tx,
+    customer: CustomerId,
+    subject: Subject,
+) -> Result<Option<String>> {
+    let (table, column, id) = match subject {
+        Subject::Invoice(id) => ("invoices", "invoice_id", id.0),
+        Subject::CreditNote(id) => ("credit_notes", "credit_note_id", id.0),
+    };
+    let sql = format!("select number from {table} where customer_id = $1 and {column} = $2");
+    let row = tx.row(&sql, &[&customer.0, &id]).await?;
+    Ok(row.map(|row| row.get::<Option<String>>("number")).transpose()?.flatten())
+}
+
+/// What an invoice came to.
+pub(in crate::invoices) async fn gross_of(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: InvoiceId,
+) -> Result<Option<Amount>> {
+    let sql = "select gross from invoices where customer_id = $1 and invoice_id = $2";
+    let row = tx.row(sql, &[&customer.0, &id.0]).await?;
+    Ok(row.map(|row| row.get("gross").map(Amount::from_micros)).transpose()?)
 }

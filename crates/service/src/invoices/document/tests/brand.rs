@@ -1,6 +1,6 @@
 //! Do documents look as the settings say, and is what cannot be drawn refused at the start?
 
-use super::super::{Colour, Logo, Texts};
+use super::super::{Colour, Fonts, Logo, Texts};
 use super::*;
 use crate::config::Config;
 
@@ -70,13 +70,15 @@ fn the_settings_give_the_brand() {
     assert_eq!((brand.accent, brand.footer.as_slice()), (Colour(255, 0, 0), ["HRB 1".to_owned()].as_slice()));
     assert_eq!((brand.de.greeting.as_deref(), brand.en.greeting.as_deref()), (Some("Moin"), None));
     assert_eq!(brand.logo, Some(Logo::read(PNG.to_vec()).unwrap()));
-    assert_eq!(Config::from_toml("").unwrap().brand, Brand::default());
+    let fonts = Fonts::in_places(["/usr/share/fonts", "/usr/local/share/fonts"].map(Into::into).to_vec());
+    assert_eq!(Config::from_toml("").unwrap().brand, Brand { fonts, ..Brand::default() });
     let wrong = |settings: &str| Config::from_toml(settings).unwrap_err().to_string();
     let missing = wrong("[brand]\nlogo = \"nowhere/logo.png\"\n");
     assert!(missing.contains("brand.logo nowhere/logo.png"), "{missing}");
     std::fs::write(&path, "GIF89a").unwrap();
     assert!(wrong(&settings).contains("neither a PNG nor a JPEG"));
     assert!(wrong("[brand]\naccent = \"blue\"\n").contains("no colour"));
+    assert!(wrong("[brand]\nfonts = [\"nowhere/fonts\"]\n").contains("brand.fonts `nowhere/fonts`"));
     assert!(wrong("[brand.en]\nhello = \"x\"\n").contains("hello"));
 }
 

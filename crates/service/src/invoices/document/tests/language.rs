@@ -36,7 +36,7 @@ fn a_correction_is_called_by_its_name_in_law() {
         &page,
         &["Rechnungskorrektur 2026-000123", "Korrigiert die Rechnung 2026-7 vom 1. März 2026"],
     );
-    assert_holds(&page, &["Grund: Falscher Preis", "Erstattung"]);
+    assert_holds(&page, &["Grund: Falscher Preis", "Gutgeschrieben", "Wir schreiben Ihnen"]);
     assert!(!page.contains("Gutschrift") && !page.contains("Bitte zahlen"), "{page}");
 }
 

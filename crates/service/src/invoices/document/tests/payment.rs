@@ -46,8 +46,8 @@ fn fill(pixels: &mut [bool], corners: &[(f32, f32)]) {
 }
 
 /// What a reader that shares nothing with the writer finds on the last page.
-fn scanned(invoice: &Invoice) -> Option<String> {
-    let file = pdf(invoice, &[], &Brand::default()).unwrap();
+pub(super) fn scanned(drawing: &Drawing) -> Option<String> {
+    let file = super::super::pdf(drawing, &[], &Brand::default()).unwrap();
     let last = lopdf::Document::load_mem(&file).unwrap().get_pages().len() - 1;
     let pixels = black(&file, last);
     let places: Vec<_> = (0..pixels.len()).filter(|place| pixels[*place]).collect();
@@ -66,7 +66,8 @@ fn scanned(invoice: &Invoice) -> Option<String> {
 fn the_code_is_a_credit_transfer_of_the_standard() {
     let mut invoice = a_months_invoice();
     let lines = |invoice: &Invoice| {
-        scanned(invoice).map(|text| text.split('\n').map(String::from).collect::<Vec<_>>())
+        scanned(&Drawing::from(invoice.clone()))
+            .map(|text| text.split('\n').map(String::from).collect::<Vec<_>>())
     };
     let expected = [
         "BCD",
@@ -117,11 +118,11 @@ fn where_the_code_would_be_wrong_there_is_none() {
         with(|invoice| invoice.kind = DocumentKind::CreditNote),
     ];
     for invoice in without_code {
-        assert_eq!(scanned(&invoice), None, "{invoice:?}");
+        assert_eq!(scanned(&Drawing::from(invoice.clone())), None, "{invoice:?}");
         assert!(!pages(&invoice).concat().contains("Scan to pay"));
     }
     let largest = with(|invoice| invoice.gross = amount("999999999.99"));
-    assert!(scanned(&largest).unwrap().contains("\nEUR999999999.99\n"));
+    assert!(scanned(&Drawing::from(largest)).unwrap().contains("\nEUR999999999.99\n"));
     // A wrong account is shown as it is set, for the reader to see.
     let wrong = with(|invoice| invoice.seller.iban = Some("DE89370400440532013001".into()));
     assert_holds(&pages(&wrong).concat(), &["Please pay", "DE89 3704 0044 0532 0130 01"]);
