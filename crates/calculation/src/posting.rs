@@ -86,6 +86,11 @@ impl Postings {
         Self::moved(Account::BadDebt, Account::Receivable, amount)
     }
 
+    /// A recovery: what was written off is owed again, since it is paid.
+    pub fn recovery(amount: Amount) -> Option<Self> {
+        Self::moved(Account::Receivable, Account::BadDebt, amount)
+    }
+
     /// A deed on prepaid balances: what came to them came from another account, or went there when below zero.
     pub fn booking(from: Account, amount: Amount) -> Option<Self> {
         Self::moved(from, Account::Prepaid, amount)

@@ -1,8 +1,8 @@
-//! Who pays what, and what is posted? Tables in `cases/{postings,allocation,settlement}.txt`, and what always holds.
+//! Who pays what, and what is posted? Tables in `cases/{postings,allocation,turn,settlement}.txt`, and what always holds.
 
 #![expect(clippy::unwrap_used, reason = "the helpers of a test may panic as the test may")]
 
-use calculation::allocation::{Left, allocate};
+use calculation::allocation::{Left, Owed, allocate, in_turn};
 use calculation::money::{Amount, Price, Rounding, RoundingMode};
 use calculation::phone_number::Dialled;
 use calculation::posting::{Account, Postings};
@@ -29,7 +29,7 @@ fn hold(table: &str, least: usize, mut answer: impl FnMut(&str) -> String) {
 
 #[test]
 fn what_an_event_posts() {
-    hold(include_str!("cases/postings.txt"), 28, |question| {
+    hold(include_str!("cases/postings.txt"), 30, |question| {
         let words: Vec<_> = question.split(' ').collect();
         let amount = |place: usize| words[place].parse::<Amount>().unwrap();
         let postings = match words[0] {
@@ -38,6 +38,7 @@ fn what_an_event_posts() {
             "payment" => Postings::payment(amount(1)),
             "refund" => Postings::refund(amount(1)),
             "write_off" => Postings::write_off(amount(1)),
+            "recovery" => Postings::recovery(amount(1)),
             "call" => Postings::call(amount(1), amount(2)),
             "booking" => {
                 let account = ACCOUNTS.into_iter().find(|account| account.code() == words[1]).unwrap();
@@ -82,6 +83,21 @@ fn which_credit_goes_to_which_invoice() {
         let parts =
             parts.iter().map(|part| format!("{}-{}:{}", part.credit, part.invoice, part.amount.micros()));
         format!("{}, left {}, open {}", or_none(parts.collect()), shown(&credits), shown(&invoices))
+    });
+}
+
+#[test]
+fn in_which_order_invoices_are_settled() {
+    let read = |(id, text): (usize, &str)| {
+        let (open, contested) = text.split_once('/').unwrap_or((text, "0"));
+        Owed { id, open: micros(open.parse().unwrap()), contested: micros(contested.parse().unwrap()) }
+    };
+    hold(include_str!("cases/turn.txt"), 11, |question| {
+        let (invoices, first) = question.split_once(" first ").unwrap();
+        let owed: Vec<_> = (1..).zip(invoices.split(' ').filter(|text| *text != "-")).map(read).collect();
+        let turn = in_turn(&owed, first.parse().ok());
+        let shown: Vec<_> = turn.iter().map(|left| format!("{}:{}", left.id, left.amount.micros())).collect();
+        if shown.is_empty() { "-".to_owned() } else { shown.join(" ") }
     });
 }
 
@@ -274,6 +290,31 @@ fn paid_by(parts: &[Part], has: &[Has], unit: Unit) -> i128 {
 }
 
 proptest! {
+    #[test]
+    fn an_order_leaves_out_nothing_and_no_contested_amount_comes_before_another(
+        owed in prop::collection::vec((0..200_i64, -50..250_i64), 0..8), first in 0..9_usize,
+    ) {
+        let owed = (0..).zip(owed).map(|(id, (open, contested))| Owed { id, open: micros(open), contested: micros(contested) });
+        let owed: Vec<_> = owed.collect();
+        let turn = in_turn(&owed, Some(first));
+        for one in &owed {
+            let all: i64 = turn.iter().filter(|left| left.id == one.id).map(|left| left.amount.micros()).sum();
+            prop_assert_eq!(all, one.open.micros());
+        }
+        // Whatever is paid: as long as something uncontested is open, nothing contested of another is paid.
+        let others = || owed.iter().filter(|one| one.id != first);
+        let contested = |one: &Owed<usize>| one.contested.micros().clamp(0, one.open.micros());
+        let free: i64 = others().map(|one| one.open.micros() - contested(one)).sum();
+        let mut paid = 0;
+        for left in turn.iter().filter(|left| left.id != first) {
+            let of = others().find(|one| one.id == left.id).unwrap();
+            let before: i64 = turn.iter().take_while(|one| *one != left).filter(|one| one.id == left.id).map(|one| one.amount.micros()).sum();
+            let is_contested = before + left.amount.micros() > of.open.micros() - contested(of);
+            prop_assert!(!is_contested || paid >= free, "{:?} of {:?}", left, turn);
+            paid += left.amount.micros();
+        }
+    }
+
     #[test]
     fn what_is_posted_sums_to_zero(one in some_amount(), two in some_amount(), three in some_amount()) {
         let gross = Amount::sum([one, two]);

@@ -3,12 +3,14 @@
 pub mod check;
 pub mod sources;
 
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use calculation::call::Limits;
 use calculation::invoice::Party;
+use calculation::money::{Amount, Currency};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
@@ -31,6 +33,7 @@ pub struct Config {
     pub charging: Charging,
     pub invoices: Invoices,
     pub prepaid: Prepaid,
+    pub payments: Payments,
     pub reminders: Reminders,
     pub jobs: Jobs,
     pub webhooks: Webhooks,
@@ -87,6 +90,14 @@ pub struct Prepaid {
     pub top_up_url: Option<String>,
     pub top_up_secret_file: Option<PathBuf>,
     pub top_up_timeout_seconds: u64,
+}
+
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Payments {
+    /// By currency.
+    #[serde(default)]
+    pub reversal_fee: BTreeMap<String, Amount>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -257,6 +268,7 @@ impl Config {
             let rule = "must each come more days after the due date than the one before";
             faults.push(format!("reminders.steps {rule}"));
         }
+        faults.extend(self.payments.faults());
         faults
     }
 
@@ -266,6 +278,23 @@ impl Config {
             longest_call_seconds: self.calls.longest_call_seconds,
             clock_skew_seconds: self.calls.clock_skew_seconds,
         }
+    }
+}
+
+impl Payments {
+    fn faults(&self) -> Vec<String> {
+        let fault = |(code, fee): (&String, &Amount)| {
+            let what = match code.parse::<Currency>() {
+                Err(error) => error.to_string(),
+                Ok(_) if *fee < Amount::ZERO => format!("{fee} must not be below zero"),
+                Ok(currency) if fee.to_minor_unit(currency) != Some(*fee) => {
+                    format!("{fee} has more digits than {code} is paid in: {}", currency.minor_digits())
+                }
+                Ok(_) => return None,
+            };
+            Some(format!("payments.reversal_fee `{code}`: {what}"))
+        };
+        self.reversal_fee.iter().filter_map(fault).collect()
     }
 }
 
@@ -327,6 +356,9 @@ mod tests {
             ("[customers]\nzone = \"Berlin\"\n", "Berlin"),
             ("[invoices]\nseries = \"a-b\"\n", "a-b"),
             ("[reminders]\nsteps = [{after_days = 3}, {after_days = 3}]\n", "reminders.steps"),
+            ("[payments]\nreversal_fee = { EURO = \"5.00\" }\n", "EURO"),
+            ("[payments]\nreversal_fee = { EUR = \"5.001\" }\n", "reversal_fee `EUR`"),
+            ("[payments]\nreversal_fee = { EUR = \"-5\" }\n", "reversal_fee `EUR`"),
             ("series", "settings"),
         ] {
             let message = Config::from_toml(text).unwrap_err().to_string();

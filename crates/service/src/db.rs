@@ -233,6 +233,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0008_retention", include_str!("../migrations/sqlite/0008_retention.sql")),
     ("0009_tariffs", include_str!("../migrations/sqlite/0009_tariffs.sql")),
     ("0010_corrections", include_str!("../migrations/sqlite/0010_corrections.sql")),
+    ("0011_payments", include_str!("../migrations/sqlite/0011_payments.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -245,6 +246,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0008_retention", include_str!("../migrations/postgres/0008_retention.sql")),
     ("0009_tariffs", include_str!("../migrations/postgres/0009_tariffs.sql")),
     ("0010_corrections", include_str!("../migrations/postgres/0010_corrections.sql")),
+    ("0011_payments", include_str!("../migrations/postgres/0011_payments.sql")),
 ];
 
 impl SqliteTx {

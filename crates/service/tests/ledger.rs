@@ -17,11 +17,28 @@ const CENT: i64 = 10_000;
 /// Something that is done to an account; places choose among its invoices.
 #[derive(Debug, Clone)]
 enum Step {
-    Issue { cents: i64, due_in_days: i64 },
-    Pay { cents: i64, first: Option<usize> },
-    Refund { cents: i64 },
-    Credit { place: usize, cents: i64 },
-    WriteOff { place: usize },
+    Issue {
+        cents: i64,
+        due_in_days: i64,
+    },
+    Pay {
+        cents: i64,
+        first: Option<usize>,
+    },
+    Refund {
+        cents: i64,
+    },
+    Credit {
+        place: usize,
+        cents: i64,
+    },
+    WriteOff {
+        place: usize,
+    },
+    /// A payment is taken back; places choose among them.
+    Reverse {
+        place: usize,
+    },
 }
 
 fn step() -> impl Strategy<Value = Step> {
@@ -32,35 +49,109 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (1..3_000_i64).prop_map(|cents| Step::Refund { cents }),
         2 => (0..9_usize, 1..6_000_i64).prop_map(|(place, cents)| Step::Credit { place, cents }),
         1 => (0..9_usize).prop_map(|place| Step::WriteOff { place }),
+        2 => (0..9_usize).prop_map(|place| Step::Reverse { place }),
     ]
+}
+
+/// An invoice of the model.
+#[derive(Debug, Clone, Copy)]
+struct Owed {
+    id: InvoiceId,
+    due: i64,
+    open: i64,
+    written_off: i64,
+}
+
+/// A payment, credit note or invoice below zero of the model: what of it went to which invoice, and what is left.
+#[derive(Debug, Default)]
+struct Given {
+    cents: i64,
+    parts: Vec<(InvoiceId, i64)>,
+    /// Below zero when it was paid back and then taken back.
+    left: i64,
+    /// Its path, if it is a payment that was not taken back.
+    payment: Option<String>,
 }
 
 /// What an account must be like, in cents.
 #[derive(Debug, Default)]
 struct Model {
-    /// Each invoice with the day it is due and what is open of it.
-    invoices: Vec<(InvoiceId, i64, i64)>,
-    credit: i64,
+    invoices: Vec<Owed>,
+    given: Vec<Given>,
 }
 
 impl Model {
-    fn give(&mut self, mut cents: i64, first: Option<InvoiceId>) {
+    /// Settles by what is left of something: the first, then by their due days.
+    fn settle(&mut self, place: usize, first: Option<InvoiceId>) {
+        let given = &mut self.given[place];
         let mut order: Vec<_> = self.invoices.iter_mut().collect();
-        order.sort_by_key(|(id, due, _)| (Some(*id) != first, *due, *id));
-        for (_, _, open) in order {
-            let part = cents.min(*open);
-            (*open, cents) = (*open - part, cents - part);
+        order.sort_by_key(|owed| (Some(owed.id) != first, owed.due, owed.id));
+        for owed in order {
+            let part = given.left.min(owed.open).max(0);
+            (owed.open, given.left) = (owed.open - part, given.left - part);
+            given.parts.extend((part > 0).then_some((owed.id, part)));
         }
-        self.credit += cents;
     }
 
-    fn at(&mut self, place: usize) -> Option<&mut (InvoiceId, i64, i64)> {
+    fn give(&mut self, cents: i64, first: Option<InvoiceId>, payment: Option<String>) {
+        let mut left = cents;
+        for owing in self.given.iter_mut().filter(|given| given.left < 0) {
+            let part = left.min(-owing.left);
+            (owing.left, left) = (owing.left + part, left - part);
+        }
+        if let Some(first) = first {
+            self.recover(first, left);
+        }
+        self.given.push(Given { cents, left, payment, parts: Vec::new() });
+        self.settle(self.given.len() - 1, first);
+    }
+
+    /// Takes off credit, the oldest first; answers what was missing.
+    fn take(&mut self, mut cents: i64) -> i64 {
+        for given in self.given.iter_mut().filter(|given| given.left > 0) {
+            let part = cents.min(given.left);
+            (given.left, cents) = (given.left - part, cents - part);
+        }
+        cents
+    }
+
+    fn take_credit(&mut self) {
+        for place in 0..self.given.len() {
+            self.settle(place, None);
+        }
+    }
+
+    fn recover(&mut self, id: InvoiceId, cents: i64) {
+        let owed = self.invoices.iter_mut().find(|owed| owed.id == id).unwrap();
+        let part = owed.written_off.min(cents - owed.open).max(0);
+        (owed.written_off, owed.open) = (owed.written_off - part, owed.open + part);
+    }
+
+    fn reverse(&mut self, place: usize) {
+        let given = &mut self.given[place];
+        let (parts, left) = (std::mem::take(&mut given.parts), std::mem::take(&mut given.left));
+        given.payment = None;
+        let mut paid_back = given.cents - left;
+        for (id, part) in parts {
+            self.invoices.iter_mut().find(|owed| owed.id == id).unwrap().open += part;
+            paid_back -= part;
+        }
+        let missing = self.take(paid_back);
+        self.given[place].left = -missing;
+        self.take_credit();
+    }
+
+    fn at(&mut self, place: usize) -> Option<&mut Owed> {
         let count = self.invoices.len().max(1);
         self.invoices.get_mut(place % count)
     }
 
     fn open(&self) -> i64 {
-        self.invoices.iter().map(|(_, _, open)| open).sum()
+        self.invoices.iter().map(|owed| owed.open).sum()
+    }
+
+    fn credit(&self) -> i64 {
+        self.given.iter().map(|given| given.left).sum()
     }
 }
 
@@ -79,31 +170,47 @@ async fn take(step: Step, reference: &str, account: &Account<'_>, model: &mut Mo
     match step {
         Step::Issue { cents, due_in_days } => {
             let id = account.invoice(cents * CENT, due_in_days).await;
-            model.invoices.push((id, due_in_days, cents.max(0)));
-            let credit = std::mem::take(&mut model.credit);
-            model.give(credit - cents.min(0), None);
+            model.invoices.push(Owed { id, due: due_in_days, open: cents.max(0), written_off: 0 });
+            model.take_credit();
+            if cents < 0 {
+                model.give(-cents, None, None);
+            }
         }
         Step::Pay { cents, first } => {
-            let first = first.and_then(|place| model.at(place)).map(|(id, _, _)| *id);
-            assert_eq!(pay("payment", cents, first).await.status, 201);
-            model.give(cents, first);
+            let first = first.and_then(|place| model.at(place)).map(|owed| owed.id);
+            let paid = pay("payment", cents, first).await;
+            assert_eq!(paid.status, 201);
+            let path = format!("{}/payments/{}/reverse", account.path, paid.body["id"].as_str().unwrap());
+            model.give(cents, first, Some(path));
         }
         Step::Refund { cents } => {
-            let expected = if cents <= model.credit { 201 } else { 409 };
+            let expected = if cents <= model.credit() { 201 } else { 409 };
             assert_eq!(pay("refund", cents, None).await.status, expected);
-            model.credit -= if expected == 201 { cents } else { 0 };
+            if expected == 201 {
+                assert_eq!(model.take(cents), 0);
+            }
         }
         Step::Credit { place, cents } => {
-            let Some((id, _, _)) = model.at(place).copied() else { return };
+            let Some(Owed { id, .. }) = model.at(place).copied() else { return };
             account.credit(id, cents * CENT).await;
-            model.give(cents, Some(id));
+            model.give(cents, Some(id), None);
         }
         Step::WriteOff { place } => {
-            let Some((id, _, open)) = model.at(place) else { return };
-            let expected = if *open > 0 { 201 } else { 409 };
-            let path = format!("{}/invoices/{id}/write-off", account.path);
+            let Some(owed) = model.at(place) else { return };
+            let expected = if owed.open > 0 { 201 } else { 409 };
+            let path = format!("{}/invoices/{}/write-off", account.path, owed.id);
             assert_eq!(account.db.post_json(&path, &json!({"reason": "lost"})).await.status, expected);
-            *open = 0;
+            (owed.written_off, owed.open) = (owed.written_off + owed.open, 0);
+        }
+        Step::Reverse { place } => {
+            let paid: Vec<_> =
+                (0..model.given.len()).filter(|place| model.given[*place].payment.is_some()).collect();
+            let Some(chosen) = paid.get(place % paid.len().max(1)).copied() else { return };
+            let path = model.given[chosen].payment.clone().unwrap();
+            let reason = json!({"reason": "MD06"});
+            assert_eq!(account.db.post_json(&path, &reason).await.status, 200);
+            assert_eq!(account.db.post_json(&path, &reason).await.status, 409);
+            model.reverse(chosen);
         }
     }
 }
@@ -124,6 +231,20 @@ async fn small_ledger(db: &TestApp) {
     let path = format!("{}/invoices/{lost}/write-off", other.path);
     assert_eq!(db.post_json(&path, &json!({"reason": "lost"})).await.status, 201);
     other.invoice(-50 * CENT, 14).await;
+    // A payment that was taken back after it was paid back, and a write-off that was paid in part.
+    let third = Account::of(db, "C-3").await;
+    let bounced = third.pay("p3", "7.00").await;
+    let mut refund = payment("r2", "7.00");
+    refund["kind"] = json!("refund");
+    assert_eq!(third.send(refund).await.status, 201);
+    let path = format!("{}/payments/{}/reverse", third.path, bounced["id"].as_str().unwrap());
+    assert_eq!(db.post_json(&path, &json!({"reason": "MD06"})).await.status, 200);
+    let lost = third.invoice(800 * CENT, 14).await;
+    let path = format!("{}/invoices/{lost}/write-off", third.path);
+    assert_eq!(db.post_json(&path, &json!({"reason": "lost"})).await.status, 201);
+    let mut late = payment("p4", "10.00");
+    late["invoice"] = json!(lost.to_string());
+    assert_eq!(third.send(late).await.status, 201);
     assert_sound(db).await;
 }
 
@@ -141,13 +262,14 @@ on_both_databases! {
             for (place, step) in sequence.iter().enumerate() {
                 take(step.clone(), &format!("{case}-{place}"), &account, &mut model).await;
                 let [balance, open, _, credit] = account.balance().await;
-                let expected = (text(model.open() - model.credit), text(model.open()), text(model.credit));
+                let [owed, left] = [model.open(), model.credit()];
+                let expected = (text(owed - left), text(owed), text(left));
                 assert_eq!((balance, open, credit), expected, "{case}: {:?}", &sequence[..=place]);
             }
             let mut tx = db.app.db.read().await.unwrap();
-            let ids: Vec<_> = model.invoices.iter().map(|(id, _, _)| *id).collect();
+            let ids: Vec<_> = model.invoices.iter().map(|owed| owed.id).collect();
             let standing = tollbook::payments::standing(&mut tx, account.id, &ids, db.app.clock.now()).await.unwrap();
-            for (id, _, open) in &model.invoices {
+            for Owed { id, open, .. } in &model.invoices {
                 assert_eq!(standing[id].open.amount, Amount::from_micros(open * CENT), "{case}: {sequence:?}");
             }
         }
@@ -179,6 +301,12 @@ on_both_databases! {
             ("update credits set remaining = remaining - 1", "the credit is not what was given"),
             ("delete from credits", "the balance is not the open invoices less the credit"),
             ("update payments set amount = 1 where kind = 'refund'", "no refund entry"),
+            ("update payments set reversed_at = null", "has a reversal entry, but is not there"),
+            ("delete from ledger_entries where kind = 'reversal'", "no reversal entry has its amounts"),
+            ("delete from ledger_entries where kind = 'recovery'", "no recovery entry has its amounts"),
+            ("update payments set reversed_at = recorded_at where reference = 'p1'", "settles more than it comes to"),
+            ("update write_offs set amount = amount - 1 where amount < 0", "credited or written off"),
+            ("update credits set remaining = -1 where remaining = 0 and customer_id in (select customer_id from credits where remaining > 0)", "one fills the other"),
             ("update payments set reference = 'p3' where reference = 'p1'", "its reference does not lead to it"),
             ("update payment_directory set payment_id = 1", "its reference does not lead to it"),
         ] {
@@ -220,17 +348,19 @@ on_both_databases! {
             "charging_accounts", "balances", "movements", "bookings", "booking_directory", "voucher_batches",
             "vouchers", "renewals", "charging_sessions", "reservations", "day_spending",
             "clients", "client_secrets", "access_tokens", "webhook_endpoints", "webhook_messages", "webhook_deliveries",
-            "audit_entries", "disputes", "call_replacements", "replaced_calls",
+            "audit_entries", "disputes", "call_replacements", "replaced_calls", "reminded_customers", "letters",
         ] {
             tx.script(&format!("drop table {later}")).await.unwrap();
         }
-        for index in ["invoices_kept", "credit_notes_kept", "idempotency_keys_age", "suspense_of_record", "calls_of_call"] {
+        for index in ["invoices_kept", "credit_notes_kept", "idempotency_keys_age", "suspense_of_record", "calls_of_call", "receivables_next_step",
+            "invoices_of_month", "ledger_entries_by_time"] {
             tx.script(&format!("drop index {index}")).await.unwrap();
         }
         for (table, column) in [
             ("customers", "calls_kept_from"), ("customers", "erased_at"), ("imports", "purged"), ("invoices", "purged_at"),
             ("credit_notes", "purged_at"), ("tariff_versions", "withdrawn_at"), ("tariff_versions", "withdrawn_from"),
-            ("calls", "charged_party"), ("suspense", "understood"),
+            ("calls", "charged_party"), ("suspense", "understood"), ("payments", "reversed_at"), ("payments", "reversal_reason"),
+            ("receivables", "ladder_from"), ("customers", "delivery"),
         ] {
             tx.script(&format!("alter table {table} drop column {column}")).await.unwrap();
         }

@@ -47,6 +47,7 @@ mod mail_server;
 mod mail_settings;
 mod metrics;
 mod migrations;
+mod money_received;
 mod months;
 mod oidc;
 mod payments;

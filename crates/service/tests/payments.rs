@@ -222,7 +222,7 @@ on_both_databases! {
         assert_eq!(db.post_json(&theirs, &reason).await.status, 404);
         let nobody = theirs.replace(&other.id.to_string(), "cus_0000000000011");
         assert_eq!(db.post_json(&nobody, &reason).await.status, 404);
-        // It comes all the same.
+        // What comes and does not name it is credit.
         account.pay("p2", "10.00").await;
         assert_eq!(account.balance().await, ["-10.00", "0.00", "0.00", "10.00"]);
         assert_sound(&db).await;

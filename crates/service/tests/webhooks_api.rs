@@ -323,5 +323,5 @@ fn the_document_says_what_is_sent() {
             operation["parameters"].as_array().unwrap().iter().map(|header| header["name"].clone()).collect();
         assert_eq!(headers, ["webhook-id", "webhook-timestamp", "webhook-signature"], "{kind}");
     }
-    assert_eq!(sent.len(), 8);
+    assert_eq!(sent.len(), 9);
 }

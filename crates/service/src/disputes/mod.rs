@@ -1,9 +1,10 @@
 //! What does a customer contest? An invoice, or one call.
 //!
-//! While a dispute is open nobody is reminded of its invoice, and what could prove who is right is not purged. What is given
-//! back in the end is a credit note.
+//! While a dispute is open nobody is reminded of its invoice, money that names no invoice goes to others first, and what
+//! could prove who is right is not purged. What is given back in the end is a credit note.
 
 pub mod cli;
+mod contested;
 pub mod http;
 mod open;
 mod settle;
@@ -13,6 +14,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use contested::{Contested, contested};
 pub use open::{Opened, open};
 pub use settle::{Settled, settle};
 
@@ -116,7 +118,10 @@ pub async fn keep_from(tx: &mut Tx, customer: CustomerId) -> Result<Option<Times
     store::keep_from(tx, customer).await
 }
 
-/// The invoices that a customer contests.
-pub async fn disputed(tx: &mut Tx, customer: CustomerId) -> Result<Vec<InvoiceId>> {
-    store::disputed(tx, customer).await
+/// When which invoice of a customer was contested, and until when, if it is over.
+pub async fn spans(
+    tx: &mut Tx,
+    customer: CustomerId,
+) -> Result<Vec<(InvoiceId, Timestamp, Option<Timestamp>)>> {
+    store::spans(tx, customer).await
 }

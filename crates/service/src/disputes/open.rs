@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, DisputeId, InvoiceId};
-use crate::{customers, invoices};
+use crate::{customers, invoices, payments};
 
 /// What became of it.
 #[derive(Debug)]
@@ -62,6 +62,8 @@ pub async fn open(tx: &mut Tx, customer: CustomerId, new: NewDispute, clock: &Cl
         settlement: None,
     };
     store::insert(tx, &dispute).await?;
+    // Service is not suspended for what is contested.
+    payments::restore_if_settled(tx, customer, clock.now()).await?;
     Ok(Opened::Dispute(dispute))
 }
 

@@ -65,11 +65,21 @@ pub(super) async fn keep_from(tx: &mut Tx, customer: CustomerId) -> Result<Optio
     Ok(tx.row(sql, &[&customer.0]).await?.map(|row| row.time("keeps_from")).transpose()?)
 }
 
-pub(super) async fn disputed(tx: &mut Tx, customer: CustomerId) -> Result<Vec<InvoiceId>> {
-    let sql = "select invoice_id from disputes
-               where customer_id = $1 and settled_at is null and invoice_id is not null";
-    let rows = tx.rows(sql, &[&customer.0]).await?;
-    Ok(rows.iter().map(|row| row.get("invoice_id").map(InvoiceId)).collect::<db::Result<_>>()?)
+pub(super) async fn open_of(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Dispute>> {
+    let sql = format!("{DISPUTES} where customer_id = $1 and settled_at is null order by dispute_id");
+    Ok(DISPUTE.all(&tx.rows(&sql, &[&customer.0]).await?, dispute)?)
+}
+
+pub(super) async fn spans(
+    tx: &mut Tx,
+    customer: CustomerId,
+) -> Result<Vec<(InvoiceId, Timestamp, Option<Timestamp>)>> {
+    let sql = "select customer_id, dispute_id, invoice_id, opened_at, settled_at from disputes
+               where customer_id = $1 and invoice_id is not null order by opened_at";
+    let span = |row: &Row| {
+        Ok((InvoiceId(row.get("invoice_id")?), row.time("opened_at")?, row.optional_time("settled_at")?))
+    };
+    Ok(DISPUTE.all(&tx.rows(sql, &[&customer.0]).await?, span)?)
 }
 
 fn dispute(row: &Row) -> db::Result<Dispute> {

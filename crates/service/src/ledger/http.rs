@@ -33,7 +33,7 @@ struct Owed {
     /// The part of it that is overdue.
     #[schema(value_type = MoneySchema)]
     overdue: Money,
-    /// What they paid or were given beyond that.
+    /// What they paid or were given beyond that. Below zero: what was paid back to them of a payment that was taken back since.
     #[schema(value_type = MoneySchema)]
     credit: Money,
     /// Absent while they may use the service.
@@ -67,7 +67,7 @@ async fn balance(State(app): State<SharedApp>, Key(id): Key<CustomerId>) -> Resu
 
 /// Read a customer's statement, oldest entry first
 ///
-/// Each invoice, credit note, payment, refund and write-off, with what the customer owed after it.
+/// Each invoice, credit note, payment, refund, write-off, recovery and reversal, with what the customer owed after it.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/statement", tag = "payments",
     security(("oauth" = ["payments:read"])),
     params(("customer_id" = String, Path), PageQuery),

@@ -36,6 +36,10 @@ pub enum EntryKind {
     Refund,
     /// What was open of an invoice was given up.
     WriteOff,
+    /// What was given up of an invoice was paid all the same.
+    Recovery,
+    /// A payment was taken back.
+    Reversal,
     /// Prepaid money was paid in.
     TopUp,
     /// Prepaid money was given.
@@ -53,12 +57,14 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    const ALL: [Self; 12] = [
+    const ALL: [Self; 14] = [
         Self::Issue,
         Self::CreditNote,
         Self::Payment,
         Self::Refund,
         Self::WriteOff,
+        Self::Recovery,
+        Self::Reversal,
         Self::TopUp,
         Self::Bonus,
         Self::Voucher,
@@ -68,7 +74,15 @@ impl EntryKind {
         Self::Call,
     ];
     /// Those of what the customer owes. The others are of prepaid balances.
-    const OWED: [Self; 5] = [Self::Issue, Self::CreditNote, Self::Payment, Self::Refund, Self::WriteOff];
+    const OWED: [Self; 7] = [
+        Self::Issue,
+        Self::CreditNote,
+        Self::Payment,
+        Self::Refund,
+        Self::WriteOff,
+        Self::Recovery,
+        Self::Reversal,
+    ];
 
     fn code(self) -> &'static str {
         match self {
@@ -77,6 +91,8 @@ impl EntryKind {
             Self::Payment => "payment",
             Self::Refund => "refund",
             Self::WriteOff => "write_off",
+            Self::Recovery => "recovery",
+            Self::Reversal => "reversal",
             Self::TopUp => "top_up",
             Self::Bonus => "bonus",
             Self::Voucher => "voucher",
@@ -92,8 +108,8 @@ impl EntryKind {
         match self {
             Self::Issue => InvoiceId(id).to_string(),
             Self::CreditNote => CreditNoteId(id).to_string(),
-            Self::Payment | Self::Refund => PaymentId(id).to_string(),
-            Self::WriteOff => WriteOffId(id).to_string(),
+            Self::Payment | Self::Refund | Self::Reversal => PaymentId(id).to_string(),
+            Self::WriteOff | Self::Recovery => WriteOffId(id).to_string(),
             Self::Call => EntryId(id).to_string(),
             _ => BookingId(id).to_string(),
         }
@@ -184,6 +200,30 @@ impl Entry {
     ) -> Self {
         let postings = Postings::write_off(amount);
         Self { customer, kind: EntryKind::WriteOff, subject: write_off.0, currency, at, postings }
+    }
+
+    /// What was written off was paid all the same: it is owed again, and no bad debt.
+    pub fn recovery(
+        customer: CustomerId,
+        recovery: WriteOffId,
+        currency: Currency,
+        amount: Amount,
+        at: Timestamp,
+    ) -> Self {
+        let postings = Postings::recovery(amount);
+        Self { customer, kind: EntryKind::Recovery, subject: recovery.0, currency, at, postings }
+    }
+
+    /// A payment is taken back: the money has left the bank, and the customer owes it again.
+    pub fn reversal(
+        customer: CustomerId,
+        payment: PaymentId,
+        currency: Currency,
+        amount: Amount,
+        at: Timestamp,
+    ) -> Self {
+        let postings = Postings::refund(amount);
+        Self { customer, kind: EntryKind::Reversal, subject: payment.0, currency, at, postings }
     }
 
     /// A deed on prepaid balances: what came to them came from another account, or went there when below zero.

@@ -17,7 +17,7 @@ pub struct StatementEntry {
     #[schema(value_type = String, example = "ent_01h2x3y4z5a6b")]
     pub id: EntryId,
     pub kind: EntryKind,
-    /// The invoice, credit note, payment, refund or write-off.
+    /// The invoice, credit note, payment, refund or write-off; of a reversal the payment, of a recovery what was recovered.
     #[schema(example = "inv_01h2x3y4z5a6b")]
     pub subject: String,
     #[schema(value_type = String, format = DateTime)]

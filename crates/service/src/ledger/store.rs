@@ -69,7 +69,7 @@ pub(super) async fn entries_after(
                left join postings p on p.customer_id = e.customer_id and p.entry_id = e.entry_id
                  and p.account = 'receivable'
                where e.customer_id = $1 and e.entry_id > $2
-                 and e.kind in ('issue', 'credit_note', 'payment', 'refund', 'write_off')
+                 and e.kind in ('issue', 'credit_note', 'payment', 'refund', 'write_off', 'recovery', 'reversal')
                order by e.entry_id limit $3";
     let limit = db::limit(limit);
     let entry = |row: &Row| {
@@ -140,8 +140,14 @@ fn documents(kind: EntryKind) -> (&'static str, &'static str, &'static str, [&'s
         EntryKind::Refund => {
             ("payments", "payment_id", "kind = 'refund'", ["amount", "0", "0", "-amount", "0"])
         }
+        EntryKind::Reversal => {
+            ("payments", "payment_id", "reversed_at is not null", ["amount", "0", "0", "-amount", "0"])
+        }
+        EntryKind::Recovery => {
+            ("write_offs", "write_off_id", "amount < 0", ["-amount", "0", "0", "0", "amount"])
+        }
         // The prepaid kinds are compared with movements: `prepaid::verify`.
-        _ => ("write_offs", "write_off_id", "true", ["-amount", "0", "0", "0", "amount"]),
+        _ => ("write_offs", "write_off_id", "amount > 0", ["-amount", "0", "0", "0", "amount"]),
     }
 }
 

@@ -30,7 +30,8 @@ pub(super) struct Allocation {
     pub(super) amount: Amount,
 }
 
-/// Allocates credits to invoices, both in the order given, and leaves in both what remains.
+/// Allocates credits to invoices, both in the order given, and leaves in both what remains. An invoice that is named
+/// twice gets one part of a credit all the same.
 pub(super) fn allocate(credits: &mut [Credit], invoices: &mut [Open]) -> Vec<Allocation> {
     let credit = |credit: &Credit| Left { id: (credit.source, credit.source_id), amount: credit.remaining };
     let mut left: Vec<_> = credits.iter().map(credit).collect();
@@ -46,5 +47,18 @@ pub(super) fn allocate(credits: &mut [Credit], invoices: &mut [Open]) -> Vec<All
         let (source, source_id) = part.credit;
         Allocation { invoice: part.invoice, source, source_id, amount: part.amount }
     };
-    allocated.into_iter().map(allocation).collect()
+    let mut together: Vec<Allocation> = Vec::new();
+    for part in allocated.into_iter().map(allocation) {
+        let of = |one: &Allocation| (one.invoice, one.source, one.source_id);
+        match together.iter_mut().find(|one| of(one) == of(&part)) {
+            Some(one) => one.amount = sum(one.amount, part.amount),
+            None => together.push(part),
+        }
+    }
+    together
+}
+
+/// Parts of one credit together: they always fit, since the credit does.
+fn sum(one: Amount, other: Amount) -> Amount {
+    Amount::from_micros(one.micros().saturating_add(other.micros()))
 }

@@ -1,14 +1,15 @@
-//! Tells those who want to know that invoices are paid in full.
+//! Tells those who want to know that invoices are paid in full, and that a payment was taken back.
 
 use super::allocate::Allocation;
+use super::reverse::ReversedPayment;
 use super::status::{Status, status};
-use super::store;
+use super::{Payment, store};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, InvoiceId};
 use crate::invoices;
-use crate::webhooks::events::InvoicePaid;
+use crate::webhooks::events::{InvoicePaid, PaymentReversed};
 use crate::webhooks::listeners;
 
 /// Of a customer's invoices that something went to, those that it paid in full.
@@ -41,5 +42,16 @@ pub(crate) async fn announce_paid(tx: &mut Tx, of: &[(CustomerId, InvoiceId)], c
         paid.push(InvoicePaid { invoice_id, customer_id, number: number.clone(), gross });
     }
     listeners.tell(tx, &paid, clock).await?;
+    Ok(())
+}
+
+/// That a payment was taken back, and which invoices are open again.
+pub(super) async fn announce_reversed(tx: &mut Tx, reversed: &ReversedPayment, clock: &Clock) -> Result<()> {
+    let Some(listeners) = listeners::<PaymentReversed>(tx).await? else { return Ok(()) };
+    let Payment { id, customer_id, reference, amount, reversal, .. } = reversed.payment.clone();
+    let reason = reversal.map(|reversal| reversal.reason).unwrap_or_default();
+    let reopened = reversed.reopened.clone();
+    let event = PaymentReversed { payment_id: id, customer_id, reference, amount, reason, reopened };
+    listeners.tell(tx, &[event], clock).await?;
     Ok(())
 }

@@ -2,14 +2,15 @@
 
 use std::path::PathBuf;
 
-use calculation::money::{Amount, Currency, Money};
+use calculation::money::{Currency, Money};
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use serde_json::json;
 
+use super::import::amount_of;
 use super::{
-    Ages, ImportedPayments, Layout, NewPayment, Payment, PaymentKind, Recorded, ageing, ageing_of_customers,
-    record, record_line,
+    Ages, ImportedPayments, Layout, NewPayment, Payment, PaymentKind, Recorded, Reversed, ReversedPayment,
+    ageing, ageing_of_customers, by_reference, record, record_line, reverse,
 };
 use crate::app::App;
 use crate::cli::Output;
@@ -22,6 +23,17 @@ pub enum Command {
     Add(AddArgs),
     /// Record the payments of a bank's list, each once
     Import(ImportArgs),
+    /// Take a payment back, once: its debit bounced, its card was charged back
+    Reverse(ReverseArgs),
+}
+
+#[derive(Debug, Args)]
+pub struct ReverseArgs {
+    /// The payment's reference
+    reference: String,
+    /// Why, in the bank's words
+    #[arg(long)]
+    reason: String,
 }
 
 #[derive(Debug, Args)]
@@ -31,7 +43,7 @@ pub struct AddArgs {
     customer: String,
     /// How much, such as 12.04
     #[arg(long)]
-    amount: Amount,
+    amount: String,
     /// The customer's currency
     #[arg(long)]
     currency: Currency,
@@ -62,11 +74,13 @@ pub async fn run(app: &App, command: Command, output: Output) -> Result<bool> {
     match command {
         Command::Add(args) => add(app, args, output).await,
         Command::Import(args) => import(app, &args, output).await,
+        Command::Reverse(args) => take_back(app, &args, output).await,
     }
 }
 
 async fn add(app: &App, args: AddArgs, output: Output) -> Result<bool> {
     let AddArgs { customer, amount, currency, reference, paid_on, method, invoice, refund } = args;
+    let amount = amount_of(&amount, currency).map_err(|what| Error::Other(format!("--amount: {what}")))?;
     let kind = if refund { PaymentKind::Refund } else { PaymentKind::Payment };
     let new = NewPayment { reference, amount, currency, paid_on, method, kind, invoice };
     let mut tx = app.db.begin().await?;
@@ -91,6 +105,29 @@ fn words(payment: &Payment, how: &str) -> String {
         lines.push(format!("  {} to {}", part.amount, part.invoice_id));
     }
     lines.join("\n")
+}
+
+async fn take_back(app: &App, args: &ReverseArgs, output: Output) -> Result<bool> {
+    let ReverseArgs { reference, reason } = args;
+    let mut tx = app.db.begin().await?;
+    let found = by_reference(&mut tx, reference).await?;
+    let found = found.ok_or_else(|| Error::Other(format!("no payment has the reference `{reference}`")))?;
+    let fees = &app.config.payments.reversal_fee;
+    let reversed = reverse(&mut tx, found.customer_id, found.id, reason, fees, &app.clock).await?;
+    if let Some(refusal) = reversed.refusal() {
+        return Err(Error::Other(format!("`{reference}` was not taken back: {refusal}")));
+    }
+    tx.commit().await?;
+    if let Reversed::Reversed(reversed) = &reversed {
+        let ReversedPayment { payment, reopened, fee } = reversed;
+        let mut lines = vec![format!("{} of {} is taken back", payment.reference, payment.amount)];
+        lines.extend(
+            reopened.iter().map(|part| format!("  {} of {} are open again", part.amount, part.invoice_id)),
+        );
+        lines.extend(fee.iter().map(|fee| format!("  charged: {}, {}", fee.description, fee.amount)));
+        output.answer(reversed, lines.join("\n"))?;
+    }
+    Ok(true)
 }
 
 async fn import(app: &App, args: &ImportArgs, output: Output) -> Result<bool> {

@@ -10,20 +10,27 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{AgedCustomer, Ages, NewPayment, Payment, Recorded, WriteOff, WrittenOff};
+use super::{
+    AgedCustomer, Ages, NewPayment, Payment, Recorded, Reversed, ReversedPayment, WriteOff, WrittenOff,
+};
 use crate::app::SharedApp;
 use crate::customers;
 use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_name};
-use crate::id::{CustomerId, InvoiceId};
+use crate::id::{CustomerId, InvoiceId, PaymentId};
 
 pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(record, list)).routes(routes!(write_off)).routes(routes!(ageing))
+    OpenApiRouter::new()
+        .routes(routes!(record, list))
+        .routes(routes!(reverse))
+        .routes(routes!(write_off))
+        .routes(routes!(ageing))
 }
 
 /// Record a payment or refund
 ///
-/// Once by its reference: sent again it is answered as it is. A payment goes to the invoice it names, then to
-/// those due earliest, and is the customer's credit with what is left. A refund is of that credit.
+/// Once by its reference, in which blanks are folded: sent again it is answered as it is. A payment goes to the invoice it
+/// names, what was written off of it as well, then to those due earliest, to what is contested last, and is the customer's
+/// credit with what is left. A refund is of that credit.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/payments", tag = "payments",
     security(("oauth" = ["payments:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = NewPayment,
@@ -78,6 +85,48 @@ async fn list(
     Ok(Page::new(payments, limit, |payment| payment.id.to_string()))
 }
 
+/// Why a payment is taken back.
+#[derive(Debug, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TakeBack {
+    /// In the bank's words.
+    #[schema(example = "MD06: refund asked for by the debtor")]
+    reason: String,
+}
+
+/// Take a payment back
+///
+/// Once: a debit bounced, a card was charged back. What it settled is open again, and what was left of it is no credit any
+/// more. What was paid back of it is credit below zero, which the next payment fills first. A fee is charged if the setting
+/// `payments.reversal_fee` has one.
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/payments/{payment_id}/reverse", tag = "payments",
+    security(("oauth" = ["payments:write"])),
+    params(("customer_id" = String, Path), ("payment_id" = String, Path), IdempotencyKey), request_body = TakeBack,
+    responses((status = 200, body = ReversedPayment), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn reverse(
+    State(app): State<SharedApp>,
+    Key((customer, payment)): Key<(CustomerId, PaymentId)>,
+    sent: Sent,
+) -> Result<Response, Problem> {
+    let TakeBack { reason } = sent.json()?;
+    let mut write = match Write::begin(&app, &sent).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    let fees = &app.config.payments.reversal_fee;
+    let reversed = super::reverse(&mut write.tx, customer, payment, &reason, fees, &app.clock).await?;
+    let words = reversed.refusal().unwrap_or_default();
+    match reversed {
+        Reversed::Reversed(reversed) => write.finish(StatusCode::OK, &reversed).await,
+        Reversed::UnknownCustomer => Err(unknown(customer)),
+        Reversed::UnknownPayment => {
+            Err(Problem::not_found(format!("customer {customer} has no payment {payment}")))
+        }
+        Reversed::NotAReason => Err(Problem::invalid("/reason", words)),
+        Reversed::Refund | Reversed::Already(_) => Err(Problem::conflict(words)),
+    }
+}
+
 /// Why an invoice is written off.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -88,7 +137,7 @@ struct GiveUp {
 
 /// Write off what is open of an invoice
 ///
-/// It becomes bad debt. What comes all the same is the customer's credit.
+/// It becomes bad debt. A payment that names the invoice all the same recovers it as far as it goes.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/write-off", tag = "payments",
     security(("oauth" = ["payments:write"])),
     params(("customer_id" = String, Path), ("invoice_id" = String, Path), IdempotencyKey), request_body = GiveUp,

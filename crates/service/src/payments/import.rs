@@ -105,8 +105,8 @@ impl Layout {
         let needed = |name: &str| text(name).ok_or_else(|| format!("{name}: is empty"));
         let wrong =
             |name: &'static str| move |error: calculation::money::MoneyError| format!("{name}: {error}");
-        let amount: Amount = needed("amount")?.parse().map_err(wrong("amount"))?;
         let currency: Currency = needed("currency")?.parse().map_err(wrong("currency"))?;
+        let amount = amount_of(&needed("amount")?, currency).map_err(|what| format!("amount: {what}"))?;
         let date = needed("date")?;
         let paid_on: Date =
             date.parse().map_err(|_| format!("date: `{date}` is no day: write it as 2026-11-03"))?;
@@ -118,6 +118,22 @@ impl Layout {
         let payment = NewPayment { reference, amount, currency, paid_on, method, kind, invoice };
         Ok(BankLine { customer, payment })
     }
+}
+
+/// An amount as a person or a bank writes it. `1.000` may be meant as a thousand: more digits than the currency is paid in
+/// are refused, zeros too.
+pub(super) fn amount_of(text: &str, currency: Currency) -> std::result::Result<Amount, String> {
+    let amount: Amount = text.parse().map_err(|error: calculation::money::MoneyError| error.to_string())?;
+    let (digits, most) =
+        (text.split_once('.').map_or(0, |(_, digits)| digits.len()), currency.minor_digits());
+    if digits > usize::from(most) {
+        let code = currency.code();
+        return Err(format!(
+            "`{text}` has {digits} digits after the point, and {code} is paid with {most}: write {}",
+            amount.to_minor_unit(currency).unwrap_or(amount).to_text(most)
+        ));
+    }
+    Ok(amount)
 }
 
 /// Records a line of a list, or says why it cannot be; a refusal is to be rolled back.

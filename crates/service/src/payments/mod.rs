@@ -14,11 +14,16 @@ pub mod http;
 mod import;
 mod open;
 mod record;
+mod recover;
+mod reference;
 mod remind;
+mod reverse;
 mod settle;
 mod settlement;
 mod status;
 mod store;
+mod take_back;
+mod turn;
 mod verify;
 mod write_off;
 
@@ -35,9 +40,12 @@ pub use import::{BankLine, ImportedPayments, Layout, RefusedLine, record_line};
 pub use open::open_receivables;
 pub use record::{Recorded, record};
 pub use remind::{Reminded, remind};
+pub use reverse::{Reversed, ReversedPayment, reverse};
+pub(crate) use settle::restore_if_settled;
 pub use settle::settle_by_credit;
 pub(crate) use settlement::{Part, credit_left, given_by, settled_by};
 pub use status::{Standing, Status, standing};
+pub use take_back::{TakenBack, take_back_credit};
 pub use verify::{Verified, verify};
 pub use write_off::{WriteOff, WrittenOff, write_off};
 
@@ -66,8 +74,20 @@ pub struct Payment {
     pub method: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub recorded_at: Timestamp,
+    /// That it was taken back, when and why.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reversal: Option<PaymentReversal>,
     /// What of it went to which invoice. The rest was or is the customer's credit.
     pub allocations: Vec<PaidInvoice>,
+}
+
+/// That a payment was taken back: its debit bounced, its card was charged back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct PaymentReversal {
+    #[schema(value_type = String, format = DateTime)]
+    pub reversed_at: Timestamp,
+    #[schema(example = "MD06: refund asked for by the debtor")]
+    pub reason: String,
 }
 
 /// What of a payment went to an invoice.
@@ -124,6 +144,11 @@ pub struct NewPayment {
     pub invoice: Option<String>,
 }
 
+/// The payment or refund that a reference names.
+pub async fn by_reference(tx: &mut Tx, reference: &str) -> Result<Option<Payment>> {
+    reference::find(tx, reference).await
+}
+
 /// A customer's payments and refunds, newest first, after a cursor.
 pub async fn of_customer(
     tx: &mut Tx,
@@ -140,6 +165,7 @@ pub struct Position {
     pub open: Amount,
     /// The part of `open` that is overdue.
     pub overdue: Amount,
+    /// Below zero when money was paid back of a payment that was taken back since.
     pub credit: Amount,
 }
 

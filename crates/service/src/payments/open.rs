@@ -5,13 +5,11 @@ use std::collections::BTreeSet;
 use calculation::money::Amount;
 use jiff::Timestamp;
 
-use super::allocate::{Credit, allocate};
-use super::announce::announce_allocated;
+use super::allocate::Credit;
 use super::{NewReceivable, Source, settle, store};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::CustomerId;
 
 /// Opens receivables in the transaction that issues their invoices; the caller holds the customers. What settles them
 /// at once does so at the very instant of issue: a document as it was issued shows it.
@@ -37,19 +35,7 @@ pub async fn open_receivables(
         new.iter().filter(|new| new.gross > Amount::ZERO).map(|new| new.customer).collect();
     let owing: Vec<_> = owing.into_iter().collect();
     for customer in store::with_credit(tx, &owing).await? {
-        take_credit(tx, customer, issued_at, clock).await?;
+        settle::take_credit(tx, customer, issued_at, clock).await?;
     }
     Ok(())
-}
-
-/// Allocates a customer's credit to their open invoices.
-async fn take_credit(tx: &mut Tx, customer: CustomerId, at: Timestamp, clock: &Clock) -> Result<()> {
-    let mut credits = store::credits(tx, customer).await?;
-    let mut invoices = store::open_invoices(tx, customer).await?;
-    let allocations = allocate(&mut credits, &mut invoices);
-    for allocation in &allocations {
-        store::use_credit(tx, customer, allocation.source, allocation.source_id, allocation.amount).await?;
-    }
-    store::save_allocations(tx, customer, &allocations, at, clock).await?;
-    announce_allocated(tx, customer, &allocations, clock).await
 }

@@ -7,7 +7,7 @@ use jiff::civil::Date;
 use jiff::tz::{Offset, TimeZone};
 
 use super::allocate::Credit;
-use super::{NewPayment, PaidInvoice, Payment, PaymentKind, Source, settle, store};
+use super::{NewPayment, PaidInvoice, Payment, PaymentKind, Source, reference, settle, store};
 use crate::clock::Clock;
 use crate::customers;
 use crate::db::Tx;
@@ -48,8 +48,8 @@ const LONGEST_METHOD: usize = 100;
 /// A hundred billion: many of these still fit an amount together.
 const LARGEST: Amount = Amount::from_micros(100_000_000_000_000_000);
 
-/// Records a payment or refund of a customer, who is held. A payment goes to the invoice it names, then to
-/// those due earliest; the rest is credit. A refund is taken off the credit that is there longest.
+/// Records a payment or refund of a customer, who is held. A payment goes to the invoice it names, what was written off of
+/// it as well, then to those due earliest, and to what is contested last; the rest is credit. A refund is taken off the credit that is there longest.
 pub async fn record(tx: &mut Tx, customer: CustomerId, new: NewPayment, clock: &Clock) -> Result<Recorded> {
     let now = clock.now();
     if let Some(refused) = refuse(&new, now) {
@@ -60,10 +60,7 @@ pub async fn record(tx: &mut Tx, customer: CustomerId, new: NewPayment, clock: &
         return Ok(Recorded::OtherCurrency(holder.currency));
     }
     let NewPayment { reference, amount, currency, paid_on, method, kind, invoice } = new;
-    // With blanks at its ends only where a payment has it from before they were taken off.
-    let plain = reference.trim().to_owned();
-    let is_known = plain != reference && store::by_reference(tx, &reference).await?.is_some();
-    let reference = if is_known { reference } else { plain };
+    let reference = reference::known_form(tx, &reference).await?;
     let money = Money { amount, currency };
     let mut payment = Payment {
         id: PaymentId(clock.id()),
@@ -74,6 +71,7 @@ pub async fn record(tx: &mut Tx, customer: CustomerId, new: NewPayment, clock: &
         paid_on,
         method,
         recorded_at: now,
+        reversal: None,
         allocations: Vec::new(),
     };
     if !store::claim_reference(tx, &payment).await? {
@@ -166,9 +164,9 @@ async fn refund(tx: &mut Tx, customer: CustomerId, amount: Amount) -> Result<Opt
 
 /// A customer's invoice by its number or id.
 async fn find_invoice(tx: &mut Tx, customer: CustomerId, name: &str) -> Result<Option<InvoiceId>> {
-    let id = match name.parse::<InvoiceId>() {
+    let id = match name.trim().parse::<InvoiceId>() {
         Ok(id) => Some((customer, id)),
-        Err(_) => invoices::by_number(tx, name).await?.map(|found| (found.customer_id, found.id)),
+        Err(_) => invoices::by_number(tx, name.trim()).await?.map(|found| (found.customer_id, found.id)),
     };
     let Some((_, id)) = id.filter(|(holder, _)| *holder == customer) else { return Ok(None) };
     Ok(store::receivable(tx, customer, id).await?.map(|_| id))

@@ -4,10 +4,11 @@
 //! when enough days have passed since it was due; whoever was away meanwhile goes to the highest step that is
 //! due, and leaves out those between.
 
+use calculation::money::Amount;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 
-use super::store;
+use super::store::{self, Due, Overdue};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::ReminderStep;
@@ -41,7 +42,7 @@ pub async fn remind(app: &App) -> Result<Reminded> {
         let mut after = NOBODY;
         loop {
             let mut tx = app.db.read().await?;
-            let page = store::to_remind(&mut tx, done, due_before(*step, now), after, PAGE).await?;
+            let page = store::to_remind(&mut tx, due(done, *step, now), after, PAGE).await?;
             drop(tx);
             let Some(last) = page.last() else { break };
             after = *last;
@@ -81,16 +82,17 @@ async fn remind_customer(
 ) -> Result<Reminded> {
     customers::hold(tx, customer).await?;
     let (mut jobs, mut suspends) = (Vec::new(), false);
-    let disputed = disputes::disputed(tx, customer).await?;
-    for (invoice, due_at, done) in store::overdue(tx, customer, now).await? {
-        if disputed.contains(&invoice) {
+    let contested = disputes::contested(tx, customer).await?;
+    for overdue in store::overdue(tx, customer, now).await? {
+        let Overdue { invoice, due_at, reminders: done, .. } = overdue;
+        if contested.contains_key(&invoice) {
             continue;
         }
         let due = steps.iter().take_while(|step| due_at <= due_before(**step, now)).count();
         let skipped = usize::try_from(done).unwrap_or(usize::MAX);
         let Some(next) = steps.get(skipped..due).filter(|next| !next.is_empty()) else { continue };
         let step = u32::try_from(due).unwrap_or(u32::MAX);
-        if store::count_reminders(tx, customer, invoice, done, step).await? {
+        if store::take_step(tx, customer, &overdue, step, None).await? {
             suspends |= next.iter().any(|step| step.suspend);
             jobs.push(Job::SendReminder { customer_id: customer, invoice_id: invoice, step });
         }
@@ -100,8 +102,14 @@ async fn remind_customer(
     Ok(Reminded { reminded: jobs.len() as u64, suspended: suspended.into(), failed: 0 })
 }
 
+/// Invoices with so many steps done that are due for the next.
+fn due(reminders: i64, step: ReminderStep, now: Timestamp) -> Due {
+    let or_since = Some(due_before(step, now));
+    Due { reminders, least_open: Amount::ZERO, from: Timestamp::UNIX_EPOCH, or_since }
+}
+
 /// What was due until then is due for the step now. A day is 24 hours here, whatever the clocks do.
 fn due_before(step: ReminderStep, now: Timestamp) -> Timestamp {
     let days = SignedDuration::from_hours(24 * i64::from(step.after_days));
-    now.checked_sub(days).unwrap_or(Timestamp::MIN)
+    now.checked_sub(days).unwrap_or(Timestamp::UNIX_EPOCH)
 }

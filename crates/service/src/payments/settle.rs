@@ -5,7 +5,8 @@ use jiff::Timestamp;
 
 use super::allocate::{Allocation, Credit, allocate};
 use super::announce::announce_allocated;
-use super::{Source, store};
+use super::recover::recover;
+use super::{Source, store, turn};
 use crate::clock::Clock;
 use crate::customers;
 use crate::db::Tx;
@@ -13,8 +14,8 @@ use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 
 /// Settles an invoice by a credit note of a positive amount, in the transaction that issues it; the caller
-/// holds the customer. What exceeds what is open of the invoice goes to the customer's other open invoices,
-/// oldest due first, and is credit with what is left.
+/// holds the customer. What exceeds what is open of the invoice, and what was written off of it, goes to the customer's
+/// other open invoices, oldest due first, and is credit with what is left.
 pub async fn settle_by_credit(
     tx: &mut Tx,
     customer: CustomerId,
@@ -30,19 +31,23 @@ pub async fn settle_by_credit(
     Ok(())
 }
 
-/// Allocates at an instant what is new to the customer's open invoices: `first`, if it is one of them, then those due
-/// earliest. What is left is kept as credit.
+/// Allocates at an instant what is new to what the customer owes: first to what was paid back to them of a payment that was taken back
+/// since, then to their open invoices: `first`, if it is one of them, then those due earliest, and what is contested last.
+/// What is left is kept as credit.
 pub(super) async fn give(
     tx: &mut Tx,
     customer: CustomerId,
-    given: Credit,
+    mut given: Credit,
     first: Option<InvoiceId>,
     at: Timestamp,
     clock: &Clock,
 ) -> Result<Vec<Allocation>> {
-    let mut invoices = store::open_invoices(tx, customer).await?;
-    // The sort is stable: the others stay in the order of their due dates.
-    invoices.sort_by_key(|open| Some(open.invoice) != first);
+    fill(tx, customer, &mut given).await?;
+    if let Some(named) = first {
+        // What was given up is not given back as money: the debt is less, not the customer richer.
+        recover(tx, customer, named, given.remaining, at, clock).await?;
+    }
+    let mut invoices = turn::in_order(tx, customer, first).await?;
     let mut credits = [given];
     let allocations = allocate(&mut credits, &mut invoices);
     store::save_allocations(tx, customer, &allocations, at, clock).await?;
@@ -57,10 +62,48 @@ pub(super) async fn give(
     Ok(allocations)
 }
 
-/// Restores a service that was suspended for what was overdue, once nothing is.
-pub(super) async fn restore_if_settled(tx: &mut Tx, customer: CustomerId, now: Timestamp) -> Result<()> {
-    if store::position(tx, customer, now).await?.overdue == Amount::ZERO {
+/// Fills credit below zero: money that was paid back, and then taken back by the bank it came from.
+async fn fill(tx: &mut Tx, customer: CustomerId, given: &mut Credit) -> Result<()> {
+    for owed in store::owed_back(tx, customer).await? {
+        let missing = Amount::from_micros(owed.remaining.micros().saturating_neg());
+        let part = missing.min(given.remaining);
+        if part <= Amount::ZERO {
+            break;
+        }
+        store::fill_credit(tx, customer, owed.source, owed.source_id, part).await?;
+        given.remaining = Amount::from_micros(given.remaining.micros().saturating_sub(part.micros()));
+    }
+    Ok(())
+}
+
+/// Allocates at an instant a customer's credit to their open invoices.
+pub(super) async fn take_credit(
+    tx: &mut Tx,
+    customer: CustomerId,
+    at: Timestamp,
+    clock: &Clock,
+) -> Result<()> {
+    let mut credits = store::credits(tx, customer).await?;
+    if credits.is_empty() {
+        return Ok(());
+    }
+    let mut invoices = turn::in_order(tx, customer, None).await?;
+    let allocations = allocate(&mut credits, &mut invoices);
+    for allocation in &allocations {
+        store::use_credit(tx, customer, allocation.source, allocation.source_id, allocation.amount).await?;
+    }
+    store::save_allocations(tx, customer, &allocations, at, clock).await?;
+    announce_allocated(tx, customer, &allocations, clock).await
+}
+
+/// Restores a service that was suspended for what was overdue, and withdraws a suspension that was announced, once what is
+/// overdue and not contested is less than a service is suspended for.
+pub(crate) async fn restore_if_settled(tx: &mut Tx, customer: CustomerId, now: Timestamp) -> Result<()> {
+    let overdue = turn::uncontested_overdue(tx, customer, now).await?;
+    let least = store::least(tx, customer).await?;
+    if overdue == Amount::ZERO || overdue < least {
         customers::restore_overdue(tx, customer).await?;
+        store::withdraw_suspension(tx, customer).await?;
     }
     Ok(())
 }

@@ -53,12 +53,16 @@ pub(crate) async fn credit_left(
     Ok(of.map_or(Amount::ZERO, |credit| credit.remaining))
 }
 
-/// Those of one source and invoice together; what came to nothing is left out.
+/// Those of one source and invoice together, and of an invoice's write-offs and their recoveries; what came to nothing is left
+/// out.
 fn summed(parts: Vec<Part>) -> Vec<Part> {
     let mut all: Vec<Part> = Vec::with_capacity(parts.len());
     for part in parts {
-        let key = (part.invoice, part.source, part.source_id);
-        match all.iter_mut().find(|known| (known.invoice, known.source, known.source_id) == key) {
+        let key = |part: &Part| {
+            let id = if part.source == Source::WriteOff { 0 } else { part.source_id };
+            (part.invoice, part.source, id)
+        };
+        match all.iter_mut().find(|known| key(known) == key(&part)) {
             Some(known) => {
                 known.amount = known.amount.checked_add(part.amount).unwrap_or(known.amount);
             }

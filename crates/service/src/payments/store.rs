@@ -1,15 +1,21 @@
 //! Receivables, payments, credit and allocations in the database.
 
 mod due;
+mod given;
+mod ladder;
 mod proof;
 mod settled;
 
 use calculation::money::{Amount, Currency, Money};
 use jiff::Timestamp;
 
-pub(super) use due::{ageing, ageing_of_customers, count_reminders, overdue, to_remind};
+pub(super) use due::{ageing, ageing_of_customers};
+pub(super) use given::{
+    allocated_by, drop_credit, fill_credit, mark_reversed, owed_back, paid_since, pause_ladder,
+};
+pub(super) use ladder::{Due, Overdue, least, overdue, take_step, to_remind, withdraw_suspension};
 pub(super) use proof::{
-    counts, lost_receivables, overused, wrong_balances, wrong_credit, wrong_marks, wrong_opens,
+    counts, lost_receivables, overused, unfilled, wrong_balances, wrong_credit, wrong_marks, wrong_opens,
     wrong_references,
 };
 
@@ -17,7 +23,7 @@ pub(super) use settled::{given_by, settled_by};
 
 use super::allocate::{Allocation, Credit, Open};
 use super::status::Facts;
-use super::{NewReceivable, PaidInvoice, Payment, PaymentKind, Position, Source, WriteOff};
+use super::{NewReceivable, PaidInvoice, Payment, PaymentKind, PaymentReversal, Position, Source, WriteOff};
 use crate::clock::Clock;
 use crate::db::{self, Cell, IN_LIST, Kind, Place, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
@@ -74,11 +80,12 @@ pub(super) async fn with_credit(tx: &mut Tx, customers: &[CustomerId]) -> Result
 pub(super) async fn credits(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Credit>> {
     let sql = "select source, source_id, remaining from credits where customer_id = $1 and remaining > 0
                order by given_at, source_id";
-    let credit = |row: &Row| {
-        let (source, source_id) = (row.parse("source")?, row.get("source_id")?);
-        Ok(Credit { source, source_id, remaining: amount(row, "remaining")? })
-    };
     Ok(CREDITS.all(&tx.rows(sql, &[&customer.0]).await?, credit)?)
+}
+
+fn credit(row: &Row) -> db::Result<Credit> {
+    let (source, source_id) = (row.parse("source")?, row.get("source_id")?);
+    Ok(Credit { source, source_id, remaining: amount(row, "remaining")? })
 }
 
 pub(super) async fn insert_credit(
@@ -174,7 +181,7 @@ pub(super) async fn position(tx: &mut Tx, customer: CustomerId, now: Timestamp) 
     let sql = "select coalesce(cast(sum(open) as bigint), 0) as open,
                  coalesce(cast(sum(case when due_at <= $2 then open else 0 end) as bigint), 0) as overdue,
                  (select coalesce(cast(sum(remaining) as bigint), 0) from credits
-                  where customer_id = $1 and remaining > 0) as credit
+                  where customer_id = $1) as credit
                from receivables where customer_id = $1 and open > 0";
     let nothing = Position { open: Amount::ZERO, overdue: Amount::ZERO, credit: Amount::ZERO };
     let Some(row) = tx.row(sql, &[&customer.0, &Ts(now)]).await? else { return Ok(nothing) };
@@ -194,6 +201,16 @@ pub(super) async fn facts(
     let facts = |row: &Row| Ok((InvoiceId(row.get("invoice_id")?), row.parse("currency")?, read_facts(row)?));
     let rows = tx.rows(sql, &[&customer.0, &first.0, &last.0]).await?;
     Ok(RECEIVABLES.all(&rows, facts)?)
+}
+
+/// What tells how an invoice stands, if there is such an invoice.
+pub(super) async fn facts_one(
+    tx: &mut Tx,
+    customer: CustomerId,
+    invoice: InvoiceId,
+) -> Result<Option<(Currency, Facts)>> {
+    let found = facts(tx, customer, invoice, invoice).await?;
+    Ok(found.into_iter().next().map(|(_, currency, facts)| (currency, facts)))
 }
 
 /// What tells how some invoices stand, and what they came to.
@@ -256,6 +273,15 @@ pub(super) async fn by_reference(tx: &mut Tx, reference: &str) -> Result<Option<
     let sql = "select customer_id, payment_id from payment_directory where reference = $1";
     let Some(row) = tx.row(sql, &[&reference]).await? else { return Ok(None) };
     let (customer, id) = (CustomerId(row.get("customer_id")?), PaymentId(row.get("payment_id")?));
+    payment_by_id(tx, customer, id).await
+}
+
+/// A payment of a customer by its id.
+pub(super) async fn payment_by_id(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: PaymentId,
+) -> Result<Option<Payment>> {
     let found = payments(tx, customer, PaymentId(id.0.saturating_add(1)), 1).await?;
     Ok(found.into_iter().find(|payment| payment.id == id))
 }
@@ -268,15 +294,17 @@ pub(super) async fn payments(
     limit: usize,
 ) -> Result<Vec<Payment>> {
     let sql =
-        "select customer_id, payment_id, kind, reference, amount, currency, paid_on, method, recorded_at from payments
+        "select customer_id, payment_id, kind, reference, amount, currency, paid_on, method, recorded_at, reversed_at,
+                 reversal_reason from payments
                where customer_id = $1 and payment_id < $2 order by payment_id desc limit $3";
     let limit = db::limit(limit);
     let rows = tx.rows(sql, &[&customer.0, &before.0, &limit]).await?;
     let mut found: Vec<_> = PAYMENTS.all(&rows, |row| payment(customer, row))?;
     let (Some(newest), Some(oldest)) = (found.first(), found.last()) else { return Ok(found) };
-    let sql = "select invoice_id, source_id, amount from allocations
-               where customer_id = $1 and source = 'payment' and source_id >= $2 and source_id <= $3
-               order by allocation_id";
+    // Parts that were taken back are in it, below zero.
+    let sql = "select invoice_id, source_id, cast(sum(amount) as bigint) as amount, min(allocation_id) as first
+               from allocations where customer_id = $1 and source = 'payment' and source_id >= $2 and source_id <= $3
+               group by invoice_id, source_id having sum(amount) <> 0 order by first";
     for row in tx.rows(sql, &[&customer.0, &oldest.id.0, &newest.id.0]).await? {
         let id = PaymentId(row.get("source_id")?);
         if let Some(payment) = found.iter_mut().find(|payment| payment.id == id) {
@@ -298,6 +326,10 @@ fn payment(customer_id: CustomerId, row: &Row) -> db::Result<Payment> {
         paid_on: row.parse("paid_on")?,
         method: row.get("method")?,
         recorded_at: row.time("recorded_at")?,
+        reversal: match row.optional_time("reversed_at")? {
+            Some(reversed_at) => Some(PaymentReversal { reversed_at, reason: row.get("reversal_reason")? }),
+            None => None,
+        },
         allocations: Vec::new(),
     })
 }

@@ -36,6 +36,11 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     for customer in store::wrong_credit(tx).await? {
         faults.push(format!("{customer}: the credit is not what was given less what was used"));
     }
+    for customer in store::unfilled(tx).await? {
+        faults.push(format!(
+            "{customer}: has credit, and owes what was paid back to them: one fills the other"
+        ));
+    }
     for customer in store::wrong_balances(tx).await? {
         faults.push(format!("{customer}: the balance is not the open invoices less the credit"));
     }

@@ -41,8 +41,7 @@ pub enum WrittenOff {
     NothingOpen,
 }
 
-/// Writes off what is open of an invoice: it becomes bad debt. A payment that comes all the same is the
-/// customer's credit.
+/// Writes off what is open of an invoice: it becomes bad debt. A payment that names the invoice all the same recovers it.
 pub async fn write_off(
     tx: &mut Tx,
     customer: CustomerId,

@@ -68,6 +68,7 @@ pub(super) async fn erase_words(tx: &mut Tx, customer: CustomerId) -> Result<()>
         "update one_off_charges set description = '' where customer_id = $1",
         "update discounts set description = '' where customer_id = $1",
         "update write_offs set reason = '' where customer_id = $1",
+        "update payments set reversal_reason = '' where customer_id = $1 and reversed_at is not null",
         "update bookings set reason = null where customer_id = $1",
         "update disputes set reason = '', note = null where customer_id = $1",
         "update balances set line = null where customer_id = $1",

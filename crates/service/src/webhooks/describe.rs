@@ -4,8 +4,8 @@ use utoipa::openapi::OpenApi as Document;
 use utoipa::{IntoParams, OpenApi};
 
 use super::events::{
-    BalanceLow, CallsCharged, ImportFinished, InvoiceIssued, InvoicePaid, Payload, RecordsSuspended,
-    SpendingThreshold, Test,
+    BalanceLow, CallsCharged, ImportFinished, InvoiceIssued, InvoicePaid, Payload, PaymentReversed,
+    RecordsSuspended, SpendingThreshold, Test,
 };
 
 /// How a receiver knows a message.
@@ -45,6 +45,7 @@ sent! {
     call_charged "call.charged" CallsCharged;
     invoice_issued "invoice.issued" InvoiceIssued;
     invoice_paid "invoice.paid" InvoicePaid;
+    payment_reversed "payment.reversed" PaymentReversed;
     balance_low "balance.low" BalanceLow;
     spending_threshold "spending.threshold" SpendingThreshold;
     import_finished "import.finished" ImportFinished;

@@ -10,7 +10,8 @@ use utoipa::ToSchema;
 
 use super::{Event, Kind};
 use crate::calls::{Control, MoneySchema};
-use crate::id::{CustomerId, ImportId, InvoiceId};
+use crate::id::{CustomerId, ImportId, InvoiceId, PaymentId};
+use crate::payments::PaidInvoice;
 
 /// What is sent: the body of the request.
 #[derive(Debug, Serialize, ToSchema)]
@@ -95,6 +96,23 @@ pub struct InvoicePaid {
     pub number: String,
     #[schema(value_type = MoneySchema)]
     pub gross: Money,
+}
+
+/// A payment was taken back: its debit bounced, its card was charged back.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct PaymentReversed {
+    #[schema(value_type = String, example = "pay_01h2x3y4z5a6b")]
+    pub payment_id: PaymentId,
+    #[schema(value_type = String, example = "cus_01h2x3y4z5a6b")]
+    pub customer_id: CustomerId,
+    #[schema(example = "2026-11-03/0042")]
+    pub reference: String,
+    #[schema(value_type = MoneySchema)]
+    pub amount: Money,
+    #[schema(example = "MD06: refund asked for by the debtor")]
+    pub reason: String,
+    /// The invoices that are open again, and by how much.
+    pub reopened: Vec<PaidInvoice>,
 }
 
 /// A customer's prepaid money is low.
@@ -186,6 +204,7 @@ events! {
     CallsCharged: Kind::CallCharged.code();
     InvoiceIssued: Kind::InvoiceIssued.code();
     InvoicePaid: Kind::InvoicePaid.code();
+    PaymentReversed: Kind::PaymentReversed.code();
     BalanceLow: Kind::BalanceLow.code();
     SpendingThreshold: Kind::SpendingThreshold.code();
     ImportFinished: Kind::ImportFinished.code();

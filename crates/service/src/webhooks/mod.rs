@@ -58,6 +58,8 @@ pub enum Kind {
     InvoiceIssued,
     #[serde(rename = "invoice.paid")]
     InvoicePaid,
+    #[serde(rename = "payment.reversed")]
+    PaymentReversed,
     #[serde(rename = "balance.low")]
     BalanceLow,
     #[serde(rename = "spending.threshold")]
@@ -70,10 +72,11 @@ pub enum Kind {
 
 impl Kind {
     /// All of them.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::CallCharged,
         Self::InvoiceIssued,
         Self::InvoicePaid,
+        Self::PaymentReversed,
         Self::BalanceLow,
         Self::SpendingThreshold,
         Self::ImportFinished,
@@ -86,6 +89,7 @@ impl Kind {
             Self::CallCharged => "call.charged",
             Self::InvoiceIssued => "invoice.issued",
             Self::InvoicePaid => "invoice.paid",
+            Self::PaymentReversed => "payment.reversed",
             Self::BalanceLow => "balance.low",
             Self::SpendingThreshold => "spending.threshold",
             Self::ImportFinished => "import.finished",

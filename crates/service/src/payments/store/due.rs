@@ -1,4 +1,4 @@
-//! What is due, for reminders and the report of ages.
+//! What is open, by the time since it was due, for the report of ages.
 
 use calculation::money::{Amount, Money};
 use jiff::Timestamp;
@@ -6,51 +6,8 @@ use jiff::Timestamp;
 use super::amount;
 use crate::db::{self, Row, Ts, Tx};
 use crate::error::Result;
-use crate::id::{CustomerId, InvoiceId};
+use crate::id::CustomerId;
 use crate::payments::{AgedCustomer, Ages};
-
-/// Customers after a cursor with an open invoice that had so many reminders and was due until then.
-pub(crate) async fn to_remind(
-    tx: &mut Tx,
-    reminders: i64,
-    due_before: Timestamp,
-    after: CustomerId,
-    limit: usize,
-) -> Result<Vec<CustomerId>> {
-    let sql = "select distinct customer_id from receivables
-               where open > 0 and reminders = $1 and due_at <= $2 and customer_id > $3
-               order by customer_id limit $4";
-    let limit = db::limit(limit);
-    let rows = tx.rows(sql, &[&reminders, &Ts(due_before), &after.0, &limit]).await?;
-    Ok(rows.iter().map(|row| row.get("customer_id").map(CustomerId)).collect::<db::Result<_>>()?)
-}
-
-/// A customer's overdue invoices: when each was due and how many reminders it had.
-pub(crate) async fn overdue(
-    tx: &mut Tx,
-    customer: CustomerId,
-    now: Timestamp,
-) -> Result<Vec<(InvoiceId, Timestamp, i64)>> {
-    let sql = "select invoice_id, due_at, reminders from receivables
-               where customer_id = $1 and open > 0 and due_at <= $2 order by due_at, invoice_id";
-    let overdue = |row: &Row| {
-        Ok((InvoiceId(row.get("invoice_id")?), row.time("due_at")?, row.count::<u32>("reminders")?.into()))
-    };
-    Ok(super::RECEIVABLES.all(&tx.rows(sql, &[&customer.0, &Ts(now)]).await?, overdue)?)
-}
-
-/// Counts the reminders of an invoice up to a step; answers whether nobody else did.
-pub(crate) async fn count_reminders(
-    tx: &mut Tx,
-    customer: CustomerId,
-    invoice: InvoiceId,
-    done: i64,
-    step: u32,
-) -> Result<bool> {
-    let sql = "update receivables set reminders = $4
-               where customer_id = $1 and invoice_id = $2 and reminders = $3 and open > 0";
-    Ok(tx.execute(sql, &[&customer.0, &invoice.0, &done, &i64::from(step)]).await? == 1)
-}
 
 /// Sums of what is open, by how long ago it was due.
 const AGES: &str = "

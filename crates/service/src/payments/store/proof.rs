@@ -50,35 +50,46 @@ pub(crate) async fn wrong_marks(tx: &mut Tx) -> Result<Vec<(CustomerId, InvoiceI
          left join (select customer_id, invoice_id, sum(amount) as amount from write_offs
                     group by customer_id, invoice_id) w
            on w.customer_id = r.customer_id and w.invoice_id = r.invoice_id
-         where r.credited <> coalesce(c.amount, 0) or r.written_off <> coalesce(w.amount, 0)
+         where r.credited <> coalesce(c.amount, 0) or r.written_off <> coalesce(w.amount, 0) or r.written_off < 0
          order by r.customer_id, r.invoice_id {FAULTS}"
     );
     invoices(tx, &sql).await
 }
 
-/// Whatever settles invoices: of which customer, what, and how much. Refunds are none.
+/// Whatever settles invoices: of which customer, what, and how much. Refunds are none, nor is what was taken back.
 const GIVEN: &str = "
-  select customer_id, 'payment' as source, payment_id as source_id, amount from payments where kind = 'payment'
+  select customer_id, 'payment' as source, payment_id as source_id, amount from payments
+  where kind = 'payment' and reversed_at is null
   union all select customer_id, 'credit_note', credit_note_id, gross from credit_notes
   union all select customer_id, 'invoice', invoice_id, -gross from receivables where gross < 0
   union all select customer_id, 'write_off', write_off_id, amount from write_offs";
 
-/// What settles more, with what remains of it, than it comes to; or is not there.
+/// What settles more, with what remains of it, than it comes to; or less than nothing; or is not there.
 pub(crate) async fn overused(tx: &mut Tx) -> Result<Vec<(CustomerId, Source, i64)>> {
     let sql = format!(
         "select u.customer_id, u.source, u.source_id
          from (select customer_id, source, source_id, sum(amount) as amount, min(amount) as least
-               from (select customer_id, source, source_id, amount from allocations
-                     union all select customer_id, source, source_id, remaining from credits) one
+               from (select customer_id, source, source_id, sum(amount) as amount from allocations
+                     group by customer_id, source, source_id, invoice_id
+                     union all select customer_id, source, source_id, remaining from credits where remaining > 0) one
                group by customer_id, source, source_id) u
          left join ({GIVEN}) g
            on g.customer_id = u.customer_id and g.source = u.source and g.source_id = u.source_id
-         where u.amount > coalesce(g.amount, 0) or u.least < 0
+         where u.amount > coalesce(g.amount, 0) or (u.least < 0 and coalesce(g.amount, 0) >= 0)
          order by u.customer_id, u.source_id {FAULTS}"
     );
     let source =
         |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.parse("source")?, row.get("source_id")?));
     Ok(tx.rows(&sql, &[]).await?.iter().map(source).collect::<db::Result<_>>()?)
+}
+
+/// Customers with credit beside credit below zero, which whichever comes second fills.
+pub(crate) async fn unfilled(tx: &mut Tx) -> Result<Vec<CustomerId>> {
+    let sql = format!(
+        "select customer_id from credits group by customer_id having min(remaining) < 0 and max(remaining) > 0
+         order by customer_id {FAULTS}"
+    );
+    customers(tx, &sql).await
 }
 
 /// Customers whose credit is not all that was given less allocations and refunds.
