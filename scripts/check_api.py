@@ -25,7 +25,7 @@ ABOUT_MEANING = {"/problems/invalid-field", "/problems/key-reused", "/problems/c
 # So is this, though it comes with 400: only the server knows its cursors, zones, regions and columns, and counts lines.
 MEANT = (
     "the cursor is none of ours", "is no IANA time zone", "is no region with a numbering plan", "columns: ",
-    "a batch holds 1 to 10000 records",
+    "a batch holds 1 to 10000 records", "the last day comes after the first",
 )
 # But these words are of form, and a schema can say it. JSON Schema takes 61.0 for an integer; a client that counts sends 61.
 FORM = ("invalid type", "invalid length", "unknown field", "unknown variant", "missing field", "is no id", "is not a decimal")

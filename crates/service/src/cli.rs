@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
     access, audit, backup, calls, check, copy, corrections, credit_notes, demo, disputes, healthcheck, http,
-    invoices, jobs, log, payments, prepaid, retention, tariffs, webhooks,
+    invoices, jobs, ledger, log, payments, prepaid, reports, retention, tariffs, webhooks,
 };
 
 /// Phone billing: call records in, charged calls and invoices out.
@@ -86,6 +86,9 @@ enum Command {
     History(calls::cli::HistoryArgs),
     /// Issue every customer's invoice of a month, once
     Bill(invoices::cli::BillArgs),
+    Invoices(reports::cli::InvoicesArgs),
+    Report(reports::cli::ReportArgs),
+    Journal(ledger::cli::JournalArgs),
     /// Show an invoice or write it as a PDF
     Invoice(invoices::cli::InvoiceArgs),
     /// Make clients of the API, rotate their secrets, revoke them
@@ -245,6 +248,9 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Quote(args) => calls::cli::quote(&app, args, output).await,
         Command::History(args) => calls::cli::history(&app, args, output).await,
         Command::Bill(args) => invoices::cli::bill(&app, args, output).await,
+        Command::Invoices(args) => reports::cli::invoices(&app, args, output).await,
+        Command::Report(args) => reports::cli::report(&app, args, output).await,
+        Command::Journal(args) => ledger::cli::journal(&app, args, output).await,
         Command::Invoice(args) => invoices::cli::invoice(&app, args, output).await,
         Command::Client(command) => access::cli::run(&app, command, output).await,
         Command::Payment(command) => payments::cli::run(&app, command, output).await,

@@ -104,6 +104,12 @@ pub struct Payments {
 #[serde(deny_unknown_fields)]
 pub struct Reminders {
     pub steps: Vec<ReminderStep>,
+    pub announce_days: u16,
+    pub least: Amount,
+    #[serde(default)]
+    pub least_by_country: BTreeMap<String, Amount>,
+    pub remind_from: Amount,
+    pub write_off_below: Amount,
 }
 
 #[derive(Debug, Clone, Copy, Deserialize)]
@@ -268,6 +274,7 @@ impl Config {
             let rule = "must each come more days after the due date than the one before";
             faults.push(format!("reminders.steps {rule}"));
         }
+        faults.extend(self.reminders.faults());
         faults.extend(self.payments.faults());
         faults
     }
@@ -278,6 +285,34 @@ impl Config {
             longest_call_seconds: self.calls.longest_call_seconds,
             clock_skew_seconds: self.calls.clock_skew_seconds,
         }
+    }
+}
+
+impl Reminders {
+    fn faults(&self) -> Vec<String> {
+        let mut faults = Vec::new();
+        if !(1..=365).contains(&self.announce_days) {
+            faults.push(format!("reminders.announce_days `{}` must be 1 to 365", self.announce_days));
+        }
+        let of_country =
+            |(country, least): (&String, &Amount)| (format!("least_by_country `{country}`"), *least);
+        let amounts = [
+            ("least".to_owned(), self.least),
+            ("remind_from".to_owned(), self.remind_from),
+            ("write_off_below".to_owned(), self.write_off_below),
+        ];
+        for (name, amount) in amounts.into_iter().chain(self.least_by_country.iter().map(of_country)) {
+            if amount < Amount::ZERO {
+                faults.push(format!("reminders.{name} `{amount}` must not be below zero"));
+            }
+        }
+        for country in self.least_by_country.keys() {
+            if country.len() != 2 || !country.bytes().all(|letter| letter.is_ascii_uppercase()) {
+                let rule = "is not a country: write the two letters of ISO 3166-1, such as DE";
+                faults.push(format!("reminders.least_by_country `{country}` {rule}"));
+            }
+        }
+        faults
     }
 }
 
@@ -356,6 +391,10 @@ mod tests {
             ("[customers]\nzone = \"Berlin\"\n", "Berlin"),
             ("[invoices]\nseries = \"a-b\"\n", "a-b"),
             ("[reminders]\nsteps = [{after_days = 3}, {after_days = 3}]\n", "reminders.steps"),
+            ("[reminders]\nannounce_days = 0\n", "reminders.announce_days"),
+            ("[reminders]\nleast = \"-1\"\n", "reminders.least"),
+            ("[reminders]\nremind_from = \"-0.01\"\n", "reminders.remind_from"),
+            ("[reminders]\nleast_by_country = { Germany = \"1\" }\n", "Germany"),
             ("[payments]\nreversal_fee = { EURO = \"5.00\" }\n", "EURO"),
             ("[payments]\nreversal_fee = { EUR = \"5.001\" }\n", "reversal_fee `EUR`"),
             ("[payments]\nreversal_fee = { EUR = \"-5\" }\n", "reversal_fee `EUR`"),

@@ -36,6 +36,7 @@ pub mod metrics;
 pub mod payments;
 pub mod plans;
 pub mod prepaid;
+pub mod reports;
 pub mod retention;
 pub mod sessions;
 pub mod stopping;

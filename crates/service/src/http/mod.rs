@@ -36,7 +36,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_swagger_ui::SwaggerUi;
 
 pub use context::{Context, Trace};
-pub use file::download;
+pub use file::{WAITING, download, streamed};
 pub use kind::Kind;
 pub use limits::{BATCHES, UPLOADS};
 pub use page::{Key, Page, PageQuery, Params};
@@ -164,6 +164,7 @@ fn parts() -> (Router<SharedApp>, Document) {
         .merge(crate::disputes::http::routes())
         .merge(crate::ledger::http::routes())
         .merge(crate::payments::http::routes())
+        .merge(crate::reports::http::routes())
         .merge(crate::sessions::http::routes())
         .merge(crate::prepaid::http::routes())
         .merge(crate::retention::http::routes())

@@ -35,6 +35,11 @@ pub struct Page<T> {
 }
 
 impl PageQuery {
+    /// Of a query that asks for more than a page.
+    pub fn new(limit: Option<u16>, cursor: Option<String>) -> Self {
+        Self { limit, cursor }
+    }
+
     /// How many entries.
     pub fn limit(&self) -> Result<usize, Problem> {
         match self.limit.unwrap_or(DEFAULT_LIMIT) {

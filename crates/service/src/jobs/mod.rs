@@ -9,6 +9,7 @@ pub mod http;
 mod store;
 mod work;
 
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -45,6 +46,8 @@ pub enum Job {
     },
     /// Reminds a customer of an overdue invoice; steps of the ladder count from 1.
     SendReminder { customer_id: CustomerId, invoice_id: InvoiceId, step: u32 },
+    /// Reminds a customer, once a day, of all invoices that are overdue. `last` says that no step comes after it.
+    SendReminders { customer_id: CustomerId, on: Date, step: u32, last: bool },
     /// Tells a customer that so many percent of the spending cap are used.
     SendSpendingNotice { customer_id: CustomerId, period_start: Timestamp, percent: u32 },
     /// Asks for a customer's top-up because their prepaid money is low; numbers count up.
@@ -86,6 +89,7 @@ impl Job {
             Self::SendInvoice { .. } => "send_invoice",
             Self::SendCreditNote { .. } => "send_credit_note",
             Self::SendReminder { .. } => "send_reminder",
+            Self::SendReminders { .. } => "send_reminders",
             Self::SendSpendingNotice { .. } => "send_spending_notice",
             Self::RequestTopUp { .. } => "request_top_up",
             Self::SendLowBalance { .. } => "send_low_balance",
@@ -103,6 +107,7 @@ impl Job {
                 format!("{credit_note_id}{}", Again::key(again.as_ref()))
             }
             Self::SendReminder { invoice_id, step, .. } => format!("{invoice_id} {step}"),
+            Self::SendReminders { customer_id, on, .. } => format!("{customer_id} {on}"),
             Self::SendSpendingNotice { customer_id, period_start, percent } => {
                 format!("{customer_id} {period_start} {percent}")
             }
@@ -171,6 +176,12 @@ impl State {
 pub async fn enqueue(tx: &mut Tx, jobs: &[Job], clock: &Clock) -> Result<()> {
     let numbered: Vec<_> = jobs.iter().map(|job| (JobId(clock.id()), job)).collect();
     store::insert(tx, &numbered, clock.now()).await
+}
+
+/// The reminder that was asked for on a day, if it is known still.
+pub async fn reminder_of(tx: &mut Tx, customer_id: CustomerId, on: Date) -> Result<Option<StoredJob>> {
+    let job = Job::SendReminders { customer_id, on, step: 0, last: false };
+    store::by_key(tx, &job).await
 }
 
 /// Jobs in a state, the newest first.
@@ -276,6 +287,7 @@ async fn try_job(app: &App, stored: &StoredJob) -> Result<Tried> {
         Job::SendInvoice { .. }
         | Job::SendCreditNote { .. }
         | Job::SendReminder { .. }
+        | Job::SendReminders { .. }
         | Job::SendSpendingNotice { .. }
         | Job::SendLowBalance { .. } => mail::send(app, stored).await,
         Job::RequestTopUp { customer_id, number } => {

@@ -89,6 +89,12 @@ pub(super) async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool
     Ok(tx.execute(sql, &[&id.0, &Ts(now)]).await? == 1)
 }
 
+/// The job that is asked for once by the key of this one.
+pub(super) async fn by_key(tx: &mut Tx, like: &Job) -> Result<Option<StoredJob>> {
+    let sql = format!("select {COLUMNS} from jobs where kind = $1 and key = $2");
+    Ok(JOBS.one(tx.row(&sql, &[&like.kind(), &like.key()]).await?.as_ref(), job)?)
+}
+
 pub(super) async fn oldest_due(tx: &mut Tx) -> Result<Option<Timestamp>> {
     let sql = "select run_at from jobs where state = 'ready' order by run_at, job_id limit 1";
     Ok(tx.row(sql, &[]).await?.map(|row| row.time("run_at")).transpose()?)

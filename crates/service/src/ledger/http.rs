@@ -2,23 +2,26 @@
 
 use axum::Json;
 use axum::extract::State;
+use axum::response::Response;
 use calculation::money::{Amount, Money};
-use serde::Serialize;
-use utoipa::ToSchema;
+use jiff::civil::Date;
+use serde::{Deserialize, Serialize};
+use tokio::sync::mpsc;
+use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::StatementEntry;
+use super::{JournalForm, StatementEntry};
 use crate::app::SharedApp;
 use crate::calls::MoneySchema;
 use crate::customers::{self, Customer, Suspension};
 use crate::db::Tx;
-use crate::http::{Key, Page, PageQuery, Params, Problem};
+use crate::http::{Key, Page, PageQuery, Params, Problem, WAITING, streamed};
 use crate::id::CustomerId;
 use crate::payments;
 
 pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(balance)).routes(routes!(statement))
+    OpenApiRouter::new().routes(routes!(balance)).routes(routes!(statement)).routes(routes!(journal))
 }
 
 /// What a customer owes.
@@ -82,4 +85,45 @@ async fn statement(
     find(&mut tx, id).await?;
     let entries = super::statement(&mut tx, id, after, limit + 1).await?;
     Ok(Page::new(entries, limit, |entry| entry.id.to_string()))
+}
+
+/// Which days of the journal are asked for.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+struct JournalQuery {
+    /// The first day, in the zone of the setting `customers.zone`.
+    #[param(value_type = String, format = Date, example = "2026-10-01")]
+    from: Date,
+    /// The last day.
+    #[param(value_type = String, format = Date, example = "2026-10-31")]
+    to: Date,
+    /// `ndjson`, a line of JSON for each posting, or `csv`.
+    #[serde(default)]
+    #[param(value_type = Option<String>, example = "ndjson", pattern = "^(ndjson|csv)$")]
+    form: JournalForm,
+}
+
+/// Export the journal
+///
+/// Every posting of some days, the oldest first, as it stands in the ledger: their sum by account is the ledger's. A line of JSON
+/// each, or a row.
+#[utoipa::path(get, path = "/v1/journal", tag = "payments",
+    security(("oauth" = ["payments:read"])), params(JournalQuery),
+    responses((status = 200, content((String = "application/x-ndjson"), (String = "text/csv"))),
+        (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn journal(
+    State(app): State<SharedApp>,
+    Params(query): Params<JournalQuery>,
+) -> Result<Response, Problem> {
+    let JournalQuery { from, to, form } = query;
+    let (begin, end) = super::cli::span(from, to, &app.config.customers.zone).map_err(Problem::malformed)?;
+    let mut tx = app.db.read().await?;
+    let (lines, read) = mpsc::channel(WAITING);
+    let copying = tokio::spawn(async move { super::journal(&mut tx, begin, end, form, lines).await });
+    let (kind, ending) = match form {
+        JournalForm::Ndjson => ("application/x-ndjson", "ndjson"),
+        JournalForm::Csv => ("text/csv; charset=utf-8", "csv"),
+    };
+    Ok(streamed(kind, &format!("journal-{from}-{to}.{ending}"), read, copying))
 }

@@ -3,7 +3,9 @@
 //! Entries are appended and never changed; a correction is another entry. Amounts are signed: a posting above
 //! zero is a debit, below zero a credit. So the postings to a customer's `receivable` sum to what they owe.
 
+pub mod cli;
 pub mod http;
+mod journal;
 mod post;
 mod statement;
 mod store;
@@ -16,6 +18,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use journal::{JournalForm, JournalLine, journal};
 pub use post::post;
 pub use statement::{StatementEntry, balance, statement};
 pub use verify::{Verified, verify};

@@ -5,7 +5,7 @@ use calculation::posting::Postings;
 use jiff::Timestamp;
 
 use super::{Entry, EntryKind};
-use crate::db::{self, Cell, Place, Row, Tx};
+use crate::db::{self, Cell, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, EntryId};
 
@@ -84,6 +84,50 @@ pub(super) async fn entries_after(
     };
     let rows = tx.rows(sql, &[&customer.0, &after.0, &limit]).await?;
     Ok(ENTRIES.all(&rows, entry)?)
+}
+
+/// A posting of an entry, of whomever; none of an entry of zero.
+pub(super) struct JournalRow {
+    pub(super) customer: CustomerId,
+    pub(super) id: EntryId,
+    pub(super) kind: EntryKind,
+    pub(super) subject: i64,
+    pub(super) currency: Currency,
+    pub(super) posted_at: Timestamp,
+    pub(super) posting: Option<(String, Amount)>,
+}
+
+/// The postings of some entries after one, of before an instant, in the order of time.
+pub(super) async fn posted(
+    tx: &mut Tx,
+    (from, customer, last): (Timestamp, CustomerId, EntryId),
+    to: Timestamp,
+    limit: usize,
+) -> Result<Vec<JournalRow>> {
+    let sql =
+        "select e.customer_id, e.entry_id, e.kind, e.subject_id, e.currency, e.posted_at, p.account, p.amount
+               from (select customer_id, entry_id, kind, subject_id, currency, posted_at from ledger_entries
+                     where posted_at >= $1 and posted_at < $2
+                       and (posted_at > $1 or customer_id > $3 or (customer_id = $3 and entry_id > $4))
+                     order by posted_at, customer_id, entry_id limit $5) e
+               left join postings p on p.customer_id = e.customer_id and p.entry_id = e.entry_id
+               order by e.posted_at, e.customer_id, e.entry_id, p.account";
+    let rows = tx.rows(sql, &[&Ts(from), &Ts(to), &customer.0, &last.0, &db::limit(limit)]).await?;
+    let posted = |row: &Row| {
+        Ok(JournalRow {
+            customer: CustomerId(row.get("customer_id")?),
+            id: EntryId(row.get("entry_id")?),
+            kind: row.parse("kind")?,
+            subject: row.get("subject_id")?,
+            currency: row.parse("currency")?,
+            posted_at: row.time("posted_at")?,
+            posting: match row.get::<Option<String>>("account")? {
+                Some(account) => Some((account, row.amount("amount")?)),
+                None => None,
+            },
+        })
+    };
+    Ok(ENTRIES.all(&rows, posted)?)
 }
 
 /// What a customer owed after an entry.

@@ -88,6 +88,10 @@ pub(super) struct ReminderFacts {
     pub(super) last: bool,
     /// What is still to be paid of all of them.
     pub(super) open: String,
+    /// The day on which service is to be suspended, if that is announced.
+    pub(super) suspends_on: Option<String>,
+    /// Whether it is.
+    pub(super) suspended: bool,
     pub(super) invoices: Vec<OverdueFacts>,
 }
 

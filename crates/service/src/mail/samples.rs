@@ -24,7 +24,9 @@ fn matters(plain: bool) -> Vec<Matter> {
     let reminder = |step| {
         let overdue = OverdueFacts { document: document.clone(), days_overdue: 8 };
         let invoices = if plain { vec![overdue.clone()] } else { vec![overdue.clone(), overdue] };
-        Matter::Reminder(ReminderFacts { step, last: step > 2, open: "20.00 EUR".into(), invoices })
+        let suspends_on = (step == 2 && !plain).then(|| "20 December 2026".into());
+        let (last, suspended, open) = (step > 2, step > 3, "20.00 EUR".into());
+        Matter::Reminder(ReminderFacts { step, last, open, suspends_on, suspended, invoices })
     };
     let spending = |percent| {
         let (first_day, last_day) = (document.first_day.clone(), document.last_day.clone());

@@ -2,6 +2,7 @@
 
 use calculation::invoice::{Language, Party};
 use calculation::money::Amount;
+use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::Mailbox;
 
@@ -22,6 +23,7 @@ use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId};
 use crate::invoices::{self, Drawing};
 use crate::jobs::{Job, StoredJob, Tried};
+use crate::payments;
 use crate::prepaid;
 
 /// What a mail is made of, or why there is none.
@@ -110,7 +112,12 @@ async fn gather(tx: &mut Tx, app: &App, job: &Job) -> Result<Gathered> {
             with_document(tx, app, customer_id, document, Matter::CreditNote).await
         }
         Job::SendReminder { customer_id, invoice_id, step } => {
-            reminder(tx, app, customer_id, &[invoice_id], step).await
+            let last = step >= app.config.reminders.last_step();
+            reminder(tx, app, customer_id, &[invoice_id], Asking { step, last, on: None }).await
+        }
+        Job::SendReminders { customer_id, on, step, last } => {
+            let overdue = payments::reminded_of(tx, customer_id, app.clock.now()).await?;
+            reminder(tx, app, customer_id, &overdue, Asking { step, last, on: Some(on) }).await
         }
         Job::SendSpendingNotice { customer_id, period_start, percent } => {
             spending_notice(tx, app, customer_id, period_start, percent).await
@@ -174,13 +181,21 @@ async fn with_document(
     Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter: matter(facts), attached })))
 }
 
+/// How a reminder asks: as which step, whether none follows, and for which day it was asked for.
+#[derive(Clone, Copy)]
+struct Asking {
+    step: u32,
+    last: bool,
+    on: Option<Date>,
+}
+
 /// A reminder of some invoices as they stand; those that were paid since it was asked for are left out.
 async fn reminder(
     tx: &mut Tx,
     app: &App,
     customer_id: CustomerId,
     ids: &[InvoiceId],
-    step: u32,
+    asking: Asking,
 ) -> Result<Gathered> {
     let customer = customer(tx, customer_id).await?;
     let now = app.clock.now();
@@ -207,8 +222,12 @@ async fn reminder(
     let Some((language, operator)) = said else { return Ok(Gathered::None(Tried::Done)) };
     let too_large = || Error::Contradiction(format!("what is open of {customer_id} does not fit an amount"));
     let open = money(language, Amount::sum(open).ok_or_else(too_large)?, customer.currency);
-    let last = usize::try_from(step).is_ok_and(|step| step >= app.config.reminders.steps.len());
-    let matter = Matter::Reminder(ReminderFacts { step, last, open, invoices: overdue });
+    let Asking { step, last, on } = asking;
+    let suspends_at = payments::announced(tx, customer_id, &app.config.reminders, on, now).await?;
+    let suspends_on = suspends_at.map(|at| date(language, day(at, &customer.zone)));
+    let suspended = customer.suspension.is_some();
+    let matter =
+        Matter::Reminder(ReminderFacts { step, last, open, suspends_on, suspended, invoices: overdue });
     Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached })))
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use calculation::money::{Amount, Money};
 use jiff::Timestamp;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 use super::store;
@@ -13,8 +13,9 @@ use crate::error::Result;
 use crate::id::{CustomerId, InvoiceId};
 
 /// How an invoice stands.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
 #[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub enum Status {
     /// Nothing of it was paid, and it is not overdue.
     Open,
@@ -28,6 +29,20 @@ pub enum Status {
     Void,
     /// What was open of it was given up.
     WrittenOff,
+}
+
+impl Status {
+    /// The word for it.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::Open => "open",
+            Self::PartlyPaid => "partly_paid",
+            Self::Paid => "paid",
+            Self::Overdue => "overdue",
+            Self::Void => "void",
+            Self::WrittenOff => "written_off",
+        }
+    }
 }
 
 /// An invoice's status and what is open of it.
@@ -62,6 +77,12 @@ pub async fn standing(
         (id, Standing { status: status(&facts, now), open: Money { amount: facts.open, currency } })
     });
     Ok(shown.filter(|(id, _)| invoices.contains(id)).collect())
+}
+
+/// How an invoice stands of which this is the gross amount, what is open, credited and written off.
+pub(crate) fn status_of(amounts: [Amount; 4], due_at: Timestamp, now: Timestamp) -> Status {
+    let [gross, open, credited, written_off] = amounts;
+    status(&Facts { gross, open, credited, written_off, due_at }, now)
 }
 
 pub(super) fn status(facts: &Facts, now: Timestamp) -> Status {

@@ -13,7 +13,10 @@ pub(super) use due::{ageing, ageing_of_customers};
 pub(super) use given::{
     allocated_by, drop_credit, fill_credit, mark_reversed, owed_back, paid_since, pause_ladder,
 };
-pub(super) use ladder::{Due, Overdue, least, overdue, take_step, to_remind, withdraw_suspension};
+pub(super) use ladder::{
+    Due, Overdue, RemindedCustomer, least, overdue, reminded, rests, save_reminded, take_step, to_remind,
+    to_suspend, with_rests, withdraw_suspension,
+};
 pub(super) use proof::{
     counts, lost_receivables, overused, unfilled, wrong_balances, wrong_credit, wrong_marks, wrong_opens,
     wrong_references,

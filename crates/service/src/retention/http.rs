@@ -1,25 +1,20 @@
 //! The API of what one customer may ask for.
 
-use axum::body::{Body, Bytes};
 use axum::extract::State;
-use axum::http::{StatusCode, header};
-use axum::response::{IntoResponse, Response};
-use futures_util::{StreamExt, stream};
+use axum::http::StatusCode;
+use axum::response::Response;
 use tokio::sync::mpsc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::{Erased, Erasure};
 use crate::app::SharedApp;
-use crate::http::{Begun, IdempotencyKey, Key, Problem, Sent, Write};
+use crate::http::{Begun, IdempotencyKey, Key, Problem, Sent, WAITING, Write, streamed};
 use crate::id::CustomerId;
 
 pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(export)).routes(routes!(erase))
 }
-
-/// So many lines may wait for a slow reader.
-const WAITING: usize = 256;
 
 /// Copy all that is known of a customer
 ///
@@ -37,27 +32,7 @@ async fn export(State(app): State<SharedApp>, Key(id): Key<CustomerId>) -> Resul
     let customer = customer.ok_or_else(|| Problem::not_found(format!("there is no customer {id}")))?;
     let (lines, read) = mpsc::channel(WAITING);
     let copying = tokio::spawn(async move { super::export(&mut tx, &customer, lines).await });
-    // What goes wrong on the way breaks the answer off: the reader must not take a part for the whole.
-    let body = stream::unfold((read, Some(copying)), |(mut read, copying)| async move {
-        if let Some(line) = read.recv().await {
-            return Some((Ok(Bytes::from(line)), (read, copying)));
-        }
-        let broken = match copying?.await {
-            Ok(Ok(())) => return None,
-            Ok(Err(error)) => error.to_string(),
-            Err(error) => error.to_string(),
-        };
-        tracing::error!(error = broken, "an export was cut short");
-        Some((Err(std::io::Error::other(broken)), (read, None)))
-    });
-    // Whoever packs it asks once more after the end.
-    let body = body.fuse();
-    let disposition = format!("attachment; filename=\"{id}.ndjson\"");
-    let headers = [
-        (header::CONTENT_TYPE, "application/x-ndjson".to_owned()),
-        (header::CONTENT_DISPOSITION, disposition),
-    ];
-    Ok((headers, Body::from_stream(body)).into_response())
+    Ok(streamed("application/x-ndjson", &format!("{id}.ndjson"), read, copying))
 }
 
 /// Forget who a customer is
