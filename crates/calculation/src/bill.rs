@@ -1,24 +1,33 @@
 //! What does a customer's month come to, line by line?
 //!
-//! Fees, usage, minimum commitments and discounts, each with its tax. A fee line is always what is due less
-//! what was charged before: so a plan that changed, began or ended after its month was billed is put right
-//! by the next bill, and nothing is charged twice.
+//! Fees, usage, minimum commitments and discounts, each with its tax. What is said of an earlier month after it was billed
+//! is charged as it would have been there: a fee line is what is due less what was charged before, and late calls cost what
+//! their month costs with them less what it cost without (`reopened`). So nothing is charged twice, and no month costs more
+//! than it would have cost had it all been known in time.
 
+mod calls;
+mod discounts;
 mod fees;
 mod least;
+mod reopened;
 
 use std::collections::BTreeMap;
 
+use jiff::Timestamp;
 use jiff::civil::Date;
 
-use crate::discount::{self, DiscountTerms};
+use crate::discount::DiscountTerms;
 use crate::fee::{DaysOfMonth, days_held, prorated};
 use crate::invoice::{Days, InvoiceLine, Language, LineKind};
 use crate::money::{Amount, Currency};
 use crate::period::{Calendar, Period};
 use crate::plan_terms::PlanTerms;
-use crate::tax::{TaxClass, TaxRate, TaxTreatment};
-use jiff::Timestamp;
+use crate::tax::{TaxCategory, TaxClass, TaxRate};
+
+pub use calls::{CallLine, Reckoned, calls_of_month, less};
+
+/// Under which category, and at which rate, a line is taxed.
+pub type Tax = (TaxCategory, TaxRate);
 
 /// What is known when a month is billed.
 #[derive(Clone, Copy)]
@@ -31,18 +40,18 @@ pub struct Known<'a> {
     pub currency: Currency,
     /// The language of what the lines say.
     pub language: Language,
-    /// What the customer is for the tax office.
-    pub treatment: TaxTreatment,
-    /// The tax rate of a class on a day.
-    pub rates: &'a dyn Fn(TaxClass, Date) -> Option<TaxRate>,
+    /// The tax of a class on a day, by where and what the customer was on it.
+    pub tax: &'a dyn Fn(TaxClass, Date) -> Option<Tax>,
     /// Earlier months that were billed: their fees are put right if they changed since.
     pub billed: &'a [Period],
     /// The plans the customer is on, paid afterwards.
     pub plans: &'a [PlanSpan<'a>],
-    /// What was charged before, by subscription and first day of the month.
-    pub fees_charged: &'a BTreeMap<(i64, Date), FeeCharged>,
-    /// Calls, added up.
+    /// What was charged before, the oldest first, by what it was for and the first day of the month.
+    pub charged: &'a BTreeMap<(ChargedFor, Date), Vec<Charged>>,
+    /// The month's own calls, added up.
     pub usage: &'a [Usage],
+    /// Earlier months that were billed and of which more is known now.
+    pub reopened: &'a [Reopened<'a>],
     /// What is charged once.
     pub one_offs: &'a [OneOff<'a>],
     /// Discounts, the oldest first.
@@ -79,10 +88,6 @@ pub struct Usage {
     pub destination: String,
     /// Which of the plan's month pricings prices the calls, if one does.
     pub month_pricing: Option<usize>,
-    /// Of which month the calls are, if it was billed already, and on which of its days they were.
-    pub late: Option<Late>,
-    /// Seconds that the same month pricing priced on earlier invoices of that month.
-    pub seconds_before: u64,
     /// How many calls.
     pub calls: u64,
     /// Billed seconds, included ones too.
@@ -94,12 +99,40 @@ pub struct Usage {
 }
 
 /// Calls of a month that was billed already.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Late {
-    /// The first day of the month.
-    pub month: Date,
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LateUsage {
+    /// The calls.
+    pub used: Usage,
     /// The local days of the first and the last of them.
     pub days: Days,
+}
+
+/// A month that was billed before, and of which more is known now.
+#[derive(Debug, Clone, Copy)]
+pub struct Reopened<'a> {
+    /// The month.
+    pub period: Period,
+    /// The fees and one-off charges that its invoice has.
+    pub lines: &'a [InvoiceLine],
+    /// The calls that were invoiced of it, and not credited since.
+    pub before: &'a [Usage],
+    /// Those that came late.
+    pub late: &'a [LateUsage],
+    /// The discounts that it had, the oldest first.
+    pub discounts: &'a [Discount<'a>],
+    /// What is known of the minimums of plans.
+    pub minimums: Minimums,
+}
+
+/// What is known of what a billed month was charged up to the minimum of plans.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Minimums {
+    /// All of it is remembered in [`Known::charged`].
+    Remembered,
+    /// It was charged before it was remembered: it is taken to be what the calls came to.
+    Reckoned,
+    /// No minimum is charged: the month was not billed here.
+    NotCharged,
 }
 
 /// Something charged once.
@@ -130,25 +163,38 @@ pub struct Discount<'a> {
     pub uses: u32,
 }
 
-/// What a subscription was charged for a month.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct FeeCharged {
-    /// The fees, less what was given back because the plan ended.
+/// What a charge of a month is remembered for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum ChargedFor {
+    /// The fee of a subscription.
+    Fee(i64),
+    /// What was missing to the minimum of a plan.
+    Minimum(i64),
+}
+
+/// What was charged for a month, with one tax.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Charged {
+    /// The tax it was charged with, if that is known.
+    pub tax: Option<Tax>,
+    /// What was charged, less what was given back because it was due no more.
     pub amount: Amount,
     /// How much of it was not paid after all: discounts' shares, and what was credited.
     pub given_back: Amount,
 }
 
-/// What a bill charges a subscription for a month, to be remembered.
+/// What a bill charges for a month, to be remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Fee {
-    /// Names the subscription.
-    pub subscription: i64,
+pub struct Remembered {
+    /// What for.
+    pub what: ChargedFor,
     /// The first day of the month.
     pub month: Date,
+    /// The tax of its line.
+    pub tax: Option<Tax>,
     /// What is due more than was charged; below zero when less is due.
     pub amount: Amount,
-    /// How much of it discounts took off; below zero when a fee that was not paid in full is given back.
+    /// How much of it discounts took off; below zero when what was not paid in full is given back.
     pub given_back: Amount,
     /// The place of its line, unless nothing of it had been paid.
     pub line: Option<usize>,
@@ -159,9 +205,9 @@ pub struct Fee {
 pub struct Bill {
     /// What is charged, in the order shown.
     pub lines: Vec<InvoiceLine>,
-    /// What each subscription is charged for a month.
-    pub fees: Vec<Fee>,
-    /// What each discount took off.
+    /// What is charged for which month.
+    pub remembered: Vec<Remembered>,
+    /// What each discount took off, earlier months included.
     pub discounts: Vec<(i64, Amount)>,
 }
 
@@ -176,37 +222,63 @@ pub enum BillError {
     NoTaxRate(TaxClass, Date),
 }
 
+/// A line to be, with what is remembered of it.
+#[derive(Debug, Clone)]
+struct Row {
+    line: InvoiceLine,
+    /// The first day of the billed month whose discounts it has; those of the month that is billed when absent.
+    earlier: Option<Date>,
+    remembered: Option<Remembered>,
+}
+
+impl Row {
+    fn new(line: InvoiceLine) -> Self {
+        Self { line, earlier: None, remembered: None }
+    }
+}
+
 /// Bills a month. A bill without lines is of a month with nothing to charge.
 pub fn bill(known: &Known<'_>) -> Result<Bill, BillError> {
     let mut bill = Bill::default();
+    let mut rows = Vec::new();
     for span in known.plans {
-        fees::fees(known, span, &mut bill)?;
+        fees::fees(known, span, &mut rows, &mut bill)?;
     }
     for one_off in known.one_offs {
-        let line = Draft::new(LineKind::OneOff, one_off.description.to_owned(), one_off.amount);
-        // What missed its own month is taxed as it would have been there.
+        let draft = Draft::new(LineKind::OneOff, one_off.description.to_owned(), one_off.amount);
         let day = Days { first: one_off.day, last: one_off.day };
+        // What missed its own month says its day.
         let days = Some(day).filter(|day| day.last < known.period.first_day);
-        bill.lines.push(known.line(Draft { class: one_off.tax_class, days, ..line })?);
+        rows.push(Row::new(known.line(Draft { class: one_off.tax_class, days, ..draft }, one_off.day)?));
     }
-    usage(known, &mut bill)?;
-    for (place, span) in known.plans.iter().enumerate() {
-        // Who comes back to a plan within a month owes its least once.
-        let first = known.plans.iter().position(|other| other.plan == span.plan);
-        if first == Some(place) {
-            least::commitment(known, span, &mut bill)?;
+    reopened::add(known, &mut rows, &mut bill)?;
+    let calls = calls::lines(known, known.period, &known.usage.iter())?;
+    if rows.is_empty() && calls.is_empty() && known.zero {
+        let held = known.plans.iter().find(|span| held(known, span, known.period).is_some());
+        if let Some(span) = held {
+            let words = words(known.language).monthly_fee.replace("{plan}", span.name);
+            let draft = Draft::new(LineKind::Fee, words, Amount::ZERO);
+            rows.push(Row::new(known.line(draft, known.period.last_day())?));
         }
     }
-    if bill.lines.is_empty()
-        && known.zero
-        && let Some(span) = known.plans.iter().find(|span| held(known, span, known.period).is_some())
-    {
-        let words = words(known.language).monthly_fee.replace("{plan}", span.name);
-        bill.lines.push(known.line(Draft::new(LineKind::Fee, words, Amount::ZERO))?);
+    for (part, line) in calls {
+        let remembered = part.minimum().map(|plan| Remembered {
+            what: ChargedFor::Minimum(plan),
+            month: known.period.first_day,
+            tax: Some((line.tax_category, line.tax_rate)),
+            amount: line.net,
+            given_back: Amount::ZERO,
+            line: None,
+        });
+        rows.push(Row { remembered, ..Row::new(line) });
     }
-    bill.lines.sort_by(|one, other| order(one).cmp(&order(other)));
-    for discount in known.discounts {
-        reduce(known, discount, &mut bill)?;
+    rows.sort_by(|one, other| order(&one.line).cmp(&order(&other.line)));
+    discounts::own(known, &mut rows, &mut bill)?;
+    // What earlier months' discounts take off stands last.
+    rows.sort_by_key(|row| (row.line.kind == LineKind::Discount).then_some(row.earlier.is_some()));
+    for (place, row) in rows.into_iter().enumerate() {
+        bill.remembered.extend(row.remembered.map(|kept| Remembered { line: Some(place), ..kept }));
+        bill.lines.push(row.line);
     }
     Ok(bill)
 }
@@ -231,19 +303,11 @@ impl Draft {
     fn new(kind: LineKind, description: String, net: Amount) -> Self {
         Self { kind, description, net, class: TaxClass::Standard, days: None, counts: (0, 0, 0) }
     }
-}
 
-impl Known<'_> {
-    /// The line with its tax: at the rate of the last day that it is for.
-    fn line(&self, draft: Draft) -> Result<InvoiceLine, BillError> {
-        let Draft { kind, description, net, class, days, counts: (calls, seconds, included_seconds) } = draft;
-        let day = days.map_or(self.period.last_day(), |days| days.last);
-        let rate = match self.treatment {
-            TaxTreatment::Standard => (self.rates)(class, day).ok_or(BillError::NoTaxRate(class, day))?,
-            TaxTreatment::Exempt | TaxTreatment::ReverseCharge => TaxRate::ZERO,
-        };
-        let (tax_category, tax_rate) = self.treatment.apply(rate);
-        let net = net.to_minor_unit(self.currency).ok_or(BillError::TooLarge)?;
+    /// The line, taxed so.
+    fn taxed(self, (tax_category, tax_rate): Tax, currency: Currency) -> Result<InvoiceLine, BillError> {
+        let Self { kind, description, net, days, counts: (calls, seconds, included_seconds), .. } = self;
+        let net = net.to_minor_unit(currency).ok_or(BillError::TooLarge)?;
         Ok(InvoiceLine {
             kind,
             description,
@@ -255,6 +319,18 @@ impl Known<'_> {
             tax_rate,
             days,
         })
+    }
+}
+
+impl Known<'_> {
+    /// The line with the tax of a day.
+    fn line(&self, draft: Draft, day: Date) -> Result<InvoiceLine, BillError> {
+        let tax = self.tax_on(draft.class, day)?;
+        draft.taxed(tax, self.currency)
+    }
+
+    fn tax_on(&self, class: TaxClass, day: Date) -> Result<Tax, BillError> {
+        (self.tax)(class, day).ok_or(BillError::NoTaxRate(class, day))
     }
 }
 
@@ -270,6 +346,13 @@ fn held(known: &Known<'_>, span: &PlanSpan<'_>, month: Period) -> Option<Days> {
     days_held(span.from, span.to, month, known.calendar.zone_of(month.first_day))
 }
 
+/// The last day of a month that a plan counts for: what it charges for the month has the tax of this day.
+fn last_day(known: &Known<'_>, plan: i64, month: Period) -> Date {
+    let spans = known.plans.iter().filter(|span| span.plan == plan);
+    let last = spans.filter_map(|span| held(known, span, month)).map(|days| days.last).max();
+    last.unwrap_or_else(|| month.last_day())
+}
+
 /// What a plan costs for a month: the part of the days it counts for or, if it is not to be divided, the
 /// whole if it counts for the last.
 fn due(known: &Known<'_>, span: &PlanSpan<'_>, days: Option<Days>, month: Period) -> Option<Amount> {
@@ -283,95 +366,12 @@ fn due(known: &Known<'_>, span: &PlanSpan<'_>, days: Option<Days>, month: Period
     Some(Amount::ZERO)
 }
 
-/// What is one line of usage: the month of late calls, its name, and the plan's pricing if one prices it.
-type Group = (Option<Date>, String, Option<(i64, usize)>);
-
-/// A line for each destination, late ones apart, and one for each month pricing.
-fn usage(known: &Known<'_>, bill: &mut Bill) -> Result<(), BillError> {
-    let mut sums: BTreeMap<Group, Sum> = BTreeMap::new();
-    for used in known.usage {
-        let (name, pricing) = match month_pricing(known, used) {
-            Some(pricing) => (pricing.name.clone(), used.month_pricing.map(|place| (used.plan, place))),
-            None => (used.destination.clone(), None),
-        };
-        let sum = sums.entry((used.late.map(|late| late.month), name, pricing)).or_default();
-        sum.add(used).ok_or(BillError::TooLarge)?;
-    }
-    for ((late, description, pricing), sum) in sums {
-        let net = match pricing {
-            None => Some(sum.amount),
-            Some((plan, place)) => {
-                let span = known.plans.iter().find(|span| span.plan == plan);
-                let pricing = span.and_then(|span| span.terms.usage_pricing.get(place));
-                let seconds = sum.seconds.saturating_sub(sum.included_seconds);
-                pricing.and_then(|pricing| pricing.model.price_of_late(sum.before, seconds, known.currency))
-            }
-        };
-        let kind = if late.is_some() { LineKind::LateUsage } else { LineKind::Usage };
-        let line = Draft::new(kind, description, net.ok_or(BillError::TooLarge)?);
-        let counts = (sum.calls, sum.seconds, sum.included_seconds);
-        bill.lines.push(known.line(Draft { days: sum.days, counts, ..line })?);
-    }
-    Ok(())
+fn minus(from: Amount, amount: Amount) -> Result<Amount, BillError> {
+    from.checked_sub(amount).ok_or(BillError::TooLarge)
 }
 
-fn month_pricing<'a>(known: &Known<'a>, used: &Usage) -> Option<&'a crate::usage_pricing::UsagePricing> {
-    let span = known.plans.iter().find(|span| span.plan == used.plan)?;
-    span.terms.usage_pricing.get(used.month_pricing?)
-}
-
-#[derive(Default)]
-struct Sum {
-    calls: u64,
-    seconds: u64,
-    included_seconds: u64,
-    before: u64,
-    amount: Amount,
-    days: Option<Days>,
-}
-
-impl Sum {
-    fn add(&mut self, used: &Usage) -> Option<()> {
-        self.calls = self.calls.checked_add(used.calls)?;
-        self.seconds = self.seconds.checked_add(used.seconds)?;
-        self.included_seconds = self.included_seconds.checked_add(used.included_seconds)?;
-        // The same for every destination of a pricing.
-        self.before = used.seconds_before;
-        self.amount = self.amount.checked_add(used.amount)?;
-        if let Some(Late { days: Days { first, last }, .. }) = used.late {
-            let known = self.days.unwrap_or(Days { first, last });
-            self.days = Some(Days { first: known.first.min(first), last: known.last.max(last) });
-        }
-        Some(())
-    }
-}
-
-fn reduce(known: &Known<'_>, discount: &Discount<'_>, bill: &mut Bill) -> Result<(), BillError> {
-    let Discount { terms, begins, uses, .. } = *discount;
-    if !terms.duration.in_force(begins, known.period.first_day, uses) {
-        return Ok(());
-    }
-    let taken = discount::reduction(terms, &bill.lines, known.currency).ok_or(BillError::TooLarge)?;
-    let mut sum = Amount::ZERO;
-    for (tax_category, tax_rate, amount) in taken.into_iter().filter(|(.., amount)| *amount > Amount::ZERO) {
-        sum = sum.checked_add(amount).ok_or(BillError::TooLarge)?;
-        fees::share(known, terms, bill, (tax_category, tax_rate), amount)?;
-        bill.lines.push(InvoiceLine {
-            kind: LineKind::Discount,
-            description: discount.description.to_owned(),
-            calls: 0,
-            seconds: 0,
-            included_seconds: 0,
-            net: Amount::from_micros(amount.micros().saturating_neg()),
-            tax_category,
-            tax_rate,
-            days: None,
-        });
-    }
-    if sum > Amount::ZERO {
-        bill.discounts.push((discount.discount, sum));
-    }
-    Ok(())
+fn negative(amount: Amount) -> Result<Amount, BillError> {
+    minus(Amount::ZERO, amount)
 }
 
 /// What lines say, in a language.
@@ -379,7 +379,8 @@ struct Words {
     monthly_fee: &'static str,
     fee_corrected: &'static str,
     fee_refunded: &'static str,
-    commitment: &'static str,
+    minimum: &'static str,
+    minimum_corrected: &'static str,
 }
 
 fn words(language: Language) -> &'static Words {
@@ -388,13 +389,15 @@ fn words(language: Language) -> &'static Words {
             monthly_fee: "{plan}, monthly fee",
             fee_corrected: "{plan}, monthly fee, correction",
             fee_refunded: "{plan}, monthly fee, refund",
-            commitment: "{plan}, up to the monthly minimum",
+            minimum: "{plan}, up to the monthly minimum",
+            minimum_corrected: "{plan}, up to the monthly minimum, correction",
         },
         Language::De => &Words {
             monthly_fee: "{plan}, Grundpreis",
             fee_corrected: "{plan}, Grundpreis, Berichtigung",
             fee_refunded: "{plan}, Grundpreis, Erstattung",
-            commitment: "{plan}, bis zum Mindestumsatz",
+            minimum: "{plan}, bis zum Mindestumsatz",
+            minimum_corrected: "{plan}, bis zum Mindestumsatz, Berichtigung",
         },
     }
 }

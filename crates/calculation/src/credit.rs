@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::invoice::{Invoice, InvoiceLine, TaxLine, Totals};
-use crate::money::{Amount, Currency};
+use crate::money::Amount;
 use crate::tax::{TaxCategory, TaxRate};
 
 /// What was credited of an invoice before.
@@ -31,6 +31,17 @@ pub enum Wanted {
         /// Net; all that is left when absent.
         net: Option<Amount>,
     },
+    /// Parts of some lines: of a line below zero a part below zero.
+    Parts(Vec<Part>),
+}
+
+/// What a credit gives back of a line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// The place of the invoice's line that it counts to, from 0.
+    pub place: usize,
+    /// The line that says so, with its amount.
+    pub line: InvoiceLine,
 }
 
 /// What a credit note gives back.
@@ -71,45 +82,20 @@ pub fn left_of(invoice: &Invoice, before: &CreditedBefore, place: usize) -> Resu
     minus(line.net, before.lines.get(&place).copied().unwrap_or_default())
 }
 
-/// The charges that a line adds up, when one of its calls is credited.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ChargesOfLine {
-    /// The line as it was invoiced.
-    pub net: Amount,
-    /// What is left of it to be credited.
-    pub left: Amount,
-    /// All charges of the line.
-    pub charged: Amount,
-    /// Those of calls that were credited before.
-    pub credited: Amount,
-    /// The call's own.
-    pub own: Amount,
-}
-
-/// What a call added to its line: what is left of the line, less what the line would be without the call. Charges are finer than
-/// lines, so a call may have added nothing. Nothing when a sum does not fit.
-///
-/// ```
-/// use calculation::{credit::{ChargesOfLine, net_of_call}, money::Amount};
-/// let amount = |text: &str| text.parse::<Amount>().unwrap();
-/// // 0.0149 and 0.0040 made a line of 0.02: without the first call it were 0.00.
-/// let line = ChargesOfLine {
-///     net: amount("0.02"), left: amount("0.02"), charged: amount("0.0189"), credited: Amount::ZERO, own: amount("0.0149"),
-/// };
-/// assert_eq!(net_of_call(line, "EUR".parse()?), Some(amount("0.02")));
-/// let other = ChargesOfLine { own: amount("0.0040"), ..line };
-/// assert_eq!(net_of_call(other, "EUR".parse()?), Some(amount("0.01")));
-/// # Ok::<(), calculation::money::MoneyError>(())
-/// ```
-pub fn net_of_call(line: ChargesOfLine, currency: Currency) -> Option<Amount> {
-    let rest = line.charged.checked_sub(line.credited)?.checked_sub(line.own)?.to_minor_unit(currency)?;
-    line.left.checked_sub(line.net.min(rest))
-}
-
 /// Composes a credit.
 pub fn credit(invoice: &Invoice, before: &CreditedBefore, wanted: &Wanted) -> Result<Credit, CreditError> {
     let mut lines = Vec::new();
-    match *wanted {
+    match wanted {
+        Wanted::Parts(parts) => {
+            for part in parts {
+                let line = invoice.lines.get(part.place).ok_or(CreditError::NoSuchLine(part.place))?;
+                let taxed = |line: &InvoiceLine| (line.tax_category, line.tax_rate);
+                if taxed(line) != taxed(&part.line) {
+                    return Err(CreditError::NoSuchLine(part.place));
+                }
+                lines.push((part.place, part.line.clone()));
+            }
+        }
         Wanted::Whole => {
             for (place, line) in invoice.lines.iter().enumerate() {
                 let net = left_of(invoice, before, place)?;
@@ -118,7 +104,7 @@ pub fn credit(invoice: &Invoice, before: &CreditedBefore, wanted: &Wanted) -> Re
                 }
             }
         }
-        Wanted::Line { place, net } => {
+        &Wanted::Line { place, net } => {
             let left = left_of(invoice, before, place)?;
             let net = net.unwrap_or(left);
             if left <= Amount::ZERO {

@@ -169,7 +169,8 @@ impl Group {
 /// gets the whole minor units of its part, and the rest goes, a unit each, to the groups with the largest
 /// fractions, of equal ones to the first by category and rate. No group goes below zero.
 ///
-/// Lines that earlier discounts brought are given too: they lower what is left to be taken off.
+/// Lines that earlier discounts brought are given too: they lower what is left to be taken off. Other lines below zero give back
+/// what was charged before, less what discounts took off then: they neither are reduced nor lower what is left.
 ///
 /// ```
 /// # use calculation::{discount::{DiscountTerms, reduction}, invoice::{InvoiceLine, LineKind}};
@@ -189,7 +190,9 @@ pub fn reduction(
     currency: Currency,
 ) -> Option<Vec<(TaxCategory, TaxRate, Amount)>> {
     let mut groups: BTreeMap<(TaxCategory, TaxRate), Group> = BTreeMap::new();
-    for line in lines {
+    // What is given back of earlier charges was reduced with them.
+    let reduced = |line: &&InvoiceLine| line.net > Amount::ZERO || line.kind == LineKind::Discount;
+    for line in lines.iter().filter(reduced) {
         let group = groups.entry((line.tax_category, line.tax_rate)).or_default();
         group.all = group.all.checked_add(line.net)?;
         if terms.applies_to.holds(line.kind) {
@@ -211,7 +214,7 @@ pub fn reduction(
 }
 
 /// An amount as parts in proportion to what is there, by largest remainder, in whole minor units.
-fn spread(amount: Amount, there: &[Amount], currency: Currency) -> Option<Vec<Amount>> {
+pub(crate) fn spread(amount: Amount, there: &[Amount], currency: Currency) -> Option<Vec<Amount>> {
     let unit = currency.micros_a_minor_unit()?;
     let units_of = |amount: Amount| i128::from(amount.micros()).checked_div(unit);
     let there = there.iter().map(|part| units_of(*part)).collect::<Option<Vec<_>>>()?;

@@ -4,11 +4,14 @@
 
 use std::collections::BTreeMap;
 
-use calculation::bill::{BillError, Discount, FeeCharged, Known, Late, OneOff, PlanSpan, Usage, bill};
+use calculation::bill::{
+    Bill, BillError, Charged, ChargedFor, Discount, Known, LateUsage, Minimums, OneOff, PlanSpan, Reopened,
+    Usage, bill,
+};
 use calculation::discount::DiscountTerms;
 use calculation::invoice::{Days, InvoiceLine, Language, LineKind};
 use calculation::money::{Amount, Currency};
-use calculation::period::Calendar;
+use calculation::period::{Calendar, Period};
 use calculation::plan_terms::PlanTerms;
 use calculation::tax::{TaxClass, TaxRate, TaxTreatment};
 use jiff::Timestamp;
@@ -28,6 +31,15 @@ struct Subscription {
     to: Option<Timestamp>,
 }
 
+/// What is kept of a month that was billed: its fees and one-off charges, its calls, and its discounts by place with their uses
+/// before.
+#[derive(Clone, Default)]
+struct Past {
+    lines: Vec<InvoiceLine>,
+    calls: Vec<Usage>,
+    discounts: Vec<(usize, u32)>,
+}
+
 /// What a case has said so far.
 struct Case {
     calendar: Calendar,
@@ -39,10 +51,11 @@ struct Case {
     plans: Vec<Plan>,
     subscriptions: Vec<Subscription>,
     billed: Vec<String>,
-    charged: BTreeMap<(i64, Date), FeeCharged>,
-    /// Seconds priced by a plan's month pricing, by month.
-    priced: BTreeMap<(usize, usize, Date), u64>,
+    charged: BTreeMap<(ChargedFor, Date), Vec<Charged>>,
+    /// What was billed of each month, by its first day.
+    past: BTreeMap<Date, Past>,
     usage: Vec<Usage>,
+    late: BTreeMap<Date, Vec<LateUsage>>,
     one_offs: Vec<(String, Amount, TaxClass, Date)>,
     discounts: Vec<(String, DiscountTerms, Date, u32)>,
     /// What was billed and not yet compared.
@@ -64,8 +77,9 @@ impl Case {
             subscriptions: Vec::new(),
             billed: Vec::new(),
             charged: BTreeMap::new(),
-            priced: BTreeMap::new(),
+            past: BTreeMap::new(),
             usage: Vec::new(),
+            late: BTreeMap::new(),
             one_offs: Vec::new(),
             discounts: Vec::new(),
             said: Vec::new(),
@@ -114,8 +128,8 @@ impl Case {
             }
             ("credited", [name, month, amount]) => {
                 let id = self.subscriptions.iter().position(|held| held.name == *name).unwrap();
-                let key = (i64::try_from(id).unwrap(), month.parse().unwrap());
-                let charged = self.charged.get_mut(&key).unwrap();
+                let key = (ChargedFor::Fee(i64::try_from(id).unwrap()), month.parse().unwrap());
+                let charged = self.charged.get_mut(&key).unwrap().last_mut().unwrap();
                 charged.given_back = charged.given_back.checked_add(amount.parse().unwrap()).unwrap();
             }
             ("begins", [name, at]) => {
@@ -125,8 +139,7 @@ impl Case {
             ("calls", [plan, destination, sums @ ..]) => self.calls(plan, destination, None, sums),
             ("late", [first, last, plan, destination, sums @ ..]) => {
                 let days = Days { first: first.parse().unwrap(), last: last.parse().unwrap() };
-                let late = Late { month: days.first.first_of_month(), days };
-                self.calls(plan, destination, Some(late), sums);
+                self.calls(plan, destination, Some(days), sums);
             }
             ("once", [description, amount, class, "on", day]) => {
                 let class = serde_json::from_value((*class).into()).unwrap();
@@ -143,24 +156,27 @@ impl Case {
         }
     }
 
-    fn calls(&mut self, plan: &str, destination: &str, late: Option<Late>, sums: &[&str]) {
+    fn calls(&mut self, plan: &str, destination: &str, late: Option<Days>, sums: &[&str]) {
         let [calls, seconds, included_seconds, amount] = sums else {
             panic!("calls, seconds, included, sum")
         };
         let month_pricing = amount.strip_prefix("pricing-").map(|place| place.parse().unwrap());
-        let plan = self.plan(plan);
-        let before = late.zip(month_pricing).map(|(late, place)| (plan, place, late.month));
-        self.usage.push(Usage {
-            plan: i64::try_from(plan).unwrap(),
+        let used = Usage {
+            plan: i64::try_from(self.plan(plan)).unwrap(),
             destination: destination.to_owned(),
             month_pricing,
-            late,
-            seconds_before: before.and_then(|key| self.priced.get(&key).copied()).unwrap_or_default(),
             calls: calls.parse().unwrap(),
             seconds: seconds.parse().unwrap(),
             included_seconds: included_seconds.parse().unwrap(),
             amount: if month_pricing.is_some() { Amount::ZERO } else { amount.parse().unwrap() },
-        });
+        };
+        match late {
+            Some(days) => {
+                let month = days.first.first_of_month();
+                self.late.entry(month).or_default().push(LateUsage { used, days });
+            }
+            None => self.usage.push(used),
+        }
     }
 
     /// Bills a month and remembers of it what the service remembers.
@@ -185,29 +201,56 @@ impl Case {
                 day: *day,
             })
             .collect();
-        let discounts: Vec<_> = (0..)
-            .zip(&self.discounts)
-            .map(|(discount, (description, terms, begins, uses))| Discount {
-                discount,
-                description,
-                terms,
-                begins: *begins,
-                uses: *uses,
-            })
-            .collect();
+        let discount = |place: usize, uses| {
+            let (description, terms, begins, _) = &self.discounts[place];
+            let discount = i64::try_from(place).unwrap();
+            Discount { discount, description, terms, begins: *begins, uses }
+        };
+        let held: Vec<_> = self.discounts.iter().map(|(.., uses)| *uses).enumerate().collect();
+        let discounts: Vec<_> = held.iter().map(|(place, uses)| discount(*place, *uses)).collect();
         let billed: Vec<_> = self.billed.iter().map(|month| self.calendar.month(month).unwrap()).collect();
         let billed: Vec<_> = billed.into_iter().filter(|month| month.starts_at < period.starts_at).collect();
+        let mut past = self.past.clone();
+        for month in self.late.keys() {
+            past.entry(*month).or_default();
+        }
+        let past: Vec<_> = past
+            .into_iter()
+            .map(|(first_day, past)| {
+                let uses_before = |place: usize| past.discounts.iter().find(|known| known.0 == place);
+                let uses = |place: usize, now: u32| uses_before(place).map_or(now, |known| known.1);
+                let given: Vec<_> =
+                    held.iter().map(|(place, now)| discount(*place, uses(*place, *now))).collect();
+                let late = self.late.get(&first_day).cloned().unwrap_or_default();
+                let month = self.calendar.month(&first_day.strftime("%Y-%m").to_string()).unwrap();
+                (month, past, given, late)
+            })
+            .filter(|(month, ..)| month.starts_at < period.starts_at)
+            .collect();
+        let reopened: Vec<_> = past
+            .iter()
+            .map(|(month, past, discounts, late)| Reopened {
+                period: *month,
+                lines: &past.lines,
+                before: &past.calls,
+                late,
+                discounts,
+                minimums: if billed.contains(month) { Minimums::Remembered } else { Minimums::NotCharged },
+            })
+            .collect();
+        let tax = |class, day| rates(class, day).map(|rate| self.treatment.apply(rate));
+        let exempt = |_, _| Some(self.treatment.apply(TaxRate::ZERO));
         let result = bill(&Known {
             calendar: &self.calendar,
             period,
             currency: self.currency,
             language: self.language,
-            treatment: self.treatment,
-            rates: &rates,
+            tax: if self.treatment == TaxTreatment::Standard { &tax } else { &exempt },
             billed: &billed,
             plans: &plans,
-            fees_charged: &self.charged,
+            charged: &self.charged,
             usage: &self.usage,
+            reopened: &reopened,
             one_offs: &one_offs,
             discounts: &discounts,
             zero: self.zero,
@@ -218,24 +261,33 @@ impl Case {
                 return vec![format!("refused: {error}")];
             }
         };
-        for fee in &made.fees {
-            let sum = self.charged.entry((fee.subscription, fee.month)).or_default();
-            sum.amount = sum.amount.checked_add(fee.amount).unwrap();
-            sum.given_back = sum.given_back.checked_add(fee.given_back).unwrap();
-        }
-        for (id, _) in &made.discounts {
-            self.discounts[usize::try_from(*id).unwrap()].3 += 1;
-        }
-        for used in std::mem::take(&mut self.usage) {
-            let Some(place) = used.month_pricing else { continue };
-            let of = used.late.map_or(period.first_day, |late| late.month);
-            let key = (usize::try_from(used.plan).unwrap(), place, of);
-            *self.priced.entry(key).or_default() += used.seconds - used.included_seconds;
-        }
+        self.remember(&made, period, held);
         self.one_offs.clear();
         self.billed.push(month.to_owned());
         let lines = made.lines.iter().map(said).collect::<Vec<_>>();
         if lines.is_empty() { vec!["nothing".to_owned()] } else { lines }
+    }
+
+    /// Remembers of a bill what the service remembers.
+    fn remember(&mut self, made: &Bill, period: Period, held: Vec<(usize, u32)>) {
+        let own = |line: &&InvoiceLine| {
+            matches!(line.kind, LineKind::Fee | LineKind::OneOff)
+                && line.days.is_none_or(|days| days.last >= period.first_day)
+        };
+        let lines = made.lines.iter().filter(own).cloned().collect();
+        let calls = std::mem::take(&mut self.usage);
+        self.past.insert(period.first_day, Past { lines, calls, discounts: held });
+        for (month, late) in std::mem::take(&mut self.late) {
+            self.past.entry(month).or_default().calls.extend(late.into_iter().map(|late| late.used));
+        }
+        for kept in &made.remembered {
+            let (amount, given_back) = (kept.amount, kept.given_back);
+            let entry = Charged { tax: kept.tax, amount, given_back };
+            self.charged.entry((kept.what, kept.month)).or_default().push(entry);
+        }
+        for (id, _) in &made.discounts {
+            self.discounts[usize::try_from(*id).unwrap()].3 += 1;
+        }
     }
 
     fn span<'a>(&'a self, subscription: i64, held: &Subscription) -> PlanSpan<'a> {

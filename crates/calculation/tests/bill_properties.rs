@@ -4,14 +4,17 @@
 
 use std::collections::BTreeMap;
 
-use calculation::bill::{BillError, Discount, FeeCharged, Known, Late, OneOff, PlanSpan, Usage, bill};
+use calculation::bill::{
+    Bill, BillError, Charged, ChargedFor, Discount, Known, LateUsage, Minimums, OneOff, PlanSpan, Reopened,
+    Tax, Usage, bill, calls_of_month, less,
+};
 use calculation::discount::{DiscountScope, DiscountTerms, Duration, Reduction};
 use calculation::fee::{DaysOfMonth, FeeTiming, days_held, prorated};
 use calculation::invoice::{Days, Language, LineKind, totals};
 use calculation::money::{Amount, Price};
 use calculation::period::{Calendar, Period};
 use calculation::plan_terms::PlanTerms;
-use calculation::tax::{TaxClass, TaxRate, TaxTreatment};
+use calculation::tax::{TaxCategory, TaxClass, TaxRate};
 use calculation::usage_pricing::{PricingModel, Tier, UsagePricing};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -75,29 +78,100 @@ fn shuffled(mut seed: u64) -> Vec<String> {
     months
 }
 
-fn known<'a>(calendar: &'a Calendar, period: Period, rates: &'a Rates<'a>) -> Known<'a> {
-    static NOTHING: BTreeMap<(i64, Date), FeeCharged> = BTreeMap::new();
+type ChargedBefore = BTreeMap<(ChargedFor, Date), Vec<Charged>>;
+
+fn known<'a>(calendar: &'a Calendar, period: Period, tax: &'a Rates<'a>) -> Known<'a> {
+    static NOTHING: ChargedBefore = BTreeMap::new();
     Known {
         calendar,
         period,
         currency: "EUR".parse().unwrap(),
         language: Language::En,
-        treatment: TaxTreatment::Standard,
-        rates,
+        tax,
         billed: &[],
         plans: &[],
-        fees_charged: &NOTHING,
+        charged: &NOTHING,
         usage: &[],
+        reopened: &[],
         one_offs: &[],
         discounts: &[],
         zero: true,
     }
 }
 
-type Rates<'a> = dyn Fn(TaxClass, Date) -> Option<TaxRate> + 'a;
+type Rates<'a> = dyn Fn(TaxClass, Date) -> Option<Tax> + 'a;
 
-const RATES: &Rates<'static> =
-    &|class, _| Some(TaxRate::from_units(if class == TaxClass::Reduced { 70_000 } else { 190_000 }));
+const RATES: &Rates<'static> = &|class, _| {
+    let rate = TaxRate::from_units(if class == TaxClass::Reduced { 70_000 } else { 190_000 });
+    Some((TaxCategory::Standard, rate))
+};
+
+fn cents(cents: i64) -> Amount {
+    Amount::from_micros(cents * 10_000)
+}
+
+fn net(bills: &[&Bill]) -> i64 {
+    bills.iter().flat_map(|bill| &bill.lines).map(|line| line.net.micros()).sum()
+}
+
+fn remember(charged: &mut ChargedBefore, bill: &Bill) {
+    for kept in &bill.remembered {
+        let entry = Charged { tax: kept.tax, amount: kept.amount, given_back: kept.given_back };
+        charged.entry((kept.what, kept.month)).or_default().push(entry);
+    }
+}
+
+/// A plan with a minimum and, for destination 0, tiers, where all that is above a volume is cheaper, or packages.
+fn some_terms() -> impl Strategy<Value = PlanTerms> {
+    let tier = |up_to_minutes, price: &str, fee: i64| Tier {
+        up_to_minutes,
+        price_per_minute: price.parse().unwrap(),
+        flat_fee: cents(fee),
+    };
+    let model = move |kind| match kind {
+        0 => PricingModel::Graduated { tiers: vec![tier(Some(2), "0.10", 50), tier(None, "0.03", 7)] },
+        1 => PricingModel::Volume { tiers: vec![tier(Some(3), "0.10", 0), tier(None, "0.08", 0)] },
+        _ => PricingModel::Package { minutes: 2, price: cents(150) },
+    };
+    (prop::option::of(0..4_000_i64), 0..3_u8).prop_map(move |(least, kind)| {
+        let pricing = UsagePricing {
+            name: "Tiers".into(),
+            destinations: vec!["*".parse().unwrap()],
+            model: model(kind),
+        };
+        let minimum_commitment = least.map(cents);
+        PlanTerms { minimum_commitment, usage_pricing: vec![pricing], ..PlanTerms::default() }
+    })
+}
+
+/// A call: to which destination, of which 0 is priced by the month, its seconds, its charge, and a number at random.
+type SomeCall = (u8, u64, i64, u32);
+
+fn some_calls() -> impl Strategy<Value = Vec<SomeCall>> {
+    prop::collection::vec((0..4_u8, 1..200_u64, 0..3_000_000_i64, any::<u32>()), 0..9)
+}
+
+/// Calls added up as the database does.
+fn added<'c>(calls: impl Iterator<Item = &'c SomeCall>) -> Vec<Usage> {
+    let mut sums: BTreeMap<u8, Usage> = BTreeMap::new();
+    for (destination, seconds, micros, _) in calls {
+        let priced = *destination == 0;
+        let used = sums.entry(*destination).or_insert_with(|| Usage {
+            plan: 1,
+            destination: destination.to_string(),
+            month_pricing: priced.then_some(0),
+            calls: 0,
+            seconds: 0,
+            included_seconds: 0,
+            amount: Amount::ZERO,
+        });
+        used.calls += 1;
+        used.seconds += seconds;
+        let micros = if priced { 0 } else { *micros };
+        used.amount = used.amount.checked_add(Amount::from_micros(micros)).unwrap();
+    }
+    sums.into_values().collect()
+}
 
 proptest! {
     #[test]
@@ -125,7 +199,7 @@ proptest! {
             to: plans.get(usize::try_from(id).unwrap() + 1).map(|(.., next)| hour(*next)),
         }).collect();
         let months = if in_order { shuffled(0) } else { shuffled(seed) };
-        let (mut billed, mut charged) = (Vec::new(), BTreeMap::new());
+        let (mut billed, mut charged) = (Vec::new(), ChargedBefore::new());
         let told = story.told.iter().chain([&None]);
         for (month, told) in months.iter().map(String::as_str).chain(["2027-01"]).zip(told) {
             if let Some((which, at)) = told {
@@ -138,15 +212,12 @@ proptest! {
             let before: Vec<Period> =
                 billed.iter().copied().filter(|known: &Period| *known < period).collect();
             let made = bill(&Known {
-                billed: &before, plans: &spans, fees_charged: &charged, ..known(&calendar, period, RATES)
+                billed: &before, plans: &spans, charged: &charged, ..known(&calendar, period, RATES)
             }).unwrap();
             let lines: i64 = made.lines.iter().map(|line| line.net.micros()).sum();
-            let fees: i64 = made.fees.iter().map(|fee| fee.amount.micros()).sum();
+            let fees: i64 = made.remembered.iter().map(|fee| fee.amount.micros()).sum();
             prop_assert_eq!(lines, fees);
-            for fee in made.fees {
-                let sum: &mut FeeCharged = charged.entry((fee.subscription, fee.month)).or_default();
-                sum.amount = sum.amount.checked_add(fee.amount).unwrap();
-            }
+            remember(&mut charged, &made);
             billed.push(period);
         }
         for month in &billed {
@@ -159,7 +230,8 @@ proptest! {
                     Some(days) if days.last == month.last_day() => span.monthly_fee,
                     None | Some(_) => Amount::ZERO,
                 };
-                let sum = charged.get(&(span.subscription, month.first_day)).copied().unwrap_or_default().amount;
+                let of_fee = charged.get(&(ChargedFor::Fee(span.subscription), month.first_day));
+                let sum = Amount::sum(of_fee.into_iter().flatten().map(|entry| entry.amount)).unwrap();
                 prop_assert_eq!(sum, due, "{} of {:?}", month.month(), span);
             }
         }
@@ -174,7 +246,6 @@ proptest! {
     ) {
         let calendar = Calendar::new(TimeZone::UTC);
         let period = calendar.month("2026-10").unwrap();
-        let cents = |cents: i64| Amount::from_micros(cents * 10_000);
         let terms = PlanTerms { minimum_commitment: Some(cents(least)), ..PlanTerms::default() };
         let from = Date::new(2026, 10, from_day).unwrap().to_zoned(TimeZone::UTC).unwrap().timestamp();
         let plans = [PlanSpan {
@@ -184,8 +255,6 @@ proptest! {
             plan: 1,
             destination: destination.to_string(),
             month_pricing: None,
-            late: None,
-            seconds_before: 0,
             calls: 1,
             seconds: 60,
             included_seconds: 0,
@@ -221,7 +290,7 @@ proptest! {
     #[test]
     fn amounts_of_any_size_are_billed_or_refused(
         fee in any::<i64>(), least in any::<i64>(), amounts in prop::collection::vec(any::<i64>(), 4),
-        (calls, seconds, before) in any::<(u64, u64, u64)>(), model in some_pricing(),
+        (calls, seconds) in any::<(u64, u64)>(), model in some_pricing(),
         charged in any::<i64>(), discounts in prop::collection::vec(some_discount(), 0..3),
     ) {
         let calendar = Calendar::new(TimeZone::UTC);
@@ -231,15 +300,13 @@ proptest! {
         let terms = PlanTerms { minimum_commitment, usage_pricing, ..PlanTerms::default() };
         let (from, monthly_fee) = (Timestamp::MIN, Amount::from_micros(fee));
         let plans = [PlanSpan { subscription: 1, plan: 1, name: "Plan", monthly_fee, terms: &terms, from, to: None }];
-        let usage: Vec<_> = [(None, None), (Some(0), None), (Some(7), None), (Some(0), Some(period.first_day))]
+        let usage: Vec<_> = [None, Some(0), Some(7), Some(0)]
             .into_iter()
             .zip(&amounts)
-            .map(|((month_pricing, late), amount)| Usage {
+            .map(|(month_pricing, amount)| Usage {
                 plan: 1,
                 destination: "Moon".into(),
                 month_pricing,
-                late: late.map(|month| Late { month, days: Days { first: month, last: month } }),
-                seconds_before: before,
                 calls,
                 seconds,
                 included_seconds: calls,
@@ -249,13 +316,117 @@ proptest! {
         let discounts: Vec<_> = (0..).zip(&discounts).map(|(discount, terms)| Discount {
             discount, description: "Off", terms, begins: period.first_day, uses: 0,
         }).collect();
-        let charged = FeeCharged { amount: Amount::from_micros(charged), given_back: Amount::from_micros(charged / 3) };
-        let fees_charged = [((1, period.first_day), charged)].into();
-        let made = bill(&Known { plans: &plans, usage: &usage, discounts: &discounts,
-            fees_charged: &fees_charged, ..known(&calendar, period, RATES) });
+        let entry = Charged {
+            tax: None, amount: Amount::from_micros(charged), given_back: Amount::from_micros(charged / 3),
+        };
+        let charged = [ChargedFor::Fee(1), ChargedFor::Minimum(1)]
+            .map(|what| ((what, period.first_day), vec![entry])).into();
+        let september = calendar.month("2026-09").unwrap();
+        let days = Days { first: september.first_day, last: september.first_day };
+        let late: Vec<_> = usage.iter().map(|used| LateUsage { used: used.clone(), days }).collect();
+        let reopened = [Reopened {
+            period: september, lines: &[], before: &usage, late: &late, discounts: &discounts,
+            minimums: Minimums::Remembered,
+        }];
+        let made = bill(&Known { plans: &plans, usage: &usage, discounts: &discounts, reopened: &reopened,
+            charged: &charged, ..known(&calendar, period, RATES) });
         match made {
             Ok(made) => prop_assert!(made.lines.iter().any(|line| line.kind == LineKind::Usage)),
             Err(error) => prop_assert_eq!(error, BillError::TooLarge),
         }
+    }
+
+    #[test]
+    fn late_calls_cost_what_they_would_have_cost_in_time(
+        terms in some_terms(), fee in 0..3_000_i64, calls in some_calls(), of_october in some_calls(),
+        discounts in prop::collection::vec((some_discount(), 0..3_u8), 0..3), once in prop::option::of(1..2_000_i64),
+    ) {
+        let calendar = Calendar::new(TimeZone::UTC);
+        let months = ["2026-09", "2026-10", "2026-11"].map(|month| calendar.month(month).unwrap());
+        let plans = [PlanSpan {
+            subscription: 1, plan: 1, name: "Plan", monthly_fee: cents(fee), terms: &terms,
+            from: months[0].starts_at, to: None,
+        }];
+        let once: Vec<_> = once.map(|amount| OneOff {
+            description: "Once", amount: cents(amount), tax_class: TaxClass::Standard, day: months[0].first_day,
+        }).into_iter().collect();
+        let discounts: Vec<_> = discounts.into_iter().map(|(terms, months)| DiscountTerms {
+            duration: if months == 0 { Duration::Forever } else { Duration::Months(months.into()) }, ..terms
+        }).collect();
+        let discounts: Vec<_> = (0..).zip(&discounts).map(|(discount, terms)| Discount {
+            discount, description: "Off", terms, begins: months[0].first_day, uses: 0,
+        }).collect();
+        let base = |place: usize| Known {
+            plans: &plans, discounts: &discounts, zero: false, ..known(&calendar, months[place], RATES)
+        };
+        let october = added(of_october.iter());
+        let all = added(calls.iter());
+        let in_time = [
+            bill(&Known { usage: &all, one_offs: &once, ..base(0) }).unwrap(),
+            bill(&Known { usage: &october, ..base(1) }).unwrap(),
+            bill(&base(2)).unwrap(),
+        ];
+        // Some come in time, some a month late, and some two.
+        let [on_time, late, later] = [0, 1, 2].map(|when| added(calls.iter().filter(|call| call.3 % 3 == when)));
+        let days = Days { first: months[0].first_day, last: months[0].last_day() };
+        let as_late = |usage: &[Usage]| -> Vec<_> {
+            usage.iter().map(|used| LateUsage { used: used.clone(), days }).collect()
+        };
+        let mut charged = ChargedBefore::new();
+        let first = bill(&Known { usage: &on_time, one_offs: &once, ..base(0) }).unwrap();
+        remember(&mut charged, &first);
+        let fixed: Vec<_> = first.lines.iter()
+            .filter(|line| matches!(line.kind, LineKind::Fee | LineKind::OneOff)).cloned().collect();
+        let (late_calls, later_calls) = (as_late(&late), as_late(&later));
+        let reopened = |before, late| Reopened {
+            period: months[0], lines: &fixed, before, late, discounts: &discounts, minimums: Minimums::Remembered,
+        };
+        let second = bill(&Known {
+            usage: &october, charged: &charged, reopened: &[reopened(&on_time, &late_calls)], ..base(1)
+        }).unwrap();
+        remember(&mut charged, &second);
+        let both = added(calls.iter().filter(|call| call.3 % 3 < 2));
+        let third =
+            bill(&Known { charged: &charged, reopened: &[reopened(&both, &later_calls)], ..base(2) }).unwrap();
+        prop_assert_eq!(net(&[&first, &second, &third]), net(&in_time.each_ref()));
+        let sum = |entries: &Vec<Charged>| -> i64 { entries.iter().map(|entry| entry.amount.micros()).sum() };
+        prop_assert!(charged.values().all(|entries| sum(entries) >= 0));
+    }
+
+    #[test]
+    fn all_calls_credited_one_by_one_give_back_what_they_added(
+        terms in some_terms(), fee in 0..3_000_i64, calls in some_calls(),
+        discounts in prop::collection::vec(some_discount(), 0..3),
+    ) {
+        let calendar = Calendar::new(TimeZone::UTC);
+        let period = calendar.month("2026-10").unwrap();
+        let plans = [PlanSpan {
+            subscription: 1, plan: 1, name: "Plan", monthly_fee: cents(fee), terms: &terms,
+            from: period.starts_at, to: None,
+        }];
+        let discounts: Vec<_> = (0..).zip(&discounts).map(|(discount, terms)| Discount {
+            discount, description: "Off", terms, begins: period.first_day, uses: 0,
+        }).collect();
+        let known = Known { plans: &plans, discounts: &discounts, ..known(&calendar, period, RATES) };
+        let usage = added(calls.iter());
+        let issued = bill(&Known { usage: &usage, ..known }).unwrap();
+        let fixed: Vec<_> = issued.lines.iter().filter(|line| line.kind == LineKind::Fee).cloned().collect();
+        let reckon = |left: &[SomeCall]| calls_of_month(&known, period, &fixed, &added(left.iter()), &discounts).unwrap();
+        let whole = reckon(&calls);
+        let sum = |parts: &[(_, Amount)]| -> i64 { parts.iter().map(|(_, net)| net.micros()).sum() };
+        // In the order of their random numbers: what one gives back was not given before.
+        let mut left = calls.clone();
+        left.sort_by_key(|call| call.3);
+        let (mut given, mut most) = (0, 0);
+        while let Some(_credited) = left.pop() {
+            let without = sum(&less(&whole, &reckon(&left)).unwrap());
+            given += (without - given).max(0);
+            most = without.max(most);
+            prop_assert_eq!(given, most);
+        }
+        let all = sum(&less(&whole, &reckon(&[])).unwrap());
+        prop_assert!(given >= all);
+        let fees_alone = bill(&known).unwrap();
+        prop_assert_eq!(net(&[&issued]) - all, net(&[&fees_alone]));
     }
 }

@@ -234,6 +234,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0009_tariffs", include_str!("../migrations/sqlite/0009_tariffs.sql")),
     ("0010_corrections", include_str!("../migrations/sqlite/0010_corrections.sql")),
     ("0011_payments", include_str!("../migrations/sqlite/0011_payments.sql")),
+    ("0013_bills", include_str!("../migrations/sqlite/0013_bills.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -247,6 +248,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0009_tariffs", include_str!("../migrations/postgres/0009_tariffs.sql")),
     ("0010_corrections", include_str!("../migrations/postgres/0010_corrections.sql")),
     ("0011_payments", include_str!("../migrations/postgres/0011_payments.sql")),
+    ("0013_bills", include_str!("../migrations/postgres/0013_bills.sql")),
 ];
 
 impl SqliteTx {

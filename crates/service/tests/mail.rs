@@ -273,7 +273,7 @@ on_both_databases! {
         let mail = parse(&mail);
         assert_eq!(mail.subject(), Some("Credit note CN-2026-000001 from Harbour Telecom GmbH"));
         let text = mail.body_text(0).unwrap();
-        assert!(text.contains("corrects invoice INV-2026-000001 of 5 November 2026. Reason: A call was charged twice"), "{text}");
+        assert!(text.contains("Corrects invoice INV-2026-000001 of 5 November 2026. Reason: A call was charged twice"), "{text}");
         assert_eq!(mail.attachments().count(), 1);
     }
 

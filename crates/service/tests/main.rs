@@ -65,6 +65,7 @@ mod renewals;
 mod renewals_workers;
 mod replenish;
 mod retention;
+mod right_bills;
 mod same_records;
 mod schema;
 mod session_crash;

@@ -110,6 +110,9 @@ pub(crate) fn placements(engine: Engine) -> BTreeMap<String, String> {
                     .unwrap_or_else(|| panic!("{file}: {table} has no placement on the line before"));
                 found.insert(table, placement.to_owned());
             }
+            if let Some(table) = line.strip_prefix("drop table ") {
+                found.remove(table.trim_end_matches(';'));
+            }
             // A table that takes another's place.
             if let Some((old, new)) =
                 line.strip_prefix("alter table ").and_then(|rest| rest.split_once(" rename to "))

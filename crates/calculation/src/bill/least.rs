@@ -1,48 +1,53 @@
-//! Does a month come to the least that a plan costs? What is missing is a line of its own.
+//! Does a month come to the least that a plan costs?
 
 use std::collections::BTreeMap;
 
-use super::{Bill, BillError, Draft, Known, PlanSpan, due, held, words};
+use super::{BillError, Known, PlanSpan, Usage, due, held};
 use crate::commitment::shortfall;
 use crate::fee::DaysOfMonth;
-use crate::invoice::LineKind;
 use crate::money::Amount;
+use crate::period::Period;
 
-/// What is missing to the least that a plan costs: its fee of this month, whenever it is charged, and the
+/// What is missing to the least that a plan costs: its fee of the month, whenever it is charged, and the
 /// month's own calls count towards it, as the invoice shows them.
-pub(super) fn commitment(known: &Known<'_>, plan: &PlanSpan<'_>, bill: &mut Bill) -> Result<(), BillError> {
-    let Some(least) = plan.terms.minimum_commitment else { return Ok(()) };
+pub(super) fn missing<'u>(
+    known: &Known<'_>,
+    plan: &PlanSpan<'_>,
+    period: Period,
+    usage: impl Iterator<Item = &'u Usage>,
+) -> Result<Amount, BillError> {
+    let Some(least) = plan.terms.minimum_commitment else { return Ok(Amount::ZERO) };
     let too_large = || BillError::TooLarge;
     let (mut days_held, mut to_the_end, mut counted) = (0_u32, false, Amount::ZERO);
     for span in known.plans.iter().filter(|span| span.plan == plan.plan) {
-        let Some(days) = held(known, span, known.period) else { continue };
+        let Some(days) = held(known, span, period) else { continue };
         days_held = days_held.saturating_add(days.count());
-        to_the_end |= days.last == known.period.last_day();
-        let fee = due(known, span, Some(days), known.period).ok_or_else(too_large)?;
+        to_the_end |= days.last == period.last_day();
+        let fee = due(known, span, Some(days), period).ok_or_else(too_large)?;
         counted = counted.checked_add(fee).ok_or_else(too_large)?;
     }
-    let days = u32::try_from(known.period.first_day.days_in_month()).unwrap_or_default();
+    let days = u32::try_from(period.first_day.days_in_month()).unwrap_or_default();
     let days_owed = match plan.terms.prorate_fee {
         true => days_held,
         false if to_the_end => days,
         false => 0,
     };
-    let Some(part) = DaysOfMonth::new(days_owed, days).filter(|part| part.held() > 0) else { return Ok(()) };
-    let used = used(known, plan).ok_or_else(too_large)?;
+    let part = DaysOfMonth::new(days_owed, days).filter(|part| part.held() > 0);
+    let Some(part) = part else { return Ok(Amount::ZERO) };
+    let used = used(known, plan, usage).ok_or_else(too_large)?;
     let counted = counted.checked_add(used).ok_or_else(too_large)?;
-    let missing = shortfall(least, part, counted, known.currency).ok_or_else(too_large)?;
-    if missing > Amount::ZERO {
-        let words = words(known.language).commitment.replace("{plan}", plan.name);
-        bill.lines.push(known.line(Draft::new(LineKind::MinimumCommitment, words, missing))?);
-    }
-    Ok(())
+    shortfall(least, part, counted, known.currency).ok_or_else(too_large)
 }
 
-/// What the month's own calls of a plan come to, each destination rounded as its line is.
-fn used(known: &Known<'_>, plan: &PlanSpan<'_>) -> Option<Amount> {
+/// What the calls of a plan come to, each destination rounded as its line is.
+fn used<'u>(
+    known: &Known<'_>,
+    plan: &PlanSpan<'_>,
+    usage: impl Iterator<Item = &'u Usage>,
+) -> Option<Amount> {
     let mut by_destination: BTreeMap<&str, Amount> = BTreeMap::new();
     let mut priced: BTreeMap<usize, u64> = BTreeMap::new();
-    for used in known.usage.iter().filter(|used| used.plan == plan.plan && used.late.is_none()) {
+    for used in usage.filter(|used| used.plan == plan.plan) {
         if let Some(place) = used.month_pricing {
             let seconds = priced.entry(place).or_default();
             *seconds = seconds.saturating_add(used.seconds.saturating_sub(used.included_seconds));

@@ -13,8 +13,8 @@ use crate::id::{ChargeId, CustomerId};
 pub enum Charged {
     Charge(OneOffCharge),
     UnknownCustomer,
-    /// The customer is closed.
-    Closed,
+    /// Nobody knows any more who the customer is.
+    Erased,
     /// The customer pays in this currency.
     OtherCurrency(Currency),
     NotAboveZero,
@@ -32,8 +32,9 @@ pub async fn charge(tx: &mut Tx, customer: CustomerId, new: NewCharge, clock: &C
     let Some(found) = crate::customers::hold(tx, customer).await? else {
         return Ok(Charged::UnknownCustomer);
     };
-    if found.is_closed(clock.now()) {
-        return Ok(Charged::Closed);
+    // Who is closed may still owe something: it is on the last invoice, or on one of its own.
+    if found.erased_at.is_some() {
+        return Ok(Charged::Erased);
     }
     let Money { amount, currency } = new.amount;
     if currency != found.currency {

@@ -54,7 +54,7 @@ async fn charge(
     match super::charge(&mut write.tx, id, new, &app.clock).await? {
         Charged::Charge(charge) => write.finish(StatusCode::CREATED, &charge).await,
         Charged::UnknownCustomer => Err(unknown(id)),
-        Charged::Closed => Err(closed()),
+        Charged::Erased => Err(Problem::conflict("nobody knows any more who the customer is")),
         Charged::OtherCurrency(currency) => {
             Err(Problem::invalid("/amount/currency", format!("the customer pays in {currency}")))
         }

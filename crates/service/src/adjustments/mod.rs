@@ -6,7 +6,7 @@ mod discount;
 pub mod http;
 mod store;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::discount::DiscountTerms;
 use calculation::money::Money;
@@ -126,6 +126,16 @@ pub async fn discounts_of(
     customers: &[CustomerId],
 ) -> Result<BTreeMap<CustomerId, Vec<Discount>>> {
     store::discounts(tx, customers).await
+}
+
+/// Lets go of what an invoice took up that was credited in full: the one that takes its place takes it up.
+pub async fn release(tx: &mut Tx, customer: CustomerId, invoice: InvoiceId) -> Result<()> {
+    store::release(tx, customer, invoice).await
+}
+
+/// The discounts that an invoice used.
+pub async fn used_on(tx: &mut Tx, customer: CustomerId, invoice: InvoiceId) -> Result<BTreeSet<DiscountId>> {
+    store::used_on(tx, customer, invoice).await
 }
 
 /// What an invoice took up: its one-off charges, and what each discount took off.

@@ -1,6 +1,6 @@
 //! One-off charges and discounts in the database.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::money::Money;
 use jiff::Timestamp;
@@ -156,4 +156,24 @@ pub(super) async fn of_invoice(tx: &mut Tx, customer: CustomerId, invoice: Invoi
          where customer_id = $1 and invoice_id = $2) as discounted";
     let row = tx.row(sql, &[&customer.0, &invoice.0]).await?;
     Ok(row.map_or(Ok((0, 0)), |row| Ok::<_, db::Error>((row.get("charged")?, row.get("discounted")?)))?)
+}
+
+/// The discounts that an invoice used.
+pub(super) async fn used_on(
+    tx: &mut Tx,
+    customer: CustomerId,
+    invoice: InvoiceId,
+) -> Result<BTreeSet<DiscountId>> {
+    let sql = "select discount_id from discount_uses where customer_id = $1 and invoice_id = $2";
+    let rows = tx.rows(sql, &[&customer.0, &invoice.0]).await?;
+    Ok(rows.iter().map(|row| row.get("discount_id").map(DiscountId)).collect::<db::Result<_>>()?)
+}
+
+/// Lets go of the one-off charges of an invoice, and of its uses of discounts.
+pub(super) async fn release(tx: &mut Tx, customer: CustomerId, invoice: InvoiceId) -> Result<()> {
+    let charges = "update one_off_charges set invoice_id = null where customer_id = $1 and invoice_id = $2";
+    tx.execute(charges, &[&customer.0, &invoice.0]).await?;
+    let uses = "delete from discount_uses where customer_id = $1 and invoice_id = $2";
+    tx.execute(uses, &[&customer.0, &invoice.0]).await?;
+    Ok(())
 }

@@ -89,7 +89,7 @@ pub async fn explain(tx: &mut Tx, app: &App, stored: &StoredCall) -> Result<Opti
     let StoredCall { customer, call, charge } = stored;
     let (Some(charge), Some(amount)) = (charge, call.amount) else { return Ok(None) };
     let (tariff, zone) = context(tx, app, stored, charge).await?;
-    let rate = find_rate(&tariff, &zone, call, charge)?;
+    let rate = rate_of(&tariff, &zone, call, charge)?;
     let lost = |what: String| move || Error::Contradiction(format!("no {what}"));
     let info = crate::tariffs::by_id(tx, charge.tariff_id).await?;
     let info = info.ok_or_else(lost(format!("tariff {}", charge.tariff_id)))?;
@@ -177,7 +177,7 @@ pub async fn recompute(tx: &mut Tx, app: &App, stored: &StoredCall) -> Result<Op
     let StoredCall { call, charge, .. } = stored;
     let (Some(charge), Some(amount)) = (charge, call.amount) else { return Ok(None) };
     let (tariff, zone) = context(tx, app, stored, charge).await?;
-    let rate = find_rate(&tariff, &zone, call, charge)?;
+    let rate = rate_of(&tariff, &zone, call, charge)?;
     let no_longer_fits = || Error::Contradiction("a charge no longer fits".to_owned());
     let seconds = |seconds: i64| u32::try_from(seconds).map_err(|_| no_longer_fits());
     let included = seconds(call.included_seconds.ok_or_else(no_longer_fits)?)?;
@@ -210,7 +210,7 @@ async fn context(
 }
 
 /// The rate that was applied: the one of that prefix and band that was in force then.
-fn find_rate<'t>(
+pub(super) fn rate_of<'t>(
     tariff: &'t Tariff,
     zone: &TimeZone,
     call: &Call,

@@ -29,6 +29,7 @@ mod texts;
 mod understood;
 mod usage;
 mod verify;
+mod without;
 
 use std::collections::BTreeMap;
 
@@ -53,8 +54,9 @@ pub(crate) use resolve::{Bill, Fate, Record};
 pub use source::{Sender, Source};
 pub use spending::{Spending, spending};
 pub use store::{Cursor, ImportRow, StoredCall, itemised};
-pub use usage::{Month, MonthUse, Uses, seconds_before, usage};
+pub use usage::{Month, MonthUse, Uses, invoiced_with, usage, usage_before, usage_left};
 pub use verify::{Verified, verify};
+pub use without::{InvoicedCalls, RecordKey};
 
 use crate::db::Tx;
 use crate::error::Result;
@@ -285,11 +287,6 @@ pub struct HistoryQuery {
     /// Only those older than this one.
     pub before: Option<Cursor>,
     pub limit: usize,
-}
-
-/// What calls such as this one come to on their invoice: of its month and destination, on time or late alike.
-pub async fn of_destination(tx: &mut Tx, customer: CustomerId, call: &Call) -> Result<Amount> {
-    store::of_destination(tx, customer, call).await
 }
 
 /// Imports before one, newest first.

@@ -27,7 +27,9 @@ pub(super) use known::{
     Known, Stored, Talk, around, legs_charged_twice, may_have_legs, stored, talks_of_calls,
 };
 use months::POSTPAID;
-pub(super) use months::{late_usage, of_destination, save_spending, seconds_before, spending, usage};
+pub(super) use months::{
+    invoiced, invoiced_with, late_usage, late_usage_left, save_spending, spending, usage, usage_before,
+};
 pub(super) use purge::{count_purgeable, delete_calls, delete_counters, unbilled_from};
 pub(super) use replaced::{
     Replaced, free_id, has_replacements, insert_replacement, is_closed, last_stored_as, lower_spending,

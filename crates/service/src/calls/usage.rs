@@ -7,7 +7,7 @@ use calculation::money::Amount;
 use calculation::period::Period;
 use jiff::Timestamp;
 
-use super::store;
+use super::store::{self, StoredCall};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, PlanId};
@@ -61,13 +61,34 @@ pub async fn usage(tx: &mut Tx, months: &[Month]) -> Result<Uses> {
     Ok(uses)
 }
 
-/// Seconds of a month that a month pricing priced before, on the invoice of that month or later ones.
-pub async fn seconds_before(
+/// The calls of a month that months before one were invoiced with, late ones too; without those that were credited until then.
+pub async fn usage_before(
     tx: &mut Tx,
     customer: CustomerId,
-    used: &MonthUse,
-    invoiced_with: Timestamp,
-) -> Result<u64> {
-    let Some((pricing, late_for)) = used.month_pricing.zip(used.late_for) else { return Ok(0) };
-    store::seconds_before(tx, customer, used.plan_id, pricing, late_for, invoiced_with).await
+    month: Period,
+    invoiced_before: Timestamp,
+    credited_until: Timestamp,
+) -> Result<Vec<MonthUse>> {
+    let mut used = store::usage_before(tx, customer, month, invoiced_before, credited_until).await?;
+    used.sort();
+    Ok(used)
+}
+
+/// The charged calls that are on a month's own invoice, late ones too.
+pub async fn invoiced_with(tx: &mut Tx, customer: CustomerId, month: Period) -> Result<Vec<StoredCall>> {
+    store::invoiced_with(tx, customer, month).await
+}
+
+/// What a month that is invoiced anew is to be invoiced with: its calls and the late ones of its first invoice, but for those that
+/// were credited one by one until then.
+pub async fn usage_left(
+    tx: &mut Tx,
+    customer: CustomerId,
+    month: Period,
+    credited_until: Timestamp,
+) -> Result<Vec<MonthUse>> {
+    let mut used = store::usage_before(tx, customer, month, month.ends_at, credited_until).await?;
+    used.append(&mut store::late_usage_left(tx, customer, month.starts_at, credited_until).await?);
+    used.sort();
+    Ok(used)
 }

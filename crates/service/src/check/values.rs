@@ -32,7 +32,7 @@ const CHARGED: &[(&str, Rule)] = &[
 ];
 
 /// What must be so, by table. The test below knows each other number: ids, and amounts that may be below zero.
-const RULES: [(&str, &[(&str, Rule)]); 28] = [
+const RULES: [(&str, &[(&str, Rule)]); 29] = [
     ("tariff_versions", &[("version", LARGE), ("rate_count", LARGE), ("content_hash", Hash)]),
     ("rates", &[("version", LARGE), ("position", LARGE)]),
     ("tax_rates", &[("rate", LARGE)]),
@@ -56,7 +56,8 @@ const RULES: [(&str, &[(&str, Rule)]); 28] = [
     ("suspense", &[("content_hash", Hash), ("line", LARGE)]),
     ("invoice_series", &[("year", LARGE), ("last_number", LARGE)]),
     ("idempotency_keys", &[("request_hash", Hash), ("status", STATUS)]),
-    ("fee_charges", &[("line", LARGE)]),
+    ("month_charges", &[("line", LARGE), ("part", LARGE), ("tax_rate", LARGE)]),
+    ("periods", &[("minimums_remembered", Count(1))]),
     ("spending", &[("notified_percent", SMALL)]),
     ("credited_lines", &[("line", LARGE)]),
     ("credited_calls", &[("line", LARGE)]),
@@ -146,7 +147,7 @@ mod tests {
     use super::RULES;
 
     /// Amounts and numbers that may be anything, and hashes that are keys: one of another length finds nobody.
-    const FREE: [&str; 47] = [
+    const FREE: [&str; 51] = [
         "replaced_calls.exact",
         "replaced_calls.amount",
         "rates.connection_fee",
@@ -163,12 +164,16 @@ mod tests {
         "discount_uses.amount",
         "fee_charges.amount",
         "fee_charges.given_back",
+        "fee_charges.line",
+        "month_charges.amount",
+        "month_charges.given_back",
         "spending.amount",
         "credit_notes.net",
         "credit_notes.tax",
         "credit_notes.gross",
         "credited_lines.net",
         "credited_calls.amount",
+        "credited_calls.net",
         "receivables.gross",
         "payments.amount",
         "allocations.amount",

@@ -103,7 +103,9 @@ pub async fn replace(
     }
     let id = clock.id();
     let stays = calls::is_invoiced(tx, &current.stored).await?;
-    let credited = if stays { credit(tx, &current, reason, clock).await? } else { Credit::Given(None) };
+    let (tariffs, ..) = world;
+    let credited =
+        if stays { credit(tx, tariffs, &current, reason, clock).await? } else { Credit::Given(None) };
     let credit_note = match credited {
         Credit::Given(note) => note,
         Credit::Refused(refusal) => return Ok(Replaced::NotCredited(refusal)),
@@ -162,7 +164,13 @@ enum Credit {
     Refused(Credited),
 }
 
-async fn credit(tx: &mut Tx, current: &Current, reason: &str, clock: &Clock) -> Result<Credit> {
+async fn credit(
+    tx: &mut Tx,
+    tariffs: &TariffBook,
+    current: &Current,
+    reason: &str,
+    clock: &Clock,
+) -> Result<Credit> {
     let (customer, call) = (current.stored.customer, &current.stored.call);
     let is_free = call.amount.is_none_or(|money| money.amount.micros() == 0);
     let Some(starts_at) = call.period_start else { return Ok(Credit::Given(None)) };
@@ -171,9 +179,9 @@ async fn credit(tx: &mut Tx, current: &Current, reason: &str, clock: &Clock) -> 
     };
     let credits = Credits::Call { source: call.source.clone(), record_id: call.record_id.clone() };
     let new = NewCredit { reason: reason.to_owned(), credits };
-    match credit_notes::credit(tx, customer, invoice, new, clock).await? {
+    match credit_notes::credit_replaced(tx, tariffs, customer, invoice, new, clock).await? {
         Credited::New(id) => Ok(Credit::Given(Some(id))),
-        Credited::Already | Credited::TooSmall => Ok(Credit::Given(None)),
+        Credited::Already | Credited::Nothing => Ok(Credit::Given(None)),
         Credited::Refused(_) if is_free => Ok(Credit::Given(None)),
         refusal => Ok(Credit::Refused(refusal)),
     }

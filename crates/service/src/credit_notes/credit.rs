@@ -1,20 +1,23 @@
 //! Issues a credit note: of what is left of an invoice, of a line, or of one call.
 
-use calculation::credit::{self, ChargesOfLine, CreditError, CreditedBefore, Wanted, left_of, net_of_call};
+use std::collections::{BTreeMap, BTreeSet};
+
+use calculation::credit::{self, CreditError, CreditedBefore, Wanted, left_of};
 use calculation::invoice::{Correction, DocumentKind, Invoice, InvoiceLine, Itemisation, LineKind};
 use calculation::money::Amount;
 use jiff::tz::TimeZone;
 
-use super::{Credits, NewCredit, store};
-use crate::calls::{self, Call};
+use super::{Credits, NewCredit, less, store};
+use crate::calls::{self, Call, RecordKey, StoredCall};
 use crate::clock::Clock;
 use crate::customers;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
-use crate::invoices::{self, StoredInvoice};
+use crate::invoices::{self, BilledMonth, StoredInvoice};
 use crate::ledger::{self, Entry};
 use crate::payments;
+use crate::tariffs::TariffBook;
 
 /// What became of it.
 #[derive(Debug)]
@@ -30,10 +33,8 @@ pub enum Credited {
     NotOnInvoice,
     /// The call was credited before.
     Already,
-    /// The month's minutes were priced, not the call: credit the line.
-    PricedByTheMonth,
-    /// The call adds less to its line than can be paid: credit the line.
-    TooSmall,
+    /// Without the calls the invoice would be the same: they are credited, and nothing is given back.
+    Nothing,
     Refused(CreditError),
 }
 
@@ -48,10 +49,9 @@ impl std::fmt::Display for Credited {
             Self::UnknownCall => "the customer made no such call",
             Self::NotOnInvoice => "the call is not on this invoice",
             Self::Already => "the call was credited before",
-            Self::PricedByTheMonth => {
-                "the call has no price of its own, the month's minutes were priced: credit the line"
+            Self::Nothing => {
+                "without it the invoice would be the same: 0.00 is given back, without a credit note"
             }
-            Self::TooSmall => "the call adds less to its line than can be paid: credit the line",
         };
         out.write_str(words)
     }
@@ -60,9 +60,33 @@ impl std::fmt::Display for Credited {
 /// Credits an invoice. The customer is held, so that two credits do not give back the same.
 pub async fn credit(
     tx: &mut Tx,
+    tariffs: &TariffBook,
     customer: CustomerId,
     invoice: InvoiceId,
     new: NewCredit,
+    clock: &Clock,
+) -> Result<Credited> {
+    credit_some(tx, tariffs, (customer, invoice), new, false, clock).await
+}
+
+/// Credits a call whose corrected record takes what it took of allowances.
+pub async fn credit_replaced(
+    tx: &mut Tx,
+    tariffs: &TariffBook,
+    customer: CustomerId,
+    invoice: InvoiceId,
+    new: NewCredit,
+    clock: &Clock,
+) -> Result<Credited> {
+    credit_some(tx, tariffs, (customer, invoice), new, true, clock).await
+}
+
+async fn credit_some(
+    tx: &mut Tx,
+    tariffs: &TariffBook,
+    (customer, invoice): (CustomerId, InvoiceId),
+    new: NewCredit,
+    keeps_allowances: bool,
     clock: &Clock,
 ) -> Result<Credited> {
     if customers::hold(tx, customer).await?.is_none() {
@@ -78,22 +102,32 @@ pub async fn credit(
     let zone = TimeZone::get(&stored.invoice.period.zone);
     let zone = zone.map_err(|error| Error::Contradiction(error.to_string()))?;
     let before = store::credited_before(tx, customer, invoice).await?;
-    let (wanted, call) = match new.credits {
-        Credits::Whole => (Wanted::Whole, None),
+    let of = Of { tariffs, stored: &stored, before: &before, zone: &zone };
+    let asked = match new.credits {
+        Credits::Whole => Asked::plain(Wanted::Whole),
         Credits::Line { number, net } => {
-            let Some(place) = number.checked_sub(1) else {
+            let line = number.checked_sub(1).filter(|place| *place < stored.invoice.lines.len());
+            let Some(place) = line else {
                 return Ok(Credited::Refused(CreditError::NoSuchLine(number)));
             };
-            (Wanted::Line { place, net }, None)
+            match net {
+                Some(_) => Asked::plain(Wanted::Line { place, net }),
+                None => asked_of_line(tx, &of, place).await?,
+            }
         }
         Credits::Call { source, record_id } => {
-            match wanted_of_call(tx, &stored, &before, (&source, &record_id), &zone).await? {
-                Ok((wanted, call)) => (wanted, Some(call)),
+            match asked_of_call(tx, &of, (&source, &record_id), keeps_allowances).await? {
+                Ok(asked) => asked,
                 Err(refusal) => return Ok(refusal),
             }
         }
     };
-    let credit = match credit::credit(&stored.invoice, &before, &wanted) {
+    let now = clock.now();
+    if !asked.calls.is_empty() && asked.gives_nothing() {
+        asked.remember(tx, (customer, invoice), None, clock).await?;
+        return Ok(Credited::Nothing);
+    }
+    let credit = match credit::credit(&stored.invoice, &before, &asked.wanted) {
         Ok(credit) => credit,
         // Lines are counted from 1 outside.
         Err(CreditError::NoSuchLine(place)) => {
@@ -102,12 +136,19 @@ pub async fn credit(
         Err(error) => return Ok(Credited::Refused(error)),
     };
     let id = CreditNoteId(clock.id());
-    let now = clock.now();
     let issued_on = zone.to_datetime(now).date();
-    let places: Vec<_> = credit.lines.iter().map(|(place, line)| (*place, line.net)).collect();
+    let mut places: BTreeMap<usize, Amount> = BTreeMap::new();
+    for (place, line) in &credit.lines {
+        let sum = places.entry(*place).or_default();
+        *sum = sum.checked_add(line.net).ok_or_else(too_large)?;
+    }
+    let places: Vec<_> = places.into_iter().collect();
     let mut lines: Vec<InvoiceLine> = credit.lines.into_iter().map(|(_, line)| line).collect();
-    if let (Some(call), Some(line)) = (&call, lines.first_mut()) {
-        *line = line_of_call(line, call, &zone);
+    if let Some(call) = &asked.shown {
+        let of_calls = |line: &&mut InvoiceLine| matches!(line.kind, LineKind::Usage | LineKind::LateUsage);
+        if let Some(line) = lines.iter_mut().find(of_calls) {
+            *line = line_of_call(line, call, &zone);
+        }
     }
     let totals = credit.totals;
     let Invoice { issued_on: corrected_on, .. } = stored.invoice;
@@ -123,68 +164,170 @@ pub async fn credit(
         net: totals.net,
         tax: totals.tax,
         gross: totals.gross,
-        ..stored.invoice
+        ..stored.invoice.clone()
     };
     let (currency, net, tax, gross) = (note.currency, note.net, note.tax, note.gross);
     store::insert(tx, customer, invoice, id, &note, &places, now).await?;
-    if let (Some(call), Some((place, _))) = (&call, places.first()) {
-        store::insert_call(tx, customer, call, (invoice, *place), id).await?;
-    }
+    asked.remember(tx, (customer, invoice), Some((id, net)), clock).await?;
     ledger::post(tx, &[Entry::credit_note(customer, id, currency, net, tax, gross, now)], clock).await?;
     payments::settle_by_credit(tx, customer, invoice, id, gross, now, clock).await?;
     Ok(Credited::New(id))
 }
 
-/// The line that a call is on, and what the line would be less without it and those credited before: so all
-/// its calls together give back exactly the line.
-async fn wanted_of_call(
+fn too_large() -> Error {
+    Error::Contradiction("a credit does not fit an amount".to_owned())
+}
+
+/// What is credited of what.
+struct Of<'o> {
+    tariffs: &'o TariffBook,
+    stored: &'o StoredInvoice,
+    before: &'o CreditedBefore,
+    zone: &'o TimeZone,
+}
+
+/// What is to be given back, and the calls that are credited by it.
+struct Asked {
+    wanted: Wanted,
+    calls: Vec<(Call, usize)>,
+    /// The call that the note shows.
+    shown: Option<Call>,
+    /// The month whose minimums are more by it.
+    minimums: Option<(BilledMonth, Vec<less::Minimum>)>,
+}
+
+impl Asked {
+    fn plain(wanted: Wanted) -> Self {
+        Self { wanted, calls: Vec::new(), shown: None, minimums: None }
+    }
+
+    /// Whether what is to be given back comes to nothing: calls of less than half a cent, or that discounts made free.
+    fn gives_nothing(&self) -> bool {
+        let Wanted::Parts(parts) = &self.wanted else { return false };
+        Amount::sum(parts.iter().map(|part| part.line.net)) == Some(Amount::ZERO)
+    }
+
+    /// Remembers which calls are credited: by a note or, when they added nothing, without one.
+    async fn remember(
+        &self,
+        tx: &mut Tx,
+        (customer, invoice): (CustomerId, InvoiceId),
+        note: Option<(CreditNoteId, Amount)>,
+        clock: &Clock,
+    ) -> Result<()> {
+        let mut net = note.map_or(Amount::ZERO, |(_, net)| net);
+        for (call, place) in &self.calls {
+            let of = (invoice, *place, note.map(|(id, _)| id));
+            store::insert_call(tx, customer, call, of, (net, clock.now())).await?;
+            net = Amount::ZERO;
+        }
+        if let Some((month, minimums)) = self.minimums.as_ref().filter(|(month, _)| month.remembers_minimums)
+        {
+            let credit = note.map_or_else(|| clock.id(), |(id, _)| id.0);
+            for minimum in minimums {
+                invoices::remember_minimum(tx, month, invoice, *minimum, credit).await?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All that is left of a line: without it the invoice would be less by it and by what discounts took off it.
+async fn asked_of_line(tx: &mut Tx, of: &Of<'_>, place: usize) -> Result<Asked> {
+    let Of { tariffs, stored, before, zone } = *of;
+    let plain = Asked::plain(Wanted::Line { place, net: None });
+    let line = &stored.invoice.lines[place];
+    let starts_at = stored.invoice.period.starts_at;
+    match line.kind {
+        LineKind::Usage | LineKind::LateUsage => {
+            let own = BilledMonth::load(tx, stored.customer_id, starts_at).await?;
+            let known = store::credited_calls(tx, stored.customer_id).await?;
+            let known: BTreeSet<_> = known.into_iter().map(|(call, _)| call).collect();
+            let (mut calls, mut is_kept) = (Vec::new(), false);
+            for found in calls::invoiced_with(tx, stored.customer_id, own.period).await? {
+                let is_on = is_on(line, &found, &own, zone);
+                is_kept |= is_on;
+                if is_on && !known.contains(&key(&found.call)) {
+                    calls.push(found.call);
+                }
+            }
+            let Some(first) = calls.first() else {
+                // Each was credited; or their detail is not kept any more.
+                return Ok(if is_kept { Asked::plain(Wanted::Parts(Vec::new())) } else { plain });
+            };
+            let month =
+                BilledMonth::load(tx, stored.customer_id, first.late_for.unwrap_or(starts_at)).await?;
+            let keys = calls.iter().map(key).collect();
+            let credited = less::Credited { calls: &keys, place, keeps_allowances: false };
+            let less = less::less_calls(tx, tariffs, (stored, before), &month, &credited).await?;
+            let calls = calls.into_iter().map(|call| (call, place)).collect();
+            let minimums = Some((month, less.minimums));
+            Ok(Asked { wanted: Wanted::Parts(less.parts), calls, shown: None, minimums })
+        }
+        LineKind::Fee | LineKind::OneOff if line.net > Amount::ZERO => {
+            let month = BilledMonth::load(tx, stored.customer_id, starts_at).await?;
+            let used =
+                calls::InvoicedCalls::load(tx, stored.customer_id, month.calendar.clone(), month.period)
+                    .await?;
+            let used = used.without(tx, tariffs, &BTreeSet::new(), &BTreeSet::new()).await?;
+            let less = less::less_line((stored, before), &month, (used, place))?;
+            Ok(Asked::plain(Wanted::Parts(less.parts)))
+        }
+        _ => Ok(plain),
+    }
+}
+
+/// What the invoice would be less without a call and without those credited before: so all calls of a line together give back
+/// exactly the line, and what discounts left of it.
+async fn asked_of_call(
     tx: &mut Tx,
-    stored: &StoredInvoice,
-    before: &CreditedBefore,
+    of: &Of<'_>,
     (source, record_id): (&str, &str),
-    zone: &TimeZone,
-) -> Result<std::result::Result<(Wanted, Call), Credited>> {
+    keeps_allowances: bool,
+) -> Result<std::result::Result<Asked, Credited>> {
+    let Of { tariffs, stored, before, zone } = *of;
     let (customer, invoice) = (stored.customer_id, &stored.invoice);
     let Some(found) = calls::by_key(tx, customer, source, record_id).await? else {
         return Ok(Err(Credited::UnknownCall));
     };
-    let Some(charge) = &found.charge else { return Ok(Err(Credited::NotOnInvoice)) };
-    if charge.month_pricing.is_some() {
-        return Ok(Err(Credited::PricedByTheMonth));
-    }
+    let month = found.call.late_for.or(found.call.period_start);
+    let Some(month) = month.filter(|_| found.charge.is_some()) else {
+        return Ok(Err(Credited::NotOnInvoice));
+    };
+    let month = BilledMonth::load(tx, customer, month).await?;
+    let place = invoice.lines.iter().position(|line| is_on(line, &found, &month, zone));
     let call = found.call;
-    let place = invoice.lines.iter().position(|line| is_on(line, &call, zone));
     let Some(place) = place.filter(|_| call.period_start == Some(invoice.period.starts_at)) else {
         return Ok(Err(Credited::NotOnInvoice));
     };
     if store::is_credited(tx, customer, &call).await? {
         return Ok(Err(Credited::Already));
     }
-    let line = &invoice.lines[place];
-    let total = calls::of_destination(tx, customer, &call).await?;
-    let credited = store::credited_calls(tx, customer, stored.id, place).await?;
-    let own = call.amount.map(|money| money.amount).unwrap_or_default();
-    let left = match left_of(invoice, before, place) {
-        Ok(left) => left,
-        Err(error) => return Ok(Err(Credited::Refused(error))),
-    };
-    let charges = ChargesOfLine { net: line.net, left, charged: total, credited, own };
-    let too_large = || Error::Contradiction("a line does not fit an amount".to_owned());
-    let net = net_of_call(charges, invoice.currency).ok_or_else(too_large)?;
-    if net <= Amount::ZERO {
-        let nothing = own == Amount::ZERO || left <= Amount::ZERO;
-        let refusal = if nothing { Credited::Refused(CreditError::NothingLeft) } else { Credited::TooSmall };
-        return Ok(Err(refusal));
+    let nothing_left = |place| left_of(invoice, before, place).is_ok_and(|left| left == Amount::ZERO);
+    if !before.lines.is_empty() && (0..invoice.lines.len()).all(nothing_left) {
+        return Ok(Err(Credited::Refused(CreditError::NothingLeft)));
     }
-    Ok(Ok((Wanted::Line { place, net: Some(net) }, call)))
+    let keys = [key(&call)].into();
+    let credited = less::Credited { calls: &keys, place, keeps_allowances };
+    let less = less::less_calls(tx, tariffs, (stored, before), &month, &credited).await?;
+    let shown = Some(call.clone());
+    let minimums = Some((month, less.minimums));
+    Ok(Ok(Asked { wanted: Wanted::Parts(less.parts), calls: vec![(call, place)], shown, minimums }))
+}
+
+fn key(call: &Call) -> RecordKey {
+    (call.source.clone(), call.record_id.clone())
 }
 
 /// Whether a line adds up calls such as this. Late lines are one for each month: the day says which.
-fn is_on(line: &InvoiceLine, call: &Call, zone: &TimeZone) -> bool {
+fn is_on(line: &InvoiceLine, found: &StoredCall, month: &BilledMonth, zone: &TimeZone) -> bool {
+    let call = &found.call;
     let kind = if call.late_for.is_some() { LineKind::LateUsage } else { LineKind::Usage };
     let day = zone.to_datetime(call.answered_at.unwrap_or(call.started_at)).date();
+    let pricing =
+        found.charge.as_ref().and_then(|charge| month.pricing(charge.plan_id, charge.month_pricing?));
     line.kind == kind
-        && Some(line.description.as_str()) == call.destination.as_deref()
+        && Some(line.description.as_str()) == pricing.or(call.destination.as_deref())
         && line.days.is_none_or(|days| days.first <= day && day <= days.last)
 }
 

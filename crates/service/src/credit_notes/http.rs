@@ -8,7 +8,7 @@ use calculation::credit::CreditError;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{CreditNote, Credited, NewCredit};
+use super::{CreditNote, Credited, NewCredit, TakenBack};
 use crate::app::{App, SharedApp};
 use crate::error::Error;
 use crate::http::{
@@ -20,10 +20,19 @@ use crate::invoices::{self, Drawing, DrawnQuery, SyntaxQuery, einvoice};
 pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
         .routes(routes!(credit))
+        .routes(routes!(take_back))
         .routes(routes!(list))
         .routes(routes!(read))
         .routes(routes!(pdf))
         .routes(routes!(xml))
+}
+
+/// That calls were credited which added nothing to their invoice.
+#[derive(Debug, serde::Serialize, utoipa::ToSchema)]
+pub struct NothingGiven {
+    #[schema(value_type = String, example = "0.00")]
+    credited: calculation::money::Amount,
+    reason: String,
 }
 
 /// Credit an invoice, a line of it, or one call
@@ -32,7 +41,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices/{invoice_id}/credit-notes", tag = "credit notes",
     security(("oauth" = ["credit-notes:write"])),
     params(("customer_id" = String, Path), ("invoice_id" = String, Path), IdempotencyKey), request_body = NewCredit,
-    responses((status = 201, body = CreditNote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = CreditNote), (status = 200, body = NothingGiven, description = "Without the calls the invoice would be the same: they are credited, and there is no document."), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn credit(
     State(app): State<SharedApp>,
     Key((customer, invoice)): Key<(CustomerId, InvoiceId)>,
@@ -48,12 +57,17 @@ async fn credit(
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    match super::credit(&mut write.tx, customer, invoice, new, &app.clock).await? {
+    match super::credit(&mut write.tx, &app.tariffs, customer, invoice, new, &app.clock).await? {
         Credited::New(id) => {
             // Nothing leaves the house unnumbered.
             invoices::number_in(&mut write.tx, &app.config, &app.clock).await?;
             let note = super::by_id(&mut write.tx, customer, id).await?;
             write.finish(StatusCode::CREATED, &note).await
+        }
+        nothing @ Credited::Nothing => {
+            let answer =
+                NothingGiven { credited: calculation::money::Amount::ZERO, reason: nothing.to_string() };
+            write.finish(StatusCode::OK, &answer).await
         }
         Credited::UnknownInvoice => {
             Err(Problem::not_found(format!("customer {customer} has no invoice {invoice}")))
@@ -65,14 +79,49 @@ async fn credit(
 fn refused(refusal: &Credited) -> Problem {
     let words = refusal.to_string();
     match refusal {
-        Credited::UnknownCall | Credited::NotOnInvoice | Credited::PricedByTheMonth | Credited::TooSmall => {
-            Problem::invalid("/credits/call", words)
-        }
+        Credited::UnknownCall | Credited::NotOnInvoice => Problem::invalid("/credits/call", words),
         Credited::Refused(CreditError::NoSuchLine(_)) => Problem::invalid("/credits/line/number", words),
         Credited::Refused(CreditError::NotAboveZero | CreditError::TooFine) => {
             Problem::invalid("/credits/line/net", words)
         }
         _ => Problem::conflict(words),
+    }
+}
+
+/// Why a credit note is taken back.
+#[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
+#[serde(deny_unknown_fields)]
+struct TakeBack {
+    #[schema(example = "It was for another customer")]
+    reason: String,
+}
+
+/// Take a credit note back
+///
+/// By a credit note of the same amounts below zero, which names it. What it settled is open again.
+#[utoipa::path(post, path = "/v1/customers/{customer_id}/credit-notes/{credit_note_id}/take-back", tag = "credit notes",
+    security(("oauth" = ["credit-notes:write"])),
+    params(("customer_id" = String, Path), ("credit_note_id" = String, Path), IdempotencyKey), request_body = TakeBack,
+    responses((status = 201, body = CreditNote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+async fn take_back(
+    State(app): State<SharedApp>,
+    Key((customer, id)): Key<(CustomerId, CreditNoteId)>,
+    sent: Sent,
+) -> Result<Response, Problem> {
+    let TakeBack { reason } = sent.json()?;
+    check_name("/reason", &reason, 300)?;
+    let mut write = match Write::begin(&app, &sent).await? {
+        Begun::New(write) => write,
+        Begun::Done(response) => return Ok(response),
+    };
+    match super::take_back(&mut write.tx, customer, id, reason, &app.clock).await? {
+        TakenBack::New(new) => {
+            invoices::number_in(&mut write.tx, &app.config, &app.clock).await?;
+            let note = super::by_id(&mut write.tx, customer, new).await?;
+            write.finish(StatusCode::CREATED, &note).await
+        }
+        TakenBack::Unknown => Err(Problem::not_found(format!("customer {customer} has no credit note {id}"))),
+        refusal => Err(Problem::conflict(refusal.to_string())),
     }
 }
 

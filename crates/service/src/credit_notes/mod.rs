@@ -5,7 +5,9 @@
 pub mod cli;
 mod credit;
 pub mod http;
+mod less;
 mod store;
+mod take_back;
 mod verify;
 
 use calculation::invoice::Invoice;
@@ -14,7 +16,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-pub use credit::{Credited, credit};
+pub use credit::{Credited, credit, credit_replaced};
+pub use take_back::{TakenBack, take_back};
 pub use verify::{Verified, verify};
 
 use crate::calls::MoneySchema;
@@ -38,6 +41,10 @@ pub struct CreditNote {
     pub number: Option<String>,
     #[schema(value_type = String, format = DateTime)]
     pub issued_at: Timestamp,
+    /// The credit note that it takes back: then its amounts are below zero.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, example = "crn_01h2x3y4z5a6b")]
+    pub takes_back: Option<CreditNoteId>,
     /// What is given back.
     #[schema(value_type = MoneySchema)]
     pub gross: Money,

@@ -1,22 +1,25 @@
 //! The credit notes in the database.
 
+use std::collections::BTreeSet;
+
 use calculation::credit::CreditedBefore;
 use calculation::invoice::Invoice;
 use calculation::money::{Amount, Money};
 use jiff::Timestamp;
 
 use super::CreditNote;
-use crate::calls::Call;
+use crate::calls::{Call, RecordKey};
 use crate::db::{self, Cell, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 
 const CREDIT_NOTE: Place = Place::new("credit_notes", &["customer_id", "credit_note_id"]);
+const CREDITED_CALLS: Place = Place::new("credited_calls", &["customer_id", "source", "record_id"]);
 const CREDITED_LINES: Place = Place::new("credited_lines", &["customer_id", "invoice_id", "line"]);
 
 const CREDIT_NOTES: &str =
     "select customer_id, credit_note_id, invoice_id, issued_at, gross, number, content,
-    purged_at from credit_notes";
+    purged_at, takes_back_id from credit_notes";
 
 /// Stores a credit note as it is frozen, without a number, and what it gives back of which lines.
 pub(super) async fn insert(
@@ -59,15 +62,19 @@ pub(super) async fn insert_call(
     tx: &mut Tx,
     customer: CustomerId,
     call: &Call,
-    (invoice, place): (InvoiceId, usize),
-    id: CreditNoteId,
+    (invoice, place, id): (InvoiceId, usize, Option<CreditNoteId>),
+    (net, now): (Amount, Timestamp),
 ) -> Result<()> {
-    let sql = "insert into credited_calls (customer_id, source, record_id, credit_note_id, invoice_id, line, amount)
-               values ($1, $2, $3, $4, $5, $6, $7)";
+    let sql = "insert into credited_calls (customer_id, source, record_id, credit_note_id, invoice_id, line, amount, net,
+                                           credited_at)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9)";
     let place = db::int(place)?;
     let amount = call.amount.map_or(0, |money| money.amount.micros());
     let Call { source, record_id, .. } = call;
-    tx.execute(sql, &[&customer.0, source, record_id, &id.0, &invoice.0, &place, &amount]).await?;
+    let id = id.map(|id| id.0);
+    let params: [&dyn Param; 9] =
+        [&customer.0, source, record_id, &id, &invoice.0, &place, &amount, &net.micros(), &Ts(now)];
+    tx.execute(sql, &params).await?;
     Ok(())
 }
 
@@ -77,18 +84,20 @@ pub(super) async fn is_credited(tx: &mut Tx, customer: CustomerId, call: &Call) 
     Ok(tx.row(sql, &[&customer.0, &call.source, &call.record_id]).await?.is_some())
 }
 
-/// What the credited calls of a line had cost.
-pub(super) async fn credited_calls(
-    tx: &mut Tx,
-    customer: CustomerId,
-    invoice: InvoiceId,
-    place: usize,
-) -> Result<Amount> {
-    let sql = "select coalesce(cast(sum(amount) as bigint), 0) as amount from credited_calls
-               where customer_id = $1 and invoice_id = $2 and line = $3";
-    let place = db::int(place)?;
-    let row = tx.row(sql, &[&customer.0, &invoice.0, &place]).await?;
-    Ok(Amount::from_micros(row.map_or(Ok(0), |row| row.get("amount"))?))
+/// The calls of a customer that were credited, and what was given back for each.
+pub(super) async fn credited_calls(tx: &mut Tx, customer: CustomerId) -> Result<Vec<(RecordKey, Amount)>> {
+    let sql = "select customer_id, source, record_id, net from credited_calls where customer_id = $1";
+    let credited = |row: &Row| Ok(((row.get("source")?, row.get("record_id")?), row.amount("net")?));
+    Ok(CREDITED_CALLS.all(&tx.rows(sql, &[&customer.0]).await?, credited)?)
+}
+
+/// The calls of a customer in whose place another record stands: it took what they took of allowances.
+pub(super) async fn replaced_calls(tx: &mut Tx, customer: CustomerId) -> Result<BTreeSet<RecordKey>> {
+    let sql =
+        "select source, reversed from call_replacements where customer_id = $1 and reversed <> stored_as";
+    let rows = tx.rows(sql, &[&customer.0]).await?;
+    let key = |row: &Row| Ok((row.get("source")?, row.get("reversed")?));
+    Ok(rows.iter().map(key).collect::<db::Result<_>>()?)
 }
 
 /// What was credited of an invoice.
@@ -114,6 +123,48 @@ pub(super) async fn credited_before(
 pub(super) async fn by_id(tx: &mut Tx, customer: CustomerId, id: CreditNoteId) -> Result<Option<CreditNote>> {
     let sql = format!("{CREDIT_NOTES} where customer_id = $1 and credit_note_id = $2");
     Ok(CREDIT_NOTE.one(tx.row(&sql, &[&customer.0, &id.0]).await?.as_ref(), credit_note)?)
+}
+
+/// The credit note that takes one back.
+pub(super) async fn taken_back_by(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: CreditNoteId,
+) -> Result<Option<CreditNoteId>> {
+    let sql = "select credit_note_id from credit_notes where customer_id = $1 and takes_back_id = $2";
+    let row = tx.row(sql, &[&customer.0, &id.0]).await?;
+    Ok(row.map(|row| row.get("credit_note_id").map(CreditNoteId)).transpose()?)
+}
+
+pub(super) async fn mark_takes_back(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: CreditNoteId,
+    takes_back: CreditNoteId,
+) -> Result<()> {
+    let sql = "update credit_notes set takes_back_id = $3 where customer_id = $1 and credit_note_id = $2";
+    tx.execute(sql, &[&customer.0, &id.0, &takes_back.0]).await?;
+    Ok(())
+}
+
+/// What a credit note gives back of which lines.
+pub(super) async fn lines_of(
+    tx: &mut Tx,
+    customer: CustomerId,
+    invoice: InvoiceId,
+    id: CreditNoteId,
+) -> Result<Vec<(usize, Amount)>> {
+    let sql = "select customer_id, invoice_id, line, net from credited_lines
+               where customer_id = $1 and invoice_id = $2 and credit_note_id = $3 order by line";
+    let line = |row: &Row| Ok((row.count("line")?, row.amount("net")?));
+    Ok(CREDITED_LINES.all(&tx.rows(sql, &[&customer.0, &invoice.0, &id.0]).await?, line)?)
+}
+
+/// The calls that a credit note credited are credited no more.
+pub(super) async fn forget_credited_calls(tx: &mut Tx, customer: CustomerId, id: CreditNoteId) -> Result<()> {
+    let sql = "delete from credited_calls where customer_id = $1 and credit_note_id = $2";
+    tx.execute(sql, &[&customer.0, &id.0]).await?;
+    Ok(())
 }
 
 pub(super) async fn by_number(tx: &mut Tx, number: &str) -> Result<Option<CreditNote>> {
@@ -150,6 +201,7 @@ fn credit_note(row: &Row) -> db::Result<CreditNote> {
         customer_id: CustomerId(row.get("customer_id")?),
         invoice_id: InvoiceId(row.get("invoice_id")?),
         number: number.clone(),
+        takes_back: row.get::<Option<i64>>("takes_back_id")?.map(CreditNoteId),
         issued_at: row.time("issued_at")?,
         gross: Money { amount: Amount::from_micros(row.get("gross")?), currency: content.currency },
         purged_at: row.optional_time("purged_at")?,

@@ -1,6 +1,7 @@
 //! Changes what is known of a customer: the address, how they are billed, and the zone of their months.
 
 use calculation::period::Period;
+use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -18,6 +19,8 @@ pub enum Changed {
     Customer(Box<Customer>),
     Unknown,
     UnknownZone,
+    /// A day that has not come yet: today is this one.
+    NotYet(Date),
     /// The patch makes nothing sound of this part.
     Unreadable(&'static str, String),
 }
@@ -26,11 +29,18 @@ pub enum Changed {
 /// ended, and the next begins there.
 pub async fn change(tx: &mut Tx, id: CustomerId, new: ChangeCustomer, clock: &Clock) -> Result<Changed> {
     let Some(mut customer) = store::hold(tx, id).await? else { return Ok(Changed::Unknown) };
+    let before = customer.clone();
+    let calendar = super::calendar(tx, &customer).await?;
+    let sooner = |error: calculation::period::PeriodError| Error::Other(error.to_string());
+    let today = calendar.zone_at(clock.now()).map_err(sooner)?.to_datetime(clock.now()).date();
+    let valid_from = new.valid_from.unwrap_or(today);
+    if valid_from > today {
+        return Ok(Changed::NotYet(today));
+    }
     if let Some(zone) = new.zone.filter(|zone| *zone != customer.zone) {
         if TimeZone::get(&zone).is_err() {
             return Ok(Changed::UnknownZone);
         }
-        let calendar = super::calendar(tx, &customer).await?;
         let running = calendar.holding(clock.now()).map_err(|error| Error::Other(error.to_string()))?;
         let until = next_first_day(running)?;
         store::insert_former_zone(tx, id, until, &customer.zone).await?;
@@ -49,6 +59,16 @@ pub async fn change(tx: &mut Tx, id: CustomerId, new: ChangeCustomer, clock: &Cl
             Err(error) => return Ok(Changed::Unreadable("/billing", error.to_string())),
         };
     }
+    let taxed = |customer: &Customer| {
+        let billing = &customer.billing;
+        (customer.party.clone(), billing.tax_treatment, billing.tax_note.clone())
+    };
+    if taxed(&before) != taxed(&customer) {
+        if store::seats(tx, &[id]).await?.is_empty() {
+            store::insert_party(tx, &before, Date::MIN, clock.now()).await?;
+        }
+        store::insert_party(tx, &customer, valid_from, clock.now()).await?;
+    }
     store::update(tx, &customer).await?;
     Ok(Changed::Customer(Box::new(customer)))
 }
@@ -66,6 +86,6 @@ fn patched<T: Serialize + DeserializeOwned>(value: &T, patch: &Value) -> serde_j
     serde_json::from_value(value)
 }
 
-fn next_first_day(running: Period) -> Result<jiff::civil::Date> {
+fn next_first_day(running: Period) -> Result<Date> {
     running.last_day().tomorrow().map_err(|error| Error::Other(error.to_string()))
 }

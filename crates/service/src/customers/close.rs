@@ -21,6 +21,8 @@ pub enum Closed {
 
 /// Closes a customer at an instant: from then on they hold no line and are on no plan.
 pub async fn close(tx: &mut Tx, id: CustomerId, at: Timestamp) -> Result<Closed> {
+    // In the order in which billing holds them.
+    store::hold_cycle(tx, id).await?;
     let Some(mut customer) = store::hold(tx, id).await? else { return Ok(Closed::Unknown) };
     if let Some(closed_at) = customer.closed_at {
         return Ok(Closed::Already(closed_at));
@@ -45,6 +47,7 @@ pub async fn close(tx: &mut Tx, id: CustomerId, at: Timestamp) -> Result<Closed>
         store::end_subscription(tx, id, subscription.id, at).await?;
         prepaid::end_renewals(tx, id, subscription.id, at).await?;
     }
+    store::note_change(tx, id, at).await?;
     customer.closed_at = Some(at);
     store::update(tx, &customer).await?;
     Ok(Closed::Customer(Box::new(customer)))

@@ -1,5 +1,7 @@
 //! The customers' API.
 
+mod undo;
+
 use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -34,6 +36,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(subscribe, subscriptions))
         .routes(routes!(suspend))
         .routes(routes!(restore))
+        .merge(undo::routes())
 }
 
 /// Create a customer
@@ -207,6 +210,10 @@ async fn change(
             write.finish(StatusCode::OK, &customer).await
         }
         Changed::Unknown => Err(unknown(id)),
+        Changed::NotYet(today) => Err(Problem::invalid(
+            "/valid_from",
+            format!("lies ahead: today is {today} where the customer is. Send the change when it holds"),
+        )),
         Changed::Unreadable(pointer, message) => Err(Problem::invalid(pointer, message)),
         Changed::UnknownZone => Err(Problem::invalid("/zone", "is no IANA time zone, such as Europe/Berlin")),
     }

@@ -5,11 +5,14 @@ mod change;
 pub mod cli;
 mod close;
 mod create;
+mod described;
 mod end_line;
 pub mod http;
+mod seat;
 mod store;
 mod subscribe;
 mod suspend;
+mod undo;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -29,13 +32,16 @@ pub use assign_line::{Assigned, assign_line};
 pub use change::{Changed, change};
 pub use close::{Closed, close};
 pub use create::{Created, create};
+pub use described::{ChangeBillingSchema, ChangePartySchema};
 pub use end_line::{Ended, end_line};
+pub use seat::{Seat, seats};
 pub use store::{FormerZone, LineSpan, ReferenceEntry, SubscriptionSpan};
 pub use subscribe::{Subscribed, subscribe};
 pub use suspend::{
     Restored, Suspended, SuspendedFor, Suspension, restore, restore_overdue, suspend, suspend_overdue,
     suspension,
 };
+pub use undo::{Undone, cancel_line, cancel_subscription, reopen};
 
 use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
@@ -148,6 +154,10 @@ pub struct ChangeCustomer {
     pub zone: Option<String>,
     #[schema(value_type = Option<ChangeBillingSchema>)]
     pub billing: Option<serde_json::Value>,
+    /// The local day from which a changed party and tax treatment hold, not after today; today when absent. What is billed for
+    /// days before has the tax of then.
+    #[schema(value_type = Option<String>, format = Date, example = "2026-10-15")]
+    pub valid_from: Option<Date>,
 }
 
 /// A customer to be, with a first line and plan if they are known.
@@ -250,37 +260,6 @@ pub struct PartySchema {
     email: Option<String>,
     phone: Option<String>,
     iban: Option<String>,
-}
-
-/// What is to be changed of a name and address.
-#[derive(ToSchema)]
-#[schema(as = ChangeParty)]
-#[expect(dead_code, reason = "describes a merge patch")]
-pub struct ChangePartySchema {
-    #[schema(nullable = false)]
-    name: Option<String>,
-    street: Option<String>,
-    postcode: Option<String>,
-    city: Option<String>,
-    #[schema(nullable = false, example = "DE")]
-    country: Option<String>,
-    vat_id: Option<String>,
-    email: Option<String>,
-    phone: Option<String>,
-    iban: Option<String>,
-}
-
-/// What is to be changed of how a customer is billed; null is as if it had never been set.
-#[derive(ToSchema)]
-#[schema(as = ChangeBilling)]
-#[expect(dead_code, reason = "describes a merge patch")]
-pub struct ChangeBillingSchema {
-    language: Option<LanguageSchema>,
-    itemisation: Option<ItemisationSchema>,
-    tax_treatment: Option<TaxTreatmentSchema>,
-    tax_note: Option<String>,
-    #[schema(example = "50.00")]
-    spending_cap: Option<String>,
 }
 
 /// What decided a customer's zone.

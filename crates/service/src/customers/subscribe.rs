@@ -31,7 +31,8 @@ pub async fn subscribe(
     new: NewSubscription,
     clock: &Clock,
 ) -> Result<Subscribed> {
-    // The customer's row is held, so that two plans cannot begin at once.
+    // The customer's row is held, so that two plans cannot begin at once; before it where the billing stands, as billing does.
+    store::hold_cycle(tx, customer).await?;
     let Some(found) = store::hold(tx, customer).await? else { return Ok(Subscribed::UnknownCustomer) };
     if found.closed_at.is_some() {
         return Ok(Subscribed::Closed);
@@ -53,6 +54,7 @@ pub async fn subscribe(
     let id = SubscriptionId(clock.id());
     let subscription = Subscription { id, plan_id: plan.id, valid_from: new.valid_from, valid_to: None };
     store::insert_subscription(tx, customer, &subscription).await?;
+    store::note_change(tx, customer, new.valid_from).await?;
     if plan.payment == Payment::Prepaid {
         prepaid::begin_renewals(tx, customer, new.valid_from).await?;
     }

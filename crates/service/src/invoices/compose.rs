@@ -1,19 +1,22 @@
 //! What would the invoice of a month show? Composed the same for a draft and for issuing.
 
-use calculation::bill::{self, Bill, BillError, Fee, Known, OneOff, PlanSpan};
-use calculation::invoice::{DocumentKind, Invoice, InvoicePeriod, totals};
-use calculation::period::Period;
-use calculation::tax::{TaxClass, TaxRate, TaxTreatment};
+use std::sync::Arc;
+
+use calculation::bill::{self, Bill, BillError, Known, OneOff, PlanSpan, Remembered, Tax};
+use calculation::invoice::{DocumentKind, Invoice, InvoiceLine, InvoicePeriod, totals};
+use calculation::period::{Calendar, Period};
+use calculation::tax::{TaxCategory, TaxClass};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::facts::{self, Asked, Facts, TaxRates, load};
+use super::facts::{self, Asked, Facts, TaxRates, load, seat_on};
+use crate::adjustments::Discount;
 use crate::config::Config;
-use crate::customers::Customer;
+use crate::customers::{Customer, Subscription};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{ChargeId, DiscountId};
-use crate::plans::Payment;
+use crate::plans::{Payment, Plan};
 
 /// What became of composing.
 #[derive(Debug)]
@@ -37,7 +40,7 @@ pub enum Composed {
 #[derive(Debug)]
 pub struct Composition {
     pub invoice: Invoice,
-    pub(super) fees: Vec<Fee>,
+    pub(super) remembered: Vec<Remembered>,
     pub(super) charges: Vec<ChargeId>,
     pub(super) discounts: Vec<(DiscountId, calculation::money::Amount)>,
 }
@@ -52,7 +55,8 @@ pub async fn compose(
 ) -> Result<Composed> {
     let calendar = crate::customers::calendar(tx, customer).await?;
     let rates = TaxRates::load(tx).await?;
-    let asked = Asked { customer: customer.clone(), calendar, period: *period };
+    let asked =
+        Asked { customer: customer.clone(), calendar, period: *period, credited_until: now, anew: false };
     let facts = load(tx, vec![asked]).await?.pop();
     let facts = facts.ok_or_else(|| Error::Contradiction("a month without facts".to_owned()))?;
     compose_facts(config, &rates, &facts, now)
@@ -66,12 +70,12 @@ pub(super) fn compose_facts(
     now: Timestamp,
 ) -> Result<Composed> {
     let Facts { customer, calendar, period, .. } = facts;
-    let country = &customer.party.country;
-    let known = |class, day| rates.on(country, class, day);
-    let bill = match bill(config.invoices.zero_invoices, &known, facts) {
+    let tax = |class, day| rates.tax(&facts.seats, class, day);
+    let bill = match bill(config.invoices.zero_invoices, &tax, facts) {
         Ok(bill) => bill,
         Err(BillError::TooLarge) => return Ok(Composed::TooLarge),
         Err(BillError::NoTaxRate(class, day)) => {
+            let country = seat_on(&facts.seats, day).map_or(&customer.party.country, |seat| &seat.country);
             return Ok(Composed::NoTaxRate { country: country.clone(), class, day });
         }
     };
@@ -82,7 +86,10 @@ pub(super) fn compose_facts(
     let zone = calendar.zone_at(now).map_err(|error| Error::Other(error.to_string()))?;
     let issued_on = zone.to_datetime(now).date();
     let due_on = issued_on.saturating_add(i32::from(config.invoices.payment_days).days());
-    let treated = customer.billing.tax_treatment != TaxTreatment::Standard;
+    let untaxed =
+        |line: &InvoiceLine| matches!(line.tax_category, TaxCategory::Exempt | TaxCategory::ReverseCharge);
+    let treated = bill.lines.iter().any(untaxed);
+    let note = facts.seats.iter().rev().find_map(|seat| seat.note.clone());
     let invoice = Invoice {
         kind: DocumentKind::Invoice,
         number: None,
@@ -107,11 +114,11 @@ pub(super) fn compose_facts(
         net: totals.net,
         tax: totals.tax,
         gross: totals.gross,
-        tax_note: customer.billing.tax_note.clone().filter(|_| treated),
+        tax_note: note.filter(|_| treated),
     };
     Ok(Composed::Invoice(Box::new(Composition {
         invoice,
-        fees: bill.fees,
+        remembered: bill.remembered,
         charges: facts.charges.iter().map(|charge| charge.id).collect(),
         discounts: bill.discounts.into_iter().map(|(id, amount)| (DiscountId(id), amount)).collect(),
     })))
@@ -121,25 +128,14 @@ fn zone_name(zone: &jiff::tz::TimeZone) -> String {
     zone.iana_name().unwrap_or("UTC").to_owned()
 }
 
-/// The lines of a month, from what is known and the tax rates of the customer's country.
+/// The lines of a month, from what is known and the tax of a day.
 pub(super) fn bill(
     zero: bool,
-    rates: &dyn Fn(TaxClass, Date) -> Option<TaxRate>,
+    tax: &dyn Fn(TaxClass, Date) -> Option<Tax>,
     facts: &Facts,
 ) -> std::result::Result<Bill, BillError> {
     let Facts { customer, calendar, period, .. } = facts;
-    let paid_afterwards = facts.plans.iter().filter(|(_, plan)| plan.payment == Payment::Postpaid);
-    let plans: Vec<_> = paid_afterwards
-        .map(|(subscription, plan)| PlanSpan {
-            subscription: subscription.id.0,
-            plan: plan.id.0,
-            name: &plan.name,
-            monthly_fee: plan.monthly_fee,
-            terms: &plan.terms,
-            from: subscription.valid_from,
-            to: subscription.valid_to,
-        })
-        .collect();
+    let plans = plan_spans(&facts.plans);
     let one_offs: Vec<_> = facts
         .charges
         .iter()
@@ -150,9 +146,58 @@ pub(super) fn bill(
             day: facts::day_of(calendar, charge.charged_at).unwrap_or(period.first_day),
         })
         .collect();
-    let begins = |at| calendar.holding(at).map_or(period.first_day, |month| month.first_day);
-    let discounts: Vec<_> = facts
-        .discounts
+    let discounts = given(&facts.discounts, calendar);
+    let of_months: Vec<_> = facts.reopened.iter().map(|month| given(&month.discounts, calendar)).collect();
+    let reopened: Vec<_> = facts
+        .reopened
+        .iter()
+        .zip(&of_months)
+        .map(|(month, discounts)| bill::Reopened {
+            period: month.period,
+            lines: &month.lines,
+            before: &month.before,
+            late: &month.late,
+            discounts,
+            minimums: month.minimums,
+        })
+        .collect();
+    bill::bill(&Known {
+        calendar,
+        period: *period,
+        currency: customer.currency,
+        language: customer.billing.language,
+        tax,
+        billed: &facts.billed,
+        plans: &plans,
+        charged: &facts.charged,
+        usage: &facts.usage,
+        reopened: &reopened,
+        one_offs: &one_offs,
+        discounts: &discounts,
+        zero,
+    })
+}
+
+/// The plans that are paid afterwards.
+pub(super) fn plan_spans(plans: &[(Subscription, Arc<Plan>)]) -> Vec<PlanSpan<'_>> {
+    let paid_afterwards = plans.iter().filter(|(_, plan)| plan.payment == Payment::Postpaid);
+    paid_afterwards
+        .map(|(subscription, plan)| PlanSpan {
+            subscription: subscription.id.0,
+            plan: plan.id.0,
+            name: &plan.name,
+            monthly_fee: plan.monthly_fee,
+            terms: &plan.terms,
+            from: subscription.valid_from,
+            to: subscription.valid_to,
+        })
+        .collect()
+}
+
+/// Discounts as they are given.
+pub(super) fn given<'d>(discounts: &'d [Discount], calendar: &Calendar) -> Vec<bill::Discount<'d>> {
+    let begins = |at| calendar.holding(at).map_or(Date::MIN, |month| month.first_day);
+    discounts
         .iter()
         .map(|discount| bill::Discount {
             discount: discount.id.0,
@@ -161,22 +206,7 @@ pub(super) fn bill(
             begins: begins(discount.valid_from),
             uses: discount.uses,
         })
-        .collect();
-    bill::bill(&Known {
-        calendar,
-        period: *period,
-        currency: customer.currency,
-        language: customer.billing.language,
-        treatment: customer.billing.tax_treatment,
-        rates,
-        billed: &facts.billed,
-        plans: &plans,
-        fees_charged: &facts.fees_charged,
-        usage: &facts.usage,
-        one_offs: &one_offs,
-        discounts: &discounts,
-        zero,
-    })
+        .collect()
 }
 
 /// Whether the plan at the month's end is paid before or while calling.

@@ -40,7 +40,8 @@ struct Issue {
 
 /// Issue a customer's invoice for a month
 ///
-/// Issued once: asking again answers the same invoice.
+/// Issued once: asking again answers the same invoice. If that was credited in full, the month is invoiced anew, with what is known
+/// now, by an invoice that names the one before.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/invoices", tag = "invoices",
     security(("oauth" = ["invoices:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = Issue,
@@ -117,7 +118,7 @@ struct MonthQuery {
 
 /// Preview a month's invoice
 ///
-/// What the invoice would show if the month ended now; nothing is issued.
+/// What the invoice would show if the month ended now; nothing is issued. Of a month that was issued its invoice.
 #[utoipa::path(get, path = "/v1/customers/{customer_id}/invoices/draft", tag = "invoices",
     security(("oauth" = ["invoices:read"])),
     params(("customer_id" = String, Path), MonthQuery),
@@ -137,6 +138,12 @@ async fn draft(
         None => calendar.holding(now),
     };
     let period = period.map_err(|error| Problem::malformed(error.to_string()))?;
+    // What was issued is what it comes to.
+    if let Some(issued) = super::of_period(&mut tx, customer, period.starts_at).await?
+        && let Some(stored) = super::by_id(&mut tx, customer, issued).await?
+    {
+        return Ok(Json(stored.invoice));
+    }
     match super::compose(&mut tx, &app.config, &found, &period, now).await? {
         Composed::Invoice(composed) => Ok(Json(composed.invoice)),
         Composed::Nothing => Err(Problem::not_found("no fee and no calls in that month")),
@@ -283,7 +290,7 @@ async fn set_tax_rate(State(app): State<SharedApp>, sent: Sent) -> Result<Respon
         }
         SetTaxRate::OutOfRange => Err(Problem::invalid("/rate", "must be 0 to 100 percent")),
         SetTaxRate::Taken(rate) => Err(Problem::conflict(format!(
-            "from that day on {rate} percent is set: set another from a later day"
+            "from that day on {rate} percent is set, and invoices have it: set another from a later day"
         ))),
     }
 }

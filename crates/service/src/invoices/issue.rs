@@ -1,17 +1,20 @@
 //! Issues the invoices of customers' months, each once, many in one transaction.
 
-use calculation::bill::Fee;
-use calculation::invoice::Invoice;
+use calculation::bill::Remembered;
+use std::collections::BTreeMap;
+
+use calculation::invoice::{Correction, Invoice};
 use calculation::period::{Calendar, Period};
 use calculation::tax::TaxClass;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::Composed;
+use super::anew;
 use super::compose::{Composition, compose_facts};
 use super::facts::{self, Asked, TaxRates};
 use super::store::{self, Cycle};
+use super::{Composed, StoredInvoice};
 use crate::adjustments::{self, TakenUp};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -54,6 +57,8 @@ pub enum Issued {
 pub enum Wanted<'a> {
     /// The one written as `2026-10`.
     Month(&'a str),
+    /// The same, of one customer: invoiced anew if its invoice was credited in full.
+    One(&'a str),
     /// The next that was not billed yet, when its grace has passed.
     Next,
 }
@@ -66,7 +71,7 @@ pub async fn issue(
     month: &str,
     clock: &Clock,
 ) -> Result<Issued> {
-    let issued = issue_some(tx, config, &[customer], Wanted::Month(month), clock).await?;
+    let issued = issue_some(tx, config, &[customer], Wanted::One(month), clock).await?;
     Ok(issued.into_iter().next().map_or(Issued::UnknownCustomer, |(_, issued)| issued))
 }
 
@@ -91,7 +96,7 @@ pub async fn issue_some(
         let id = customer.id;
         let Some(calendar) = calendars.remove(&id) else { continue };
         match month(&calendar, wanted, cycles.get(&id), config, now) {
-            Ok(period) => asked.push(Asked { customer, calendar, period }),
+            Ok(period) => asked.push(Asked { customer, calendar, period, credited_until: now, anew: false }),
             Err(refusal) => {
                 // The end of a cycle's month is found when it is first asked for: it is claimed after that
                 // end and its grace, and not again before.
@@ -106,13 +111,24 @@ pub async fn issue_some(
     }
     let months: Vec<_> = asked.iter().map(|asked| (asked.customer.id, asked.period.starts_at)).collect();
     let closed = store::closed(tx, &months).await?;
-    let (done, open): (Vec<_>, Vec<_>) =
+    let (done, mut open): (Vec<_>, Vec<_>) =
         asked.into_iter().partition(|asked| closed.contains(&(asked.customer.id, asked.period.starts_at)));
     let mut made = Made { moves: found, ..Made::default() };
-    for Asked { customer, calendar, period } in done {
-        let known = store::of_period(tx, customer.id, period.starts_at).await?;
-        outcomes.push((customer.id, known.map_or(Issued::Nothing, Issued::Already)));
-        made.moves.extend(move_on(cycles.get(&customer.id), &calendar, period)?);
+    let mut voids = BTreeMap::new();
+    for asked in done {
+        let Asked { customer, calendar, period, .. } = &asked;
+        let (id, period) = (customer.id, *period);
+        let known = store::of_period(tx, id, period.starts_at).await?;
+        if let (Wanted::One(_), Some(known)) = (wanted, known)
+            && let Some(void) = anew::void(tx, id, known, now).await?
+        {
+            anew::release(tx, &void).await?;
+            voids.insert(id, void);
+            open.push(Asked { anew: true, ..asked });
+            continue;
+        }
+        outcomes.push((id, known.map_or(Issued::Nothing, Issued::Already)));
+        made.moves.extend(move_on(cycles.get(&id), calendar, period)?);
     }
     let rates = TaxRates::load(tx).await?;
     for facts in facts::load(tx, open).await? {
@@ -122,14 +138,19 @@ pub async fn issue_some(
             Composed::Invoice(_) if config.operator.name.trim().is_empty() => Issued::NoOperator,
             Composed::Invoice(composition) => {
                 let zone = facts.calendar.zone_of(facts.period.first_day);
-                Issued::New(made.invoice(id, *composition, zone, clock)?)
+                let before = match voids.get(&id) {
+                    Some(void) => Some((void, store::count_of_period(tx, id, facts.period.starts_at).await?)),
+                    None => None,
+                };
+                Issued::New(made.invoice(id, *composition, zone, before, clock)?)
             }
             Composed::Nothing => Issued::Nothing,
             Composed::Prepaid => Issued::Prepaid,
             Composed::TooLarge => Issued::TooLarge,
             Composed::NoTaxRate { country, class, day } => Issued::NoTaxRate { country, class, day },
         };
-        if matches!(issued, Issued::New(_) | Issued::Nothing | Issued::Prepaid) {
+        let first = !voids.contains_key(&id);
+        if first && matches!(issued, Issued::New(_) | Issued::Nothing | Issued::Prepaid) {
             made.closed.push((id, facts.period));
             made.moves.extend(move_on(cycles.get(&id), &facts.calendar, facts.period)?);
         }
@@ -148,7 +169,7 @@ fn month(
     now: Timestamp,
 ) -> std::result::Result<Period, Issued> {
     let (period, grace) = match (wanted, cycle) {
-        (Wanted::Month(month), _) => (calendar.month(month), SignedDuration::ZERO),
+        (Wanted::Month(month) | Wanted::One(month), _) => (calendar.month(month), SignedDuration::ZERO),
         (Wanted::Next, Some(cycle)) => (
             calendar.holding(cycle.next_start),
             SignedDuration::from_hours(config.invoices.grace_hours.into()),
@@ -174,12 +195,13 @@ fn move_on(cycle: Option<&Cycle>, calendar: &Calendar, period: Period) -> Result
 #[derive(Debug, Default)]
 struct Made {
     invoices: Vec<NewInvoice>,
-    fees: Vec<(CustomerId, InvoiceId, Fee)>,
+    remembered: Vec<(CustomerId, InvoiceId, Remembered)>,
     taken_up: Vec<TakenUp>,
     entries: Vec<Entry>,
     receivables: Vec<NewReceivable>,
     closed: Vec<(CustomerId, Period)>,
     moves: Vec<Cycle>,
+    replaced: Vec<(CustomerId, InvoiceId, InvoiceId)>,
 }
 
 /// An invoice that is to be stored.
@@ -187,6 +209,8 @@ struct Made {
 pub(super) struct NewInvoice {
     pub(super) id: InvoiceId,
     pub(super) customer: CustomerId,
+    /// The first of its month, or which.
+    pub(super) kind: String,
     pub(super) invoice: Invoice,
 }
 
@@ -196,11 +220,21 @@ impl Made {
         customer: CustomerId,
         composition: Composition,
         zone: &TimeZone,
+        before: Option<(&StoredInvoice, u64)>,
         clock: &Clock,
     ) -> Result<InvoiceId> {
         let id = InvoiceId(clock.id());
-        let Composition { invoice, fees, charges, discounts } = composition;
-        self.fees.extend(fees.into_iter().map(|fee| (customer, id, fee)));
+        let mut composition = composition;
+        let mut kind = "invoice".to_owned();
+        if let Some((void, issued)) = before {
+            let number = void.number.clone().unwrap_or_default();
+            let (issued_on, reason) = (void.invoice.issued_on, String::new());
+            composition.invoice.corrects = Some(Correction { number, issued_on, reason });
+            kind = format!("invoice {}", issued.saturating_add(1));
+            self.replaced.push((customer, void.id, id));
+        }
+        let Composition { invoice, remembered, charges, discounts } = composition;
+        self.remembered.extend(remembered.into_iter().map(|kept| (customer, id, kept)));
         if !charges.is_empty() || !discounts.is_empty() {
             self.taken_up.push(TakenUp { customer, invoice: id, charges, discounts });
         }
@@ -208,7 +242,7 @@ impl Made {
         let due_at = payments::due_at(due_on, zone)?;
         self.entries.push(Entry::issue(customer, id, currency, net, tax, gross, clock.now()));
         self.receivables.push(NewReceivable { customer, invoice: id, currency, due_at, gross });
-        self.invoices.push(NewInvoice { id, customer, invoice });
+        self.invoices.push(NewInvoice { id, customer, kind, invoice });
         Ok(id)
     }
 
@@ -216,7 +250,11 @@ impl Made {
         let now = clock.now();
         store::close(tx, &self.closed, now).await?;
         store::insert(tx, &self.invoices, now).await?;
-        store::insert_fees(tx, &self.fees).await?;
+        for (customer, void, by) in &self.replaced {
+            store::mark_replaced(tx, *customer, *void, *by).await?;
+        }
+        store::remember(tx, &self.remembered).await?;
+        store::forget_changes(tx, &self.closed).await?;
         adjustments::take_up(tx, &self.taken_up).await?;
         ledger::post(tx, &self.entries, clock).await?;
         payments::open_receivables(tx, &self.receivables, now, clock).await?;

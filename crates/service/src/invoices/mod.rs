@@ -1,5 +1,6 @@
 //! What does a customer owe for a month? Invoices: composed, issued once, numbered without gaps, drawn.
 
+mod anew;
 mod announce;
 mod bill;
 mod calls;
@@ -16,6 +17,7 @@ mod issue;
 mod itemise;
 mod number;
 mod purge;
+mod reckon;
 mod store;
 mod tax;
 mod verify;
@@ -39,6 +41,7 @@ pub use itemise::itemise;
 pub use number::{number_all, number_in};
 pub(crate) use purge::document_before;
 pub use purge::{count_purgeable, purge};
+pub use reckon::{BilledMonth, remember_minimum};
 pub use tax::{NewTaxRate, SetTaxRate, TaxRateEntry, set_tax_rate, tax_rates};
 pub use verify::{Verified, verify};
 
@@ -118,6 +121,16 @@ pub(crate) async fn numbers_of(
     invoices: &[(CustomerId, InvoiceId)],
 ) -> Result<BTreeMap<InvoiceId, String>> {
     store::numbers_of(tx, invoices).await
+}
+
+/// Whether another invoice took the place of one that was credited in full.
+pub async fn is_replaced(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<bool> {
+    Ok(store::replaced_by(tx, customer, id).await?.is_some())
+}
+
+/// Takes back what a credit note remembered of minimums, under the id of the one that takes it back.
+pub async fn forget_minimums(tx: &mut Tx, customer: CustomerId, credit: (i64, i64)) -> Result<()> {
+    store::forget_minimums(tx, customer, credit).await
 }
 
 /// An invoice by its legal number.

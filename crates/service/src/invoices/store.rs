@@ -1,34 +1,38 @@
 //! The invoices in the database.
 
+mod charged;
 mod cycles;
 mod purge;
+mod rates;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use calculation::bill::{Fee, FeeCharged};
 use calculation::invoice::Invoice;
 use calculation::money::{Amount, Money};
 use calculation::period::Period;
-use calculation::tax::{TaxClass, TaxRate};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::facts::FeesCharged;
+use super::StoredInvoice;
 use super::issue::NewInvoice;
-use super::{StoredInvoice, TaxRateEntry};
 use crate::db::{self, Cell, IN_LIST, Place, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::jobs::Job;
 
-pub(super) use cycles::{Cycle, claim_due, hold_cycles, move_cycles, refuse_cycle, refused};
+pub(super) use charged::{
+    charged, forget_minimums, remember, remember_minimum, remembered, remembers_minimums, reverse_charges,
+};
+pub(super) use cycles::{
+    Cycle, changed_from, claim_due, forget_changes, hold_cycles, move_cycles, refuse_cycle, refused,
+};
 pub(super) use purge::{count_kept, kept, save_purged};
+pub(super) use rates::{insert_tax_rate, replace_tax_rate, tax_rate, tax_rates};
 pub(super) use told::{gross_of, issued, names_of_periods, number_of, numbers_of};
 
 pub(super) const INVOICE: Place = Place::new("invoices", &["customer_id", "invoice_id"]);
-const TAX_RATES: Place = Place::new("tax_rates", &["country", "class", "valid_from"]);
 
 const INVOICES: &str =
     "select customer_id, invoice_id, issued_at, gross, number, content, purged_at from invoices";
@@ -36,9 +40,10 @@ const INVOICES: &str =
 /// Closes months to further calls.
 pub(super) async fn close(tx: &mut Tx, months: &[(CustomerId, Period)], now: Timestamp) -> Result<()> {
     let rows = months.iter().map(|(customer, period)| {
-        [Cell::Int(customer.0), Cell::Time(period.starts_at), Cell::Time(period.ends_at), Cell::Time(now)]
+        let [starts_at, ends_at, now] = [period.starts_at, period.ends_at, now].map(Cell::Time);
+        [Cell::Int(customer.0), starts_at, ends_at, now, Cell::Int(1)]
     });
-    let columns = ["customer_id", "starts_at", "ends_at", "closed_at"];
+    let columns = ["customer_id", "starts_at", "ends_at", "closed_at", "minimums_remembered"];
     Ok(tx.insert_rows("periods", &columns, &rows.collect::<Vec<_>>()).await?)
 }
 
@@ -89,68 +94,6 @@ pub(super) async fn billed_months(
     Ok(billed)
 }
 
-/// What fees some customers were charged for months since an instant.
-pub(super) async fn fees_charged(
-    tx: &mut Tx,
-    ids: &[CustomerId],
-    since: Timestamp,
-) -> Result<BTreeMap<CustomerId, FeesCharged>> {
-    let since = TimeZone::UTC.to_datetime(since).date().to_string();
-    let mut charged: BTreeMap<_, FeesCharged> = BTreeMap::new();
-    for some in ids.chunks(IN_LIST) {
-        let list = in_list(2);
-        let sql = format!(
-            "select f.customer_id, f.subscription_id, f.month, cast(sum(f.amount) as bigint) as amount,
-               cast(sum(f.given_back + coalesce(c.net, 0)) as bigint) as given_back
-             from fee_charges f
-             left join (select customer_id, invoice_id, line, cast(sum(net) as bigint) as net from credited_lines
-                        where customer_id in ({list}) group by customer_id, invoice_id, line) c
-               on c.customer_id = f.customer_id and c.invoice_id = f.invoice_id and c.line = f.line
-             where f.month >= $1 and f.customer_id in ({list})
-             group by f.customer_id, f.subscription_id, f.month"
-        );
-        for row in tx.rows_in(&sql, &[&since], &numbers(some.iter().copied())).await? {
-            let key = (row.get("subscription_id")?, row.parse("month")?);
-            let amount = Amount::from_micros(row.get("amount")?);
-            let given_back = Amount::from_micros(row.get("given_back")?);
-            let fee = FeeCharged { amount, given_back };
-            charged.entry(CustomerId(row.get("customer_id")?)).or_default().insert(key, fee);
-        }
-    }
-    Ok(charged)
-}
-
-pub(super) async fn insert_fees(tx: &mut Tx, fees: &[(CustomerId, InvoiceId, Fee)]) -> Result<()> {
-    if fees.is_empty() {
-        return Ok(());
-    }
-    let months: Vec<_> = fees.iter().map(|(.., fee)| fee.month.to_string()).collect();
-    let rows = fees.iter().zip(&months).map(|((customer, invoice, fee), month)| {
-        [
-            Cell::Int(customer.0),
-            Cell::Int(fee.subscription),
-            Cell::Text(month),
-            Cell::Int(invoice.0),
-            Cell::Int(fee.amount.micros()),
-            Cell::Int(fee.given_back.micros()),
-            fee.line.map_or(Cell::Null, Cell::fit),
-        ]
-    });
-    let columns = ["customer_id", "subscription_id", "month", "invoice_id", "amount", "given_back", "line"];
-    Ok(tx.insert_rows("fee_charges", &columns, &rows.collect::<Vec<_>>()).await?)
-}
-
-/// The sum of the fees that an invoice charged; nothing for one of before they were remembered.
-pub(super) async fn remembered(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<Option<i64>> {
-    let sql = "select issued_on, (select coalesce(cast(sum(
-                   case when f.amount < 0 then f.amount - f.given_back else f.amount end) as bigint), 0)
-                 from fee_charges f
-                 where f.customer_id = i.customer_id and f.invoice_id = i.invoice_id) as fees
-               from invoices i where customer_id = $1 and invoice_id = $2";
-    let Some(row) = tx.row(sql, &[&customer.0, &id.0]).await? else { return Ok(None) };
-    Ok(if row.get::<Option<String>>("issued_on")?.is_some() { Some(row.get("fees")?) } else { None })
-}
-
 /// Stores invoices as they are frozen, without numbers.
 pub(super) async fn insert(tx: &mut Tx, invoices: &[NewInvoice], now: Timestamp) -> Result<()> {
     if invoices.is_empty() {
@@ -162,12 +105,12 @@ pub(super) async fn insert(tx: &mut Tx, invoices: &[NewInvoice], now: Timestamp)
     };
     let texts = invoices.iter().map(text).collect::<db::Result<Vec<_>>>()?;
     let rows = invoices.iter().zip(&texts).map(|(new, (content, issued_on, due_on))| {
-        let NewInvoice { id, customer, invoice } = new;
+        let NewInvoice { id, customer, kind, invoice } = new;
         [
             Cell::Int(customer.0),
             Cell::Int(id.0),
             Cell::Time(invoice.period.starts_at),
-            Cell::Text("invoice"),
+            Cell::Text(kind),
             Cell::Time(now),
             Cell::Text(issued_on),
             Cell::Text(due_on),
@@ -207,13 +150,42 @@ pub(super) async fn of_period(
     starts_at: Timestamp,
 ) -> Result<Option<InvoiceId>> {
     let sql = "select invoice_id from invoices
-               where customer_id = $1 and period_start = $2 and kind = 'invoice'";
+               where customer_id = $1 and period_start = $2 order by invoice_id desc limit 1";
     let row = tx.row(sql, &[&customer.0, &Ts(starts_at)]).await?;
     Ok(row.map(|row| row.get("invoice_id").map(InvoiceId)).transpose()?)
 }
 
+/// How many invoices a month has: one, and each that was issued anew.
+pub(super) async fn count_of_period(tx: &mut Tx, customer: CustomerId, starts_at: Timestamp) -> Result<u64> {
+    let sql = "select count(*) as invoices from invoices where customer_id = $1 and period_start = $2";
+    Ok(tx.counted(sql, &[&customer.0, &Ts(starts_at)], "invoices").await?)
+}
+
+/// Remembers which invoice took the place of a void one.
+pub(super) async fn mark_replaced(
+    tx: &mut Tx,
+    customer: CustomerId,
+    void: InvoiceId,
+    by: InvoiceId,
+) -> Result<()> {
+    let sql = "update invoices set replaced_by_id = $3 where customer_id = $1 and invoice_id = $2";
+    tx.execute(sql, &[&customer.0, &void.0, &by.0]).await?;
+    Ok(())
+}
+
+/// The invoice that took the place of one.
+pub(super) async fn replaced_by(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: InvoiceId,
+) -> Result<Option<InvoiceId>> {
+    let sql = "select replaced_by_id from invoices where customer_id = $1 and invoice_id = $2";
+    let row = tx.row(sql, &[&customer.0, &id.0]).await?;
+    Ok(row.map_or(Ok(None), |row| row.get::<Option<i64>>("replaced_by_id"))?.map(InvoiceId))
+}
+
 pub(super) async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec<StoredInvoice>> {
-    let sql = format!("{INVOICES} where customer_id = $1 order by period_start desc");
+    let sql = format!("{INVOICES} where customer_id = $1 order by period_start desc, invoice_id desc");
     Ok(INVOICE.all(&tx.rows(&sql, &[&customer.0]).await?, invoice)?)
 }
 
@@ -236,6 +208,19 @@ pub(super) async fn of_month(tx: &mut Tx, month: &str) -> Result<Vec<StoredInvoi
 pub(super) async fn after(tx: &mut Tx, after: InvoiceId, limit: i64) -> Result<Vec<StoredInvoice>> {
     let sql = format!("{INVOICES} where invoice_id > $1 order by invoice_id limit $2");
     Ok(INVOICE.all(&tx.rows(&sql, &[&after.0, &limit]).await?, invoice)?)
+}
+
+/// Invoices of months that begin at an instant or later, over all customers, after a cursor.
+pub(super) async fn since(
+    tx: &mut Tx,
+    since: Timestamp,
+    after: InvoiceId,
+    limit: i64,
+) -> Result<Vec<StoredInvoice>> {
+    let sql = format!(
+        "{INVOICES} where period_start >= $1 and invoice_id > $2 and purged_at is null order by invoice_id limit $3"
+    );
+    Ok(INVOICE.all(&tx.rows(&sql, &[&Ts(since), &after.0, &limit]).await?, invoice)?)
 }
 
 pub(super) async fn id_of_number(tx: &mut Tx, number: &str) -> Result<Option<(CustomerId, InvoiceId)>> {
@@ -388,34 +373,4 @@ pub(super) async fn series(tx: &mut Tx) -> Result<Vec<(String, i64, u64, u64)>> 
         Ok((row.get("series")?, row.get("year")?, row.count("last_number")?, row.count("given_numbers")?))
     };
     Ok(tx.rows(sql, &[]).await?.iter().map(entry).collect::<db::Result<_>>()?)
-}
-
-pub(super) async fn insert_tax_rate(tx: &mut Tx, entry: &TaxRateEntry, now: Timestamp) -> Result<bool> {
-    let sql =
-        "insert into tax_rates (country, class, valid_from, rate, created_at) values ($1, $2, $3, $4, $5)
-               on conflict (country, class, valid_from) do nothing";
-    let (class, day) = (entry.class.code(), entry.valid_from.to_string());
-    Ok(tx.execute(sql, &[&entry.country, &class, &day, &entry.rate.units(), &Ts(now)]).await? == 1)
-}
-
-/// The rate that is set for the country, class and day of another.
-pub(super) async fn tax_rate(tx: &mut Tx, entry: &TaxRateEntry) -> Result<Option<TaxRate>> {
-    let sql = "select rate from tax_rates where country = $1 and class = $2 and valid_from = $3";
-    let (class, day) = (entry.class.code(), entry.valid_from.to_string());
-    let row = tx.row(sql, &[&entry.country, &class, &day]).await?;
-    Ok(row.map(|row| row.get("rate").map(TaxRate::from_units)).transpose()?)
-}
-
-pub(super) async fn tax_rates(tx: &mut Tx) -> Result<Vec<TaxRateEntry>> {
-    let entry = |row: &Row| {
-        let classes = [TaxClass::Standard, TaxClass::Reduced].map(|class| (class.code(), class));
-        Ok(TaxRateEntry {
-            country: row.get("country")?,
-            class: row.choice("class", &classes)?,
-            valid_from: row.parse("valid_from")?,
-            rate: TaxRate::from_units(row.get("rate")?),
-        })
-    };
-    let sql = "select country, class, valid_from, rate from tax_rates order by country, class, valid_from";
-    Ok(TAX_RATES.all(&tx.rows(sql, &[]).await?, entry)?)
 }

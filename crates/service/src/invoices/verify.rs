@@ -2,13 +2,15 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use calculation::bill::Tax;
 use calculation::invoice::{Invoice, InvoiceLine, LineKind, totals};
 use calculation::money::Amount;
 use calculation::period::Period;
-use calculation::tax::TaxRate;
+use calculation::tax::{TaxCategory, TaxClass, TaxRate};
+use jiff::civil::Date;
 
 use super::compose::bill;
-use super::facts::{self, Asked, Facts};
+use super::facts::{self, Asked, Facts, TaxRates};
 use super::{StoredInvoice, store};
 use crate::customers;
 use crate::db::{self, IN_LIST, Tx};
@@ -29,6 +31,7 @@ pub struct Verified {
 /// Verifies every invoice against the calls of its month and its fees, and the numbers for gaps.
 pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     let mut verified = Verified::default();
+    let rates = TaxRates::load(tx).await?;
     let mut after = crate::id::InvoiceId(0);
     loop {
         let page = store::after(tx, after, db::limit(IN_LIST)).await?;
@@ -37,7 +40,7 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
         let facts = facts_of(tx, &page).await?;
         for (stored, facts) in page.iter().zip(facts) {
             verified.invoices += 1;
-            let whole = verify_one(tx, stored, facts, &mut verified.faults).await?;
+            let whole = verify_one(tx, &rates, stored, facts, &mut verified.faults).await?;
             verified.without_detail += u64::from(!whole);
         }
     }
@@ -72,12 +75,13 @@ async fn facts_of(tx: &mut Tx, page: &[StoredInvoice]) -> Result<Vec<Facts>> {
             customers.into_iter().map(|customer| (customer.id, customer)).collect();
         let mut asked = Vec::with_capacity(some.len());
         for stored in some {
-            let id = stored.customer_id;
+            let (id, credited_until) = (stored.customer_id, stored.issued_at);
+            let anew = stored.invoice.corrects.is_some();
             let (customer, calendar) = customers
                 .remove(&id)
                 .zip(calendars.remove(&id))
                 .ok_or_else(|| Error::Contradiction(format!("invoice {} is of no customer", stored.id)))?;
-            asked.push(Asked { customer, calendar, period: period_of(stored) });
+            asked.push(Asked { customer, calendar, period: period_of(stored), credited_until, anew });
         }
         all.extend(facts::load(tx, asked).await?);
     }
@@ -92,6 +96,7 @@ fn period_of(stored: &StoredInvoice) -> Period {
 /// Verifies an invoice; answers whether all that it was made of is still there.
 async fn verify_one(
     tx: &mut Tx,
+    rates: &TaxRates,
     stored: &StoredInvoice,
     mut facts: Facts,
     faults: &mut Vec<String>,
@@ -119,18 +124,33 @@ async fn verify_one(
     let has_calls = kept_from.is_none_or(|kept_from| kept_from <= invoice.period.starts_at);
     facts.charges.clear();
     facts.discounts.clear();
-    let again = bill(false, &|_, _| Some(TaxRate::ZERO), &facts).map(|bill| usage_lines(&bill.lines));
-    if has_calls && again.ok() != Some(usage_lines(&invoice.lines)) {
+    // Fees of other months are not asked about: they are compared with what was remembered of them.
+    facts.billed.clear();
+    let starts_at = facts.period.starts_at;
+    let late_too = store::remembers_minimums(tx, stored.customer_id, starts_at).await?;
+    let usage = usage_lines(&invoice.lines, late_too);
+    let untaxed = |_, _| Some((TaxCategory::Standard, TaxRate::ZERO));
+    let as_taxed = |class, day| rates.tax(&facts.seats, class, day);
+    let same = |tax: &dyn Fn(TaxClass, Date) -> Option<Tax>| {
+        bill(false, tax, &facts).is_ok_and(|bill| usage_lines(&bill.lines, late_too) == usage)
+    };
+    if has_calls && !same(&as_taxed) && !same(&untaxed) {
         faults.push(format!("invoice {name}: its usage is not that of its calls"));
     }
     // What was remembered is there only since corrections are made from it.
-    let Some(remembered) = store::remembered(tx, stored.customer_id, stored.id).await? else {
+    if store::replaced_by(tx, stored.customer_id, stored.id).await?.is_some() {
+        return Ok(has_calls);
+    }
+    let Some((fees, minimums)) = store::remembered(tx, stored.customer_id, stored.id).await? else {
         return Ok(has_calls);
     };
     let (charged, discounted) = crate::adjustments::of_invoice(tx, stored.customer_id, stored.id).await?;
     let sum = |kind| sum_of(invoice, kind).map(Amount::micros);
-    if sum(LineKind::Fee) != Some(remembered) {
+    if sum(LineKind::Fee) != Some(fees) {
         faults.push(format!("invoice {name}: its fees are not those remembered of its subscriptions"));
+    }
+    if late_too && sum(LineKind::MinimumCommitment) != Some(minimums) {
+        faults.push(format!("invoice {name}: what it adds up to minimums is not what is remembered of it"));
     }
     if sum(LineKind::OneOff) != Some(charged) || sum(LineKind::Discount) != Some(-discounted) {
         faults.push(format!("invoice {name}: its one-off charges or discounts are not those it took up"));
@@ -142,9 +162,11 @@ fn sum_of(invoice: &Invoice, kind: LineKind) -> Option<Amount> {
     Amount::sum(invoice.lines.iter().filter(|line| line.kind == kind).map(|line| line.net))
 }
 
-/// What lines of usage say, but for their tax.
-fn usage_lines(lines: &[InvoiceLine]) -> Vec<(LineKind, String, u64, u64, Amount)> {
-    let usage = lines.iter().filter(|line| matches!(line.kind, LineKind::Usage | LineKind::LateUsage));
+/// What lines of usage say, but for their tax; late ones where they are the difference to what was invoiced before.
+fn usage_lines(lines: &[InvoiceLine], late_too: bool) -> Vec<(LineKind, String, u64, u64, Amount)> {
+    let usage = lines
+        .iter()
+        .filter(|line| line.kind == LineKind::Usage || late_too && line.kind == LineKind::LateUsage);
     let mut said: Vec<_> =
         usage.map(|line| (line.kind, line.description.clone(), line.calls, line.seconds, line.net)).collect();
     said.sort();

@@ -63,6 +63,8 @@ pub(super) struct CorrectionFacts {
     pub(super) number: String,
     pub(super) issued_on: String,
     pub(super) reason: String,
+    /// What the document says of it: that it corrects it, takes its place or takes it back.
+    pub(super) sentence: String,
 }
 
 #[derive(Debug, Clone, Serialize)]
@@ -161,6 +163,11 @@ impl DocumentFacts {
                 number: corrects.number.clone(),
                 issued_on: date(corrects.issued_on),
                 reason: corrects.reason.clone(),
+                sentence: words
+                    .correction(invoice)
+                    .0
+                    .replace("{number}", &corrects.number)
+                    .replace("{date}", &date(corrects.issued_on)),
             }),
             link,
         }

@@ -37,6 +37,7 @@ fn matters(plain: bool) -> Vec<Matter> {
         number: "INV-2026-000001".into(),
         issued_on: "1 November 2026".into(),
         reason: "A call was charged twice".into(),
+        sentence: "Corrects invoice INV-2026-000001 of 1 November 2026".into(),
     });
     let credit_note = DocumentFacts { corrects: corrects.filter(|_| !plain), ..document.clone() };
     let mut matters = vec![Matter::Invoice(document.clone()), Matter::CreditNote(credit_note)];

@@ -1,9 +1,13 @@
 //! What do the charges of customers' months add up to?
 
+use std::collections::BTreeMap;
+
+use calculation::call::LONGEST_RING_SECONDS;
 use calculation::money::Amount;
+use calculation::period::Period;
 use jiff::Timestamp;
 
-use crate::calls::{Call, MonthUse, amount};
+use crate::calls::{MonthUse, StoredCall, amount};
 use crate::db::{self, Param, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, PlanId};
@@ -71,21 +75,104 @@ fn used(row: &Row, late: bool) -> db::Result<Used> {
     Ok((CustomerId(row.get("customer_id")?), row.time("period_start")?, used))
 }
 
-/// Seconds that a month pricing priced for a month on invoices of months before one.
-pub(in crate::calls) async fn seconds_before(
+/// The calls of a month that months before one were invoiced with, late ones too, added up; without those that were credited
+/// until then.
+pub(in crate::calls) async fn usage_before(
     tx: &mut Tx,
     customer: CustomerId,
-    plan: PlanId,
-    pricing: usize,
+    month: Period,
+    invoiced_before: Timestamp,
+    credited_until: Timestamp,
+) -> Result<Vec<MonthUse>> {
+    let sql = format!(
+        "select {GROUPS}, {SUMS} from calls
+         where customer_id = $1 and started_at >= $2 and started_at < $3 and coalesce(late_for, period_start) = $4
+           and period_start < $5 and {POSTPAID}
+           and not exists (select 1 from credited_calls k where k.customer_id = calls.customer_id
+                             and k.source = calls.source and k.record_id = calls.record_id and k.credited_at <= $6)
+         group by {GROUPS}"
+    );
+    let start = month.starts_at;
+    let ring_from = Timestamp::from_second(start.as_second() - LONGEST_RING_SECONDS).unwrap_or(start);
+    let (end, before, until) = (Ts(month.ends_at), Ts(invoiced_before), Ts(credited_until));
+    let params: [&dyn Param; 6] = [&customer.0, &Ts(ring_from), &end, &Ts(start), &before, &until];
+    let rows = tx.rows(&sql, &params).await?;
+    let used: Vec<Used> = super::CALLS.all(&rows, |row| used(row, false))?;
+    Ok(used.into_iter().map(|(_, _, used)| used).collect())
+}
+
+/// Late calls that a month's invoice has, added up; without those that were credited until then.
+pub(in crate::calls) async fn late_usage_left(
+    tx: &mut Tx,
+    customer: CustomerId,
     month: Timestamp,
-    before: Timestamp,
-) -> Result<u64> {
-    let sql =
-        "select coalesce(cast(sum(billed_seconds - included_seconds) as bigint), 0) as seconds from calls
-               where customer_id = $1 and plan_id = $2 and month_pricing = $3 and period_start < $5
-                 and ((period_start = $4 and late_for is null) or late_for = $4)";
-    let params: [&dyn Param; 5] = [&customer.0, &plan.0, &db::int(pricing)?, &Ts(month), &Ts(before)];
-    Ok(tx.counted(sql, &params, "seconds").await?)
+    credited_until: Timestamp,
+) -> Result<Vec<MonthUse>> {
+    let sql = format!(
+        "select {GROUPS}, late_for, {SUMS} from calls
+         where customer_id = $1 and period_start = $2 and late_for is not null and {POSTPAID}
+           and not exists (select 1 from credited_calls k where k.customer_id = calls.customer_id
+                             and k.source = calls.source and k.record_id = calls.record_id and k.credited_at <= $3)
+         group by {GROUPS}, late_for"
+    );
+    let rows = tx.rows(&sql, &[&customer.0, &Ts(month), &Ts(credited_until)]).await?;
+    let used: Vec<Used> = super::CALLS.all(&rows, |row| used(row, true))?;
+    Ok(used.into_iter().map(|(_, _, used)| used).collect())
+}
+
+/// The charged calls that a customer's month was invoiced with, late ones too, each with what it took of allowances.
+pub(in crate::calls) async fn invoiced(
+    tx: &mut Tx,
+    customer: CustomerId,
+    month: Period,
+) -> Result<Vec<(StoredCall, BTreeMap<i64, i64>)>> {
+    let of_month =
+        "customer_id = $1 and started_at >= $2 and started_at < $3 and coalesce(late_for, period_start) = $4";
+    let sql = format!(
+        "select * from calls where {of_month} and outcome = 'charged' and {POSTPAID}
+           and exists (select 1 from periods p where p.customer_id = calls.customer_id
+                         and p.starts_at = calls.period_start and p.closed_at is not null)"
+    );
+    let start = month.starts_at;
+    let ring_from = Timestamp::from_second(start.as_second() - LONGEST_RING_SECONDS).unwrap_or(start);
+    let params: [&dyn Param; 4] = [&customer.0, &Ts(ring_from), &Ts(month.ends_at), &Ts(start)];
+    let calls: Vec<StoredCall> = super::CALLS.all(&tx.rows(&sql, &params).await?, super::call)?;
+    let sql = "select a.customer_id, a.source, a.record_id, a.allowance, a.seconds from call_allowances a join calls c
+           on c.customer_id = a.customer_id and c.source = a.source and c.record_id = a.record_id
+         where c.customer_id = $1 and c.started_at >= $2 and c.started_at < $3 and coalesce(c.late_for, c.period_start) = $4";
+    let mut taken: BTreeMap<(String, String), BTreeMap<i64, i64>> = BTreeMap::new();
+    for row in tx.rows(sql, &params).await? {
+        let seconds = super::CALL_ALLOWANCES
+            .read(&row, |row| Ok((row.get::<i64>("allowance")?, i64::from(row.count::<u32>("seconds")?))))?;
+        taken.entry((row.get("source")?, row.get("record_id")?)).or_default().extend([seconds]);
+    }
+    let with_taken = |stored: StoredCall| {
+        let key = (stored.call.source.clone(), stored.call.record_id.clone());
+        (stored, taken.remove(&key).unwrap_or_default())
+    };
+    Ok(calls.into_iter().map(with_taken).collect())
+}
+
+/// The charged calls that are on a month's own invoice, late ones too.
+pub(in crate::calls) async fn invoiced_with(
+    tx: &mut Tx,
+    customer: CustomerId,
+    month: Period,
+) -> Result<Vec<StoredCall>> {
+    let start = month.starts_at;
+    let ring_from = Timestamp::from_second(start.as_second() - LONGEST_RING_SECONDS).unwrap_or(start);
+    let own = format!(
+        "select * from calls where customer_id = $1 and started_at >= $2 and started_at < $3 and period_start = $4
+           and late_for is null and outcome = 'charged' and {POSTPAID}"
+    );
+    let params: [&dyn Param; 4] = [&customer.0, &Ts(ring_from), &Ts(month.ends_at), &Ts(start)];
+    let mut rows = tx.rows(&own, &params).await?;
+    let late = format!(
+        "select * from calls where customer_id = $1 and period_start = $2 and late_for is not null
+           and outcome = 'charged' and {POSTPAID}"
+    );
+    rows.append(&mut tx.rows(&late, &[&customer.0, &Ts(start)]).await?);
+    Ok(super::CALLS.all(&rows, super::call)?)
 }
 
 /// What is counted against a customer's cap in a month, and the percentage last told.
@@ -114,21 +201,4 @@ pub(in crate::calls) async fn save_spending(
     let params: [&dyn Param; 4] = [&customer.0, &Ts(period_start), &spent.micros(), &i64::from(told)];
     tx.execute(sql, &params).await?;
     Ok(())
-}
-
-/// The charges of a call's month and destination, late for the same month if it is.
-pub(in crate::calls) async fn of_destination(
-    tx: &mut Tx,
-    customer: CustomerId,
-    call: &Call,
-) -> Result<Amount> {
-    let sql = format!(
-        "select coalesce(cast(sum(amount) as bigint), 0) as amount from calls
-         where customer_id = $1 and period_start = $2 and destination = $3 and month_pricing is null
-           and coalesce(late_for, period_start) = $4 and {POSTPAID}"
-    );
-    let Some(month) = call.period_start else { return Ok(Amount::ZERO) };
-    let late_for = Ts(call.late_for.unwrap_or(month));
-    let row = tx.row(&sql, &[&customer.0, &Ts(month), &call.destination, &late_for]).await?;
-    Ok(amount(row.map_or(Ok(0), |row| row.get("amount"))?))
 }

@@ -29,5 +29,6 @@ pub(in crate::customers) async fn erase(tx: &mut Tx, erased: &Customer, at: Time
     let sql =
         "update customers set reference = $2, suspended_reason = null, erased_at = $3 where customer_id = $1";
     tx.execute(sql, &[&id, reference, &Ts(at)]).await?;
+    super::parties::forget_parties(tx, erased.id).await?;
     super::update(tx, erased).await
 }

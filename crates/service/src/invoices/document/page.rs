@@ -66,9 +66,12 @@ pub(super) fn opening(sheet: &Sheet) -> Opening {
     let mut facts = sheet.wrapped(&fill(words.period, &values), 1);
     if let Some(corrects) = &invoice.corrects {
         let date = words.date(corrects.issued_on);
-        let corrected = fill(words.corrects, &[("{number}", &corrects.number), ("{date}", &date)]);
+        let (text, _) = words.correction(invoice);
+        let corrected = fill(text, &[("{number}", &corrects.number), ("{date}", &date)]);
         facts.extend(sheet.wrapped(&corrected, 2));
-        facts.extend(sheet.wrapped(&fill(words.reason, &[("{reason}", &corrects.reason)]), 3));
+        if !corrects.reason.is_empty() {
+            facts.extend(sheet.wrapped(&fill(words.reason, &[("{reason}", &corrects.reason)]), 3));
+        }
     }
     let greeting = sheet.texts().and_then(|texts| texts.greeting.as_deref()).unwrap_or_default();
     let mut lines = Vec::new();
@@ -238,7 +241,7 @@ impl Sheet<'_> {
             }
         };
         facts.extend(
-            invoice.corrects.iter().map(|corrects| (words.corrects_invoice, corrects.number.clone())),
+            invoice.corrects.iter().map(|corrects| (words.correction(invoice).1, corrects.number.clone())),
         );
         facts.push((words.customer_reference, invoice.customer_reference.clone()));
         let your_identifier = words.your_identifier(&invoice.buyer.country);

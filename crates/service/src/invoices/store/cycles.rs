@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use calculation::period::Period;
 use jiff::Timestamp;
 
 use crate::db::{self, Hold, IN_LIST, Row, Ts, Tx, in_list};
@@ -99,4 +100,42 @@ pub(in crate::invoices) async fn refused(
                where c.refused is not null order by u.reference limit $1";
     let entry = |row: &Row| Ok((row.get("reference")?, row.time("next_start")?, row.get("refused")?));
     Ok(tx.rows(sql, &[&limit]).await?.iter().map(entry).collect::<db::Result<_>>()?)
+}
+
+/// Since when the plans of some customers are others than was billed, of those for whom they are.
+pub(in crate::invoices) async fn changed_from(
+    tx: &mut Tx,
+    ids: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, Timestamp>> {
+    let mut changed = BTreeMap::new();
+    for some in ids.chunks(IN_LIST) {
+        let sql = format!(
+            "select customer_id, changed_from from cycles where changed_from is not null and customer_id in ({})",
+            in_list(1)
+        );
+        for row in tx.rows_in(&sql, &[], &some.iter().map(|id| id.0).collect::<Vec<_>>()).await? {
+            changed.insert(CustomerId(row.get("customer_id")?), row.time("changed_from")?);
+        }
+    }
+    Ok(changed)
+}
+
+/// Forgets changes of plans that a billed month has put right: those of customers who have no later month that is billed.
+pub(in crate::invoices) async fn forget_changes(tx: &mut Tx, billed: &[(CustomerId, Period)]) -> Result<()> {
+    let mut by_month: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (customer, period) in billed {
+        by_month.entry(period.starts_at).or_default().push(customer.0);
+    }
+    let sql = format!(
+        "update cycles set changed_from = null where changed_from is not null and customer_id in ({})
+           and not exists (select 1 from periods p where p.customer_id = cycles.customer_id
+                             and p.closed_at is not null and p.starts_at > $1)",
+        in_list(2)
+    );
+    for (start, ids) in by_month {
+        for some in ids.chunks(IN_LIST) {
+            tx.rows_in(&sql, &[&Ts(start)], some).await?;
+        }
+    }
+    Ok(())
 }

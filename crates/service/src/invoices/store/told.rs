@@ -75,7 +75,8 @@ pub(in crate::invoices) async fn names_of_periods(
     last: Timestamp,
 ) -> Result<Vec<(Timestamp, InvoiceOfCall)>> {
     let sql = "select customer_id, invoice_id, period_start, number from invoices
-               where customer_id = $1 and period_start >= $2 and period_start <= $3 and kind = 'invoice'";
+               where customer_id = $1 and period_start >= $2 and period_start <= $3
+               order by invoice_id";
     let rows = tx.rows(sql, &[&customer.0, &Ts(first), &Ts(last)]).await?;
     let name = |row: &Row| {
         let invoice = InvoiceOfCall { id: InvoiceId(row.get("invoice_id")?), number: row.get("number")? };

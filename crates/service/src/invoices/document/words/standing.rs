@@ -1,11 +1,23 @@
 //! In which words does a document say what became of its amount? The same in the PDF, the mail and the XML.
 
+use calculation::invoice::{DocumentKind, Invoice};
 use calculation::money::Amount;
 
 use super::{Words, fill};
 use crate::invoices::{By, Drawing, Settled};
 
 impl Words {
+    /// What a document says of the one that it corrects, takes the place of or takes back: a sentence and a label.
+    pub(crate) fn correction(&self, invoice: &Invoice) -> (&'static str, &'static str) {
+        match invoice.kind {
+            DocumentKind::Invoice => (self.replaces, self.replaces_invoice),
+            DocumentKind::CreditNote if invoice.gross < Amount::ZERO => {
+                (self.takes_back, self.takes_back_note)
+            }
+            DocumentKind::CreditNote => (self.corrects, self.corrects_invoice),
+        }
+    }
+
     /// What settled an invoice, for a line below its total.
     pub(crate) fn settled(&self, settled: &Settled) -> String {
         match &settled.by {
@@ -20,8 +32,13 @@ impl Words {
     /// back went. Nothing where something is to be paid.
     pub(crate) fn standing(&self, drawing: &Drawing) -> Vec<String> {
         let settlement = &drawing.settlement;
+        let is_note = drawing.invoice.kind == DocumentKind::CreditNote;
         let money = |amount| self.money(amount, drawing.invoice.currency);
         let with = |text, amount| fill(text, &[("{amount}", &money(amount))]);
+        if is_note && drawing.invoice.gross < Amount::ZERO {
+            let owed = Amount::from_micros(drawing.invoice.gross.micros().saturating_neg());
+            return vec![with(self.owed_again, owed)];
+        }
         let Some(gives) = drawing.gives() else {
             return if settlement.open > Amount::ZERO {
                 Vec::new()
@@ -29,7 +46,7 @@ impl Words {
                 vec![self.nothing_to_pay.to_owned()]
             };
         };
-        let whole = if drawing.invoice.corrects.is_some() { self.credited } else { self.in_your_favour };
+        let whole = if is_note { self.credited } else { self.in_your_favour };
         let mut said = vec![with(whole, gives)];
         for given in &settlement.given {
             let text = if given.corrected { self.lowers } else { self.goes_to };

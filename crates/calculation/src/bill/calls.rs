@@ -1,0 +1,178 @@
+//! What do the calls of a month come to: by destination, up to the minimum of plans, and less discounts?
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::discount;
+use crate::invoice::{InvoiceLine, LineKind};
+use crate::money::{Amount, Currency};
+use crate::period::Period;
+use crate::tax::TaxClass;
+use crate::usage_pricing::UsagePricing;
+
+use super::{BillError, Discount, Draft, Known, Tax, Usage, discounts, last_day, least, words};
+
+/// What a line of a month is, to be found again in another reckoning of the same month.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum CallLine {
+    /// Calls to a destination or, with the plan and the place of its pricing, calls that are priced by the month.
+    Usage {
+        /// The name of the destination or pricing.
+        name: String,
+        /// The plan and the place of its pricing.
+        pricing: Option<(i64, usize)>,
+    },
+    /// What is missing to the minimum of a plan.
+    Minimum(i64),
+    /// What a discount takes off.
+    Discount(i64),
+}
+
+impl CallLine {
+    pub(super) fn minimum(&self) -> Option<i64> {
+        if let Self::Minimum(plan) = self { Some(*plan) } else { None }
+    }
+}
+
+/// The lines of a month that depend on its calls, by what they are and their tax.
+pub type Reckoned = BTreeMap<(CallLine, Tax), InvoiceLine>;
+
+/// What a month's calls come to beside the fees and one-off charges that its invoice has: usage, minimums and discounts.
+pub fn calls_of_month(
+    known: &Known<'_>,
+    period: Period,
+    lines: &[InvoiceLine],
+    usage: &[Usage],
+    discounts: &[Discount<'_>],
+) -> Result<Reckoned, BillError> {
+    let calls = self::lines(known, period, &usage.iter())?;
+    reckon(known, period, lines.to_vec(), calls, discounts)
+}
+
+/// The lines with what discounts take off of them and of others that calls do not change.
+pub(super) fn reckon(
+    known: &Known<'_>,
+    period: Period,
+    mut all: Vec<InvoiceLine>,
+    calls: Vec<(CallLine, InvoiceLine)>,
+    discounts: &[Discount<'_>],
+) -> Result<Reckoned, BillError> {
+    all.extend(calls.iter().map(|(_, line)| line.clone()));
+    let mut reckoned: Reckoned =
+        calls.into_iter().map(|(part, line)| ((part, tax_of(&line)), line)).collect();
+    for discount in discounts {
+        if !discount.terms.duration.in_force(discount.begins, period.first_day, discount.uses) {
+            continue;
+        }
+        let taken = discount::reduction(discount.terms, &all, known.currency).ok_or(BillError::TooLarge)?;
+        for (category, rate, amount) in taken {
+            let line = discounts::line(discount, (category, rate), amount)?;
+            all.push(line.clone());
+            reckoned.insert((CallLine::Discount(discount.discount), (category, rate)), line);
+        }
+    }
+    Ok(reckoned)
+}
+
+/// What a month comes to less by a reckoning with fewer calls, line by line: below zero for a line that is more then. Nothing
+/// when a difference does not fit.
+pub fn less(whole: &Reckoned, without: &Reckoned) -> Option<Vec<((CallLine, Tax), Amount)>> {
+    let keys: BTreeSet<_> = whole.keys().chain(without.keys()).collect();
+    let net = |reckoned: &Reckoned, key| reckoned.get(key).map_or(Amount::ZERO, |line| line.net);
+    let parts =
+        keys.into_iter().map(|key| Some((key.clone(), net(whole, key).checked_sub(net(without, key))?)));
+    parts.filter(|part| part.as_ref().is_none_or(|(_, net)| *net != Amount::ZERO)).collect()
+}
+
+pub(super) fn tax_of(line: &InvoiceLine) -> Tax {
+    (line.tax_category, line.tax_rate)
+}
+
+/// A line for each destination and for each month pricing, and one for each minimum that is not reached.
+pub(super) fn lines<'u>(
+    known: &Known<'_>,
+    period: Period,
+    usage: &(impl Iterator<Item = &'u Usage> + Clone),
+) -> Result<Vec<(CallLine, InvoiceLine)>, BillError> {
+    let mut sums: BTreeMap<(CallLine, Tax), Sum> = BTreeMap::new();
+    for used in usage.clone() {
+        let key =
+            (line_of(known, used), known.tax_on(TaxClass::Standard, last_day(known, used.plan, period))?);
+        sums.entry(key).or_default().add(used).ok_or(BillError::TooLarge)?;
+    }
+    let mut lines = Vec::with_capacity(sums.len());
+    for ((part, tax), sum) in sums {
+        let CallLine::Usage { name, pricing } = &part else { continue };
+        let net = sum.net(known, *pricing).ok_or(BillError::TooLarge)?;
+        let counts = (sum.calls, sum.seconds, sum.included_seconds);
+        let draft = Draft { counts, ..Draft::new(LineKind::Usage, name.clone(), net) };
+        lines.push((part, draft.taxed(tax, known.currency)?));
+    }
+    for (place, span) in known.plans.iter().enumerate() {
+        // Who comes back to a plan within a month owes its least once.
+        if known.plans.iter().position(|other| other.plan == span.plan) != Some(place) {
+            continue;
+        }
+        let missing = least::missing(known, span, period, usage.clone())?;
+        if missing > Amount::ZERO {
+            lines.push((CallLine::Minimum(span.plan), minimum(known, span, period, missing)?));
+        }
+    }
+    Ok(lines)
+}
+
+/// The line that says what is missing to the minimum of a plan.
+pub(super) fn minimum(
+    known: &Known<'_>,
+    plan: &super::PlanSpan<'_>,
+    period: Period,
+    missing: Amount,
+) -> Result<InvoiceLine, BillError> {
+    let words = words(known.language).minimum.replace("{plan}", plan.name);
+    let draft = Draft::new(LineKind::MinimumCommitment, words, missing);
+    known.line(draft, last_day(known, plan.plan, period))
+}
+
+/// Which line calls are on.
+pub(super) fn line_of(known: &Known<'_>, used: &Usage) -> CallLine {
+    match month_pricing(known, used) {
+        Some(pricing) => CallLine::Usage {
+            name: pricing.name.clone(),
+            pricing: used.month_pricing.map(|place| (used.plan, place)),
+        },
+        None => CallLine::Usage { name: used.destination.clone(), pricing: None },
+    }
+}
+
+fn month_pricing<'a>(known: &Known<'a>, used: &Usage) -> Option<&'a UsagePricing> {
+    let span = known.plans.iter().find(|span| span.plan == used.plan)?;
+    span.terms.usage_pricing.get(used.month_pricing?)
+}
+
+#[derive(Default)]
+struct Sum {
+    calls: u64,
+    seconds: u64,
+    included_seconds: u64,
+    amount: Amount,
+}
+
+impl Sum {
+    fn add(&mut self, used: &Usage) -> Option<()> {
+        self.calls = self.calls.checked_add(used.calls)?;
+        self.seconds = self.seconds.checked_add(used.seconds)?;
+        self.included_seconds = self.included_seconds.checked_add(used.included_seconds)?;
+        self.amount = self.amount.checked_add(used.amount)?;
+        Some(())
+    }
+
+    fn net(&self, known: &Known<'_>, pricing: Option<(i64, usize)>) -> Option<Amount> {
+        let Some((plan, place)) = pricing else { return Some(self.amount) };
+        let span = known.plans.iter().find(|span| span.plan == plan)?;
+        let seconds = self.seconds.saturating_sub(self.included_seconds);
+        price(span.terms.usage_pricing.get(place)?, seconds, known.currency)
+    }
+}
+
+fn price(pricing: &UsagePricing, seconds: u64, currency: Currency) -> Option<Amount> {
+    pricing.model.price(seconds, currency)
+}
