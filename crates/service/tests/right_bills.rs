@@ -405,4 +405,39 @@ on_both_databases! {
         let draft = db.get(&format!("{}/invoices/draft?month=2026-10", account.path)).await;
         assert_eq!(draft.body, invoice["invoice"]);
     }
+
+    async fn what_was_given_back_too_much_is_found(db: TestApp) {
+        provider(&db).await;
+        plan(&db, "Least", "10.00", json!({"terms": {"minimum_commitment": "20.00"}})).await;
+        let account = berliner(&db, "Least").await;
+        import(&db, &[call("a1", "2026-09-05T10:00:00Z", 250)]).await;
+        let september = issue(&account, "2026-09").await;
+        import(&db, &[call("a2", "2026-09-06T10:00:00Z", 50)]).await;
+        issue(&account, "2026-10").await;
+        credit_call(&account, &september, "a1").await;
+        credit(&account, &september, json!({"line": {"number": 1, "net": "1.00"}})).await;
+        assert_adds_up(&db).await;
+        for (damage, mend, expected) in [
+            ("update month_charges set amount = -amount where charged_for = 'fee'",
+             "update month_charges set amount = -amount where charged_for = 'fee'", "more was given back of fee"),
+            ("update month_charges set tax_rate = 160000 where charged_for = 'minimum' and amount < 0",
+             "update month_charges set tax_rate = 190000 where charged_for = 'minimum' and amount < 0", "more was given back of minimum"),
+            ("update month_charges set amount = amount + 1000000 where charged_for = 'minimum' and amount > 0",
+             "update month_charges set amount = amount - 1000000 where charged_for = 'minimum' and amount > 0", "with its late calls"),
+            ("update credited_lines set net = net + 10000000", "update credited_lines set net = net - 10000000", "was credited of"),
+        ] {
+            let faults = async |sql: &str| {
+                let mut tx = db.app.db.begin().await.unwrap();
+                tx.script(sql).await.unwrap();
+                tx.commit().await.unwrap();
+                let mut tx = db.app.db.read().await.unwrap();
+                let mut faults = tollbook::invoices::verify(&mut tx).await.unwrap().faults;
+                faults.append(&mut tollbook::credit_notes::verify(&mut tx).await.unwrap().faults);
+                faults
+            };
+            let found = faults(damage).await;
+            assert!(found.iter().any(|fault| fault.contains(expected)), "{damage}: {found:?}");
+            assert_eq!(faults(mend).await, [""; 0], "{mend}");
+        }
+    }
 }

@@ -50,6 +50,18 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     }
     for ((customer, id), credited) in credited {
         let invoice = invoices::by_id(tx, customer, id).await?;
+        let before = store::credited_before(tx, customer, id).await?;
+        let lines = invoice.iter().flat_map(|stored| stored.invoice.lines.iter().enumerate());
+        for (place, line) in lines {
+            let net = before.lines.get(&place).copied().unwrap_or_default();
+            let (least, most) = (line.net.min(Amount::ZERO), line.net.max(Amount::ZERO));
+            if net < least || net > most {
+                let number = place + 1;
+                verified
+                    .faults
+                    .push(format!("line {number} of invoice {id}: {net} was credited of {}", line.net));
+            }
+        }
         if invoice.is_none_or(|stored| stored.gross.amount.micros() < credited) {
             verified.faults.push(format!("more was credited of invoice {id} than it asked for"));
         }

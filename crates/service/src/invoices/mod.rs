@@ -15,6 +15,7 @@ pub mod file;
 pub mod http;
 mod issue;
 mod itemise;
+mod mirrored;
 mod number;
 mod purge;
 mod reckon;

@@ -23,10 +23,12 @@ use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::jobs::Job;
 
 pub(super) use charged::{
-    charged, forget_minimums, remember, remember_minimum, remembered, remembers_minimums, reverse_charges,
+    charged, forget_minimums, minimums_of, refunded_too_much, remember, remember_minimum, remembered,
+    remembers_minimums, reverse_charges,
 };
 pub(super) use cycles::{
-    Cycle, changed_from, claim_due, forget_changes, hold_cycles, move_cycles, refuse_cycle, refused,
+    Cycle, changed_from, claim_due, first_open, forget_changes, hold_cycles, late_months, move_cycles,
+    refuse_cycle, refused,
 };
 pub(super) use purge::{count_kept, kept, save_purged};
 pub(super) use rates::{insert_tax_rate, replace_tax_rate, tax_rate, tax_rates};

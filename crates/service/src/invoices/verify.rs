@@ -11,7 +11,7 @@ use jiff::civil::Date;
 
 use super::compose::bill;
 use super::facts::{self, Asked, Facts, TaxRates};
-use super::{StoredInvoice, store};
+use super::{StoredInvoice, mirrored, store};
 use crate::customers;
 use crate::db::{self, IN_LIST, Tx};
 use crate::error::{Error, Result};
@@ -52,6 +52,7 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
                 .push(format!("series {series}-{year}: {count} numbers are given, the last is {last}"));
         }
     }
+    verified.faults.append(&mut mirrored::faults(tx).await?);
     for (reference, from, reason) in store::refused(tx, 1_000).await? {
         verified.refused.push(format!("{reference}: the month that holds {from}: {reason}"));
     }

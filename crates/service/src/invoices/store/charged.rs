@@ -218,3 +218,34 @@ pub(in crate::invoices) async fn forget_minimums(
     tx.execute(sql, &[&customer.0, &credit, &new]).await?;
     Ok(())
 }
+
+/// Months of which more was given back than was charged, or with another tax: customer, what for, month.
+pub(in crate::invoices) async fn refunded_too_much(
+    tx: &mut Tx,
+) -> Result<Vec<(CustomerId, &'static str, Date)>> {
+    let sql = "select customer_id, charged_for, subject_id, month from month_charges
+               group by customer_id, charged_for, subject_id, month, tax_category, tax_rate
+               having sum(amount) < 0 and min(case when tax_rate is null then 0 else 1 end) = 1
+               union
+               select customer_id, charged_for, subject_id, month from month_charges
+               group by customer_id, charged_for, subject_id, month having sum(amount) < 0
+               order by 1, 4 limit 100";
+    let found = |row: &Row| {
+        let what = code(what(row)?).0;
+        Ok((CustomerId(row.get("customer_id")?), what, row.parse("month")?))
+    };
+    Ok(MONTH_CHARGES.all(&tx.rows(sql, &[]).await?, found)?)
+}
+
+/// What a month was charged up to the minimum of each plan.
+pub(in crate::invoices) async fn minimums_of(
+    tx: &mut Tx,
+    customer: CustomerId,
+    month: Date,
+) -> Result<Vec<(i64, Amount)>> {
+    let sql = "select subject_id, cast(sum(amount) as bigint) as amount from month_charges
+               where customer_id = $1 and charged_for = 'minimum' and month = $2 group by subject_id order by subject_id";
+    let rows = tx.rows(sql, &[&customer.0, &month.to_string()]).await?;
+    let sum = |row: &Row| Ok((row.get("subject_id")?, Amount::from_micros(row.get("amount")?)));
+    Ok(rows.iter().map(sum).collect::<db::Result<_>>()?)
+}
