@@ -236,7 +236,6 @@ on_both_databases! {
             let closed = db.post_json(&format!("{}/close", account.path), &json!({"closed_at": closed_at})).await;
             assert_eq!(closed.status, 200, "{closed:?}");
             for (door, body) in [
-                ("charges", json!({"description": "Late", "amount": {"amount": "1.00", "currency": "EUR"}})),
                 ("discounts", json!({"description": "Late", "terms": {"percent": "10", "duration": "forever"}})),
                 ("subscriptions", json!({"plan": "Ten", "valid_from": "2026-12-01T00:00:00Z"})),
                 ("lines", json!({"number": "+493023125009", "valid_from": "2026-12-01T00:00:00Z"})),
