@@ -26,7 +26,7 @@ pub struct Invoice {
     /// Whether its calls are listed one by one.
     #[serde(default)]
     pub itemisation: Itemisation,
-    /// The day it was issued, in the customer's zone.
+    /// The day it was issued, where the seller is.
     pub issued_on: Date,
     /// The day payment is due.
     pub due_on: Date,
@@ -132,28 +132,37 @@ pub struct Party {
     pub country: String,
     /// The VAT identifier with its country prefix.
     pub vat_id: Option<String>,
+    /// The number of the local tax office, for a seller without a VAT identifier (BT-32).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tax_number: Option<String>,
+    /// Where programs send electronic invoices to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub peppol: Option<PeppolAddress>,
     /// Where to write to.
     pub email: Option<String>,
     /// Where to call.
     pub phone: Option<String>,
     /// The bank account to pay into (seller only).
     pub iban: Option<String>,
+    /// The bank of that account (seller only).
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bic: Option<String>,
+}
+
+/// An address in Peppol's network.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PeppolAddress {
+    /// The scheme of the Electronic Address Scheme list, such as `0208`.
+    pub scheme: String,
+    /// The identifier in it.
+    pub id: String,
 }
 
 impl Party {
     /// Somebody of a country of whom nothing else is known any more.
     pub fn nobody(country: String) -> Self {
-        Self {
-            name: String::new(),
-            street: String::new(),
-            postcode: String::new(),
-            city: String::new(),
-            country,
-            vat_id: None,
-            email: None,
-            phone: None,
-            iban: None,
-        }
+        Self { country, ..Self::default() }
     }
 }
 

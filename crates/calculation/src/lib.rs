@@ -10,17 +10,20 @@
 //! what [`plan_terms`] agree, [`usage_pricing`] prices a month's minutes together, [`commitment`] says what
 //! is missing, [`discount`] takes off, [`invoice`] adds the charges up and [`tax`] taxes them. The way of money: [`settlement`] takes what a call
 //! cost from balances, [`renewal`] says what a month of a prepaid plan costs, [`allocation`] which payment settles which
-//! invoice, and [`posting`] what each of it moves in the ledger.
+//! invoice, and [`posting`] what each of it moves in the ledger. What parties say of themselves is judged by [`country`], [`vat_id`] and
+//! [`bank_account`].
 #![warn(missing_docs)]
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
 
 pub mod allocation;
 pub mod allowance;
+pub mod bank_account;
 pub mod bill;
 pub mod call;
 pub mod call_limits;
 pub mod cdr;
 pub mod commitment;
+pub mod country;
 pub mod credit;
 pub mod discount;
 pub mod emergency;
@@ -38,4 +41,5 @@ pub mod settlement;
 pub mod tariff;
 pub mod tax;
 pub mod usage_pricing;
+pub mod vat_id;
 pub mod zone;

@@ -359,7 +359,7 @@ impl Region {
         region.as_region_str().as_bytes().try_into().ok().map(Self)
     }
 
-    fn calling_code(self) -> Option<i32> {
+    pub(crate) fn calling_code(self) -> Option<i32> {
         PHONE_NUMBER_UTIL.get_country_code_for_region(self.library()?)
     }
 

@@ -9,7 +9,7 @@ use std::sync::LazyLock;
 
 use serde::{Deserialize, Serialize};
 
-use crate::phone_number::E164;
+use crate::phone_number::{E164, Region};
 
 /// A zone and how it was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -69,6 +69,20 @@ pub fn zone_of(number: E164) -> Option<FoundZone> {
         prefix = prefix.checked_div(10)?;
     }
     None
+}
+
+/// The zone of a country that has one time.
+///
+/// ```
+/// use calculation::zone::zone_of_country;
+/// assert_eq!(zone_of_country("DE"), Some("Europe/Berlin"));
+/// assert_eq!((zone_of_country("US"), zone_of_country("ZZ")), (None, None));
+/// ```
+pub fn zone_of_country(country: &str) -> Option<&'static str> {
+    let code: u64 = country.parse::<Region>().ok()?.calling_code()?.try_into().ok()?;
+    let place = TABLE.binary_search_by_key(&code, |entry| entry.prefix).ok()?;
+    let found = TABLE.get(place)?.found?;
+    (found.step == ZoneStep::Region).then_some(found.zone)
 }
 
 /// All zones that the table can answer with, for whoever wants to offer a choice.

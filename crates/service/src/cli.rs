@@ -237,6 +237,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
     }
     if let Command::Serve(_) | Command::Work(_) = cli.command {
         config::check::warn_of_files(&sources);
+        config::check::warn_of_billing(&config);
     }
     let app = App::open(&url, Clock::system(), config).await?;
     audit::note_command(&app, &cli.spoken).await?;

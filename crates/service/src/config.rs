@@ -1,6 +1,7 @@
 //! What is set, and by whom? `default.toml` first, then a file, the environment, and `--set`.
 
 pub mod check;
+pub mod operator;
 pub mod sources;
 
 use std::collections::BTreeMap;
@@ -9,7 +10,6 @@ use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use calculation::call::Limits;
-use calculation::invoice::Party;
 use calculation::money::{Amount, Currency};
 use ipnet::IpNet;
 use jiff::tz::TimeZone;
@@ -18,6 +18,7 @@ use serde::{Deserialize, Deserializer};
 use crate::error::{Error, Result};
 use crate::invoices::document::{self, Colour, Texts};
 use crate::{log, mail};
+pub use operator::Operator;
 use sources::Sources;
 
 /// Every setting, with its default and what it means.
@@ -27,7 +28,7 @@ pub const DEFAULT: &str = include_str!("../default.toml");
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
-    pub operator: Party,
+    pub operator: Operator,
     pub customers: Customers,
     pub calls: Calls,
     pub charging: Charging,
@@ -253,6 +254,9 @@ impl Config {
         if TimeZone::get(&self.customers.zone).is_err() {
             faults.push(format!("customers.zone `{}` is no IANA time zone", self.customers.zone));
         }
+        if let Some(zone) = self.operator.zone.as_ref().filter(|zone| TimeZone::get(zone).is_err()) {
+            faults.push(format!("operator.zone `{zone}` is no IANA time zone"));
+        }
         let Invoices { series, credit_series, .. } = &self.invoices;
         for (name, series) in [("series", series), ("credit_series", credit_series)] {
             if series.is_empty()
@@ -277,6 +281,13 @@ impl Config {
         faults.extend(self.reminders.faults());
         faults.extend(self.payments.faults());
         faults
+    }
+
+    /// Where the operator is: the zone that is set, the one of a country that has one time, or that of customers.
+    pub fn seller_zone(&self) -> TimeZone {
+        let set = self.operator.zone.as_deref();
+        let known = set.or_else(|| calculation::zone::zone_of_country(&self.operator.party.country));
+        TimeZone::get(known.unwrap_or(&self.customers.zone)).unwrap_or(TimeZone::UTC)
     }
 
     /// What no sound call exceeds.

@@ -124,3 +124,46 @@ async fn the_databases_address_may_stand_in_a_file_and_its_password_is_not_shown
     let (well, said) = run(folder.path(), &[], &nowhere);
     assert!(!well && said.contains("no connection") && !said.contains("s3cr3t"), "{said}");
 }
+
+#[test]
+fn what_keeps_invoices_from_going_out_is_told_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    let operator = |lines: &str| {
+        let party =
+            "[operator]\nname = \"Harbour\"\ncountry = \"DE\"\nphone = \"1\"\nemail = \"a@example.org\"\n";
+        let (vat_id, iban) = ("vat_id = \"DE123456788\"\n", "iban = \"DE02120300000000202051\"\n");
+        let unless =
+            |name: &str, line: &str| if lines.contains(name) { String::new() } else { line.to_owned() };
+        let text = format!(
+            "{party}{}{}{lines}[brand]\nfonts = []\n",
+            unless("vat_id", vat_id),
+            unless("iban", iban)
+        );
+        std::fs::write(path.join("t.toml"), text).unwrap();
+        let (well, said) = run(path, &[], &["config", "check", "--config", "t.toml", "--offline"]);
+        (well, said.trim_end().lines().last().unwrap().to_owned())
+    };
+    assert_eq!(operator(""), (true, "ready to bill".to_owned()));
+    for (lines, told) in [
+        (
+            "iban = \"DE03120300000000202051\"\n",
+            "operator.iban `DE03120300000000202051` is not an IBAN: its check digits",
+        ),
+        ("vat_id = \"27/123/45678\"\n", "the number of a tax office is operator.tax_number (t.toml line 7)"),
+        ("vat_id = \"DE123456789\"\n", "its check digits are wrong"),
+        ("bic = \"X\"\n", "operator.bic `X` is not a BIC"),
+        ("peppol = { scheme = \"1\", id = \"2\" }\n", "operator.peppol `1` is not a scheme"),
+        ("small_business = \" \"\n", "operator.small_business is empty"),
+        ("street = \"東\"\n", "operator: no font has 東 (U+6771)"),
+    ] {
+        let (well, said) = operator(lines);
+        assert!(!well && said.starts_with("not ready to bill: ") && said.contains(told), "{told}: {said}");
+    }
+    // What is missing is told, and is not wrong.
+    let (well, said) = operator("# vat_id\n");
+    assert!(well && said.contains("operator.vat_id and operator.tax_number are missing"), "{said}");
+    assert_eq!(operator("# vat_id\ntax_number = \"27/123/45678\"\n"), (true, "ready to bill".to_owned()));
+    let (well, said) = operator("zone = \"Berlin\"\n");
+    assert!(!well && said.contains("ready to bill"), "{said}");
+}

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tollbook::app::App;
-use tollbook::config::Config;
+use tollbook::config::{Config, Operator};
 use tollbook::id::CustomerId;
 use tollbook::invoices::{self, Issued, Wanted};
 use tollbook::jobs;
@@ -264,10 +264,10 @@ on_both_databases! {
         provider(&db).await;
         db.app.clock.set(at("2026-10-15T00:00:00Z"));
         let party = |country: &str, vat_id: &str| json!({"name": "Customer", "street": "Main Street 1", "postcode": "1000",
-            "city": "Town", "country": country, "vat_id": vat_id});
+            "city": "Town", "country": country, "vat_id": vat_id, "peppol": {"scheme": "0106", "id": "12345678"}});
         let note = "Diplomatic mission, article 151 of 2006/112/EC";
-        let exempt = json!({"party": party("DE", "DE987654321"), "billing": {"tax_treatment": "exempt", "tax_note": note}});
-        let reverse = json!({"party": party("NL", "NL123456789B12"), "billing": {"tax_treatment": "reverse_charge",
+        let exempt = json!({"party": party("DE", "DE136695976"), "billing": {"tax_treatment": "exempt", "tax_note": note}});
+        let reverse = json!({"party": party("NL", "NL123456782B01"), "billing": {"tax_treatment": "reverse_charge",
             "tax_note": "Reverse charge, article 196 of 2006/112/EC"}});
         let accounts = [
             customer(&db, "exempt", "Europe/Berlin", FROM, exempt).await,
@@ -275,7 +275,7 @@ on_both_databases! {
         ];
         // Nobody set a Dutch rate, and none is needed. An electronic invoice says whom to ask.
         let mut app = db.app.clone();
-        app.config = Arc::new(Config { operator: sample::seller(), ..(*db.app.config).clone() });
+        app.config = Arc::new(Config { operator: Operator { party: sample::seller(), ..db.app.config.operator.clone() }, ..(*db.app.config).clone() });
         assert_eq!(round_of(&app, at("2026-11-01T05:00:00Z")).await.billed.issued, 2);
         let folder = tempfile::tempdir().unwrap();
         let mut files = Vec::new();

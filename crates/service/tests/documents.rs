@@ -2,13 +2,14 @@
 
 use axum::body::Body;
 use axum::http::Request;
-use serde_json::json;
+use serde_json::{Value, json};
 use tollbook::calls;
 use tollbook::invoices::{self, StoredInvoice, cli::write_pdfs};
 use tower::ServiceExt;
 
 use crate::support::operator::{Record, create, import_text, operator};
-use crate::support::{TestApp, on_both_databases};
+use crate::support::python::python;
+use crate::support::{TestApp, on_both_databases, sample};
 
 /// Issues the invoice of C-1 for a month.
 async fn issued(db: &TestApp, month: &str) -> StoredInvoice {
@@ -25,6 +26,59 @@ fn text(file: &[u8]) -> String {
     let document = lopdf::Document::load_mem(file).unwrap();
     let pages: Vec<u32> = document.get_pages().keys().copied().collect();
     document.extract_text(&pages).unwrap()
+}
+
+/// What two readers that share nothing find on the first page.
+fn read_codes(files: &[std::path::PathBuf]) -> Vec<Value> {
+    let script = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/read_code.py");
+    let output = std::process::Command::new(python()).arg("-B").arg(script).args(files).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout)
+        .unwrap()
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+#[test]
+fn two_readers_read_the_payees_name_as_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = [
+        "Harbour Telecom GmbH",
+        "Müller Telefon GmbH",
+        "Grünwald Öffentliche Fernsprecher GmbH",
+        "Téléphone Élysée SA",
+        "Łódź Telefon",
+        "Telefonía Española",
+        "Ελληνική Τηλεφωνία",
+        "Телефон ООД",
+    ];
+    let draw = |(number, name): (usize, &&str)| {
+        let mut invoice = sample::standard();
+        invoice.seller.name = (*name).to_owned();
+        let path = folder.path().join(format!("{number}.pdf"));
+        std::fs::write(&path, sample::draw(&invoice).unwrap()).unwrap();
+        path
+    };
+    let files: Vec<_> = names.iter().enumerate().map(draw).collect();
+    let read = read_codes(&files);
+    assert_eq!(read.len(), names.len());
+    for (name, read) in names.iter().zip(read) {
+        let whole = [
+            "BCD",
+            "002",
+            "1",
+            "SCT",
+            "",
+            name,
+            "DE02120300000000202051",
+            "EUR12.05",
+            "",
+            "",
+            "INV-2026-000123",
+        ];
+        assert_eq!(read, json!({"zbar": whole.join("\n"), "zxing": whole.join("\n")}), "{name}");
+    }
 }
 
 on_both_databases! {
@@ -87,7 +141,7 @@ on_both_databases! {
         let mut stored = issued(&db, "2026-10").await;
         let folder = tempfile::tempdir().unwrap();
         let written = write_pdfs(&db.app, std::slice::from_ref(&stored), folder.path()).await.unwrap();
-        let file = std::fs::read(&written[0]).unwrap();
+        let file = std::fs::read(&written.files[0]).unwrap();
         assert!(text(&file).contains("Minutes a day"), "{}", text(&file));
         let path = format!("/v1/customers/{}/invoices/{}/pdf", stored.customer_id, stored.id);
         let request = Request::get(path).body(Body::empty()).unwrap();

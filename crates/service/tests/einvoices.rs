@@ -265,8 +265,8 @@ const IN_BOTH: [Case; 10] = [
 
 const IN_PEPPOL: [Case; 3] = [
     ("BT-10", "customer_reference", |invoice| invoice.customer_reference.clear()),
-    ("BT-34", "seller.vat_id", |invoice| invoice.seller.vat_id = Some("US1".into())),
-    ("BT-49", "buyer.vat_id", |invoice| invoice.buyer.vat_id = None),
+    ("BT-34", "seller.peppol", |invoice| invoice.seller.vat_id = Some("US1".into())),
+    ("BT-49", "buyer.peppol", |invoice| invoice.buyer.vat_id = None),
 ];
 
 const AMONG_GERMANS: [Case; 6] = [
@@ -402,9 +402,27 @@ on_both_databases! {
         let refused = db.get(&format!("{path}/xml?syntax=ubl")).await;
         assert_eq!(refused.status, 409, "{refused:?}");
         let detail = refused.body["detail"].as_str().unwrap();
-        assert!(detail.contains("INV-2026-000001") && detail.contains("buyer.vat_id (BT-49)"), "{detail}");
+        assert!(detail.contains("INV-2026-000001") && detail.contains("buyer.peppol (BT-49)"), "{detail}");
         assert_eq!(db.get(&format!("{path}/xml?syntax=edifact")).await.status, 400);
         assert_eq!(db.get(&path.replace("inv_", "inv_1")).await.status, 404);
+    }
+
+    async fn an_operator_with_a_tax_number_makes_electronic_invoices(db: TestApp) {
+        let mut db = db;
+        let settings = "[operator]\nname = \"Harbour\"\ncountry = \"DE\"\ntax_number = \"27/123/45678\"";
+        db.app.config = std::sync::Arc::new(tollbook::config::Config::from_toml(settings).unwrap());
+        let path = issue(&db).await;
+        let (status, _, xml) = answer(&db, &format!("{path}/xml")).await;
+        let text = String::from_utf8(xml).unwrap();
+        assert_eq!(status, 200, "{text}");
+        assert!(text.contains("<ram:ID schemeID=\"FC\">27/123/45678</ram:ID>"), "{text}");
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("cii.xml");
+        std::fs::write(&file, &text).unwrap();
+        let verdict = crate::einvoice_rules::check_files(&[file]);
+        assert!(verdict.accepted, "{}", verdict.said);
+        let page = lopdf::Document::load_mem(&answer(&db, &format!("{path}/pdf")).await.2).unwrap();
+        assert!(page.extract_text(&[1]).unwrap().contains("Tax number 27/123/45678"));
     }
 
     async fn an_operator_without_vat_identifier_sends_the_pdf_alone(db: TestApp) {
@@ -415,7 +433,7 @@ on_both_databases! {
         let refused = db.get(&format!("{path}/xml")).await;
         assert_eq!(refused.status, 409, "{refused:?}");
         let detail = refused.body["detail"].as_str().unwrap();
-        assert!(detail.contains("seller.vat_id (BT-31): set it in [operator]"), "{detail}");
+        assert!(detail.contains("seller.vat_id (BT-31): set it, or tax_number (BT-32), in [operator]"), "{detail}");
         let (status, _, pdf) = answer(&db, &format!("{path}/pdf")).await;
         assert_eq!(status, 200);
         assert!(pdf.starts_with(b"%PDF") && extract(&pdf, &Limits::default()).is_err());

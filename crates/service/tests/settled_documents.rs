@@ -7,7 +7,7 @@ use tollbook::app::App;
 use tollbook::jobs::Job;
 use tower::ServiceExt;
 
-use crate::support::account::{Account, assert_sound, id_of};
+use crate::support::account::{Account, assert_sound, faults, id_of};
 use crate::support::mailing::{DONE, enqueue, execute, parse, work};
 use crate::support::operator::operator;
 use crate::support::{TestApp, arithmetic, on_both_databases};
@@ -113,6 +113,12 @@ on_both_databases! {
         assert_says(&as_issued, &["Please pay 6.78 EUR by"]);
         assert_says(&xml(&db, &path, "as_issued=true").await, &["DuePayableAmount>6.78<"]);
         assert_sound(&db).await;
+        // What is settled before it is there is found.
+        let early = tollbook::db::Ts("2026-11-06T11:59:59Z".parse().unwrap());
+        execute(&db, "update allocations set allocated_at = $1 where amount = 2000000", &[&early]).await;
+        let found = faults(&mut db.app.db.read().await.unwrap()).await;
+        let [fault] = &found[..] else { panic!("{found:?}") };
+        assert_says(fault, &["something settled it before it was issued", &id_of(&october).to_string()]);
     }
 
     async fn a_credit_note_of_an_open_invoice_lowers_what_is_owed(db: TestApp) {

@@ -7,11 +7,13 @@ use serde::Serialize;
 use super::Config;
 use super::sources::{Fault, Name, Origin, Sources};
 use crate::cli::Output;
+use crate::clock::Clock;
 use crate::db::{Db, Schema};
 use crate::error::Result;
 use crate::log::{Masked, Traces};
 use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
+use crate::ready::{self, Unready};
 
 #[derive(Debug, clap::Subcommand)]
 pub enum Command {
@@ -32,6 +34,8 @@ struct Found {
     settings: Vec<Shown>,
     database: String,
     faults: Vec<String>,
+    /// What keeps invoices, or electronic ones, from going out.
+    not_ready_to_bill: Vec<String>,
 }
 
 #[derive(Debug, Serialize)]
@@ -65,10 +69,14 @@ pub async fn check(
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         faults.extend(opened.filter(|fault| !told.iter().any(|told| same_file(told, &fault.what))));
     }
+    let mut unready = config.as_ref().map(ready::of_settings).unwrap_or_default();
     let database = match &address.url {
         Ok(url) if args.offline => format!("{} (not asked)", Masked(url)),
-        Ok(url) => match ask(url).await {
-            Ok(answer) => format!("{}: {answer}", Masked(url)),
+        Ok(url) => match ask(url, config.as_ref()).await {
+            Ok((answer, found)) => {
+                unready.extend(found);
+                format!("{}: {answer}", Masked(url))
+            }
             Err(what) => {
                 faults.push(Fault { origin: Origin::Default, what: Masked(&what).to_string() });
                 format!("{}: does not answer", Masked(url))
@@ -80,9 +88,21 @@ pub async fn check(
         }
     };
     let settings = in_force.into_iter().map(shown).collect();
-    let found = Found { settings, database, faults: faults.iter().map(ToString::to_string).collect() };
+    // What is wrong comes last, where it is seen.
+    unready.sort_by_key(|unready| unready.wrong);
+    let is_wrong = unready.iter().any(|unready| unready.wrong);
+    let placed = unready.into_iter().map(|unready| sources.placed(unready.what).to_string());
+    let (not_ready_to_bill, faults) = (placed.collect(), faults.iter().map(ToString::to_string).collect());
+    let found = Found { settings, database, faults, not_ready_to_bill };
     output.answer(&found, words(&found))?;
-    Ok(found.faults.is_empty())
+    Ok(found.faults.is_empty() && !is_wrong)
+}
+
+/// Tells what keeps invoices from going out under these settings, for the log.
+pub fn warn_of_billing(config: &Config) {
+    for unready in ready::of_settings(config) {
+        tracing::warn!(lacks = unready.what, "not ready to bill");
+    }
 }
 
 /// Tells what is wrong with the files that settings name, for the log.
@@ -152,22 +172,32 @@ fn openings(config: &Config) -> Vec<String> {
 }
 
 /// Whether the database answers, without making or changing one.
-async fn ask(url: &str) -> std::result::Result<String, String> {
+async fn ask(url: &str, config: Option<&Config>) -> std::result::Result<(String, Vec<Unready>), String> {
     if !Db::is_there(url) {
-        return Ok("there is no such file yet: the first command makes it".to_owned());
+        return Ok(("there is no such file yet: the first command makes it".to_owned(), Vec::new()));
     }
     let db = Db::open(url).await.map_err(|error| error.to_string())?;
     let engine = db.engine();
     match db.schema().await {
-        Ok(Schema::UpToDate) => Ok(format!("{engine} answers, its schema is up to date")),
+        Ok(Schema::UpToDate) => {
+            let found = match config {
+                Some(config) => look(&db, config).await.map_err(|error| error.to_string())?,
+                None => Vec::new(),
+            };
+            Ok((format!("{engine} answers, its schema is up to date"), found))
+        }
         Ok(Schema::Behind(missing)) => {
-            Ok(format!("{engine} answers; the next command will run {}", missing.join(", ")))
+            Ok((format!("{engine} answers; the next command will run {}", missing.join(", ")), Vec::new()))
         }
         Ok(Schema::Newer(name)) => {
             Err(format!("the database holds {name}, which this program does not know"))
         }
         Err(error) => Err(error.to_string()),
     }
+}
+
+async fn look(db: &Db, config: &Config) -> Result<Vec<Unready>> {
+    ready::of_database(&mut db.read().await?, config, Clock::system().now()).await
 }
 
 fn shown((name, value, origin): (Name, Option<toml::Value>, Origin)) -> Shown {
@@ -190,6 +220,10 @@ fn words(found: &Found) -> String {
     lines.extend(found.faults.iter().map(|fault| format!("wrong: {fault}")));
     if found.faults.is_empty() {
         lines.push("nothing is wrong".to_owned());
+    }
+    match &found.not_ready_to_bill[..] {
+        [] => lines.push("ready to bill".to_owned()),
+        lacks => lines.extend(lacks.iter().map(|lack| format!("not ready to bill: {lack}"))),
     }
     lines.join("\n")
 }

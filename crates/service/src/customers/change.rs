@@ -1,5 +1,6 @@
 //! Changes what is known of a customer: the address, how they are billed, and the zone of their months.
 
+use calculation::invoice::Party;
 use calculation::period::Period;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -7,7 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use super::{ChangeCustomer, Customer, store};
+use super::check::tidied;
+use super::{Billing, ChangeCustomer, Customer, store};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -49,7 +51,7 @@ pub async fn change(tx: &mut Tx, id: CustomerId, new: ChangeCustomer, clock: &Cl
     }
     if let Some(patch) = &new.party {
         customer.party = match patched(&customer.party, patch) {
-            Ok(party) => party,
+            Ok(party) => tidied(party),
             Err(error) => return Ok(Changed::Unreadable("/party", error.to_string())),
         };
     }
@@ -71,6 +73,14 @@ pub async fn change(tx: &mut Tx, id: CustomerId, new: ChangeCustomer, clock: &Cl
     }
     store::update(tx, &customer).await?;
     Ok(Changed::Customer(Box::new(customer)))
+}
+
+/// What no patch of a party or of its billing can be, whatever it is applied to.
+pub(super) fn unreadable(new: &ChangeCustomer) -> Option<(&'static str, String)> {
+    let party = new.party.as_ref().and_then(|patch| patched(&Party::default(), patch).err());
+    let billing = new.billing.as_ref().and_then(|patch| patched(&Billing::default(), patch).err());
+    let party = party.map(|error| ("/party", error.to_string()));
+    party.or_else(|| billing.map(|error| ("/billing", error.to_string())))
 }
 
 /// A value with a merge patch of one level (RFC 7396).

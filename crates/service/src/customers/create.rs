@@ -4,6 +4,7 @@ use calculation::zone::{ZoneStep, zone_of};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use super::check::tidied;
 use super::{Assigned, Customer, NewCustomer, Subscribed, assign_line, store, subscribe};
 use crate::clock::Clock;
 use crate::db::Tx;
@@ -30,7 +31,7 @@ pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &
     let customer = Customer {
         id,
         reference: reference.trim().to_owned(),
-        party,
+        party: tidied(party),
         currency,
         zone,
         zone_step,

@@ -8,21 +8,21 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use calculation::invoice::Party;
 use calculation::money::Amount;
-use calculation::tax::TaxTreatment;
 use jiff::Timestamp;
 use serde::Deserialize;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::check::{Being, FaultOf};
 use super::{
     Assigned, Billing, ChangeCustomer, Changed, Closed, Created, Customer, Ended, Line, NewCustomer, NewLine,
     NewSubscription, Restored, Subscribed, Subscription, Suspended, Suspension,
 };
 use crate::app::SharedApp;
 use crate::http::{
-    Begun, IdempotencyKey, IfMatch, Key, Page, PageQuery, Params, Problem, Sent, Write, check_instant,
-    check_name, check_text,
+    Begun, FieldError, IdempotencyKey, IfMatch, Key, Page, PageQuery, Params, Problem, Sent, Write,
+    check_instant, check_name, check_text,
 };
 use crate::id::{CustomerId, LineId};
 
@@ -49,7 +49,8 @@ async fn create(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Pr
     let new: NewCustomer = sent.json()?;
     check_name("/reference", &new.reference, 100)?;
     check_party(&new.party)?;
-    check_billing(&new.billing, Some(&new.party))?;
+    check_billing(&new.billing)?;
+    refuse(super::check::faults(&new.party, &new.billing, Being::Set))?;
     if let Some(bill_from) = new.bill_from {
         check_instant("/bill_from", bill_from)?;
     }
@@ -80,12 +81,17 @@ fn check_line(pointer: &str, line: &NewLine) -> Result<(), Problem> {
 
 fn check_party(party: &Party) -> Result<(), Problem> {
     check_name("/party/name", &party.name, 200)?;
-    let Party { street, postcode, city, country, .. } = party;
+    let Party { street, postcode, city, .. } = party;
     for (pointer, text) in [("/party/street", street), ("/party/postcode", postcode), ("/party/city", city)] {
         check_text(pointer, text, 200)?;
     }
+    let (scheme, id) = party.peppol.as_ref().map(|address| (&address.scheme, &address.id)).unzip();
     let optional = [
         ("/party/vat_id", &party.vat_id),
+        ("/party/tax_number", &party.tax_number),
+        ("/party/bic", &party.bic),
+        ("/party/peppol/scheme", &scheme.cloned()),
+        ("/party/peppol/id", &id.cloned()),
         ("/party/email", &party.email),
         ("/party/phone", &party.phone),
         ("/party/iban", &party.iban),
@@ -93,32 +99,34 @@ fn check_party(party: &Party) -> Result<(), Problem> {
     for (pointer, text) in optional {
         check_text(pointer, text.as_deref().unwrap_or_default(), 200)?;
     }
-    if country.len() == 2 && country.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Ok(());
+    Ok(())
+}
+
+fn refuse(faults: Vec<FaultOf>) -> Result<(), Problem> {
+    let mut errors: Vec<_> = faults
+        .into_iter()
+        .map(|fault| FieldError { pointer: fault.pointer.to_owned(), detail: fault.what })
+        .collect();
+    match errors.len() {
+        0 => Ok(()),
+        1 => Err(errors
+            .pop()
+            .map_or_else(|| Problem::malformed(""), |one| Problem::invalid(one.pointer, one.detail))),
+        _ => {
+            let all: Vec<_> = errors.iter().map(|one| format!("{} {}", one.pointer, one.detail)).collect();
+            Err(Problem::invalid_many(all.join("; "), errors))
+        }
     }
-    Err(Problem::invalid("/party/country", "is no country of ISO 3166-1, such as DE"))
 }
 
 /// Refuses what no invoice can be made of.
-fn check_billing(billing: &Billing, party: Option<&Party>) -> Result<(), Problem> {
+fn check_billing(billing: &Billing) -> Result<(), Problem> {
     let note = billing.tax_note.as_deref().unwrap_or_default();
     check_text("/billing/tax_note", note, 300)?;
     if billing.spending_cap.is_some_and(|cap| cap <= Amount::ZERO) {
         return Err(Problem::invalid("/billing/spending_cap", "is not above zero"));
     }
-    match billing.tax_treatment {
-        TaxTreatment::Exempt if note.trim().is_empty() => Err(Problem::invalid(
-            "/billing/tax_note",
-            "is missing: say why the customer is exempt, as the invoice must",
-        )),
-        TaxTreatment::ReverseCharge if party.is_some_and(|party| party.vat_id.is_none()) => {
-            Err(Problem::invalid(
-                "/party/vat_id",
-                "is missing: a reverse charge needs the customer's VAT identifier",
-            ))
-        }
-        _ => Ok(()),
-    }
+    Ok(())
 }
 
 fn refused_line(pointer: &str, refusal: &Assigned) -> Problem {
@@ -196,6 +204,9 @@ async fn change(
     sent: Sent,
 ) -> Result<Response, Problem> {
     let new: ChangeCustomer = sent.json()?;
+    if let Some((pointer, message)) = super::change::unreadable(&new) {
+        return Err(Problem::invalid(pointer, message));
+    }
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
@@ -203,10 +214,14 @@ async fn change(
     if let Some(now) = super::hold(&mut write.tx, id).await? {
         sent.check_match(&now)?;
     }
+    // Only what is being set is judged: what was stored before may be mended field by field.
+    let (party, billing) = (new.party.clone(), new.billing.clone());
     match super::change(&mut write.tx, id, new, &app.clock).await? {
         Changed::Customer(customer) => {
             check_party(&customer.party)?;
-            check_billing(&customer.billing, Some(&customer.party))?;
+            check_billing(&customer.billing)?;
+            let changed = Being::Changed(party.as_ref(), billing.as_ref());
+            refuse(super::check::faults(&customer.party, &customer.billing, changed))?;
             write.finish(StatusCode::OK, &customer).await
         }
         Changed::Unknown => Err(unknown(id)),

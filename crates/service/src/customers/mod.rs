@@ -2,6 +2,7 @@
 
 mod assign_line;
 mod change;
+mod check;
 pub mod cli;
 mod close;
 mod create;
@@ -30,9 +31,13 @@ use utoipa::ToSchema;
 
 pub use assign_line::{Assigned, assign_line};
 pub use change::{Changed, change};
+pub(crate) use check::{all_faults, fault_of_peppol};
 pub use close::{Closed, close};
 pub use create::{Created, create};
-pub use described::{ChangeBillingSchema, ChangePartySchema};
+pub use described::{
+    ChangeBillingSchema, ChangePartySchema, ItemisationSchema, LanguageSchema, PartySchema,
+    PeppolAddressSchema, TaxTreatmentSchema, ZoneStepSchema,
+};
 pub use end_line::{Ended, end_line};
 pub use seat::{Seat, seats};
 pub use store::{FormerZone, LineSpan, ReferenceEntry, SubscriptionSpan};
@@ -84,6 +89,12 @@ pub struct Customer {
 }
 
 impl Customer {
+    /// How documents reach the customer: by letter if that is said, or if there is no address to write to.
+    pub fn delivery(&self) -> Delivery {
+        let by_address = if self.party.email.is_some() { Delivery::Email } else { Delivery::Letter };
+        self.billing.delivery.unwrap_or(by_address)
+    }
+
     /// Whether the customer is closed by an instant.
     pub fn is_closed(&self, at: Timestamp) -> bool {
         self.closed_at.is_some_and(|closed_at| closed_at <= at)
@@ -108,38 +119,37 @@ pub struct Billing {
     /// The customer is told when 60, 80 and 100 percent of this net amount are used in a month.
     #[schema(value_type = Option<String>, example = "50.00")]
     pub spending_cap: Option<Amount>,
+    /// How documents reach the customer: by e-mail where there is an address, when nothing is said.
+    pub delivery: Option<Delivery>,
 }
 
-/// A language (ISO 639-1).
-#[derive(ToSchema)]
-#[schema(as = Language, rename_all = "lowercase")]
-pub enum LanguageSchema {
-    En,
-    De,
+/// How documents reach a customer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+#[schema(as = DocumentDelivery)]
+pub enum Delivery {
+    Email,
+    /// Printed and sent by post.
+    Letter,
 }
 
-/// Whether the calls of an invoice are listed one by one.
-#[derive(ToSchema)]
-#[schema(as = Itemisation, rename_all = "snake_case")]
-pub enum ItemisationSchema {
-    /// Not at all.
-    None,
-    /// With the last three digits hidden.
-    Masked,
-    /// With whole numbers.
-    Full,
+impl Delivery {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Email => "email",
+            Self::Letter => "letter",
+        }
+    }
 }
 
-/// What a customer is for the tax office.
-#[derive(ToSchema)]
-#[schema(as = TaxTreatment, rename_all = "snake_case")]
-pub enum TaxTreatmentSchema {
-    /// Taxed at the rates of their country.
-    Standard,
-    /// Exempt: say why in `tax_note`.
-    Exempt,
-    /// A business in another country that owes the tax itself: needs its VAT identifier.
-    ReverseCharge,
+impl std::str::FromStr for Delivery {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        let all = [Self::Email, Self::Letter];
+        let known = all.into_iter().find(|delivery| delivery.code() == text);
+        known.ok_or_else(|| format!("`{text}` is no way in which documents reach somebody"))
+    }
 }
 
 /// What is to be changed of a customer, as a merge patch (RFC 7396): what is absent stays as it is, null takes
@@ -238,44 +248,6 @@ pub struct NewSubscription {
     pub plan: String,
     #[schema(value_type = String, format = DateTime)]
     pub valid_from: Timestamp,
-}
-
-/// A name and address, as an invoice shows it.
-#[derive(ToSchema)]
-#[schema(as = Party)]
-#[expect(dead_code, reason = "describes calculation's type, which knows no HTTP")]
-pub struct PartySchema {
-    #[schema(example = "Anna Brandt")]
-    name: String,
-    #[schema(required = false)]
-    street: String,
-    #[schema(required = false)]
-    postcode: String,
-    #[schema(required = false)]
-    city: String,
-    /// ISO 3166-1 alpha-2; decides the tax rate.
-    #[schema(example = "DE")]
-    country: String,
-    vat_id: Option<String>,
-    email: Option<String>,
-    phone: Option<String>,
-    iban: Option<String>,
-}
-
-/// What decided a customer's zone.
-#[derive(ToSchema)]
-#[schema(as = ZoneStep, rename_all = "snake_case")]
-pub enum ZoneStepSchema {
-    /// It was set by hand.
-    Set,
-    /// The number's region has one zone.
-    Region,
-    /// The number's area code.
-    AreaCode,
-    /// The main zone of the number's country.
-    CountryDefault,
-    /// The operator's setting.
-    OperatorDefault,
 }
 
 /// A customer by its id.

@@ -56,7 +56,7 @@ pub struct SubscriptionSpan {
 const CUSTOMER: &str =
     "select customer_id, reference, party, currency, zone, zone_step, created_at, language,
     itemisation, tax_treatment, tax_note, spending_cap, closed_at, suspended_at, suspended_for,
-    suspended_reason, calls_kept_from, erased_at from customers";
+    suspended_reason, calls_kept_from, erased_at, delivery from customers";
 
 /// The billing of a new customer begins with the month that holds `bill_from`.
 pub(super) async fn insert(tx: &mut Tx, customer: &Customer, bill_from: Timestamp) -> Result<bool> {
@@ -79,11 +79,12 @@ pub(super) async fn insert(tx: &mut Tx, customer: &Customer, bill_from: Timestam
 /// Stores all of a customer that may change.
 pub(super) async fn update(tx: &mut Tx, customer: &Customer) -> Result<()> {
     let sql = "update customers set party = $2, country = $3, zone = $4, zone_step = $5, language = $6,
-                 itemisation = $7, tax_treatment = $8, tax_note = $9, spending_cap = $10, closed_at = $11
+                 itemisation = $7, tax_treatment = $8, tax_note = $9, spending_cap = $10, closed_at = $11,
+                 delivery = $12
                where customer_id = $1";
     let party = db::json_text(&customer.party)?;
     let billing = &customer.billing;
-    let params: [&dyn Param; 11] = [
+    let params: [&dyn Param; 12] = [
         &customer.id.0,
         &party,
         &customer.party.country,
@@ -95,6 +96,7 @@ pub(super) async fn update(tx: &mut Tx, customer: &Customer) -> Result<()> {
         &billing.tax_note,
         &billing.spending_cap.map(Amount::micros),
         &customer.closed_at.map(Ts),
+        &billing.delivery.map(|delivery| delivery.code().to_owned()),
     ];
     tx.execute(sql, &params).await?;
     Ok(())
@@ -436,6 +438,7 @@ fn customer(row: &Row) -> db::Result<Customer> {
             tax_treatment: row.word("tax_treatment")?,
             tax_note: row.get("tax_note")?,
             spending_cap: row.optional_amount("spending_cap")?,
+            delivery: row.optional_parse("delivery")?,
         },
         created_at: row.time("created_at")?,
         closed_at: row.optional_time("closed_at")?,

@@ -7,7 +7,7 @@ use utoipa::openapi::{OpenApi as Document, Ref, RefOr};
 const GENERIC: [(&str, &str); 2] = [("Page_", "items"), ("Payload_", "data")];
 
 /// Types that refuse a field which they do not know, and whose derive cannot say it: calculation's, merge patches and variants.
-const CLOSED: [&str; 21] = [
+const CLOSED: [&str; 22] = [
     "AboutCall",
     "AboutInvoice",
     "Allowance",
@@ -24,6 +24,7 @@ const CLOSED: [&str; 21] = [
     "LineCredits",
     "Money",
     "Party",
+    "PeppolAddress",
     "PlanTerms",
     "Rounding",
     "Terms",

@@ -53,24 +53,38 @@ pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
     for refused in &billed.refused {
         words += &format!("\n  {} got none: {}", refused.reference, refused.reason);
     }
+    let mut drawn = true;
     if let Some(folder) = &args.pdf {
         let written = write_pdfs(app, &invoices_of_month(app, &args.month).await?, folder).await?;
-        words += &format!("\n{} PDF files in {}", written.len(), folder.display());
+        words += &format!("\n{} PDF files in {}", written.files.len(), folder.display());
+        written.refused.iter().for_each(|why| words += &format!("\n  {why}"));
+        drawn = written.refused.is_empty();
     }
     output.answer(&billed, words)?;
-    Ok(billed.refused.is_empty())
+    Ok(billed.refused.is_empty() && drawn)
 }
 
-/// Draws invoices into a folder, one file each, named by its number.
-pub async fn write_pdfs(app: &App, invoices: &[StoredInvoice], folder: &Path) -> Result<Vec<PathBuf>> {
+/// What became of drawing invoices.
+#[derive(Debug, Default)]
+pub struct Written {
+    pub files: Vec<PathBuf>,
+    /// Those with a letter that no font has, and which.
+    pub refused: Vec<String>,
+}
+
+/// Draws invoices into a folder, one file each, named by its number. One that cannot be drawn keeps no other.
+pub async fn write_pdfs(app: &App, invoices: &[StoredInvoice], folder: &Path) -> Result<Written> {
     std::fs::create_dir_all(folder).map_err(Error::file(folder.display().to_string()))?;
-    let mut written = Vec::new();
+    let mut written = Written::default();
     for stored in invoices {
         let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
         let path = folder.join(format!("{name}.pdf"));
         let drawing = super::drawing(&mut app.db.read().await?, stored, false).await?;
-        write_pdf(app, stored.customer_id, &drawing, &path).await?;
-        written.push(path);
+        match write_pdf(app, stored.customer_id, &drawing, &path).await {
+            Ok(()) => written.files.push(path),
+            Err(Error::Letters(why)) => written.refused.push(why),
+            Err(error) => return Err(error),
+        }
     }
     Ok(written)
 }

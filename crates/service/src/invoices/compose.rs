@@ -59,32 +59,27 @@ pub async fn compose(
         Asked { customer: customer.clone(), calendar, period: *period, credited_until: now, anew: false };
     let facts = load(tx, vec![asked]).await?.pop();
     let facts = facts.ok_or_else(|| Error::Contradiction("a month without facts".to_owned()))?;
-    compose_facts(config, &rates, &facts, now)
+    Ok(compose_facts(config, &rates, &facts, now))
 }
 
 /// Composes an invoice from what is known.
-pub(super) fn compose_facts(
-    config: &Config,
-    rates: &TaxRates,
-    facts: &Facts,
-    now: Timestamp,
-) -> Result<Composed> {
+pub(super) fn compose_facts(config: &Config, rates: &TaxRates, facts: &Facts, now: Timestamp) -> Composed {
     let Facts { customer, calendar, period, .. } = facts;
     let tax = |class, day| rates.tax(&facts.seats, class, day);
     let bill = match bill(config.invoices.zero_invoices, &tax, facts) {
         Ok(bill) => bill,
-        Err(BillError::TooLarge) => return Ok(Composed::TooLarge),
+        Err(BillError::TooLarge) => return Composed::TooLarge,
         Err(BillError::NoTaxRate(class, day)) => {
             let country = seat_on(&facts.seats, day).map_or(&customer.party.country, |seat| &seat.country);
-            return Ok(Composed::NoTaxRate { country: country.clone(), class, day });
+            return Composed::NoTaxRate { country: country.clone(), class, day };
         }
     };
     if bill.lines.is_empty() {
-        return Ok(if prepaid(facts) { Composed::Prepaid } else { Composed::Nothing });
+        return if prepaid(facts) { Composed::Prepaid } else { Composed::Nothing };
     }
-    let Some(totals) = totals(&bill.lines, customer.currency) else { return Ok(Composed::TooLarge) };
-    let zone = calendar.zone_at(now).map_err(|error| Error::Other(error.to_string()))?;
-    let issued_on = zone.to_datetime(now).date();
+    let Some(totals) = totals(&bill.lines, customer.currency) else { return Composed::TooLarge };
+    // The seller's day: numbers and days go up together, wherever customers are.
+    let issued_on = config.seller_zone().to_datetime(now).date();
     let due_on = issued_on.saturating_add(i32::from(config.invoices.payment_days).days());
     let untaxed =
         |line: &InvoiceLine| matches!(line.tax_category, TaxCategory::Exempt | TaxCategory::ReverseCharge);
@@ -105,7 +100,7 @@ pub(super) fn compose_facts(
             ends_at: period.ends_at,
             zone: zone_name(calendar.zone_of(period.first_day)),
         },
-        seller: config.operator.clone(),
+        seller: config.operator.party.clone(),
         buyer: customer.party.clone(),
         customer_reference: customer.reference.clone(),
         currency: customer.currency,
@@ -116,12 +111,12 @@ pub(super) fn compose_facts(
         gross: totals.gross,
         tax_note: note.filter(|_| treated),
     };
-    Ok(Composed::Invoice(Box::new(Composition {
+    Composed::Invoice(Box::new(Composition {
         invoice,
         remembered: bill.remembered,
         charges: facts.charges.iter().map(|charge| charge.id).collect(),
         discounts: bill.discounts.into_iter().map(|(id, amount)| (DiscountId(id), amount)).collect(),
-    })))
+    }))
 }
 
 fn zone_name(zone: &jiff::tz::TimeZone) -> String {

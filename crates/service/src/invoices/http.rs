@@ -285,9 +285,7 @@ async fn set_tax_rate(State(app): State<SharedApp>, sent: Sent) -> Result<Respon
     };
     match super::set_tax_rate(&mut write.tx, new, app.clock.now()).await? {
         SetTaxRate::Set(entry) => write.finish(StatusCode::CREATED, &entry).await,
-        SetTaxRate::NotACountry => {
-            Err(Problem::invalid("/country", "is no country of ISO 3166-1, such as DE"))
-        }
+        SetTaxRate::NotACountry(fault) => Err(Problem::invalid("/country", fault)),
         SetTaxRate::OutOfRange => Err(Problem::invalid("/rate", "must be 0 to 100 percent")),
         SetTaxRate::Taken(rate) => Err(Problem::conflict(format!(
             "from that day on {rate} percent is set, and invoices have it: set another from a later day"

@@ -133,9 +133,9 @@ pub async fn issue_some(
     let rates = TaxRates::load(tx).await?;
     for facts in facts::load(tx, open).await? {
         let id = facts.customer.id;
-        let composed = compose_facts(config, &rates, &facts, now)?;
+        let composed = compose_facts(config, &rates, &facts, now);
         let issued = match composed {
-            Composed::Invoice(_) if config.operator.name.trim().is_empty() => Issued::NoOperator,
+            Composed::Invoice(_) if config.operator.party.name.trim().is_empty() => Issued::NoOperator,
             Composed::Invoice(composition) => {
                 let zone = facts.calendar.zone_of(facts.period.first_day);
                 let before = match voids.get(&id) {

@@ -1,5 +1,6 @@
 //! Which tax rate holds in a country on a day?
 
+use calculation::country;
 use calculation::tax::{TaxClass, TaxRate};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -53,7 +54,8 @@ pub struct NewTaxRate {
 #[derive(Debug)]
 pub enum SetTaxRate {
     Set(TaxRateEntry),
-    NotACountry,
+    /// What is wrong with the country.
+    NotACountry(String),
     /// Below zero or above a hundred percent.
     OutOfRange,
     /// This rate holds from that day already, and invoices have it.
@@ -65,8 +67,8 @@ const HUNDRED_PERCENT: TaxRate = TaxRate::from_units(1_000_000);
 /// Sets the tax rate of a country from a day on.
 pub async fn set_tax_rate(tx: &mut Tx, new: NewTaxRate, now: Timestamp) -> Result<SetTaxRate> {
     let NewTaxRate { country, class, valid_from, rate } = new;
-    if country.len() != 2 || !country.bytes().all(|byte| byte.is_ascii_uppercase()) {
-        return Ok(SetTaxRate::NotACountry);
+    if let Some(fault) = country::fault(&country) {
+        return Ok(SetTaxRate::NotACountry(fault));
     }
     if rate < TaxRate::ZERO || rate > HUNDRED_PERCENT {
         return Ok(SetTaxRate::OutOfRange);

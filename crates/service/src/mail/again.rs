@@ -2,10 +2,10 @@
 
 use std::fmt;
 
-use super::address::address;
 use crate::clock::Clock;
 use crate::customers;
 use crate::db::Tx;
+use crate::email;
 use crate::error::Result;
 use crate::id::CustomerId;
 use crate::invoices::Subject;
@@ -50,8 +50,8 @@ pub async fn send_again(
     let Some(shown) = named.or(customer.party.email.as_deref()).map(str::to_owned) else {
         return Ok(SentAgain::NoAddress);
     };
-    if let Err(why) = address(&shown) {
-        return Ok(SentAgain::NotAnAddress(format!("`{shown}` is not one e-mail address ({why})")));
+    if let Some(fault) = email::fault(&shown) {
+        return Ok(SentAgain::NotAnAddress(fault));
     }
     // The customer's own is read when it is sent: it may be mended until then.
     let again = Some(Again { number: clock.id(), to: named.map(str::to_owned) });

@@ -3,7 +3,6 @@
 //! A mail is a job of the outbox (`jobs`). Its message id is the job's, so that a mail which is sent again,
 //! because this program died between the server's yes and its own commit, can be recognised.
 
-mod address;
 mod again;
 mod documents;
 mod facts;
@@ -26,6 +25,7 @@ pub(crate) use send::send;
 pub use settings::{Carried, Delivery, Settings, Tls, Transport};
 
 use crate::config::Config;
+use crate::email;
 use crate::error::Result;
 use crate::id::JobId;
 use crate::jobs::{StoredJob, Tried};
@@ -89,7 +89,7 @@ impl Mailer {
 
 /// Who mail is from. Files in a folder need no address that anybody could answer to.
 fn sender(config: &Config) -> Result<Mailbox> {
-    let operator = &config.operator;
+    let operator = &config.operator.party;
     let given = config.mail.from.as_ref().map(|text| ("mail.from", text));
     let given = given.or(operator.email.as_ref().map(|text| ("operator.email", text)));
     let (name, text) = match (given, config.mail.transport) {
@@ -100,7 +100,7 @@ fn sender(config: &Config) -> Result<Mailbox> {
         }
     };
     let mailbox =
-        address::own(text).map_err(|error| wrong(name, format!("`{text}` is no e-mail address: {error}")))?;
+        email::own(text).map_err(|error| wrong(name, format!("`{text}` is no e-mail address: {error}")))?;
     let operator = Some(operator.name.clone()).filter(|name| !name.trim().is_empty());
     Ok(Mailbox { name: mailbox.name.or(operator), ..mailbox })
 }

@@ -6,7 +6,6 @@ use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp};
 use lettre::message::Mailbox;
 
-use super::address::address;
 use super::documents::{self, Document};
 use super::facts::{
     Addressee, DocumentFacts, Facts, LinkFacts, LowBalanceFacts, Matter, OverdueFacts, ReminderFacts,
@@ -19,6 +18,7 @@ use crate::app::App;
 use crate::calls;
 use crate::customers::{self, Customer};
 use crate::db::Tx;
+use crate::email::address;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId};
 use crate::invoices::{self, Drawing};
@@ -252,7 +252,7 @@ async fn spending_notice(
         first_day: date(language, period.first_day),
         last_day: date(language, period.last_day()),
     });
-    let operator = app.config.operator.clone();
+    let operator = app.config.operator.party.clone();
     Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached: Vec::new() })))
 }
 
@@ -267,6 +267,6 @@ async fn low_balance(tx: &mut Tx, app: &App, id: CustomerId, number: i64) -> Res
         available: money(language, low.available, customer.currency),
         below: money(language, low.below, customer.currency),
     });
-    let operator = app.config.operator.clone();
+    let operator = app.config.operator.party.clone();
     Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached: Vec::new() })))
 }

@@ -12,8 +12,8 @@ use lettre::transport::smtp::client::{AsyncSmtpConnection, Certificate, Certific
 use lettre::transport::smtp::commands::{Data, Mail as MailFrom, Rcpt};
 use lettre::transport::smtp::extension::{ClientId, Extension, MailParameter};
 
-use super::address;
 use super::settings::{Settings, Tls, in_file, secret, wrong};
+use crate::email;
 use crate::error::Result;
 use crate::jobs::Tried;
 
@@ -60,7 +60,7 @@ impl Smtp {
             Tls::Tls => (Encryption::Tls(parameters(settings)?), 465),
         };
         let bcc = settings.bcc.as_ref().map(|text| {
-            let own = address::own(text).map(|mailbox| mailbox.email);
+            let own = email::own(text).map(|mailbox| mailbox.email);
             own.map_err(|error| wrong("mail.bcc", format!("`{text}` is no e-mail address: {error}")))
         });
         Ok(Self {

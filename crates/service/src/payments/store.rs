@@ -18,8 +18,8 @@ pub(super) use ladder::{
     to_suspend, with_rests, withdraw_suspension,
 };
 pub(super) use proof::{
-    counts, lost_receivables, overused, unfilled, wrong_balances, wrong_credit, wrong_marks, wrong_opens,
-    wrong_references,
+    counts, lost_receivables, overused, settled_too_early, unfilled, wrong_balances, wrong_credit,
+    wrong_marks, wrong_opens, wrong_references,
 };
 
 pub(super) use settled::{given_by, settled_by};

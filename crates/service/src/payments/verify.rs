@@ -24,6 +24,9 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
             "invoice {invoice} of {customer}: what is open is not its amount less what settled it"
         ));
     }
+    for (customer, invoice) in store::settled_too_early(tx).await? {
+        faults.push(format!("invoice {invoice} of {customer}: something settled it before it was issued"));
+    }
     for (customer, invoice) in store::wrong_marks(tx).await? {
         faults.push(format!(
             "invoice {invoice} of {customer}: what it says was credited or written off is not what was"

@@ -95,7 +95,7 @@ impl From<Session> for Shown {
     responses((status = 201, body = Grant), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn authorise(Shared(app): Shared<SharedApp>, body: Bytes) -> Result<Response, Problem> {
     let asked = json::<Authorise>(&body);
-    let home: Option<Region> = app.config.operator.country.parse().ok();
+    let home: Option<Region> = app.config.operator.party.country.parse().ok();
     let urgent = match &asked {
         Ok(Authorise { call_id, sequence, calling_number, called_number, .. }) => {
             urgent([call_id, calling_number, called_number], *sequence, home)

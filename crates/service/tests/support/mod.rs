@@ -53,7 +53,7 @@ street = "Kaiserkai 0"
 postcode = "20457"
 city = "Hamburg"
 country = "DE"
-vat_id = "DE000000000"
+vat_id = "DE123456788"
 iban = "DE02120300000000202051"
 
 [customers]

@@ -2,7 +2,7 @@
 
 use calculation::invoice::{
     Correction, Days, DocumentKind, Invoice, InvoiceLine, InvoicePeriod, Itemisation, Language, LineKind,
-    Party, totals,
+    Party, PeppolAddress, totals,
 };
 use calculation::money::Amount;
 use calculation::tax::{TaxCategory, TaxRate};
@@ -45,6 +45,7 @@ pub(crate) fn seller() -> Party {
         email: Some("billing@nordlicht.example".into()),
         phone: Some("+49 40 1234567".into()),
         iban: Some("DE02 1203 0000 0000 2020 51".into()),
+        ..Party::default()
     }
 }
 
@@ -139,7 +140,8 @@ fn taxes() -> Vec<Sample> {
 }
 
 fn without_tax() -> Vec<Sample> {
-    let dutch = Party { country: "NL".into(), vat_id: Some("NL123456789B12".into()), ..buyer() };
+    let peppol = Some(PeppolAddress { scheme: "0106".into(), id: "12345678".into() });
+    let dutch = Party { country: "NL".into(), vat_id: Some("NL123456782B01".into()), peppol, ..buyer() };
     let of = |category, note: Option<&str>, line| Invoice {
         tax_note: note.map(str::to_owned),
         ..invoice("EUR", vec![untaxed(category, line)])

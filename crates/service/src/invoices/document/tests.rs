@@ -76,6 +76,7 @@ fn invoice(lines: Vec<InvoiceLine>) -> Invoice {
             email: Some("billing@nordlicht.example".into()),
             phone: Some("+49 40 1234567".into()),
             iban: Some("DE89370400440532013000".into()),
+            ..Party::default()
         },
         buyer: Party {
             name: "Παπαδόπουλος & Жуков OÜ".into(),

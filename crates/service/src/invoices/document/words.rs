@@ -39,7 +39,7 @@ words! {
     tag, invoice, invoice_draft, credit_note, credit_note_draft, draft_mark, continued, page, period,
     date, days_of_month, days_of_year, days, thousands, point, percent,
     invoice_number, credit_note_number, not_numbered, invoice_date, credit_note_date, due_on, corrects_invoice,
-    corrects, replaces, replaces_invoice, takes_back, takes_back_note, owed_again, reason, customer_reference, your_id, id_of, amount_due, amount_credited, amount_in_favour,
+    corrects, replaces, replaces_invoice, takes_back, takes_back_note, owed_again, reason, customer_reference, your_id, id_of, tax_number, amount_due, amount_credited, amount_in_favour,
     description, calls, duration, included, net,
     fees, one_off, usage, late_usage, late_usage_note, minimum_commitment, discounts, subtotal, no_lines,
     net_total, tax_line, tax_exempt, tax_reverse_charge, reverse_charge_note, gross_total, credited_total, total,

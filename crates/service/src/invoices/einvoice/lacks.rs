@@ -31,6 +31,7 @@ const fn lack(term: &'static str, field: &'static str, remedy: &'static str) -> 
 
 const ISSUE: &str = "issue the invoice; a draft is none";
 const OPERATOR: &str = "set it in [operator], for invoices issued from then on";
+const REGISTERED: &str = "set it, or tax_number (BT-32), in [operator], for invoices issued from then on";
 const CUSTOMER: &str = "set it in the customer's party, for invoices issued from then on";
 
 /// What is missing in either syntax.
@@ -45,7 +46,10 @@ pub(super) fn in_any(invoice: &Invoice) -> Vec<Lack> {
         (blank(invoice.number.as_deref()), lack("BT-1", "number", ISSUE)),
         (corrects, lack("BT-25", "corrects", "name the invoice that the credit note corrects")),
         (blank(Some(&seller.name)), lack("BT-27", "seller.name", OPERATOR)),
-        (vat_id(seller).is_none(), lack("BT-31", "seller.vat_id", OPERATOR)),
+        (
+            vat_id(seller).is_none() && blank(seller.tax_number.as_deref()),
+            lack("BT-31", "seller.vat_id", REGISTERED),
+        ),
         (blank(Some(&seller.country)), lack("BT-40", "seller.country", OPERATOR)),
         (blank(Some(&buyer.name)), lack("BT-44", "buyer.name", CUSTOMER)),
         (buyer_owes_tax && vat_id(buyer).is_none(), lack("BT-48", "buyer.vat_id", CUSTOMER)),
@@ -61,17 +65,17 @@ pub(super) fn in_peppol(invoice: &Invoice) -> Vec<Lack> {
     let among_germans = [seller, buyer].iter().all(|party| party.country == "DE");
     let german = |blank: bool| among_germans && blank;
     let address = |party: &Party| peppol_address(party).is_none();
-    let seller_id = "set a vat_id in [operator] whose country addresses by it in Peppol";
-    let buyer_id = "set a vat_id in the customer's party: Peppol addresses businesses by it";
+    let seller_id = "set peppol in [operator]: it does not follow from the vat_id";
+    let buyer_id = "set peppol in the customer's party: it does not follow from a vat_id";
     let mut lacks = in_any(invoice);
     lacks.extend(only(&[
         (blank(Some(&invoice.customer_reference)), lack("BT-10", "customer_reference", CUSTOMER)),
-        (address(seller), lack("BT-34", "seller.vat_id", seller_id)),
+        (address(seller), lack("BT-34", "seller.peppol", seller_id)),
         (german(blank(Some(&seller.city))), lack("BT-37", "seller.city", OPERATOR)),
         (german(blank(Some(&seller.postcode))), lack("BT-38", "seller.postcode", OPERATOR)),
         (german(blank(seller.phone.as_deref())), lack("BT-42", "seller.phone", OPERATOR)),
         (german(blank(seller.email.as_deref())), lack("BT-43", "seller.email", OPERATOR)),
-        (address(buyer), lack("BT-49", "buyer.vat_id", buyer_id)),
+        (address(buyer), lack("BT-49", "buyer.peppol", buyer_id)),
         (german(blank(Some(&buyer.city))), lack("BT-52", "buyer.city", CUSTOMER)),
         (german(blank(Some(&buyer.postcode))), lack("BT-53", "buyer.postcode", CUSTOMER)),
     ]));

@@ -129,7 +129,12 @@ fn payment(invoice: &Invoice, asks: bool) -> PaymentInstructions {
         PaymentMeans::CreditTransfer(vec![CreditTransfer {
             account_identifier: Some(iban),
             account_name: given(&invoice.seller.name),
-            provider_identifier: None,
+            provider_identifier: invoice
+                .seller
+                .bic
+                .as_deref()
+                .map(party::compact)
+                .filter(|bic| !bic.is_empty()),
         }])
     };
     PaymentInstructions {

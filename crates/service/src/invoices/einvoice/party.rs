@@ -1,16 +1,16 @@
 //! Who sells and who buys, and under which address do programs find them?
 
-use calculation::invoice::Party;
+use calculation::invoice::{Party, PeppolAddress};
 use en16931::Identifier;
 use en16931::invoice::{Code, Contact, Party as ModelParty, PostalAddress};
 
 use super::model::{clean, given};
 
 /// The scheme under which the VAT identifiers of a country are addresses (Electronic Address Scheme; those
-/// that Peppol takes). Greece writes EL. Finland, Sweden and Denmark have registers of their own: below.
-const VAT_SCHEMES: [(&str, &str); 26] = [
+/// that Peppol takes). Greece writes EL. Belgium, Finland, Sweden and Denmark have registers of their own: below. French and
+/// Dutch businesses are registered under numbers that do not follow from theirs.
+const VAT_SCHEMES: [(&str, &str); 23] = [
     ("AT", "9914"),
-    ("BE", "9925"),
     ("BG", "9926"),
     ("CH", "9927"),
     ("CY", "9928"),
@@ -19,7 +19,6 @@ const VAT_SCHEMES: [(&str, &str); 26] = [
     ("EE", "9931"),
     ("EL", "9933"),
     ("ES", "9920"),
-    ("FR", "9957"),
     ("GB", "9932"),
     ("HR", "9934"),
     ("HU", "9910"),
@@ -29,7 +28,6 @@ const VAT_SCHEMES: [(&str, &str); 26] = [
     ("LU", "9938"),
     ("LV", "9939"),
     ("MT", "9943"),
-    ("NL", "9944"),
     ("PL", "9945"),
     ("PT", "9946"),
     ("RO", "9947"),
@@ -44,7 +42,15 @@ pub(super) fn seller(party: &Party) -> ModelParty {
         phone: optional(party.phone.as_deref()),
         email: optional(party.email.as_deref()),
     };
-    ModelParty { contact, ..buyer(party) }
+    let tax_number = optional(party.tax_number.as_deref());
+    // Somebody without a VAT identifier is identified by the tax office's number (BR-CO-26).
+    let identified = tax_number.clone().filter(|_| vat_id(party).is_none());
+    ModelParty {
+        contact,
+        identifiers: identified.map(Identifier::new).into_iter().collect(),
+        tax_registration: tax_number,
+        ..buyer(party)
+    }
 }
 
 /// The customer.
@@ -64,10 +70,10 @@ pub(super) fn buyer(party: &Party) -> ModelParty {
     }
 }
 
-/// The VAT identifier without the spaces that people write.
+/// The VAT identifier without the spaces, dots and dashes that people write.
 pub(super) fn vat_id(party: &Party) -> Option<String> {
-    let id = party.vat_id.as_deref().map(compact)?;
-    (!id.is_empty()).then(|| id.to_uppercase())
+    let id = party.vat_id.as_deref().map(|id| calculation::vat_id::compact(&clean(id)))?;
+    (!id.is_empty()).then_some(id)
 }
 
 /// Text without white space.
@@ -81,13 +87,18 @@ fn address(party: &Party) -> Option<Identifier> {
     peppol_address(party).or_else(mail)
 }
 
-/// The address in Peppol that follows from the VAT identifier.
+/// The address in Peppol: the party's own, or the one that follows from the VAT identifier.
 pub(super) fn peppol_address(party: &Party) -> Option<Identifier> {
+    if let Some(PeppolAddress { scheme, id }) = &party.peppol {
+        return Some(Identifier::schemed(id, scheme));
+    }
     let id = vat_id(party)?;
     let (country, digits) = id.split_at_checked(2)?;
     let scheme = VAT_SCHEMES.iter().find(|(code, _)| *code == country).map(|(_, scheme)| *scheme);
     match (country, scheme) {
         (_, Some(scheme)) => Some(Identifier::schemed(id, scheme)),
+        // The number of the enterprise, which the identifier has after BE.
+        ("BE", _) if digits.len() == 10 => Some(Identifier::schemed(digits, "0208")),
         ("DK", _) => Some(Identifier::schemed(id, "0184")),
         // The organisation number, which the identifier has between SE and 01.
         ("SE", _) => digits.strip_suffix("01").map(|number| Identifier::schemed(number, "0007")),
@@ -103,7 +114,7 @@ fn optional(text: Option<&str>) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
-    use calculation::invoice::Party;
+    use calculation::invoice::{Party, PeppolAddress};
     use en16931::codes::generated::PEPPOL_EAS_SCHEMES;
 
     use super::{VAT_SCHEMES, address};
@@ -116,9 +127,17 @@ mod tests {
 
     #[test]
     fn every_scheme_is_one_that_peppol_takes() {
-        for scheme in VAT_SCHEMES.iter().map(|(_, scheme)| *scheme).chain(["0184", "0007", "0216"]) {
+        for scheme in VAT_SCHEMES.iter().map(|(_, scheme)| *scheme).chain(["0184", "0007", "0208", "0216"]) {
             assert!(PEPPOL_EAS_SCHEMES.contains(&scheme), "{scheme}");
         }
+    }
+
+    #[test]
+    fn an_address_of_its_own_goes_before() {
+        let peppol = Some(PeppolAddress { scheme: "0106".into(), id: "12345678".into() });
+        let party = Party { peppol, vat_id: Some("DE123456788".into()), ..Party::default() };
+        let address = address(&party).unwrap();
+        assert_eq!((address.scheme(), address.content()), (Some("0106"), "12345678"));
     }
 
     #[test]
@@ -127,6 +146,9 @@ mod tests {
             (Some("DE123456789"), Some("a@b.example"), Some("9930 DE123456789")),
             (Some(" de 123 456 789 "), None, Some("9930 DE123456789")),
             (Some("EL123456789"), None, Some("9933 EL123456789")),
+            (Some("BE 0123.456.749"), Some("a@b.example"), Some("0208 0123456749")),
+            (Some("NL123456782B01"), Some("a@b.example"), Some("EM a@b.example")),
+            (Some("CHE-123.456.788 MWST"), None, Some("9927 CHE123456788MWST")),
             (Some("DK12345674"), None, Some("0184 DK12345674")),
             (Some("SE555555555501"), None, Some("0007 5555555555")),
             (Some("SE555555555502"), None, None),

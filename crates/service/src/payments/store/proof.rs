@@ -40,6 +40,16 @@ pub(crate) async fn wrong_opens(tx: &mut Tx) -> Result<Vec<(CustomerId, InvoiceI
     invoices(tx, &sql).await
 }
 
+/// Invoices that something settled before they were issued: as they were issued they would show it.
+pub(crate) async fn settled_too_early(tx: &mut Tx) -> Result<Vec<(CustomerId, InvoiceId)>> {
+    let sql = format!(
+        "select distinct a.customer_id, a.invoice_id from allocations a
+         join invoices i on i.customer_id = a.customer_id and i.invoice_id = a.invoice_id
+         where a.allocated_at < i.issued_at order by a.customer_id, a.invoice_id {FAULTS}"
+    );
+    invoices(tx, &sql).await
+}
+
 /// Receivables that say they were credited or written off otherwise than they were.
 pub(crate) async fn wrong_marks(tx: &mut Tx) -> Result<Vec<(CustomerId, InvoiceId)>> {
     let sql = format!(

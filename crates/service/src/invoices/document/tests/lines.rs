@@ -133,6 +133,9 @@ fn hostile_text_neither_panics_nor_grows_the_document() {
             email: Some(text.clone()),
             phone: Some(text.clone()),
             iban: Some(text.clone()),
+            tax_number: Some(text.clone()),
+            bic: Some(text.clone()),
+            peppol: None,
         };
         invoice.seller = party.clone();
         invoice.buyer = Party { country: format!("{text}!"), ..party };

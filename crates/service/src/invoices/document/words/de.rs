@@ -58,6 +58,7 @@ pub(super) static WORDS: Words = Words {
     customer_reference: "Kundennummer",
     your_id: "Ihre {name}",
     id_of: "{name} {id}",
+    tax_number: "Steuernummer {id}",
     amount_due: "Zu zahlen",
     amount_credited: "Gutgeschrieben",
     amount_in_favour: "Zu Ihren Gunsten",

@@ -59,6 +59,7 @@ pub(super) static WORDS: Words = Words {
     customer_reference: "Customer reference",
     your_id: "Your {name}",
     id_of: "{name} {id}",
+    tax_number: "Tax number {id}",
     amount_due: "Amount due",
     amount_credited: "Amount credited",
     amount_in_favour: "In your favour",

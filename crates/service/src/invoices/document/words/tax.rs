@@ -56,7 +56,8 @@ impl Words {
     /// `VAT ID DE123456789`, as the party's country calls it.
     pub(in crate::invoices::document) fn identifier(&self, party: &Party) -> Option<String> {
         let name = self.in_language(&of(&party.country).identifier);
-        party.vat_id.as_ref().map(|id| fill(self.id_of, &[("{name}", name), ("{id}", id)]))
+        let identifier = party.vat_id.as_ref().map(|id| fill(self.id_of, &[("{name}", name), ("{id}", id)]));
+        identifier.or_else(|| party.tax_number.as_ref().map(|id| fill(self.tax_number, &[("{id}", id)])))
     }
 
     /// `Your VAT ID`.

@@ -4,18 +4,33 @@ use lettre::Address;
 use lettre::message::Mailbox;
 
 /// An address, its domain in ASCII: `bücher.example` is `xn--bcher-kva.example` (RFC 5891).
-pub(super) fn address(text: &str) -> Result<Address, String> {
+pub(crate) fn address(text: &str) -> Result<Address, String> {
     known(text.parse().map_err(|error: lettre::address::AddressError| error.to_string())?)
 }
 
 /// An address of ours, with a name or without: every mail server must take it.
-pub(super) fn own(text: &str) -> Result<Mailbox, String> {
+pub(crate) fn own(text: &str) -> Result<Mailbox, String> {
     let mailbox: Mailbox = text.parse().map_err(|error: lettre::address::AddressError| error.to_string())?;
     let email = known(mailbox.email)?;
     if !email.user().is_ascii() {
         return Err("not every mail server takes letters beyond ASCII before the @".to_owned());
     }
     Ok(Mailbox { email, ..mailbox })
+}
+
+/// What is wrong with a text that is to be one address, without a name; nothing if it is one.
+pub(crate) fn fault(text: &str) -> Option<String> {
+    let error = address(text.trim()).err()?;
+    let what = if text.trim().is_empty() {
+        "is empty: leave it out if there is none".to_owned()
+    } else if text.matches('@').count() > 1 {
+        format!("`{text}` is more than one e-mail address: write one")
+    } else if text.contains(['<', '>']) {
+        format!("`{text}` is not an e-mail address alone: write it without a name, such as anna@example.org")
+    } else {
+        format!("`{text}` is not an e-mail address, such as anna@example.org: {error}")
+    };
+    Some(what)
 }
 
 fn known(address: Address) -> Result<Address, String> {
@@ -29,6 +44,23 @@ fn known(address: Address) -> Result<Address, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn exactly_one_address_is_one() {
+        assert_eq!(fault("anna@example.org"), None);
+        for (text, why) in [
+            ("", "is empty"),
+            (" ", "is empty"),
+            ("Anna <anna@example.org>", "without a name"),
+            ("a@example.org, b@example.org", "more than one"),
+            ("a@example.org;b@example.org", "more than one"),
+            ("anna", "such as anna@example.org"),
+            ("anna@", "such as anna@example.org"),
+            ("an na@example.org", "such as anna@example.org"),
+        ] {
+            assert!(fault(text).is_some_and(|fault| fault.contains(why)), "{text}: {:?}", fault(text));
+        }
+    }
 
     #[test]
     fn a_domain_is_written_as_mail_servers_know_it() {
