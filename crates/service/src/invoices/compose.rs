@@ -5,7 +5,7 @@ use std::sync::Arc;
 use calculation::bill::{self, Bill, BillError, Known, OneOff, PlanSpan, Remembered, Tax};
 use calculation::invoice::{DocumentKind, Invoice, InvoiceLine, InvoicePeriod, totals};
 use calculation::period::{Calendar, Period};
-use calculation::tax::{TaxCategory, TaxClass};
+use calculation::tax::{TaxCategory, TaxClass, TaxRate, TaxTreatment};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
@@ -65,7 +65,12 @@ pub async fn compose(
 /// Composes an invoice from what is known.
 pub(super) fn compose_facts(config: &Config, rates: &TaxRates, facts: &Facts, now: Timestamp) -> Composed {
     let Facts { customer, calendar, period, .. } = facts;
-    let tax = |class, day| rates.tax(&facts.seats, class, day);
+    // A small business charges no tax, whoever buys, and says why.
+    let small_business = config.operator.small_business.as_ref();
+    let tax = |class, day| match small_business {
+        Some(_) => Some(TaxTreatment::Exempt.apply(TaxRate::ZERO)),
+        None => rates.tax(&facts.seats, class, day),
+    };
     let bill = match bill(config.invoices.zero_invoices, &tax, facts) {
         Ok(bill) => bill,
         Err(BillError::TooLarge) => return Composed::TooLarge,
@@ -84,7 +89,8 @@ pub(super) fn compose_facts(config: &Config, rates: &TaxRates, facts: &Facts, no
     let untaxed =
         |line: &InvoiceLine| matches!(line.tax_category, TaxCategory::Exempt | TaxCategory::ReverseCharge);
     let treated = bill.lines.iter().any(untaxed);
-    let note = facts.seats.iter().rev().find_map(|seat| seat.note.clone());
+    let note = small_business.cloned();
+    let note = note.or_else(|| facts.seats.iter().rev().find_map(|seat| seat.note.clone()));
     let invoice = Invoice {
         kind: DocumentKind::Invoice,
         number: None,
