@@ -91,7 +91,7 @@ fn refused(refusal: &Credited) -> Problem {
 /// Why a credit note is taken back.
 #[derive(Debug, serde::Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
-struct TakeBack {
+struct TakeBackReason {
     #[schema(example = "It was for another customer")]
     reason: String,
 }
@@ -101,14 +101,14 @@ struct TakeBack {
 /// By a credit note of the same amounts below zero, which names it. What it settled is open again.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/credit-notes/{credit_note_id}/take-back", tag = "credit notes",
     security(("oauth" = ["credit-notes:write"])),
-    params(("customer_id" = String, Path), ("credit_note_id" = String, Path), IdempotencyKey), request_body = TakeBack,
+    params(("customer_id" = String, Path), ("credit_note_id" = String, Path), IdempotencyKey), request_body = TakeBackReason,
     responses((status = 201, body = CreditNote), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn take_back(
     State(app): State<SharedApp>,
     Key((customer, id)): Key<(CustomerId, CreditNoteId)>,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let TakeBack { reason } = sent.json()?;
+    let TakeBackReason { reason } = sent.json()?;
     check_name("/reason", &reason, 300)?;
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
