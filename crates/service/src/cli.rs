@@ -15,7 +15,7 @@ use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
     access, audit, backup, calls, check, copy, corrections, credit_notes, demo, disputes, healthcheck, http,
-    invoices, jobs, ledger, log, payments, prepaid, reports, retention, tariffs, webhooks,
+    invoices, jobs, ledger, letters, log, payments, prepaid, reports, retention, tariffs, webhooks,
 };
 
 /// Phone billing: call records in, charged calls and invoices out.
@@ -110,6 +110,7 @@ enum Command {
     Work(jobs::cli::WorkArgs),
     /// Show jobs that were given up, or try one again
     Jobs(jobs::cli::JobsArgs),
+    Letters(letters::cli::LettersArgs),
     #[command(subcommand)]
     Webhooks(webhooks::cli::Command),
     Audit(audit::cli::AuditArgs),
@@ -263,6 +264,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Dispute(command) => disputes::cli::run(&app, command, output).await,
         Command::Work(args) => jobs::cli::work(&app, &args, output).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
+        Command::Letters(args) => letters::cli::letters(&app, args, output).await,
         Command::Webhooks(command) => webhooks::cli::run(&app, command, output).await,
         Command::Audit(args) => audit::cli::audit(&app, args, output).await,
         Command::Export(args) => retention::cli::export(&app, args, output).await,

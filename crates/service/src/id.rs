@@ -95,6 +95,8 @@ pub(crate) fn form(kind: &str) -> String {
 ids! {
     /// A customer.
     CustomerId "cus";
+    /// A letter: a document that is to be printed.
+    LetterId "let";
     /// A line: a number held by a customer for a span of time.
     LineId "lin";
     /// A plan.

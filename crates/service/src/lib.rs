@@ -31,6 +31,7 @@ pub mod id;
 pub mod invoices;
 pub mod jobs;
 pub mod ledger;
+pub mod letters;
 pub mod log;
 pub mod mail;
 pub mod metrics;

@@ -308,6 +308,7 @@ on_both_databases! {
             ("update write_offs set amount = amount - 1 where amount < 0", "credited or written off"),
             ("update credits set remaining = -1 where remaining = 0 and customer_id in (select customer_id from credits where remaining > 0)", "one fills the other"),
             ("update payments set reference = 'p3' where reference = 'p1'", "its reference does not lead to it"),
+            ("update customers set suspended_for = 'overdue', suspended_at = created_at", "is suspended for what is overdue, and nothing is open"),
             ("update payment_directory set payment_id = 1", "its reference does not lead to it"),
         ] {
             // Not committed: the next damage begins from a sound ledger.

@@ -42,6 +42,7 @@ mod http_shutdown;
 mod invoices;
 mod issue_day;
 mod ledger;
+mod letters;
 mod lists;
 mod logging;
 mod mail;

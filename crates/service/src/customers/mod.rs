@@ -6,6 +6,7 @@ mod check;
 pub mod cli;
 mod close;
 mod create;
+pub mod delivery;
 mod described;
 mod end_line;
 pub mod http;

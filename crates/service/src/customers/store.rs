@@ -114,6 +114,12 @@ pub(super) async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>
     Ok(CUSTOMERS.one(row.as_ref(), customer)?)
 }
 
+/// How a customer chose to get documents.
+pub(super) async fn delivery(tx: &mut Tx, id: CustomerId) -> Result<Option<String>> {
+    let row = tx.row("select delivery from customers where customer_id = $1", &[&id.0]).await?;
+    Ok(row.map(|row| row.get("delivery")).transpose()?.flatten())
+}
+
 /// Holds where the customer's billing stands until the transaction ends.
 pub(super) async fn hold_cycle(tx: &mut Tx, id: CustomerId) -> Result<()> {
     let hold = tx.hold(Hold::Exclusive, "cycles");

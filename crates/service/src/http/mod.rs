@@ -169,6 +169,7 @@ fn parts() -> (Router<SharedApp>, Document) {
         .merge(crate::prepaid::http::routes())
         .merge(crate::retention::http::routes())
         .merge(crate::jobs::http::routes())
+        .merge(crate::letters::http::routes())
         .merge(crate::mail::http::routes())
         .merge(crate::health::http::routes())
         .merge(crate::metrics::http::routes())

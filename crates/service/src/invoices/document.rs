@@ -5,6 +5,7 @@
 
 mod annex;
 mod brand;
+mod bundle;
 mod canvas;
 mod chart;
 mod fonts;
@@ -28,6 +29,7 @@ use krilla::page::PageSettings;
 use krilla::{Document, SerializeSettings};
 
 pub use brand::{Brand, Colour, Logo, Texts};
+pub use bundle::{Printed, bundle};
 pub use fonts::Fonts;
 
 use super::Drawing;
@@ -103,6 +105,19 @@ impl DocumentError {
 /// Without a number it is marked as a draft on every page, and its payment box asks for nothing. With
 /// calls it gets a chart of the month, and an annex that lists them if the invoice wants that.
 pub fn pdf(drawing: &Drawing, calls: &[ItemisedCall], brand: &Brand) -> Result<Vec<u8>, DocumentError> {
+    let mut document = archival_document()?;
+    document.set_metadata(metadata(&drawing.invoice, Words::of(drawing.invoice.language)));
+    draw_pages(&mut document, drawing, calls, brand)?;
+    document.finish().map_err(DocumentError::refused)
+}
+
+/// Draws an invoice's pages after those that are there.
+fn draw_pages(
+    document: &mut Document,
+    drawing: &Drawing,
+    calls: &[ItemisedCall],
+    brand: &Brand,
+) -> Result<(), DocumentError> {
     let Drawing { invoice, settlement } = drawing;
     let faces = &Faces::new(&brand.fonts).ok_or(DocumentError::Fonts)?;
     let words = Words::of(invoice.language);
@@ -111,8 +126,6 @@ pub fn pdf(drawing: &Drawing, calls: &[ItemisedCall], brand: &Brand) -> Result<V
         Err(_) if calls.is_empty() => TimeZone::UTC,
         Err(_) => return Err(DocumentError::Zone(invoice.period.zone.clone())),
     };
-    let mut document = archival_document()?;
-    document.set_metadata(metadata(invoice, words));
     let sheet = Sheet { drawing, invoice, settlement, brand, faces, words, zone };
     let pages = layout::pages(&sheet, calls);
     for (index, page) in pages.iter().enumerate() {
@@ -128,7 +141,7 @@ pub fn pdf(drawing: &Drawing, calls: &[ItemisedCall], brand: &Brand) -> Result<V
     if !missing.is_empty() {
         return Err(DocumentError::Letters(missing));
     }
-    document.finish().map_err(DocumentError::refused)
+    Ok(())
 }
 
 fn archival_document() -> Result<Document, DocumentError> {

@@ -21,6 +21,7 @@ use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, EndpointId, InvoiceId, JobId};
+use crate::letters;
 use crate::mail;
 use crate::metrics::JOBS;
 use crate::prepaid;
@@ -123,6 +124,11 @@ impl Job {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Tried {
     Done,
+    /// What would be mailed is to be printed, under this title.
+    Letter {
+        customer: CustomerId,
+        title: String,
+    },
     /// It is of use to try again: a server that does not answer, a full disk.
     Again(String),
     /// It is of no use to try again: an address that does not exist.
@@ -252,7 +258,7 @@ pub async fn work_off(app: &App) -> Result<Worked> {
             let mut tx = app.db.begin().await?;
             let now = app.clock.now();
             let outcome = match &tried {
-                Tried::Done => "done",
+                Tried::Done | Tried::Letter { .. } => "done",
                 Tried::Again(_) if job.attempts < ATTEMPTS => "put_off",
                 Tried::Again(_) | Tried::Failed(_) => "failed",
             };
@@ -260,6 +266,11 @@ pub async fn work_off(app: &App) -> Result<Worked> {
             match tried {
                 Tried::Done => {
                     worked.done += 1;
+                    store::finish(&mut tx, &job, State::Done, None, now).await?;
+                }
+                Tried::Letter { customer, title } => {
+                    worked.done += 1;
+                    letters::put(&mut tx, &job, customer, title, now).await?;
                     store::finish(&mut tx, &job, State::Done, None, now).await?;
                 }
                 Tried::Again(why) if job.attempts < ATTEMPTS => {

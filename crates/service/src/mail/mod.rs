@@ -21,7 +21,7 @@ use jiff::Timestamp;
 use lettre::message::Mailbox;
 
 pub use again::{SentAgain, send_again};
-pub(crate) use send::send;
+pub(crate) use send::{letter_of, send};
 pub use settings::{Carried, Delivery, Settings, Tls, Transport};
 
 use crate::config::Config;

@@ -39,6 +39,8 @@ struct Parcel {
     language: Language,
     matter: Matter,
     attached: Vec<Drawing>,
+    /// Whether the customer gets letters.
+    by_letter: bool,
 }
 
 /// Sends the mail of a job. The database is let go of before the mail server is spoken to.
@@ -54,6 +56,9 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
         Gathered::Parcel(parcel) => *parcel,
         Gathered::None(tried) => return Ok(tried),
     };
+    if stored.job.to().is_none() && parcel.by_letter {
+        return Ok(become_letter(app, parcel));
+    }
     let to = match recipient(&parcel.customer, stored.job.to()) {
         Ok(to) => to,
         Err(why) => return Ok(Tried::Failed(why)),
@@ -83,6 +88,41 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
     }
 }
 
+/// A mail of a customer who gets letters: it is to be printed.
+fn become_letter(app: &App, parcel: Parcel) -> Tried {
+    let (customer, language) = (parcel.customer.id, parcel.language);
+    match app.mailer.messages.write(language, &facts_of(parcel).0) {
+        Ok(message) => Tried::Letter { customer, title: message.subject },
+        Err(why) => Tried::Failed(format!("mail.templates: {why}")),
+    }
+}
+
+fn facts_of(parcel: Parcel) -> (Facts, Party, Vec<Drawing>) {
+    let Customer { party, reference, .. } = parcel.customer;
+    let customer = Addressee { name: party.name.clone(), reference };
+    (Facts { operator: parcel.operator, customer, matter: parcel.matter }, party, parcel.attached)
+}
+
+/// What is printed for a customer instead of a mail.
+pub(crate) struct Written {
+    pub(crate) operator: Party,
+    pub(crate) recipient: Party,
+    /// What a reminder or a notice says; documents speak for themselves.
+    pub(crate) text: Option<String>,
+    pub(crate) documents: Vec<Drawing>,
+}
+
+/// What a job would mail now, to be printed; nothing when it would not any more.
+pub(crate) async fn letter_of(tx: &mut Tx, app: &App, job: &Job) -> Result<Option<Written>> {
+    let Gathered::Parcel(parcel) = gather(tx, app, job).await? else { return Ok(None) };
+    let (language, operator) = (parcel.language, parcel.operator.clone());
+    let speaks = !matches!(parcel.matter, Matter::Invoice(_) | Matter::CreditNote(_));
+    let (facts, recipient, documents) = facts_of(*parcel);
+    let message = app.mailer.messages.write(language, &facts).map_err(Error::Other)?;
+    let text = speaks.then(|| format!("{}\n\n{}", message.subject, message.text));
+    Ok(Some(Written { operator, recipient, text, documents }))
+}
+
 /// Where a customer is written to today: the address on an old invoice may have been mended since.
 fn recipient(customer: &Customer, named: Option<&str>) -> std::result::Result<Mailbox, String> {
     let Customer { reference, party, .. } = customer;
@@ -102,7 +142,16 @@ fn recipient(customer: &Customer, named: Option<&str>) -> std::result::Result<Ma
     Ok(Mailbox::new(name, address))
 }
 
+/// What the mail of a job is made of, and whether it is to be printed.
 async fn gather(tx: &mut Tx, app: &App, job: &Job) -> Result<Gathered> {
+    let mut gathered = gather_mail(tx, app, job).await?;
+    if let Gathered::Parcel(parcel) = &mut gathered {
+        parcel.by_letter = customers::delivery::gets_letters(tx, &parcel.customer).await?;
+    }
+    Ok(gathered)
+}
+
+async fn gather_mail(tx: &mut Tx, app: &App, job: &Job) -> Result<Gathered> {
     match *job {
         Job::SendInvoice { customer_id, invoice_id, .. } => {
             with_document(tx, app, customer_id, Document::Invoice(invoice_id), Matter::Invoice).await
@@ -154,7 +203,8 @@ async fn tell(
         return Ok(Err(Tried::Again(format!("{document} has no number yet"))));
     };
     let language = drawing.invoice.language;
-    let link = app.mailer.linking().map(|links| {
+    let by_letter = customers::delivery::gets_letters(tx, customer).await?;
+    let link = app.mailer.linking().filter(|_| !by_letter).map(|links| {
         let (url, expires) = links.to(customer.id, document, app.clock.now());
         let last = expires.checked_sub(SignedDuration::from_hours(24)).unwrap_or(expires);
         LinkFacts { url, last_day: date(language, day(last, &customer.zone)) }
@@ -178,7 +228,14 @@ async fn with_document(
     };
     let (language, operator) = (drawing.invoice.language, drawing.invoice.seller.clone());
     let attached = if facts.link.is_some() { Vec::new() } else { vec![drawing] };
-    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter: matter(facts), attached })))
+    Ok(Gathered::Parcel(Box::new(Parcel {
+        customer,
+        operator,
+        language,
+        matter: matter(facts),
+        attached,
+        by_letter: false,
+    })))
 }
 
 /// How a reminder asks: as which step, whether none follows, and for which day it was asked for.
@@ -228,7 +285,14 @@ async fn reminder(
     let suspended = customer.suspension.is_some();
     let matter =
         Matter::Reminder(ReminderFacts { step, last, open, suspends_on, suspended, invoices: overdue });
-    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached })))
+    Ok(Gathered::Parcel(Box::new(Parcel {
+        customer,
+        operator,
+        language,
+        matter,
+        attached,
+        by_letter: false,
+    })))
 }
 
 /// A notice about the month's spending, unless the cap was lifted since.
@@ -253,7 +317,14 @@ async fn spending_notice(
         last_day: date(language, period.last_day()),
     });
     let operator = app.config.operator.party.clone();
-    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached: Vec::new() })))
+    Ok(Gathered::Parcel(Box::new(Parcel {
+        customer,
+        operator,
+        language,
+        matter,
+        attached: Vec::new(),
+        by_letter: false,
+    })))
 }
 
 /// A notice that prepaid money is low, unless it is not any more.
@@ -268,5 +339,12 @@ async fn low_balance(tx: &mut Tx, app: &App, id: CustomerId, number: i64) -> Res
         below: money(language, low.below, customer.currency),
     });
     let operator = app.config.operator.party.clone();
-    Ok(Gathered::Parcel(Box::new(Parcel { customer, operator, language, matter, attached: Vec::new() })))
+    Ok(Gathered::Parcel(Box::new(Parcel {
+        customer,
+        operator,
+        language,
+        matter,
+        attached: Vec::new(),
+        by_letter: false,
+    })))
 }

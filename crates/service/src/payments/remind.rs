@@ -20,6 +20,7 @@ use crate::disputes;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId, NOBODY};
 use crate::jobs::{self, Job};
+use crate::letters;
 
 /// What a round of reminders came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -226,7 +227,10 @@ async fn suspend(
     if let Some(day) = state.announced_on
         && let Some(mail) = jobs::reminder_of(tx, customer.id, day).await?
     {
-        let left = mail.finished_at.filter(|_| mail.state == jobs::State::Done);
+        let left = match letters::of_job(tx, customer.id, mail.id).await? {
+            Some(printed_at) => printed_at,
+            None => mail.finished_at.filter(|_| mail.state == jobs::State::Done),
+        };
         let is_known = left.is_some_and(|at| ladder::later(at, ladder::days(settings.announce_days)) <= now);
         if !is_known {
             return Ok(false);

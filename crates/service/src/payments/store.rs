@@ -18,7 +18,8 @@ pub(super) use ladder::{
     to_suspend, with_rests, withdraw_suspension,
 };
 pub(super) use proof::{
-    counts, lost_receivables, overused, settled_too_early, unfilled, wrong_balances, wrong_credit,
+    counts, lost_receivables, overused, settled_too_early, suspended_for_nothing, unfilled, wrong_balances,
+    wrong_credit,
     wrong_marks, wrong_opens, wrong_references,
 };
 

@@ -47,6 +47,9 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     for customer in store::wrong_balances(tx).await? {
         faults.push(format!("{customer}: the balance is not the open invoices less the credit"));
     }
+    for customer in store::suspended_for_nothing(tx).await? {
+        faults.push(format!("{customer}: is suspended for what is overdue, and nothing is open"));
+    }
     for (customer, subject) in store::wrong_references(tx).await? {
         faults.push(format!("payment {subject} of {customer}: its reference does not lead to it"));
     }

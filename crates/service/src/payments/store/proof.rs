@@ -127,6 +127,16 @@ pub(crate) async fn wrong_balances(tx: &mut Tx) -> Result<Vec<CustomerId>> {
     customers(tx, &sql).await
 }
 
+/// Customers whose service is suspended for what is overdue, and who owe nothing.
+pub(crate) async fn suspended_for_nothing(tx: &mut Tx) -> Result<Vec<CustomerId>> {
+    let sql = format!(
+        "select c.customer_id from customers c where c.suspended_for = 'overdue' and not exists
+           (select 1 from receivables r where r.customer_id = c.customer_id and r.open > 0)
+         order by c.customer_id {FAULTS}"
+    );
+    customers(tx, &sql).await
+}
+
 /// Payments that their reference does not lead to.
 pub(crate) async fn wrong_references(tx: &mut Tx) -> Result<Vec<(CustomerId, PaymentId)>> {
     let sql = format!(
