@@ -103,9 +103,12 @@ pub async fn replace(
     }
     let id = clock.id();
     let stays = calls::is_invoiced(tx, &current.stored).await?;
-    let (tariffs, ..) = world;
-    let credited =
-        if stays { credit(tx, tariffs, &current, reason, clock).await? } else { Credit::Given(None) };
+    let (tariffs, config, _) = world;
+    let credited = if stays {
+        credit(tx, (tariffs, config), &current, reason, clock).await?
+    } else {
+        Credit::Given(None)
+    };
     let credit_note = match credited {
         Credit::Given(note) => note,
         Credit::Refused(refusal) => return Ok(Replaced::NotCredited(refusal)),
@@ -166,7 +169,7 @@ enum Credit {
 
 async fn credit(
     tx: &mut Tx,
-    tariffs: &TariffBook,
+    world: (&TariffBook, &Config),
     current: &Current,
     reason: &str,
     clock: &Clock,
@@ -179,7 +182,7 @@ async fn credit(
     };
     let credits = Credits::Call { source: call.source.clone(), record_id: call.record_id.clone() };
     let new = NewCredit { reason: reason.to_owned(), credits };
-    match credit_notes::credit_replaced(tx, tariffs, customer, invoice, new, clock).await? {
+    match credit_notes::credit_replaced(tx, world, customer, invoice, new, clock).await? {
         Credited::New(id) => Ok(Credit::Given(Some(id))),
         Credited::Already | Credited::Nothing => Ok(Credit::Given(None)),
         Credited::Refused(_) if is_free => Ok(Credit::Given(None)),

@@ -40,7 +40,9 @@ pub async fn credit(app: &App, args: CreditArgs, output: Output) -> Result<bool>
         if !matches!(credits, Credits::Whole) {
             return Err(Error::Other(format!("{number} is a credit note: it is taken back as a whole")));
         }
-        let back = match super::take_back(&mut tx, note.customer_id, note.id, reason, &app.clock).await? {
+        let back = match super::take_back(&mut tx, &app.config, note.customer_id, note.id, reason, &app.clock)
+            .await?
+        {
             TakenBack::New(id) => id,
             refusal => return Err(Error::Other(refusal.to_string())),
         };
@@ -55,16 +57,24 @@ pub async fn credit(app: &App, args: CreditArgs, output: Output) -> Result<bool>
     let invoice = invoices::by_number(&mut tx, &number).await?;
     let invoice = invoice.ok_or_else(|| Error::Other(format!("no invoice has the number {number}")))?;
     let new = NewCredit { reason, credits };
-    let id =
-        match super::credit(&mut tx, &app.tariffs, invoice.customer_id, invoice.id, new, &app.clock).await? {
-            Credited::New(id) => id,
-            nothing @ Credited::Nothing => {
-                tx.commit().await?;
-                output.answer(&serde_json::json!({"credited": "0.00"}), nothing.to_string())?;
-                return Ok(true);
-            }
-            refusal => return Err(Error::Other(refusal.to_string())),
-        };
+    let id = match super::credit(
+        &mut tx,
+        (&app.tariffs, &app.config),
+        invoice.customer_id,
+        invoice.id,
+        new,
+        &app.clock,
+    )
+    .await?
+    {
+        Credited::New(id) => id,
+        nothing @ Credited::Nothing => {
+            tx.commit().await?;
+            output.answer(&serde_json::json!({"credited": "0.00"}), nothing.to_string())?;
+            return Ok(true);
+        }
+        refusal => return Err(Error::Other(refusal.to_string())),
+    };
     invoices::number_in(&mut tx, &app.config, &app.clock).await?;
     let note = super::by_id(&mut tx, invoice.customer_id, id).await?;
     let note = note.ok_or_else(|| Error::Contradiction("a credit note vanished".to_owned()))?;

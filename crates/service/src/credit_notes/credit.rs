@@ -10,6 +10,7 @@ use jiff::tz::TimeZone;
 use super::{Credits, NewCredit, less, store};
 use crate::calls::{self, Call, RecordKey, StoredCall};
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::customers;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -60,30 +61,30 @@ impl std::fmt::Display for Credited {
 /// Credits an invoice. The customer is held, so that two credits do not give back the same.
 pub async fn credit(
     tx: &mut Tx,
-    tariffs: &TariffBook,
+    world: (&TariffBook, &Config),
     customer: CustomerId,
     invoice: InvoiceId,
     new: NewCredit,
     clock: &Clock,
 ) -> Result<Credited> {
-    credit_some(tx, tariffs, (customer, invoice), new, false, clock).await
+    credit_some(tx, world, (customer, invoice), new, false, clock).await
 }
 
 /// Credits a call whose corrected record takes what it took of allowances.
 pub async fn credit_replaced(
     tx: &mut Tx,
-    tariffs: &TariffBook,
+    world: (&TariffBook, &Config),
     customer: CustomerId,
     invoice: InvoiceId,
     new: NewCredit,
     clock: &Clock,
 ) -> Result<Credited> {
-    credit_some(tx, tariffs, (customer, invoice), new, true, clock).await
+    credit_some(tx, world, (customer, invoice), new, true, clock).await
 }
 
 async fn credit_some(
     tx: &mut Tx,
-    tariffs: &TariffBook,
+    (tariffs, config): (&TariffBook, &Config),
     (customer, invoice): (CustomerId, InvoiceId),
     new: NewCredit,
     keeps_allowances: bool,
@@ -136,7 +137,8 @@ async fn credit_some(
         Err(error) => return Ok(Credited::Refused(error)),
     };
     let id = CreditNoteId(clock.id());
-    let issued_on = zone.to_datetime(now).date();
+    // The seller's day, as an invoice's.
+    let issued_on = config.seller_zone().to_datetime(now).date();
     let mut places: BTreeMap<usize, Amount> = BTreeMap::new();
     for (place, line) in &credit.lines {
         let sum = places.entry(*place).or_default();

@@ -57,7 +57,9 @@ async fn credit(
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    match super::credit(&mut write.tx, &app.tariffs, customer, invoice, new, &app.clock).await? {
+    match super::credit(&mut write.tx, (&app.tariffs, &app.config), customer, invoice, new, &app.clock)
+        .await?
+    {
         Credited::New(id) => {
             // Nothing leaves the house unnumbered.
             invoices::number_in(&mut write.tx, &app.config, &app.clock).await?;
@@ -114,7 +116,7 @@ async fn take_back(
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    match super::take_back(&mut write.tx, customer, id, reason, &app.clock).await? {
+    match super::take_back(&mut write.tx, &app.config, customer, id, reason, &app.clock).await? {
         TakenBack::New(new) => {
             invoices::number_in(&mut write.tx, &app.config, &app.clock).await?;
             let note = super::by_id(&mut write.tx, customer, new).await?;

@@ -2,13 +2,13 @@
 
 use calculation::invoice::{Correction, Invoice, InvoiceLine, TaxLine};
 use calculation::money::Amount;
-use jiff::tz::TimeZone;
 
 use super::store;
 use crate::clock::Clock;
+use crate::config::Config;
 use crate::customers;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId};
 use crate::invoices;
 use crate::ledger::{self, Entry};
@@ -50,6 +50,7 @@ impl std::fmt::Display for TakenBack {
 /// Takes a credit note back. The customer is held.
 pub async fn take_back(
     tx: &mut Tx,
+    config: &Config,
     customer: CustomerId,
     id: CreditNoteId,
     reason: String,
@@ -74,9 +75,7 @@ pub async fn take_back(
     }
     let (new, now) = (CreditNoteId(clock.id()), clock.now());
     let document = note.credit_note;
-    let zone = TimeZone::get(&document.period.zone);
-    let zone = zone.map_err(|error| Error::Contradiction(error.to_string()))?;
-    let issued_on = zone.to_datetime(now).date();
+    let issued_on = config.seller_zone().to_datetime(now).date();
     let negative = |amount: Amount| Amount::from_micros(amount.micros().saturating_neg());
     let line = |line: InvoiceLine| InvoiceLine { net: negative(line.net), ..line };
     let tax = |tax: TaxLine| TaxLine { taxable: negative(tax.taxable), tax: negative(tax.tax), ..tax };

@@ -19,8 +19,7 @@ pub(super) use ladder::{
 };
 pub(super) use proof::{
     counts, lost_receivables, overused, settled_too_early, suspended_for_nothing, unfilled, wrong_balances,
-    wrong_credit,
-    wrong_marks, wrong_opens, wrong_references,
+    wrong_credit, wrong_marks, wrong_opens, wrong_references,
 };
 
 pub(super) use settled::{given_by, settled_by};
