@@ -14,7 +14,7 @@ use crate::http::{Begun, IdempotencyKey, Page, PageQuery, Params, Problem, Sent,
 use crate::id::LetterId;
 
 pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new().routes(routes!(list)).routes(routes!(pdf)).routes(routes!(mark))
+    OpenApiRouter::new().routes(routes!(letters)).routes(routes!(letters_pdf)).routes(routes!(mark_letters))
 }
 
 /// Which letters are asked for.
@@ -39,7 +39,7 @@ struct LettersQuery {
 #[utoipa::path(get, path = "/v1/letters", tag = "jobs",
     security(("oauth" = ["jobs:read"])), params(LettersQuery),
     responses((status = 200, body = Page<Letter>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn list(
+async fn letters(
     State(app): State<SharedApp>,
     Params(query): Params<LettersQuery>,
 ) -> Result<Page<Letter>, Problem> {
@@ -59,7 +59,7 @@ const IN_A_FILE: usize = 500;
 #[utoipa::path(get, path = "/v1/letters/pdf", tag = "jobs",
     security(("oauth" = ["jobs:read"])),
     responses((status = 200, content_type = "application/pdf", body = Vec<u8>), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn pdf(State(app): State<SharedApp>) -> Result<Response, Problem> {
+async fn letters_pdf(State(app): State<SharedApp>) -> Result<Response, Problem> {
     let letters = super::list(&mut app.db.read().await?, false, None, IN_A_FILE).await?;
     if letters.is_empty() {
         return Err(Problem::not_found("nothing is to be printed"));
@@ -96,7 +96,7 @@ struct Marked {
 #[utoipa::path(post, path = "/v1/letters/printed", tag = "jobs",
     security(("oauth" = ["jobs:write"])), params(IdempotencyKey), request_body = MarkPrinted,
     responses((status = 200, body = Marked), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
-async fn mark(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
+async fn mark_letters(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
     let MarkPrinted { letters } = sent.json()?;
     if letters.is_empty() || letters.len() > IN_A_FILE {
         return Err(Problem::invalid("/letters", format!("must be 1 to {IN_A_FILE} letters")));
