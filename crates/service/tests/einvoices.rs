@@ -367,7 +367,7 @@ fn what_is_no_archival_pdf_takes_no_attachment() {
 }
 
 /// What a path answers: status, headers and text.
-async fn answer(db: &TestApp, path: &str) -> (u16, axum::http::HeaderMap, Vec<u8>) {
+pub(crate) async fn answer(db: &TestApp, path: &str) -> (u16, axum::http::HeaderMap, Vec<u8>) {
     let request = axum::http::Request::get(path).body(axum::body::Body::empty()).unwrap();
     let response = tollbook::http::router(db.app.clone()).oneshot(request).await.unwrap();
     let (head, body) = response.into_parts();
@@ -376,7 +376,7 @@ async fn answer(db: &TestApp, path: &str) -> (u16, axum::http::HeaderMap, Vec<u8
 }
 
 /// Issues October of C-1, which made a call in it.
-async fn issue(db: &TestApp) -> String {
+pub(crate) async fn issue(db: &TestApp) -> String {
     operator(db).await;
     import_text(db, "switch", &Record::file(&[Record::new("r1")])).await;
     let customers = db.get("/v1/customers?limit=1").await.body;
@@ -405,42 +405,6 @@ on_both_databases! {
         assert!(detail.contains("INV-2026-000001") && detail.contains("buyer.peppol (BT-49)"), "{detail}");
         assert_eq!(db.get(&format!("{path}/xml?syntax=edifact")).await.status, 400);
         assert_eq!(db.get(&path.replace("inv_", "inv_1")).await.status, 404);
-    }
-
-    async fn an_operator_with_a_tax_number_makes_electronic_invoices(db: TestApp) {
-        let mut db = db;
-        let settings = "[operator]\nname = \"Harbour\"\ncountry = \"DE\"\ntax_number = \"27/123/45678\"";
-        db.app.config = std::sync::Arc::new(tollbook::config::Config::from_toml(settings).unwrap());
-        let path = issue(&db).await;
-        let (status, _, xml) = answer(&db, &format!("{path}/xml")).await;
-        let text = String::from_utf8(xml).unwrap();
-        assert_eq!(status, 200, "{text}");
-        assert!(text.contains("<ram:ID schemeID=\"FC\">27/123/45678</ram:ID>"), "{text}");
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("cii.xml");
-        std::fs::write(&file, &text).unwrap();
-        let verdict = crate::einvoice_rules::check_files(&[file]);
-        assert!(verdict.accepted, "{}", verdict.said);
-        let page = lopdf::Document::load_mem(&answer(&db, &format!("{path}/pdf")).await.2).unwrap();
-        assert!(page.extract_text(&[1]).unwrap().contains("Tax number 27/123/45678"));
-    }
-
-    async fn a_small_business_charges_no_tax_and_says_why(db: TestApp) {
-        let mut db = db;
-        let settings = "[operator]\nname = \"Harbour\"\ncountry = \"DE\"\ntax_number = \"27/123/45678\"\n\
-                        small_business = \"No VAT is charged under section 19 UStG\"";
-        db.app.config = std::sync::Arc::new(tollbook::config::Config::from_toml(settings).unwrap());
-        let path = issue(&db).await;
-        let stored = db.get(&path).await.body;
-        assert_eq!((&stored["invoice"]["tax"], &stored["invoice"]["net"]), (&json!("0.00"), &stored["gross"]["amount"]));
-        let (status, _, xml) = answer(&db, &format!("{path}/xml")).await;
-        let text = String::from_utf8(xml).unwrap();
-        assert!(status == 200 && text.contains("No VAT is charged under section 19 UStG"), "{text}");
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("cii.xml");
-        std::fs::write(&file, &text).unwrap();
-        let verdict = crate::einvoice_rules::check_files(&[file]);
-        assert!(verdict.accepted, "{}", verdict.said);
     }
 
     async fn an_operator_without_vat_identifier_sends_the_pdf_alone(db: TestApp) {

@@ -8,22 +8,22 @@ use crate::support::cycle::{Call, at, customer, import, line, patch, plan, provi
 use crate::support::operator::create;
 use crate::support::{Answer, TestApp, on_both_databases};
 
-const LINE: &str = "+493023125001";
-const FROM: &str = "2026-08-31T22:00:00Z";
+pub(crate) const LINE: &str = "+493023125001";
+pub(crate) const FROM: &str = "2026-08-31T22:00:00Z";
 
 /// A customer of Berlin on a plan from September on, billed from then on.
-async fn berliner<'a>(db: &'a TestApp, plan: &str) -> Account<'a> {
+pub(crate) async fn berliner<'a>(db: &'a TestApp, plan: &str) -> Account<'a> {
     let more = json!({"lines": line(LINE), "bill_from": FROM});
     customer(db, "B-1", "Europe/Berlin", (plan, FROM), more).await
 }
 
 /// A call of whole minutes to London, each 0.02.
-fn call<'c>(id: &str, when: &str, minutes: i64) -> Call<'c> {
+pub(crate) fn call<'c>(id: &str, when: &str, minutes: i64) -> Call<'c> {
     Call { seconds: minutes * 60, ..Call::new(id, LINE, at(when)) }
 }
 
 /// Issues a month when it is over.
-async fn issue(account: &Account<'_>, month: &str) -> Value {
+pub(crate) async fn issue(account: &Account<'_>, month: &str) -> Value {
     let next = at("2026-12-05T12:00:00Z");
     account.db.app.clock.set(next);
     let answer = account.db.post_json(&format!("{}/invoices", account.path), &json!({"month": month})).await;
@@ -31,7 +31,7 @@ async fn issue(account: &Account<'_>, month: &str) -> Value {
     answer.body
 }
 
-fn text<'v>(value: &'v Value, name: &str) -> &'v str {
+pub(crate) fn text<'v>(value: &'v Value, name: &str) -> &'v str {
     value[name].as_str().unwrap_or_else(|| panic!("no {name}: {value}"))
 }
 
@@ -41,27 +41,27 @@ fn sums(invoice: &Value) -> [&str; 3] {
 }
 
 /// Each line's kind and net.
-fn lines(invoice: &Value) -> Vec<(String, String)> {
+pub(crate) fn lines(invoice: &Value) -> Vec<(String, String)> {
     let lines = invoice["invoice"]["lines"].as_array().expect("it has lines");
     lines.iter().map(|line| (text(line, "kind").to_owned(), text(line, "net").to_owned())).collect()
 }
 
-fn kinds(expected: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn kinds(expected: &[(&str, &str)]) -> Vec<(String, String)> {
     expected.iter().map(|(kind, net)| ((*kind).to_owned(), (*net).to_owned())).collect()
 }
 
-async fn discount(account: &Account<'_>, terms: Value, from: &str) {
+pub(crate) async fn discount(account: &Account<'_>, terms: Value, from: &str) {
     let new = json!({"description": "off", "terms": terms, "valid_from": from});
     create(account.db, &format!("{}/discounts", account.path), new).await;
 }
 
-async fn credit(account: &Account<'_>, invoice: &Value, credits: Value) -> Answer {
+pub(crate) async fn credit(account: &Account<'_>, invoice: &Value, credits: Value) -> Answer {
     let path = format!("{}/invoices/{}/credit-notes", account.path, text(invoice, "id"));
     account.db.post_json(&path, &json!({"reason": "never made", "credits": credits})).await
 }
 
 /// Credits a call; answers what is given back, net.
-async fn credit_call(account: &Account<'_>, invoice: &Value, id: &str) -> String {
+pub(crate) async fn credit_call(account: &Account<'_>, invoice: &Value, id: &str) -> String {
     let answer = credit(account, invoice, json!({"call": {"source": "switch", "record_id": id}})).await;
     match answer.status.as_u16() {
         201 => text(&answer.body["credit_note"], "net").to_owned(),
@@ -278,134 +278,6 @@ on_both_databases! {
         assert_adds_up(&db).await;
     }
 
-    async fn a_month_whose_invoice_was_credited_in_full_is_invoiced_anew(db: TestApp) {
-        provider(&db).await;
-        let account = berliner(&db, "Ten").await;
-        discount(&account, json!({"percent": "50", "applies_to": "fees", "duration": "once"}), FROM).await;
-        let charge = json!({"description": "Router", "amount": {"amount": "20.00", "currency": "EUR"}, "charged_at": "2026-10-02T10:00:00Z"});
-        create(&db, &format!("{}/charges", account.path), charge).await;
-        import(&db, &[call("c1", "2026-10-05T10:00:00Z", 100), call("c2", "2026-10-06T10:00:00Z", 50)]).await;
-        let first = issue(&account, "2026-10").await;
-        assert_eq!(lines(&first), kinds(&[("fee", "10.00"), ("one_off", "20.00"), ("usage", "3.00"), ("discount", "-5.00")]));
-        // A call that was never made stays credited.
-        assert_eq!(credit_call(&account, &first, "c2").await, "1.00");
-        let rest = credit(&account, &first, json!("whole")).await;
-        assert_eq!((rest.status.as_u16(), account.standing(&first).await.0.as_str()), (201, "void"), "{rest:?}");
-        let mended = json!({"party": {"name": "Anna Brandt GmbH"}});
-        assert_eq!(patch(&db, &account.path, mended).await.status, 200);
-        let second = issue(&account, "2026-10").await;
-        assert_eq!(second["number"], "INV-2026-000002");
-        assert_eq!(second["invoice"]["corrects"]["number"], "INV-2026-000001");
-        assert_eq!(second["invoice"]["buyer"]["name"], "Anna Brandt GmbH");
-        assert_eq!(lines(&second), kinds(&[("fee", "10.00"), ("one_off", "20.00"), ("usage", "2.00"), ("discount", "-5.00")]));
-        let again = db.post_json(&format!("{}/invoices", account.path), &json!({"month": "2026-10"})).await;
-        assert_eq!((again.status.as_u16(), &again.body["number"]), (200, &json!("INV-2026-000002")));
-        // Nothing of it is billed again, and nothing given back.
-        let november = issue(&account, "2026-11").await;
-        assert_eq!(lines(&november), kinds(&[("fee", "10.00")]));
-        // A run over the whole month issues none anew.
-        credit(&account, &second, json!("whole")).await;
-        let run = tollbook::invoices::bill(&db.app, "2026-10", &|| ()).await.unwrap();
-        assert!(matches!(run, tollbook::invoices::Run::Billed(billed) if billed.issued == 0), "a void invoice stays");
-        let calls = db.get(&format!("{}/calls", account.path)).await;
-        assert_eq!(calls.body["items"][0]["invoice"]["number"], "INV-2026-000002", "{calls:?}");
-        let pdf = db.get(&format!("{}/invoices/{}/pdf", account.path, text(&second, "id"))).await;
-        assert_eq!(pdf.status, 200);
-        assert_adds_up(&db).await;
-    }
-
-    async fn a_mistaken_credit_note_is_taken_back_by_another(db: TestApp) {
-        provider(&db).await;
-        let account = berliner(&db, "Ten").await;
-        import(&db, &[call("c1", "2026-10-05T10:00:00Z", 100)]).await;
-        let invoice = issue(&account, "2026-10").await;
-        assert_eq!(credit_call(&account, &invoice, "c1").await, "2.00");
-        let notes = db.get(&format!("{}/credit-notes", account.path)).await.body;
-        let path = format!("{}/credit-notes/{}/take-back", account.path, text(&notes[0], "id"));
-        let back = db.post_json(&path, &json!({"reason": "was right"})).await;
-        assert_eq!(back.status, 201, "{back:?}");
-        assert_eq!((text(&back.body, "number"), text(&back.body["gross"], "amount")), ("CN-2026-000002", "-2.38"));
-        assert_eq!(back.body["credit_note"]["corrects"]["number"], "CN-2026-000001");
-        assert_eq!(account.standing(&invoice).await, ("open".to_owned(), "14.28".to_owned()));
-        assert_eq!(account.balance().await, ["14.28", "14.28", "0.00", "0.00"]);
-        let (status, detail) = { let again = db.post_json(&path, &json!({"reason": "again"})).await;
-            (again.status.as_u16(), text(&again.body, "detail").to_owned()) };
-        assert!(status == 409 && detail.contains("was taken back by"), "{status} {detail}");
-        let its_own = format!("{}/credit-notes/{}/take-back", account.path, text(&back.body, "id"));
-        assert_eq!(db.post_json(&its_own, &json!({"reason": "no"})).await.status, 409);
-        let unknown = format!("{}/credit-notes/crn_0000000000000/take-back", account.path);
-        assert_eq!(db.post_json(&unknown, &json!({"reason": "no"})).await.status, 404);
-        let xml = db.get(&format!("{}/credit-notes/{}/xml", account.path, text(&back.body, "id"))).await;
-        assert!(xml.status == 200 || xml.status == 409, "{xml:?}");
-        let pdf = db.get(&format!("{}/credit-notes/{}/pdf", account.path, text(&back.body, "id"))).await;
-        assert_eq!(pdf.status, 200);
-        // The call may be credited again.
-        assert_eq!(credit_call(&account, &invoice, "c1").await, "2.00");
-        assert_adds_up(&db).await;
-        let mut tx = db.app.db.read().await.unwrap();
-        assert_eq!(crate::support::account::faults(&mut tx).await, [""; 0]);
-        assert_eq!(tollbook::credit_notes::verify(&mut tx).await.unwrap().faults, [""; 0]);
-    }
-
-    async fn a_rate_that_no_invoice_has_is_put_right(db: TestApp) {
-        provider(&db).await;
-        let rate = |day: &str, rate: &str| json!({"country": "DE", "valid_from": day, "rate": rate});
-        create(&db, "/v1/tax-rates", rate("2027-01-01", "91")).await;
-        create(&db, "/v1/tax-rates", rate("2027-01-01", "20")).await;
-        let known = db.get("/v1/tax-rates").await.body;
-        assert_eq!(known.as_array().unwrap().len(), 2, "{known}");
-        assert_eq!(known[1]["rate"], "20");
-        let account = berliner(&db, "Ten").await;
-        issue(&account, "2026-10").await;
-        let used = db.post_json("/v1/tax-rates", &rate("2010-01-01", "16")).await;
-        assert_eq!(used.status, 409);
-        assert!(text(&used.body, "detail").contains("invoices have it"), "{used:?}");
-        create(&db, "/v1/tax-rates", rate("2027-01-01", "21")).await;
-    }
-
-    async fn what_has_not_begun_is_taken_back(db: TestApp) {
-        provider(&db).await;
-        plan(&db, "Twenty", "20.00", json!({})).await;
-        let account = berliner(&db, "Ten").await;
-        db.app.clock.set(at("2026-11-05T12:00:00Z"));
-        let ahead = json!({"plan": "Twenty", "valid_from": "2026-11-10T23:00:00Z"});
-        let change = create(&db, &format!("{}/subscriptions", account.path), ahead).await;
-        let cancel = |id: &str| format!("{}/subscriptions/{id}/cancel", account.path);
-        assert_eq!(db.post_json(&cancel(text(&change, "id")), &json!({})).await.status, 200);
-        let held = db.get(&format!("{}/subscriptions", account.path)).await.body;
-        assert_eq!((held.as_array().unwrap().len(), &held[0]["valid_to"]), (1, &Value::Null), "{held}");
-        let begun = db.post_json(&cancel(text(&held[0], "id")), &json!({})).await;
-        assert_eq!(begun.status, 409, "{begun:?}");
-        assert_eq!(db.post_json(&cancel(text(&change, "id")), &json!({})).await.status, 404);
-        let line = json!({"number": "+493023125099", "valid_from": "2026-12-01T00:00:00Z"});
-        let line = create(&db, &format!("{}/lines", account.path), line).await;
-        let path = format!("{}/lines/{}/cancel", account.path, text(&line, "id"));
-        assert_eq!(db.post_json(&path, &json!({})).await.status, 200);
-        assert_eq!(db.get(&format!("{}/lines", account.path)).await.body.as_array().unwrap().len(), 1);
-        let close = json!({"closed_at": "2026-11-20T23:00:00Z"});
-        assert_eq!(db.post_json(&format!("{}/close", account.path), &close).await.status, 200);
-        let reopened = db.post_json(&format!("{}/reopen", account.path), &json!({})).await;
-        assert_eq!((reopened.status.as_u16(), &reopened.body["closed_at"]), (200, &Value::Null), "{reopened:?}");
-        assert_eq!(db.get(&format!("{}/lines", account.path)).await.body[0]["valid_to"], Value::Null);
-        assert_eq!(db.post_json(&format!("{}/reopen", account.path), &json!({})).await.status, 404);
-        assert_eq!(lines(&issue(&account, "2026-11").await), kinds(&[("fee", "10.00")]));
-        // Once closed it stays closed, and what is owed still is charged.
-        let close = json!({"closed_at": "2026-12-01T10:00:00Z"});
-        assert_eq!(db.post_json(&format!("{}/close", account.path), &close).await.status, 200);
-        assert_eq!(db.post_json(&format!("{}/reopen", account.path), &json!({})).await.status, 409);
-        let router = json!({"description": "Router not returned", "amount": {"amount": "25.00", "currency": "EUR"}});
-        create(&db, &format!("{}/charges", account.path), router).await;
-        assert_adds_up(&db).await;
-    }
-
-    async fn a_draft_of_an_issued_month_is_its_invoice(db: TestApp) {
-        provider(&db).await;
-        let account = berliner(&db, "Ten").await;
-        let invoice = issue(&account, "2026-10").await;
-        let draft = db.get(&format!("{}/invoices/draft?month=2026-10", account.path)).await;
-        assert_eq!(draft.body, invoice["invoice"]);
-    }
-
     async fn what_was_given_back_too_much_is_found(db: TestApp) {
         provider(&db).await;
         plan(&db, "Least", "10.00", json!({"terms": {"minimum_commitment": "20.00"}})).await;
@@ -439,5 +311,48 @@ on_both_databases! {
             assert!(found.iter().any(|fault| fault.contains(expected)), "{damage}: {found:?}");
             assert_eq!(faults(mend).await, [""; 0], "{mend}");
         }
+    }
+
+    async fn what_later_invoices_gave_back_is_not_credited_again(db: TestApp) {
+        provider(&db).await;
+        plan(&db, "V31", "31.00", json!({"terms": {"fee_timing": "advance"}})).await;
+        let account = berliner(&db, "V31").await;
+        let september = issue(&account, "2026-09").await;
+        assert_eq!(lines(&september), kinds(&[("fee", "31.00"), ("fee", "31.00")]));
+        let close = json!({"closed_at": "2026-10-10T22:00:00Z"});
+        assert_eq!(db.post_json(&format!("{}/close", account.path), &close).await.status, 200);
+        assert_eq!(lines(&issue(&account, "2026-10").await), kinds(&[("fee", "-21.00")]));
+        let whole = credit(&account, &september, json!("whole")).await;
+        assert_eq!(text(&whole.body["credit_note"], "net"), "41.00", "{whole:?}");
+        assert_adds_up(&db).await;
+    }
+
+    async fn a_discount_of_one_invoice_is_given_to_late_calls_of_its_month_alone(db: TestApp) {
+        provider(&db).await;
+        let account = berliner(&db, "Ten").await;
+        discount(&account, json!({"percent": "100", "applies_to": "usage", "duration": "once"}), FROM).await;
+        import(&db, &[call("a1", "2026-09-05T10:00:00Z", 50)]).await;
+        issue(&account, "2026-09").await;
+        import(&db, &[call("a2", "2026-09-06T10:00:00Z", 50), call("b1", "2026-10-06T10:00:00Z", 50)]).await;
+        let october = [("fee", "10.00"), ("usage", "1.00"), ("late_usage", "1.00"), ("discount", "-1.00")];
+        assert_eq!(lines(&issue(&account, "2026-10").await), kinds(&october));
+        import(&db, &[call("b2", "2026-10-07T10:00:00Z", 50)]).await;
+        assert_eq!(lines(&issue(&account, "2026-11").await), kinds(&[("fee", "10.00"), ("late_usage", "1.00")]));
+        assert_adds_up(&db).await;
+    }
+
+    async fn a_cancelled_plan_gives_back_its_fee_in_advance(db: TestApp) {
+        provider(&db).await;
+        plan(&db, "V62", "62.00", json!({"terms": {"fee_timing": "advance"}})).await;
+        let account = berliner(&db, "Ten").await;
+        db.app.clock.set(at("2026-11-05T12:00:00Z"));
+        let ahead = json!({"plan": "V62", "valid_from": "2026-11-10T23:00:00Z"});
+        let change = create(&db, &format!("{}/subscriptions", account.path), ahead).await;
+        let issued = db.post_json(&format!("{}/invoices", account.path), &json!({"month": "2026-10"})).await;
+        assert_eq!(lines(&issued.body), kinds(&[("fee", "10.00"), ("fee", "41.33")]));
+        let cancel = format!("{}/subscriptions/{}/cancel", account.path, text(&change, "id"));
+        assert_eq!(db.post_json(&cancel, &json!({})).await.status, 200);
+        assert_eq!(lines(&issue(&account, "2026-11").await), kinds(&[("fee", "10.00"), ("fee", "-41.33")]));
+        assert_adds_up(&db).await;
     }
 }

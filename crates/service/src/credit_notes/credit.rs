@@ -102,7 +102,12 @@ async fn credit_some(
     }
     let zone = TimeZone::get(&stored.invoice.period.zone);
     let zone = zone.map_err(|error| Error::Contradiction(error.to_string()))?;
-    let before = store::credited_before(tx, customer, invoice).await?;
+    let mut before = store::credited_before(tx, customer, invoice).await?;
+    // What later invoices gave back of its fees and minimums is not given back again.
+    for (place, net) in invoices::given_back_later(tx, customer, invoice).await? {
+        let sum = before.lines.entry(place).or_default();
+        *sum = sum.checked_add(net).ok_or_else(too_large)?;
+    }
     let of = Of { tariffs, stored: &stored, before: &before, zone: &zone };
     let asked = match new.credits {
         Credits::Whole => Asked::plain(Wanted::Whole),

@@ -240,6 +240,13 @@ pub struct Subscription {
     pub valid_to: Option<Timestamp>,
 }
 
+impl Subscription {
+    /// Whether it was cancelled before it began.
+    pub fn is_cancelled(&self) -> bool {
+        self.valid_to == Some(self.valid_from)
+    }
+}
+
 /// A subscription to be. It ends the one before, if that has no end yet.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -296,7 +303,7 @@ pub async fn lines(tx: &mut Tx, id: CustomerId) -> Result<Vec<Line>> {
     store::lines(tx, id).await
 }
 
-/// A customer's subscriptions, oldest first.
+/// A customer's subscriptions, oldest first; those that were cancelled before they began have no day.
 pub async fn subscriptions(tx: &mut Tx, id: CustomerId) -> Result<Vec<Subscription>> {
     store::subscriptions(tx, id).await
 }

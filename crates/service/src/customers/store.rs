@@ -19,7 +19,7 @@ use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
 
 pub(super) use forget::{erase, keep_calls_from};
 pub(super) use parties::{insert_party, seats};
-pub(super) use undo::{delete_line, delete_subscription, reopen_line, reopen_subscription};
+pub(super) use undo::{delete_line, note_change, reopen_line, reopen_subscription};
 
 const CUSTOMERS: Place = Place::new("customers", &["customer_id"]);
 const FORMER: Place = Place::new("former_zones", &["customer_id", "until_day"]);
@@ -124,14 +124,6 @@ pub(super) async fn delivery(tx: &mut Tx, id: CustomerId) -> Result<Option<Strin
 pub(super) async fn hold_cycle(tx: &mut Tx, id: CustomerId) -> Result<()> {
     let hold = tx.hold(Hold::Exclusive, "cycles");
     tx.row(&format!("select customer_id from cycles where customer_id = $1 {hold}"), &[&id.0]).await?;
-    Ok(())
-}
-
-/// Remembers that a customer's plans are others from an instant on. Where the billing stands is held.
-pub(super) async fn note_change(tx: &mut Tx, id: CustomerId, from: Timestamp) -> Result<()> {
-    let sql = "update cycles set changed_from = $2
-               where customer_id = $1 and (changed_from is null or changed_from > $2)";
-    tx.execute(sql, &[&id.0, &Ts(from)]).await?;
     Ok(())
 }
 

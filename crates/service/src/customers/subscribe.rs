@@ -41,7 +41,9 @@ pub async fn subscribe(
     if plan.currency != found.currency {
         return Ok(Subscribed::OtherCurrency(plan.currency));
     }
-    let last = store::subscriptions(tx, customer).await?.pop();
+    let mut held = store::subscriptions(tx, customer).await?;
+    held.retain(|known| !known.is_cancelled());
+    let last = held.pop();
     if let Some(last) = &last {
         if new.valid_from <= last.valid_from {
             return Ok(Subscribed::NotAfterTheLast(last.valid_from));

@@ -24,7 +24,7 @@ pub enum Undone {
     NumberTaken,
 }
 
-/// Takes back a subscription that has not begun; the one that it ended goes on.
+/// Takes back a subscription that has not begun, which has no day then; the one that it ended goes on.
 pub async fn cancel_subscription(
     tx: &mut Tx,
     id: CustomerId,
@@ -33,7 +33,7 @@ pub async fn cancel_subscription(
 ) -> Result<Undone> {
     let Some(customer) = hold(tx, id).await? else { return Ok(Undone::UnknownCustomer) };
     let mut held = store::subscriptions(tx, id).await?;
-    let Some(place) = held.iter().position(|known| known.id == subscription) else {
+    let Some(place) = held.iter().position(|known| known.id == subscription && !known.is_cancelled()) else {
         return Ok(Undone::Unknown);
     };
     let cancelled = held.remove(place);
@@ -46,7 +46,8 @@ pub async fn cancel_subscription(
             return Ok(Undone::Prepaid);
         }
     }
-    store::delete_subscription(tx, id, subscription).await?;
+    // Its fee may have been invoiced in advance: it is given back as of a subscription without a day.
+    store::end_subscription(tx, id, subscription, cancelled.valid_from).await?;
     if let Some(before) = before {
         store::reopen_subscription(tx, id, before.id, cancelled.valid_to).await?;
     }

@@ -233,8 +233,15 @@ pub(super) async fn made_of(
         Some(stored) => adjustments::used_on(tx, customer, stored.id).await?,
         None => BTreeSet::new(),
     };
-    // What was used on the month's own invoice was not used before it.
-    let uses = |discount: &Discount| if used.contains(&discount.id) { 0 } else { discount.uses };
+    // What was used by the month's own invoice for the month itself was not used before it.
+    let is_own = |discount: &Discount| {
+        let own = |line: &InvoiceLine| {
+            line.kind == LineKind::Discount && line.days.is_none() && line.description == discount.description
+        };
+        used.contains(&discount.id)
+            && invoice.as_ref().is_some_and(|stored| stored.invoice.lines.iter().any(own))
+    };
+    let uses = |discount: &Discount| if is_own(discount) { 0 } else { discount.uses };
     let discounts = discounts.iter().filter(|discount| overlaps(discount, month));
     let discounts = discounts.map(|discount| Discount { uses: uses(discount), ..discount.clone() }).collect();
     let own = |line: &InvoiceLine| {

@@ -129,6 +129,15 @@ pub async fn is_replaced(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Re
     Ok(store::replaced_by(tx, customer, id).await?.is_some())
 }
 
+/// What later invoices gave back of an invoice's fees and of what it added up to minimums, by the place of its line: net.
+pub async fn given_back_later(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: InvoiceId,
+) -> Result<Vec<(usize, calculation::money::Amount)>> {
+    store::given_back_later(tx, customer, id).await
+}
+
 /// Takes back what a credit note remembered of minimums, under the id of the one that takes it back.
 pub async fn forget_minimums(tx: &mut Tx, customer: CustomerId, credit: (i64, i64)) -> Result<()> {
     store::forget_minimums(tx, customer, credit).await

@@ -23,8 +23,8 @@ use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::jobs::Job;
 
 pub(super) use charged::{
-    charged, forget_minimums, minimums_of, refunded_too_much, remember, remember_minimum, remembered,
-    remembers_minimums, reverse_charges,
+    charged, forget_minimums, given_back_later, minimums_of, refunded_too_much, remember, remember_minimum,
+    remembered, remembers_minimums, reverse_charges,
 };
 pub(super) use cycles::{
     Cycle, changed_from, claim_due, first_open, forget_changes, hold_cycles, late_months, move_cycles,

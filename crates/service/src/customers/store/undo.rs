@@ -1,4 +1,4 @@
-//! What has not begun is taken out of the database.
+//! Changes of plans in the database: that there was one, and what is taken back of what has not begun.
 
 use jiff::Timestamp;
 
@@ -6,16 +6,6 @@ use crate::customers::Line;
 use crate::db::{Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, SubscriptionId};
-
-pub(in crate::customers) async fn delete_subscription(
-    tx: &mut Tx,
-    customer: CustomerId,
-    id: SubscriptionId,
-) -> Result<()> {
-    let sql = "delete from subscriptions where customer_id = $1 and subscription_id = $2";
-    tx.execute(sql, &[&customer.0, &id.0]).await?;
-    Ok(())
-}
 
 pub(in crate::customers) async fn reopen_subscription(
     tx: &mut Tx,
@@ -41,5 +31,13 @@ pub(in crate::customers) async fn reopen_line(tx: &mut Tx, customer: CustomerId,
     tx.execute(sql, &[&customer.0, &line.id.0]).await?;
     let sql = "update number_directory set valid_to = null where e164 = $1 and valid_from = $2";
     tx.execute(sql, &[&line.number.to_string(), &Ts(line.valid_from)]).await?;
+    Ok(())
+}
+
+/// Remembers that a customer's plans are others from an instant on. Where the billing stands is held.
+pub(in crate::customers) async fn note_change(tx: &mut Tx, id: CustomerId, from: Timestamp) -> Result<()> {
+    let sql = "update cycles set changed_from = $2
+               where customer_id = $1 and (changed_from is null or changed_from > $2)";
+    tx.execute(sql, &[&id.0, &Ts(from)]).await?;
     Ok(())
 }

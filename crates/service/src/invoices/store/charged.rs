@@ -249,3 +249,46 @@ pub(in crate::invoices) async fn minimums_of(
     let sum = |row: &Row| Ok((row.get("subject_id")?, Amount::from_micros(row.get("amount")?)));
     Ok(rows.iter().map(sum).collect::<db::Result<_>>()?)
 }
+
+/// What other invoices gave back of an invoice's charges, by the place of its line: of the last charge of a month first.
+pub(in crate::invoices) async fn given_back_later(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: InvoiceId,
+) -> Result<Vec<(usize, Amount)>> {
+    let sql = "select f.customer_id, f.charged_for, f.subject_id, f.month, f.invoice_id, f.part, f.amount, f.given_back, f.line
+               from month_charges f join (select distinct charged_for, subject_id, month from month_charges
+                                          where customer_id = $1 and invoice_id = $2 and line is not null and amount > 0) own
+                 on own.charged_for = f.charged_for and own.subject_id = f.subject_id and own.month = f.month
+               where f.customer_id = $1 and f.line is not null
+               order by f.charged_for, f.subject_id, f.month, f.invoice_id, f.part";
+    let mut by_month: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for row in tx.rows(sql, &[&customer.0, &id.0]).await? {
+        let read = |row: &Row| {
+            let key = (what(row)?, row.parse::<Date>("month")?);
+            let invoice = InvoiceId(row.get("invoice_id")?);
+            Ok((
+                key,
+                (invoice, row.count::<usize>("line")?, row.amount("amount")?, row.amount("given_back")?),
+            ))
+        };
+        let (key, charge) = MONTH_CHARGES.read(&row, read)?;
+        by_month.entry(key).or_default().push(charge);
+    }
+    let mut found = Vec::new();
+    for charges in by_month.into_values() {
+        let given = charges.iter().filter(|(invoice, _, amount, _)| *invoice != id && *amount < Amount::ZERO);
+        let given = given.map(|(_, _, amount, back)| back.micros().saturating_sub(amount.micros()));
+        let mut left = given.fold(0_i64, i64::saturating_add);
+        for (invoice, place, amount, _) in
+            charges.iter().rev().filter(|(.., amount, _)| *amount > Amount::ZERO)
+        {
+            let part = left.min(amount.micros());
+            left = left.saturating_sub(part);
+            if *invoice == id && part > 0 {
+                found.push((*place, Amount::from_micros(part)));
+            }
+        }
+    }
+    Ok(found)
+}
