@@ -27,7 +27,7 @@ pub enum TakenBack {
     Already(CreditNoteId),
     /// It takes back another one: credit the invoice again.
     TakesBack,
-    /// The invoice was credited anew meanwhile: more than it asks for would be open.
+    /// The month was invoiced anew since: both invoices would be open.
     Replaced,
 }
 

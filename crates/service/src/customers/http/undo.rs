@@ -23,16 +23,16 @@ async fn answer(write: Write, id: CustomerId, undone: Undone) -> Result<Response
         Undone::Done(customer) => write.finish(StatusCode::OK, &customer).await,
         Undone::UnknownCustomer => Err(Problem::not_found(format!("there is no customer {id}"))),
         Undone::Unknown => {
-            Err(Problem::not_found("there is no such line, subscription or closing of the customer"))
+            Err(Problem::not_found("the customer has no such line or subscription, or is not closed"))
         }
         Undone::Begun(at) => {
-            Err(Problem::conflict(format!("it began at {at}: end it instead, or begin another")))
+            Err(Problem::conflict(format!("it took effect at {at} and cannot be cancelled: end it instead")))
         }
         Undone::Prepaid => Err(Problem::conflict(
-            "a prepaid plan is begun or ended by it, and balances with it: put the customer on a plan instead",
+            "a prepaid plan is affected, and its balances were ended already: put the customer on a plan again instead",
         )),
         Undone::NumberTaken => Err(Problem::conflict(
-            "a number of the customer is given to somebody from then on: end that line first",
+            "one of the customer's numbers is assigned to a line from then on: end or cancel that line first",
         )),
     }
 }
