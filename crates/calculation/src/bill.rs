@@ -9,6 +9,7 @@ mod calls;
 mod discounts;
 mod fees;
 mod least;
+mod month;
 mod reopened;
 
 use std::collections::BTreeMap;
@@ -24,7 +25,8 @@ use crate::period::{Calendar, Period};
 use crate::plan_terms::PlanTerms;
 use crate::tax::{TaxCategory, TaxClass, TaxRate};
 
-pub use calls::{CallLine, Reckoned, calls_of_month, less};
+pub use calls::{CallLine, Reckoned, calls_of_month};
+pub use month::{Change, ChargedPart, MonthCharged, MonthPart, changes, due_of};
 
 /// Under which category, and at which rate, a line is taxed.
 pub type Tax = (TaxCategory, TaxRate);
@@ -46,11 +48,11 @@ pub struct Known<'a> {
     pub billed: &'a [Period],
     /// The plans the customer is on, paid afterwards.
     pub plans: &'a [PlanSpan<'a>],
-    /// What was charged before, the oldest first, by what it was for and the first day of the month.
-    pub charged: &'a BTreeMap<(ChargedFor, Date), Vec<Charged>>,
+    /// What fees were charged before, the oldest first, by the subscription and the first day of the month.
+    pub charged: &'a BTreeMap<(i64, Date), Vec<Charged>>,
     /// The month's own calls, added up.
     pub usage: &'a [Usage],
-    /// Earlier months that were billed and of which more is known now.
+    /// Months that were billed and of which more is known now: earlier ones, and this one when it is billed anew.
     pub reopened: &'a [Reopened<'a>],
     /// What is charged once.
     pub one_offs: &'a [OneOff<'a>],
@@ -112,27 +114,18 @@ pub struct LateUsage {
 pub struct Reopened<'a> {
     /// The month.
     pub period: Period,
-    /// The fees and one-off charges that its invoice has.
-    pub lines: &'a [InvoiceLine],
+    /// The one-off charges that its invoice has.
+    pub one_offs: &'a [InvoiceLine],
     /// The calls that were invoiced of it, and not credited since.
     pub before: &'a [Usage],
     /// Those that came late.
     pub late: &'a [LateUsage],
     /// The discounts that it had, the oldest first.
     pub discounts: &'a [Discount<'a>],
-    /// What is known of the minimums of plans.
-    pub minimums: Minimums,
-}
-
-/// What is known of what a billed month was charged up to the minimum of plans.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Minimums {
-    /// All of it is remembered in [`Known::charged`].
-    Remembered,
-    /// It was charged before it was remembered: it is taken to be what the calls came to.
-    Reckoned,
-    /// No minimum is charged: the month was not billed here.
-    NotCharged,
+    /// What its documents charged by its calls: usage, minimums, discounts.
+    pub charged: &'a MonthCharged,
+    /// Whether minimums are charged: it was billed here.
+    pub has_minimums: bool,
 }
 
 /// Something charged once.
@@ -163,41 +156,49 @@ pub struct Discount<'a> {
     pub uses: u32,
 }
 
-/// What a charge of a month is remembered for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum ChargedFor {
-    /// The fee of a subscription.
-    Fee(i64),
-    /// What was missing to the minimum of a plan.
-    Minimum(i64),
-}
-
-/// What was charged for a month, with one tax.
+/// What a fee was charged for a month, with one tax.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Charged {
     /// The tax it was charged with, if that is known.
     pub tax: Option<Tax>,
     /// What was charged, less what was given back because it was due no more.
     pub amount: Amount,
-    /// How much of it was not paid after all: discounts' shares, and what was credited.
-    pub given_back: Amount,
+    /// How much of it discounts took off.
+    pub discounted: Amount,
+    /// How much of it was credited.
+    pub credited: Amount,
 }
 
-/// What a bill charges for a month, to be remembered.
+/// What a bill charges for a fee of a month, to be remembered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Remembered {
-    /// What for.
-    pub what: ChargedFor,
+    /// The subscription.
+    pub subscription: i64,
     /// The first day of the month.
     pub month: Date,
     /// The tax of its line.
     pub tax: Option<Tax>,
     /// What is due more than was charged; below zero when less is due.
     pub amount: Amount,
-    /// How much of it discounts took off; below zero when what was not paid in full is given back.
-    pub given_back: Amount,
+    /// How much of it discounts took off; below zero when what they had taken off is not given back.
+    pub discounted: Amount,
+    /// Below zero: how much of what is given back had been credited.
+    pub credited: Amount,
     /// The place of its line, unless nothing of it had been paid.
     pub line: Option<usize>,
+}
+
+/// How much of what a month is charged less credits had given back before: its documents show so much more than was charged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settled {
+    /// The first day of the month.
+    pub month: Date,
+    /// Which line of it.
+    pub part: MonthPart,
+    /// Its tax.
+    pub tax: Tax,
+    /// What is taken off what the documents show, and off what was credited.
+    pub amount: Amount,
 }
 
 /// What a month comes to, and what must be remembered of it.
@@ -205,8 +206,10 @@ pub struct Remembered {
 pub struct Bill {
     /// What is charged, in the order shown.
     pub lines: Vec<InvoiceLine>,
-    /// What is charged for which month.
+    /// What fees are charged for which month.
     pub remembered: Vec<Remembered>,
+    /// What of earlier months credits had settled.
+    pub settled: Vec<Settled>,
     /// What each discount took off, earlier months included.
     pub discounts: Vec<(i64, Amount)>,
 }
@@ -261,19 +264,10 @@ pub fn bill(known: &Known<'_>) -> Result<Bill, BillError> {
             rows.push(Row::new(known.line(draft, known.period.last_day())?));
         }
     }
-    for (part, line) in calls {
-        let remembered = part.minimum().map(|plan| Remembered {
-            what: ChargedFor::Minimum(plan),
-            month: known.period.first_day,
-            tax: Some((line.tax_category, line.tax_rate)),
-            amount: line.net,
-            given_back: Amount::ZERO,
-            line: None,
-        });
-        rows.push(Row { remembered, ..Row::new(line) });
-    }
+    rows.extend(calls.into_iter().map(|(_, line)| Row::new(line)));
     rows.sort_by(|one, other| order(&one.line).cmp(&order(&other.line)));
     discounts::own(known, &mut rows, &mut bill)?;
+    reopened::own(known, &mut rows, &mut bill)?;
     // What earlier months' discounts take off stands last.
     rows.sort_by_key(|row| (row.line.kind == LineKind::Discount).then_some(row.earlier.is_some()));
     for (place, row) in rows.into_iter().enumerate() {
@@ -383,21 +377,24 @@ struct Words {
     minimum_corrected: &'static str,
 }
 
+const ENGLISH: Words = Words {
+    monthly_fee: "{plan}, monthly fee",
+    fee_corrected: "{plan}, monthly fee, correction",
+    fee_refunded: "{plan}, monthly fee, refund",
+    minimum: "{plan}, up to the monthly minimum",
+    minimum_corrected: "{plan}, up to the monthly minimum, correction",
+};
+const GERMAN: Words = Words {
+    monthly_fee: "{plan}, Grundpreis",
+    fee_corrected: "{plan}, Grundpreis, Berichtigung",
+    fee_refunded: "{plan}, Grundpreis, Erstattung",
+    minimum: "{plan}, bis zum Mindestumsatz",
+    minimum_corrected: "{plan}, bis zum Mindestumsatz, Berichtigung",
+};
+
 fn words(language: Language) -> &'static Words {
     match language {
-        Language::En => &Words {
-            monthly_fee: "{plan}, monthly fee",
-            fee_corrected: "{plan}, monthly fee, correction",
-            fee_refunded: "{plan}, monthly fee, refund",
-            minimum: "{plan}, up to the monthly minimum",
-            minimum_corrected: "{plan}, up to the monthly minimum, correction",
-        },
-        Language::De => &Words {
-            monthly_fee: "{plan}, Grundpreis",
-            fee_corrected: "{plan}, Grundpreis, Berichtigung",
-            fee_refunded: "{plan}, Grundpreis, Erstattung",
-            minimum: "{plan}, bis zum Mindestumsatz",
-            minimum_corrected: "{plan}, bis zum Mindestumsatz, Berichtigung",
-        },
+        Language::En => &ENGLISH,
+        Language::De => &GERMAN,
     }
 }

@@ -5,7 +5,7 @@
 use std::collections::BTreeMap;
 
 use calculation::bill::{
-    Bill, BillError, Charged, ChargedFor, Discount, Known, LateUsage, Minimums, OneOff, PlanSpan, Reopened,
+    Bill, BillError, Charged, Discount, Known, LateUsage, MonthCharged, MonthPart, OneOff, PlanSpan, Reopened,
     Usage, bill,
 };
 use calculation::discount::DiscountTerms;
@@ -31,11 +31,12 @@ struct Subscription {
     to: Option<Timestamp>,
 }
 
-/// What is kept of a month that was billed: its fees and one-off charges, its calls, and its discounts by place with their uses
-/// before.
+/// What is kept of a month that was billed: its one-off charges, its calls, what was charged by them, and its discounts by place
+/// with their uses before.
 #[derive(Clone, Default)]
 struct Past {
-    lines: Vec<InvoiceLine>,
+    one_offs: Vec<InvoiceLine>,
+    charged: MonthCharged,
     calls: Vec<Usage>,
     discounts: Vec<(usize, u32)>,
 }
@@ -51,7 +52,7 @@ struct Case {
     plans: Vec<Plan>,
     subscriptions: Vec<Subscription>,
     billed: Vec<String>,
-    charged: BTreeMap<(ChargedFor, Date), Vec<Charged>>,
+    charged: BTreeMap<(i64, Date), Vec<Charged>>,
     /// What was billed of each month, by its first day.
     past: BTreeMap<Date, Past>,
     usage: Vec<Usage>,
@@ -128,9 +129,9 @@ impl Case {
             }
             ("credited", [name, month, amount]) => {
                 let id = self.subscriptions.iter().position(|held| held.name == *name).unwrap();
-                let key = (ChargedFor::Fee(i64::try_from(id).unwrap()), month.parse().unwrap());
+                let key = (i64::try_from(id).unwrap(), month.parse().unwrap());
                 let charged = self.charged.get_mut(&key).unwrap().last_mut().unwrap();
-                charged.given_back = charged.given_back.checked_add(amount.parse().unwrap()).unwrap();
+                charged.credited = charged.credited.checked_add(amount.parse().unwrap()).unwrap();
             }
             ("begins", [name, at]) => {
                 let at = self.at(at);
@@ -231,11 +232,12 @@ impl Case {
             .iter()
             .map(|(month, past, discounts, late)| Reopened {
                 period: *month,
-                lines: &past.lines,
+                one_offs: &past.one_offs,
                 before: &past.calls,
                 late,
                 discounts,
-                minimums: if billed.contains(month) { Minimums::Remembered } else { Minimums::NotCharged },
+                charged: &past.charged,
+                has_minimums: billed.contains(month),
             })
             .collect();
         let tax = |class, day| rates(class, day).map(|rate| self.treatment.apply(rate));
@@ -270,20 +272,29 @@ impl Case {
 
     /// Remembers of a bill what the service remembers.
     fn remember(&mut self, made: &Bill, period: Period, held: Vec<(usize, u32)>) {
-        let own = |line: &&InvoiceLine| {
-            matches!(line.kind, LineKind::Fee | LineKind::OneOff)
-                && line.days.is_none_or(|days| days.last >= period.first_day)
-        };
-        let lines = made.lines.iter().filter(own).cloned().collect();
+        let one_off = |line: &&InvoiceLine| line.kind == LineKind::OneOff && line.days.is_none();
         let calls = std::mem::take(&mut self.usage);
-        self.past.insert(period.first_day, Past { lines, calls, discounts: held });
+        let own = self.past.entry(period.first_day).or_default();
+        own.one_offs = made.lines.iter().filter(one_off).cloned().collect();
+        (own.calls, own.discounts) = (calls, held);
         for (month, late) in std::mem::take(&mut self.late) {
             self.past.entry(month).or_default().calls.extend(late.into_iter().map(|late| late.used));
         }
+        let mut change = |month: Date, key, more: Amount| {
+            let charged = self.past.entry(month).or_default().charged.entry(key).or_default();
+            charged.amount = charged.amount.checked_add(more).unwrap();
+        };
+        for line in &made.lines {
+            let month = line.days.map_or(period.first_day, |days| days.first.first_of_month());
+            if let Some(part) = MonthPart::of(line) {
+                change(month, (part, (line.tax_category, line.tax_rate)), line.net);
+            }
+        }
+        assert_eq!(made.settled, [], "no call-dependent part was credited");
         for kept in &made.remembered {
-            let (amount, given_back) = (kept.amount, kept.given_back);
-            let entry = Charged { tax: kept.tax, amount, given_back };
-            self.charged.entry((kept.what, kept.month)).or_default().push(entry);
+            let (amount, discounted, credited) = (kept.amount, kept.discounted, kept.credited);
+            let entry = Charged { tax: kept.tax, amount, discounted, credited };
+            self.charged.entry((kept.subscription, kept.month)).or_default().push(entry);
         }
         for (id, _) in &made.discounts {
             self.discounts[usize::try_from(*id).unwrap()].3 += 1;

@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use calculation::bill::{
-    Bill, BillError, Charged, ChargedFor, Discount, Known, LateUsage, Minimums, OneOff, PlanSpan, Reopened,
-    Tax, Usage, bill, calls_of_month, less,
+    Bill, BillError, Charged, ChargedPart, Discount, Known, LateUsage, MonthCharged, MonthPart, OneOff, PlanSpan, Remembered,
+    Reopened, Tax, Usage, bill, calls_of_month, changes, due_of,
 };
 use calculation::discount::{DiscountScope, DiscountTerms, Duration, Reduction};
 use calculation::fee::{DaysOfMonth, FeeTiming, days_held, prorated};
@@ -78,7 +78,7 @@ fn shuffled(mut seed: u64) -> Vec<String> {
     months
 }
 
-type ChargedBefore = BTreeMap<(ChargedFor, Date), Vec<Charged>>;
+type ChargedBefore = BTreeMap<(i64, Date), Vec<Charged>>;
 
 fn known<'a>(calendar: &'a Calendar, period: Period, tax: &'a Rates<'a>) -> Known<'a> {
     static NOTHING: ChargedBefore = BTreeMap::new();
@@ -116,9 +116,23 @@ fn net(bills: &[&Bill]) -> i64 {
 
 fn remember(charged: &mut ChargedBefore, bill: &Bill) {
     for kept in &bill.remembered {
-        let entry = Charged { tax: kept.tax, amount: kept.amount, given_back: kept.given_back };
-        charged.entry((kept.what, kept.month)).or_default().push(entry);
+        let Remembered { subscription, month, tax, amount, discounted, credited, .. } = *kept;
+        charged.entry((subscription, month)).or_default().push(Charged { tax, amount, discounted, credited });
     }
+}
+
+/// What the documents charged of a month by its calls.
+fn documents(bills: &[(&Bill, Date)], month: Date) -> MonthCharged {
+    let mut charged = MonthCharged::new();
+    for (bill, own) in bills {
+        for line in &bill.lines {
+            let of = line.days.map_or(*own, |days| days.first.first_of_month());
+            let Some(part) = MonthPart::of(line).filter(|_| of == month) else { continue };
+            let part = charged.entry((part, (line.tax_category, line.tax_rate))).or_default();
+            part.amount = part.amount.checked_add(line.net).unwrap();
+        }
+    }
+    charged
 }
 
 /// A plan with a minimum and, for destination 0, tiers, where all that is above a volume is cheaper, or packages.
@@ -230,7 +244,7 @@ proptest! {
                     Some(days) if days.last == month.last_day() => span.monthly_fee,
                     None | Some(_) => Amount::ZERO,
                 };
-                let of_fee = charged.get(&(ChargedFor::Fee(span.subscription), month.first_day));
+                let of_fee = charged.get(&(span.subscription, month.first_day));
                 let sum = Amount::sum(of_fee.into_iter().flatten().map(|entry| entry.amount)).unwrap();
                 prop_assert_eq!(sum, due, "{} of {:?}", month.month(), span);
             }
@@ -317,17 +331,21 @@ proptest! {
             discount, description: "Off", terms, begins: period.first_day, uses: 0,
         }).collect();
         let entry = Charged {
-            tax: None, amount: Amount::from_micros(charged), given_back: Amount::from_micros(charged / 3),
+            tax: None, amount: Amount::from_micros(charged), discounted: Amount::from_micros(charged / 3),
+            credited: Amount::from_micros(charged / 5),
         };
-        let charged = [ChargedFor::Fee(1), ChargedFor::Minimum(1)]
-            .map(|what| ((what, period.first_day), vec![entry])).into();
+        let before = ChargedPart { amount: Amount::from_micros(charged), credited: Amount::from_micros(charged / 7) };
+        let standard = (TaxCategory::Standard, TaxRate::from_units(190_000));
+        let parts = [MonthPart::Usage("Moon".into()), MonthPart::Minimum("Plan".into()), MonthPart::Discount("Off".into())];
+        let by_calls = parts.map(|part| ((part, standard), before)).into();
+        let charged = [((1, period.first_day), vec![entry])].into();
         let september = calendar.month("2026-09").unwrap();
         let days = Days { first: september.first_day, last: september.first_day };
         let late: Vec<_> = usage.iter().map(|used| LateUsage { used: used.clone(), days }).collect();
-        let reopened = [Reopened {
-            period: september, lines: &[], before: &usage, late: &late, discounts: &discounts,
-            minimums: Minimums::Remembered,
-        }];
+        let reopened = [september, period].map(|period| Reopened {
+            period, one_offs: &[], before: &usage, late: &late, discounts: &discounts, charged: &by_calls,
+            has_minimums: true,
+        });
         let made = bill(&Known { plans: &plans, usage: &usage, discounts: &discounts, reopened: &reopened,
             charged: &charged, ..known(&calendar, period, RATES) });
         match made {
@@ -375,19 +393,25 @@ proptest! {
         let mut charged = ChargedBefore::new();
         let first = bill(&Known { usage: &on_time, one_offs: &once, ..base(0) }).unwrap();
         remember(&mut charged, &first);
-        let fixed: Vec<_> = first.lines.iter()
-            .filter(|line| matches!(line.kind, LineKind::Fee | LineKind::OneOff)).cloned().collect();
+        let one_offs: Vec<_> =
+            first.lines.iter().filter(|line| line.kind == LineKind::OneOff).cloned().collect();
         let (late_calls, later_calls) = (as_late(&late), as_late(&later));
-        let reopened = |before, late| Reopened {
-            period: months[0], lines: &fixed, before, late, discounts: &discounts, minimums: Minimums::Remembered,
+        let reopened = |before, late, charged| Reopened {
+            period: months[0], one_offs: &one_offs, before, late, discounts: &discounts, charged, has_minimums: true,
         };
+        let september = months[0].first_day;
+        let by_calls = documents(&[(&first, september)], september);
+        let billed = [months[0], months[1]];
         let second = bill(&Known {
-            usage: &october, charged: &charged, reopened: &[reopened(&on_time, &late_calls)], ..base(1)
+            usage: &october, charged: &charged, reopened: &[reopened(&on_time, &late_calls, &by_calls)],
+            billed: &billed[..1], ..base(1)
         }).unwrap();
         remember(&mut charged, &second);
         let both = added(calls.iter().filter(|call| call.3 % 3 < 2));
-        let third =
-            bill(&Known { charged: &charged, reopened: &[reopened(&both, &later_calls)], ..base(2) }).unwrap();
+        let by_calls = documents(&[(&first, september), (&second, months[1].first_day)], september);
+        let third = bill(&Known {
+            charged: &charged, reopened: &[reopened(&both, &later_calls, &by_calls)], billed: &billed, ..base(2)
+        }).unwrap();
         prop_assert_eq!(net(&[&first, &second, &third]), net(&in_time.each_ref()));
         let sum = |entries: &Vec<Charged>| -> i64 { entries.iter().map(|entry| entry.amount.micros()).sum() };
         prop_assert!(charged.values().all(|entries| sum(entries) >= 0));
@@ -400,6 +424,7 @@ proptest! {
     ) {
         let calendar = Calendar::new(TimeZone::UTC);
         let period = calendar.month("2026-10").unwrap();
+        let next = calendar.next(period).unwrap();
         let plans = [PlanSpan {
             subscription: 1, plan: 1, name: "Plan", monthly_fee: cents(fee), terms: &terms,
             from: period.starts_at, to: None,
@@ -410,23 +435,38 @@ proptest! {
         let known = Known { plans: &plans, discounts: &discounts, ..known(&calendar, period, RATES) };
         let usage = added(calls.iter());
         let issued = bill(&Known { usage: &usage, ..known }).unwrap();
-        let fixed: Vec<_> = issued.lines.iter().filter(|line| line.kind == LineKind::Fee).cloned().collect();
-        let reckon = |left: &[SomeCall]| calls_of_month(&known, period, &fixed, &added(left.iter()), &discounts).unwrap();
-        let whole = reckon(&calls);
-        let sum = |parts: &[(_, Amount)]| -> i64 { parts.iter().map(|(_, net)| net.micros()).sum() };
+        let mut charged = ChargedBefore::new();
+        remember(&mut charged, &issued);
+        let known = Known { charged: &charged, billed: std::slice::from_ref(&period), period: next, ..known };
+        let due = |left: &[SomeCall]| {
+            let reckoned = calls_of_month(&known, period, (&[], &[]), &added(left.iter()), &discounts).unwrap();
+            due_of(&known, &discounts, &reckoned).unwrap()
+        };
+        let sum = |parts: &MonthCharged| -> i64 { parts.values().map(|part| part.amount.micros()).sum() };
+        let mut by_calls = documents(&[(&issued, period.first_day)], period.first_day);
+        let whole = sum(&by_calls);
         // In the order of their random numbers: what one gives back was not given before.
         let mut left = calls.clone();
         left.sort_by_key(|call| call.3);
-        let (mut given, mut most) = (0, 0);
+        let mut least = whole;
         while let Some(_credited) = left.pop() {
-            let without = sum(&less(&whole, &reckon(&left)).unwrap());
-            given += (without - given).max(0);
-            most = without.max(most);
-            prop_assert_eq!(given, most);
+            let less = changes(&due(&left), &by_calls, known.currency).unwrap();
+            let sum_of_less: i64 = less.iter().map(|change| change.net.micros()).sum();
+            prop_assert!(less.iter().all(|change| change.settled == Amount::ZERO));
+            least = least.min(whole.min(sum(&by_calls) + sum_of_less));
+            // What would make the invoice dearer is not charged.
+            if sum_of_less <= 0 {
+                for change in less {
+                    let part = by_calls.entry((change.part, change.tax)).or_default();
+                    part.amount = part.amount.checked_add(change.net).unwrap();
+                }
+            }
+            prop_assert_eq!(sum(&by_calls), least);
         }
-        let all = sum(&less(&whole, &reckon(&[])).unwrap());
-        prop_assert!(given >= all);
-        let fees_alone = bill(&known).unwrap();
-        prop_assert_eq!(net(&[&issued]) - all, net(&[&fees_alone]));
+        let fees_alone = bill(&Known { charged: &ChargedBefore::new(), billed: &[], period, ..known }).unwrap();
+        let fees = net(&[&issued]) - whole;
+        let without: i64 = due(&[]).values().map(|amount| amount.micros()).sum();
+        prop_assert_eq!(fees + without, net(&[&fees_alone]));
+        prop_assert!(least <= without);
     }
 }

@@ -365,12 +365,13 @@ on_both_databases! {
         ] {
             tx.script(&format!("alter table {table} drop column {column}")).await.unwrap();
         }
-        // As it was before charges of fees and minimums had one table.
-        tx.script("create table fee_charges as select customer_id, subject_id as subscription_id, month, invoice_id, amount,
-                     given_back, line from month_charges;
-                   drop table month_charges; drop table party_versions; drop index credited_calls_of_invoice;
+        // As it was before the taxes of fees were remembered.
+        tx.script("create table old_charges as select customer_id, subscription_id, month, invoice_id, amount,
+                     discounted as given_back, line from fee_charges;
+                   drop table fee_charges; alter table old_charges rename to fee_charges; drop table settled_parts;
+                   drop table party_versions; drop index credited_calls_of_invoice;
                    alter table credited_calls drop column net; alter table credited_calls drop column credited_at;
-                   alter table periods drop column minimums_remembered; alter table cycles drop column changed_from;
+                   alter table cycles drop column changed_from;
                    alter table credit_notes drop column takes_back_id; alter table invoices drop column replaced_by_id").await.unwrap();
         tx.script("delete from migrations where name >= '0003'; delete from ledger_entries; delete from postings;
                    delete from receivables; delete from allocations; drop table credits;

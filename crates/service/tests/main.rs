@@ -6,6 +6,7 @@ mod support;
 mod access;
 mod access_clients;
 mod access_tokens;
+mod any_order;
 mod audit;
 mod backup;
 mod bad_input;

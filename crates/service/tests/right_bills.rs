@@ -221,7 +221,7 @@ on_both_databases! {
         let change = json!({"plan": "V62", "valid_from": "2026-10-10T22:00:00Z"});
         create(&db, &format!("{}/subscriptions", account.path), change).await;
         let october = issue(&account, "2026-10").await;
-        let expected = [("fee", "-10.50"), ("fee", "42.00"), ("fee", "62.00"), ("discount", "-52.00")];
+        let expected = [("fee", "-21.00"), ("fee", "42.00"), ("fee", "62.00"), ("discount", "-52.00"), ("discount", "10.50")];
         assert_eq!(lines(&october), kinds(&expected));
         assert_adds_up(&db).await;
     }
@@ -290,12 +290,9 @@ on_both_databases! {
         credit(&account, &september, json!({"line": {"number": 1, "net": "1.00"}})).await;
         assert_adds_up(&db).await;
         for (damage, mend, expected) in [
-            ("update month_charges set amount = -amount where charged_for = 'fee'",
-             "update month_charges set amount = -amount where charged_for = 'fee'", "more was given back of fee"),
-            ("update month_charges set tax_rate = 160000 where charged_for = 'minimum' and amount < 0",
-             "update month_charges set tax_rate = 190000 where charged_for = 'minimum' and amount < 0", "more was given back of minimum"),
-            ("update month_charges set amount = amount + 1000000 where charged_for = 'minimum' and amount > 0",
-             "update month_charges set amount = amount - 1000000 where charged_for = 'minimum' and amount > 0", "with its late calls"),
+            ("update fee_charges set amount = -amount", "update fee_charges set amount = -amount", "more was given back of a fee"),
+            ("update settled_parts set amount = amount - 1000000 where kind = 'usage'",
+             "update settled_parts set amount = amount + 1000000 where kind = 'usage'", "beside what its documents charged"),
             ("update credited_lines set net = net + 10000000", "update credited_lines set net = net - 10000000", "was credited of"),
         ] {
             let faults = async |sql: &str| {

@@ -1,6 +1,6 @@
 //! What do the calls of a month come to: by destination, up to the minimum of plans, and less discounts?
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::discount;
 use crate::invoice::{InvoiceLine, LineKind};
@@ -9,7 +9,7 @@ use crate::period::Period;
 use crate::tax::TaxClass;
 use crate::usage_pricing::UsagePricing;
 
-use super::{BillError, Discount, Draft, Known, Tax, Usage, discounts, last_day, least, words};
+use super::{BillError, Discount, Draft, Known, Tax, Usage, discounts, fees, last_day, least, minus, words};
 
 /// What a line of a month is, to be found again in another reckoning of the same month.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -27,25 +27,28 @@ pub enum CallLine {
     Discount(i64),
 }
 
-impl CallLine {
-    pub(super) fn minimum(&self) -> Option<i64> {
-        if let Self::Minimum(plan) = self { Some(*plan) } else { None }
-    }
-}
-
 /// The lines of a month that depend on its calls, by what they are and their tax.
 pub type Reckoned = BTreeMap<(CallLine, Tax), InvoiceLine>;
 
-/// What a month's calls come to beside the fees and one-off charges that its invoice has: usage, minimums and discounts.
+/// What a billed month's calls come to beside its fees and one-off charges: usage, minimums and discounts. So much less of the
+/// fees is taken to be due.
 pub fn calls_of_month(
     known: &Known<'_>,
     period: Period,
-    lines: &[InvoiceLine],
+    (one_offs, less): (&[InvoiceLine], &[InvoiceLine]),
     usage: &[Usage],
     discounts: &[Discount<'_>],
 ) -> Result<Reckoned, BillError> {
-    let calls = self::lines(known, period, &usage.iter())?;
-    reckon(known, period, lines.to_vec(), calls, discounts)
+    let calls = lines(known, period, &usage.iter())?;
+    let mut lines = fees::of_invoice(known, period, &[])?;
+    lines.extend_from_slice(one_offs);
+    for less in less {
+        let same = |line: &&mut InvoiceLine| line.kind == less.kind && tax_of(line) == tax_of(less);
+        if let Some(line) = lines.iter_mut().find(same) {
+            line.net = minus(line.net, less.net)?;
+        }
+    }
+    reckon(known, period, lines, calls, discounts)
 }
 
 /// The lines with what discounts take off of them and of others that calls do not change.
@@ -71,16 +74,6 @@ pub(super) fn reckon(
         }
     }
     Ok(reckoned)
-}
-
-/// What a month comes to less by a reckoning with fewer calls, line by line: below zero for a line that is more then. Nothing
-/// when a difference does not fit.
-pub fn less(whole: &Reckoned, without: &Reckoned) -> Option<Vec<((CallLine, Tax), Amount)>> {
-    let keys: BTreeSet<_> = whole.keys().chain(without.keys()).collect();
-    let net = |reckoned: &Reckoned, key| reckoned.get(key).map_or(Amount::ZERO, |line| line.net);
-    let parts =
-        keys.into_iter().map(|key| Some((key.clone(), net(whole, key).checked_sub(net(without, key))?)));
-    parts.filter(|part| part.as_ref().is_none_or(|(_, net)| *net != Amount::ZERO)).collect()
 }
 
 pub(super) fn tax_of(line: &InvoiceLine) -> Tax {

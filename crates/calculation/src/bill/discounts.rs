@@ -5,7 +5,7 @@ use crate::invoice::{InvoiceLine, LineKind};
 use crate::money::{Amount, Currency};
 
 use super::calls::tax_of;
-use super::{Bill, BillError, ChargedFor, Discount, Known, Row, Tax, negative};
+use super::{Bill, BillError, Discount, Known, Row, Tax, negative};
 
 /// The month's own discounts, off what it charges itself: what earlier months charge late had theirs.
 pub(super) fn own(known: &Known<'_>, rows: &mut Vec<Row>, bill: &mut Bill) -> Result<(), BillError> {
@@ -76,11 +76,9 @@ pub(super) fn share(
     let nets: Vec<_> = reduced.iter().map(|row| row.line.net).collect();
     let parts = discount::spread(amount, &nets, currency).ok_or(BillError::TooLarge)?;
     for (row, part) in reduced.iter_mut().zip(parts) {
-        // Minimums are reckoned again with the discounts of their month.
-        let fee = row.remembered.as_mut().filter(|kept| matches!(kept.what, ChargedFor::Fee(_)));
-        if let Some(remembered) = fee {
-            let sum = remembered.given_back.checked_add(part);
-            remembered.given_back = sum.ok_or(BillError::TooLarge)?;
+        if let Some(remembered) = &mut row.remembered {
+            let sum = remembered.discounted.checked_add(part);
+            remembered.discounted = sum.ok_or(BillError::TooLarge)?;
         }
     }
     Ok(())

@@ -1,15 +1,20 @@
 //! Which fees does a month charge, and how much of one is given back?
 //!
-//! What is given back is in proportion to what was paid, for discounts and credit notes had given back the rest, and with the
-//! tax that was charged.
+//! What is given back has the tax that was charged, and what was credited of it is not given back again. Discounts of a month
+//! that is reckoned again are put right there; of other months they are given back in proportion, for they had taken that off.
+
+use std::collections::BTreeMap;
+
+use jiff::civil::Date;
 
 use crate::fee::FeeTiming;
-use crate::invoice::{Days, LineKind};
+use crate::invoice::{Days, InvoiceLine, LineKind};
 use crate::money::Amount;
 use crate::period::Period;
+use crate::tax::TaxClass;
 
 use super::{
-    Bill, BillError, Charged, ChargedFor, Draft, Known, PlanSpan, Remembered, Row, Tax, due, held, minus,
+    Bill, BillError, Charged, Draft, Known, PlanSpan, Remembered, Reopened, Row, Tax, due, held, minus,
     negative, words,
 };
 
@@ -28,33 +33,73 @@ pub(super) fn fees(
     for month in known.billed.iter().copied().chain([known.period]).chain(next) {
         let days = held(known, span, month);
         let due = due(known, span, days, month).ok_or(BillError::TooLarge)?;
-        let key = (ChargedFor::Fee(span.subscription), month.first_day);
+        let key = (span.subscription, month.first_day);
         let before = known.charged.get(&key).map_or(&[][..], Vec::as_slice);
-        let sum = Amount::sum(before.iter().map(|charged| charged.amount)).ok_or(BillError::TooLarge)?;
-        let amount = minus(due, sum)?;
+        let sum = |part: fn(&Charged) -> Amount| Amount::sum(before.iter().map(part)).ok_or(BillError::TooLarge);
+        let charged = sum(|charged| charged.amount)?;
+        let amount = minus(due, charged)?;
         if amount > Amount::ZERO {
-            rows.push(charge(known, span, (month, days), (amount, sum))?);
-        } else if amount < Amount::ZERO {
-            let days = not_held(month, days);
-            let words = words(known.language).fee_refunded.replace("{plan}", span.name);
-            for part in refund(known, before, negative(amount)?)? {
-                let net = minus(part.amount, part.given_back)?;
-                let kept = Remembered { what: key.0, month: key.1, line: None, ..part };
-                if net == Amount::ZERO {
-                    bill.remembered.push(kept);
-                    continue;
-                }
-                let this = Days { first: known.period.first_day, last: known.period.last_day() };
-                let days_shown = Some(days).filter(|days| *days != this);
-                let draft = Draft { days: days_shown, ..Draft::new(LineKind::Fee, words.clone(), net) };
-                let line = match part.tax {
-                    Some(tax) => draft.taxed(tax, known.currency)?,
-                    None => known.line(draft, days.last)?,
-                };
-                rows.push(Row { line, earlier: None, remembered: Some(kept) });
-            }
+            rows.push(charge(known, span, (month, days), (amount, charged))?);
+        }
+        let mut refunds = Vec::new();
+        if amount < Amount::ZERO {
+            let discounts_stay = reopened_with(known, span, month).is_none();
+            refunds = refund(known, before, negative(amount)?, discounts_stay)?;
+        }
+        // A credit that was taken back had settled what was not given back then.
+        let credited = sum(|charged| charged.credited)?;
+        if credited < Amount::ZERO {
+            let tax = before.iter().rev().find_map(|charged| charged.tax);
+            refunds.push(Refund { tax, credited, ..Refund::default() });
+        }
+        for refund in refunds {
+            give_back(known, (span, month, days), refund, (rows, bill))?;
         }
     }
+    Ok(())
+}
+
+/// What is given back of a fee.
+#[derive(Default)]
+struct Refund {
+    tax: Option<Tax>,
+    /// What is no longer due, above zero.
+    amount: Amount,
+    /// How much of that discounts had taken off.
+    discounted: Amount,
+    /// How much of that had been credited; below zero what is given back beyond it.
+    credited: Amount,
+}
+
+fn give_back(
+    known: &Known<'_>,
+    (span, month, days): (&PlanSpan<'_>, Period, Option<Days>),
+    Refund { tax, amount, discounted, credited }: Refund,
+    (rows, bill): (&mut Vec<Row>, &mut Bill),
+) -> Result<(), BillError> {
+    let net = minus(minus(discounted, amount)?, negative(credited)?)?;
+    let kept = Remembered {
+        subscription: span.subscription,
+        month: month.first_day,
+        tax,
+        amount: negative(amount)?,
+        discounted: negative(discounted)?,
+        credited: negative(credited)?,
+        line: None,
+    };
+    if net == Amount::ZERO {
+        bill.remembered.push(kept);
+        return Ok(());
+    }
+    let days = not_held(month, days);
+    let words = words(known.language).fee_refunded.replace("{plan}", span.name);
+    let this = Days { first: known.period.first_day, last: known.period.last_day() };
+    let draft = Draft { days: Some(days).filter(|days| *days != this), ..Draft::new(LineKind::Fee, words, net) };
+    let line = match tax {
+        Some(tax) => draft.taxed(tax, known.currency)?,
+        None => known.line(draft, days.last)?,
+    };
+    rows.push(Row { line, earlier: reopened_with(known, span, month), remembered: Some(kept) });
     Ok(())
 }
 
@@ -72,48 +117,95 @@ fn charge(
     let draft = Draft::new(LineKind::Fee, form.replace("{plan}", span.name), amount);
     let line = known.line(Draft { days: days.filter(|days| *days != this), ..draft }, day)?;
     let remembered = Remembered {
-        what: ChargedFor::Fee(span.subscription),
+        subscription: span.subscription,
         month: month.first_day,
         tax: Some((line.tax_category, line.tax_rate)),
         amount,
-        given_back: Amount::ZERO,
+        discounted: Amount::ZERO,
+        credited: Amount::ZERO,
         line: None,
     };
-    let invoiced_with = invoiced_with(known, span, month);
-    let earlier = known.reopened.iter().map(|reopened| reopened.period.first_day);
-    let earlier = earlier.into_iter().find(|first_day| Some(*first_day) == invoiced_with);
-    Ok(Row { line, earlier, remembered: Some(remembered) })
+    Ok(Row { line, earlier: reopened_with(known, span, month), remembered: Some(remembered) })
 }
 
-/// The billed month whose invoice a fee had been on, had it been known: its discounts count.
-fn invoiced_with(known: &Known<'_>, span: &PlanSpan<'_>, month: Period) -> Option<jiff::civil::Date> {
-    if month.starts_at >= known.period.starts_at {
-        return None;
-    }
+/// The reopened month whose invoice a fee was on, or had been, had it been known: its discounts count.
+fn reopened_with(known: &Known<'_>, span: &PlanSpan<'_>, month: Period) -> Option<Date> {
+    let on = invoiced_with(known, span, month)?;
+    let earlier = |reopened: &&Reopened<'_>| reopened.period.starts_at < known.period.starts_at;
+    let reopened = known.reopened.iter().filter(earlier).map(|reopened| reopened.period.first_day);
+    reopened.into_iter().find(|first_day| *first_day == on)
+}
+
+/// The billed month that a fee was invoiced with, or would have been; nothing for what this bill charges.
+fn invoiced_with(known: &Known<'_>, span: &PlanSpan<'_>, month: Period) -> Option<Date> {
     let begins_in_it = span.from > month.starts_at;
     let before = known.billed.iter().rev().find(|billed| billed.ends_at == month.starts_at);
     match before {
-        Some(before) if span.terms.fee_timing == FeeTiming::Advance && !begins_in_it => {
-            Some(before.first_day)
-        }
+        Some(before) if span.terms.fee_timing == FeeTiming::Advance && !begins_in_it => Some(before.first_day),
+        _ if month.starts_at >= known.period.starts_at => None,
         _ => Some(month.first_day),
     }
 }
 
-/// What is given back of what was charged: of the last first, each part with its tax. A part of it that was not paid is not
-/// given back.
-pub(super) fn refund(
+/// The fees that a month's own invoice has, or would have by now, one line a tax: its discounts are taken off them.
+pub(super) fn of_invoice(known: &Known<'_>, period: Period, rows: &[Row]) -> Result<Vec<InvoiceLine>, BillError> {
+    let own = Some(period.first_day).filter(|_| period.starts_at != known.period.starts_at);
+    let mut sums: BTreeMap<Tax, Amount> = BTreeMap::new();
+    let mut add = |tax: Tax, amount: Amount| {
+        let sum = sums.entry(tax).or_default();
+        *sum = sum.checked_add(amount).ok_or(BillError::TooLarge)?;
+        Ok::<_, BillError>(())
+    };
+    for ((subscription, first_day), charged) in known.charged {
+        let month = known.calendar.month(&first_day.strftime("%Y-%m").to_string());
+        let Ok(month) = month else { continue };
+        let span = known.plans.iter().find(|span| span.subscription == *subscription);
+        let on = span.map_or(Some(*first_day), |span| invoiced_with(known, span, month));
+        if on != own {
+            continue;
+        }
+        for Charged { tax, amount, .. } in charged {
+            let tax = match tax {
+                Some(tax) => *tax,
+                None => known.tax_on(TaxClass::Standard, month.last_day())?,
+            };
+            add(tax, *amount)?;
+        }
+    }
+    for row in rows.iter().filter(|row| row.earlier == own) {
+        if let Some(kept) = &row.remembered {
+            add((row.line.tax_category, row.line.tax_rate), kept.amount)?;
+        }
+    }
+    let line = |((tax_category, tax_rate), net)| InvoiceLine {
+        kind: LineKind::Fee,
+        description: String::new(),
+        calls: 0,
+        seconds: 0,
+        included_seconds: 0,
+        net,
+        tax_category,
+        tax_rate,
+        days: None,
+    };
+    Ok(sums.into_iter().filter(|(_, net)| *net != Amount::ZERO).map(line).collect())
+}
+
+/// What is given back of what was charged: of the last first, each part with its tax.
+fn refund(
     known: &Known<'_>,
     charged: &[Charged],
     amount: Amount,
-) -> Result<Vec<Remembered>, BillError> {
+    discounts_stay: bool,
+) -> Result<Vec<Refund>, BillError> {
     let mut by_tax: Vec<Charged> = Vec::new();
     for entry in charged {
         let sum = |one: Amount, other: Amount| one.checked_add(other).ok_or(BillError::TooLarge);
         match by_tax.iter_mut().find(|known| known.tax == entry.tax) {
             Some(known) => {
                 known.amount = sum(known.amount, entry.amount)?;
-                known.given_back = sum(known.given_back, entry.given_back)?;
+                known.discounted = sum(known.discounted, entry.discounted)?;
+                known.credited = sum(known.credited, entry.credited)?;
             }
             None => by_tax.push(*entry),
         }
@@ -123,36 +215,23 @@ pub(super) fn refund(
         let part = left.min(entry.amount);
         if part > Amount::ZERO {
             left = minus(left, part)?;
-            parts.push(given(known, entry.tax, part, unpaid(known, part, *entry)?)?);
+            let discounted = if discounts_stay { entry.discounted } else { Amount::ZERO };
+            let discounted = share(known, part, (discounted, entry.amount))?;
+            // What was credited included what discounts took off of it.
+            let credited = share(known, part, (entry.credited, entry.amount))?.min(minus(part, discounted)?);
+            parts.push(Refund { tax: entry.tax, amount: part, discounted, credited });
         }
     }
     if left > Amount::ZERO {
-        parts.push(given(known, None, left, Amount::ZERO)?);
+        parts.push(Refund { amount: left, ..Refund::default() });
     }
     Ok(parts)
 }
 
-fn given(
-    known: &Known<'_>,
-    tax: Option<Tax>,
-    amount: Amount,
-    unpaid: Amount,
-) -> Result<Remembered, BillError> {
-    Ok(Remembered {
-        what: ChargedFor::Fee(0),
-        month: known.period.first_day,
-        tax,
-        amount: negative(amount)?,
-        given_back: negative(unpaid)?,
-        line: None,
-    })
-}
-
-/// The part of what is no longer due that was not paid: in proportion to the whole.
-fn unpaid(known: &Known<'_>, amount: Amount, before: Charged) -> Result<Amount, BillError> {
-    let given_back = before.given_back.max(Amount::ZERO).min(before.amount);
-    let part = amount.part(given_back.micros(), before.amount.micros(), known.currency);
-    part.ok_or(BillError::TooLarge)
+/// A part, in proportion to the whole, of so much of it.
+fn share(known: &Known<'_>, part: Amount, (of, whole): (Amount, Amount)) -> Result<Amount, BillError> {
+    let of = of.max(Amount::ZERO).min(whole);
+    part.part(of.micros(), whole.micros(), known.currency).ok_or(BillError::TooLarge)
 }
 
 /// The days that a fee is given back for: those after the plan ended, else the whole month.

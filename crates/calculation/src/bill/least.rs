@@ -34,7 +34,7 @@ pub(super) fn missing<'u>(
     };
     let part = DaysOfMonth::new(days_owed, days).filter(|part| part.held() > 0);
     let Some(part) = part else { return Ok(Amount::ZERO) };
-    let used = used(known, plan, usage).ok_or_else(too_large)?;
+    let used = used(known, (plan, period), usage).ok_or_else(too_large)?;
     let counted = counted.checked_add(used).ok_or_else(too_large)?;
     shortfall(least, part, counted, known.currency).ok_or_else(too_large)
 }
@@ -42,14 +42,14 @@ pub(super) fn missing<'u>(
 /// What the calls of a plan come to, each destination rounded as its line is.
 fn used<'u>(
     known: &Known<'_>,
-    plan: &PlanSpan<'_>,
+    (plan, period): (&PlanSpan<'_>, Period),
     usage: impl Iterator<Item = &'u Usage>,
 ) -> Option<Amount> {
     let mut by_destination: BTreeMap<&str, Amount> = BTreeMap::new();
-    let mut priced: BTreeMap<usize, u64> = BTreeMap::new();
-    for used in usage.filter(|used| used.plan == plan.plan) {
+    let mut priced: BTreeMap<(i64, usize), u64> = BTreeMap::new();
+    for used in usage.filter(|used| used.plan == plan.plan || counts_instead(known, plan, (used, period))) {
         if let Some(place) = used.month_pricing {
-            let seconds = priced.entry(place).or_default();
+            let seconds = priced.entry((used.plan, place)).or_default();
             *seconds = seconds.saturating_add(used.seconds.saturating_sub(used.included_seconds));
         } else {
             let sum = by_destination.entry(&used.destination).or_default();
@@ -60,8 +60,23 @@ fn used<'u>(
     for sum in by_destination.values() {
         all = all.checked_add(sum.to_minor_unit(known.currency)?)?;
     }
-    for (place, seconds) in priced {
-        all = all.checked_add(plan.terms.usage_pricing.get(place)?.model.price(seconds, known.currency)?)?;
+    for ((plan, place), seconds) in priced {
+        let span = known.plans.iter().find(|span| span.plan == plan)?;
+        all = all.checked_add(span.terms.usage_pricing.get(place)?.model.price(seconds, known.currency)?)?;
     }
     Some(all)
+}
+
+/// Whether calls count to a plan that were charged on another, before it was told that the customer was on this one: the other
+/// did not count for a day of the month, and this one is the last that did.
+fn counts_instead(known: &Known<'_>, plan: &PlanSpan<'_>, (used, month): (&Usage, Period)) -> bool {
+    let last_day = |plan: i64| {
+        let spans = known.plans.iter().filter(|span| span.plan == plan);
+        spans.filter_map(|span| held(known, span, month)).map(|days| days.last).max()
+    };
+    let own = last_day(plan.plan);
+    used.plan != plan.plan
+        && own.is_some()
+        && last_day(used.plan).is_none()
+        && known.plans.iter().all(|other| last_day(other.plan) <= own)
 }

@@ -1,83 +1,131 @@
-//! What does an earlier month cost more or less, now that more is known of it?
+//! What does a billed month cost more or less, now that more is known of it?
 //!
-//! A month that was billed is reckoned twice: with what was charged of it then, and with what is known now. The difference is
-//! charged, line by line: late calls with their month's discounts and minimums, as if they had come in time.
+//! It is reckoned with all that is known, and what its documents charged is compared: late calls have their month's discounts
+//! and minimums, as if they had come in time.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::invoice::{Days, InvoiceLine, LineKind};
 use crate::money::Amount;
-
-use super::calls::{self, CallLine, Reckoned, tax_of};
-use super::fees::refund;
-use super::{
-    Bill, BillError, Charged, ChargedFor, Draft, Known, LateUsage, Minimums, Remembered, Reopened, Row, Tax,
-    discounts, last_day, minus, negative, words,
-};
 use crate::tax::TaxClass;
 
-/// Adds the rows of all reopened months. `rows` has the corrections of their fees already.
+use super::month::{MonthPart, due_of, part_of};
+use super::{
+    Bill, BillError, Change, Known, LateUsage, MonthCharged, Reopened, Row, Settled, Tax, calls, discounts,
+    fees, last_day, negative, words,
+};
+
+/// Adds the rows of earlier months. `rows` has the corrections of their fees already.
 pub(super) fn add(known: &Known<'_>, rows: &mut Vec<Row>, bill: &mut Bill) -> Result<(), BillError> {
-    for month in known.reopened {
-        let first_day = month.period.first_day;
-        let corrections =
-            rows.iter().filter(|row| row.earlier == Some(first_day)).map(|row| row.line.clone());
-        let lines: Vec<_> = month.lines.iter().cloned().chain(corrections).collect();
-        let usage = month.before.iter().chain(month.late.iter().map(|late| &late.used));
-        let mut calls = calls::lines(known, month.period, &usage)?;
-        if month.minimums == Minimums::NotCharged {
-            calls.retain(|(part, _)| part.minimum().is_none());
-        }
-        let now = calls::reckon(known, month.period, lines, calls, month.discounts)?;
-        let before = charged_before(known, month)?;
-        let mut late = late_calls(known, month)?;
-        let keys: BTreeSet<_> = now.keys().chain(before.keys()).cloned().collect();
-        for key in keys {
-            let net = |reckoned: &Reckoned| reckoned.get(&key).map_or(Amount::ZERO, |line| line.net);
-            let more = minus(net(&now), net(&before))?;
-            let late = late.remove(&key);
-            if more == Amount::ZERO && late.is_none() {
-                continue;
-            }
-            let Some(line) = now.get(&key).or_else(|| before.get(&key)) else { continue };
-            match key.0 {
-                CallLine::Usage { .. } => rows.push(usage_row(month, line, more, late)),
-                CallLine::Minimum(plan) => minimum_rows(known, month, (plan, line), more, rows)?,
-                CallLine::Discount(id) => {
-                    discount_row(known, month, (id, key.1), (line, more), rows)?;
-                    discounts::count(bill, id, negative(more)?)?;
-                }
-            }
-        }
+    let earlier = |month: &&Reopened<'_>| month.period.starts_at < known.period.starts_at;
+    for month in known.reopened.iter().filter(earlier) {
+        put_right(known, month, month.charged, rows, bill)?;
     }
     Ok(())
 }
 
-/// What the month was charged by its calls so far: what was remembered of minimums, the rest as its calls come to.
-fn charged_before(known: &Known<'_>, month: &Reopened<'_>) -> Result<Reckoned, BillError> {
-    let mut lines = calls::lines(known, month.period, &month.before.iter())?;
-    if month.minimums != Minimums::Reckoned {
-        lines.retain(|(part, _)| part.minimum().is_none());
-    }
-    if month.minimums == Minimums::Remembered {
-        for ((what, first_day), charged) in known.charged {
-            let ChargedFor::Minimum(plan) = *what else { continue };
-            let sum = Amount::sum(charged.iter().map(|charged| charged.amount)).ok_or(BillError::TooLarge)?;
-            let span = known.plans.iter().find(|span| span.plan == plan);
-            let Some(span) = span.filter(|_| *first_day == month.period.first_day && sum > Amount::ZERO)
-            else {
-                continue;
-            };
-            let words = words(known.language).minimum.replace("{plan}", span.name);
-            let draft = Draft::new(LineKind::MinimumCommitment, words, sum);
-            let tax = match charged.iter().rev().find_map(|charged| charged.tax) {
-                Some(tax) => tax,
-                None => known.tax_on(TaxClass::Standard, last_day(known, plan, month.period))?,
-            };
-            lines.push((CallLine::Minimum(plan), draft.taxed(tax, known.currency)?));
+/// Adds what the month itself is due more or less than its lines and later invoices charge, when it is billed anew.
+pub(super) fn own(known: &Known<'_>, rows: &mut Vec<Row>, bill: &mut Bill) -> Result<(), BillError> {
+    let own = |month: &&Reopened<'_>| month.period.starts_at == known.period.starts_at;
+    let Some(month) = known.reopened.iter().find(own) else { return Ok(()) };
+    let (mut charged, mut one_offs) = (month.charged.clone(), Vec::new());
+    for row in rows.iter().filter(|row| row.earlier.is_none()) {
+        if row.line.kind == LineKind::OneOff {
+            one_offs.push(row.line.clone());
         }
+        let Some(part) = MonthPart::of(&row.line) else { continue };
+        let before = charged.entry((part, calls::tax_of(&row.line))).or_default();
+        before.amount = before.amount.checked_add(row.line.net).ok_or(BillError::TooLarge)?;
     }
-    calls::reckon(known, month.period, month.lines.to_vec(), lines, month.discounts)
+    put_right(known, &Reopened { one_offs: &one_offs, ..*month }, &charged, rows, bill)
+}
+
+fn put_right(
+    known: &Known<'_>,
+    month: &Reopened<'_>,
+    charged: &MonthCharged,
+    rows: &mut Vec<Row>,
+    bill: &mut Bill,
+) -> Result<(), BillError> {
+    let too_large = || BillError::TooLarge;
+    let first_day = month.period.first_day;
+    let mut lines = fees::of_invoice(known, month.period, rows)?;
+    lines.extend_from_slice(month.one_offs);
+    let usage = month.before.iter().chain(month.late.iter().map(|late| &late.used));
+    let mut calls = calls::lines(known, month.period, &usage)?;
+    if !month.has_minimums {
+        calls.retain(|(_, line)| line.kind != LineKind::MinimumCommitment);
+    }
+    let due = calls::reckon(known, month.period, lines, calls, month.discounts)?;
+    let due = due_of(known, month.discounts, &due).ok_or_else(too_large)?;
+    let mut late = late_calls(known, month)?;
+    let changes = month.changes(known, &due, charged).ok_or_else(too_large)?;
+    let mut changes: BTreeMap<_, _> =
+        changes.into_iter().map(|change| ((change.part.clone(), change.tax), change)).collect();
+    for (part, tax) in late.keys() {
+        let none = || Change { part: part.clone(), tax: *tax, net: Amount::ZERO, settled: Amount::ZERO };
+        changes.entry((part.clone(), *tax)).or_insert_with(none);
+    }
+    for ((part, tax), Change { net, settled, .. }) in changes {
+        let late = late.remove(&(part.clone(), tax));
+        if settled != Amount::ZERO {
+            let amount = negative(settled)?;
+            bill.settled.push(Settled { month: first_day, part: part.clone(), tax, amount });
+        }
+        if net == Amount::ZERO && late.is_none() {
+            continue;
+        }
+        let LateCalls { counts: (calls, seconds, included_seconds), days } = late.unwrap_or_default();
+        let (kind, description) = shown(known, &part, net);
+        let line = InvoiceLine {
+            kind,
+            description,
+            calls,
+            seconds,
+            included_seconds,
+            net,
+            tax_category: tax.0,
+            tax_rate: tax.1,
+            days: Some(days.unwrap_or_else(|| whole(month))),
+        };
+        if let MonthPart::Discount(name) = &part {
+            discount(known, month, (name, tax), net, (rows, bill))?;
+        }
+        rows.push(Row { line, earlier: Some(first_day), remembered: None });
+    }
+    Ok(())
+}
+
+/// The kind and the words of a line.
+fn shown(known: &Known<'_>, part: &MonthPart, net: Amount) -> (LineKind, String) {
+    let words = words(known.language);
+    match part {
+        MonthPart::Usage(name) => (LineKind::LateUsage, name.clone()),
+        MonthPart::Minimum(plan) => {
+            let form = if net > Amount::ZERO { words.minimum } else { words.minimum_corrected };
+            (LineKind::MinimumCommitment, form.replace("{plan}", plan))
+        }
+        MonthPart::Discount(name) => (LineKind::Discount, name.clone()),
+    }
+}
+
+/// Remembers what a discount takes off more, or less.
+fn discount(
+    known: &Known<'_>,
+    month: &Reopened<'_>,
+    (name, tax): (&str, Tax),
+    net: Amount,
+    (rows, bill): (&mut Vec<Row>, &mut Bill),
+) -> Result<(), BillError> {
+    let Some(discount) = month.discounts.iter().find(|discount| discount.description == name) else {
+        return Ok(());
+    };
+    let taken = negative(net)?;
+    if taken > Amount::ZERO {
+        let earlier = Some(month.period.first_day);
+        discounts::share(rows, earlier, discount.terms, (tax, taken), known.currency)?;
+    }
+    discounts::count(bill, discount.discount, taken)
 }
 
 #[derive(Default)]
@@ -90,11 +138,12 @@ struct LateCalls {
 fn late_calls(
     known: &Known<'_>,
     month: &Reopened<'_>,
-) -> Result<BTreeMap<(CallLine, Tax), LateCalls>, BillError> {
+) -> Result<BTreeMap<(MonthPart, Tax), LateCalls>, BillError> {
     let mut late: BTreeMap<_, LateCalls> = BTreeMap::new();
     for LateUsage { used, days } in month.late {
         let tax = known.tax_on(TaxClass::Standard, last_day(known, used.plan, month.period))?;
-        let calls = late.entry((calls::line_of(known, used), tax)).or_default();
+        let part = part_of(known, month.discounts, &calls::line_of(known, used));
+        let calls = late.entry((part, tax)).or_default();
         let add = |(calls, seconds, included): (u64, u64, u64)| {
             let calls = calls.checked_add(used.calls)?;
             Some((calls, seconds.checked_add(used.seconds)?, included.checked_add(used.included_seconds)?))
@@ -108,74 +157,4 @@ fn late_calls(
 
 fn whole(month: &Reopened<'_>) -> Days {
     Days { first: month.period.first_day, last: month.period.last_day() }
-}
-
-fn row(month: &Reopened<'_>, line: InvoiceLine) -> Row {
-    Row { line, earlier: Some(month.period.first_day), remembered: None }
-}
-
-fn usage_row(month: &Reopened<'_>, line: &InvoiceLine, more: Amount, late: Option<LateCalls>) -> Row {
-    let LateCalls { counts: (calls, seconds, included_seconds), days } = late.unwrap_or_default();
-    let days = Some(days.unwrap_or_else(|| whole(month)));
-    let kind = LineKind::LateUsage;
-    row(month, InvoiceLine { kind, calls, seconds, included_seconds, net: more, days, ..line.clone() })
-}
-
-/// What is missing to a minimum more than was charged, or less: that is given back with the tax it had.
-fn minimum_rows(
-    known: &Known<'_>,
-    month: &Reopened<'_>,
-    (plan, line): (i64, &InvoiceLine),
-    more: Amount,
-    rows: &mut Vec<Row>,
-) -> Result<(), BillError> {
-    let days = Some(whole(month));
-    let (what, first_day) = (ChargedFor::Minimum(plan), month.period.first_day);
-    let entry = |tax, amount| Remembered {
-        what,
-        month: first_day,
-        tax: Some(tax),
-        amount,
-        given_back: Amount::ZERO,
-        line: None,
-    };
-    let mut add = |line: InvoiceLine, remembered: Remembered| {
-        let remembered = Some(remembered).filter(|_| month.minimums == Minimums::Remembered);
-        rows.push(Row { remembered, ..row(month, line) });
-    };
-    if more > Amount::ZERO {
-        add(InvoiceLine { net: more, days, ..line.clone() }, entry(tax_of(line), more));
-        return Ok(());
-    }
-    let words = known.plans.iter().find(|span| span.plan == plan).map_or("", |span| span.name);
-    let words = super::words(known.language).minimum_corrected.replace("{plan}", words);
-    let charged: &[Charged] = match known.charged.get(&(what, first_day)) {
-        Some(charged) if month.minimums == Minimums::Remembered => charged,
-        Some(_) | None => &[],
-    };
-    for part in refund(known, charged, negative(more)?)? {
-        let (tax_category, tax_rate) = part.tax.unwrap_or_else(|| tax_of(line));
-        let net = minus(part.amount, part.given_back)?;
-        let description = words.clone();
-        let line = InvoiceLine { description, net, tax_category, tax_rate, days, ..line.clone() };
-        let remembered = Remembered { given_back: part.given_back, ..entry(tax_of(&line), part.amount) };
-        add(line, remembered);
-    }
-    Ok(())
-}
-
-fn discount_row(
-    known: &Known<'_>,
-    month: &Reopened<'_>,
-    (id, tax): (i64, Tax),
-    (line, more): (&InvoiceLine, Amount),
-    rows: &mut Vec<Row>,
-) -> Result<(), BillError> {
-    let discount = month.discounts.iter().find(|discount| discount.discount == id);
-    if let Some(discount) = discount.filter(|_| more < Amount::ZERO) {
-        let earlier = Some(month.period.first_day);
-        discounts::share(rows, earlier, discount.terms, (tax, negative(more)?), known.currency)?;
-    }
-    rows.push(row(month, InvoiceLine { net: more, days: Some(whole(month)), ..line.clone() }));
-    Ok(())
 }

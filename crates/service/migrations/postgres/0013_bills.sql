@@ -1,32 +1,48 @@
 -- Bills that mirror what was charged: with which tax each month was charged what, who a customer was when, and credits of
 -- calls that added nothing.
 
--- Takes the place of fee_charges. What was charged for a month, of a subscription's fee or up to the minimum of a plan, by
--- which line of which invoice and with which tax: corrections are the difference. What was given back is what discounts took
--- off, or what had not been paid of what is given back.
+-- What a fee was charged for a month, by which line of which invoice and with which tax: corrections are the difference.
+-- discounted is what discounts took off; credited, below zero, what had been credited of what was given back.
 -- placement: customer
-create table month_charges (
+create table fee_charges_by_tax (
   customer_id bigint not null,
-  charged_for text not null,
-  subject_id bigint not null,
+  subscription_id bigint not null,
   month text not null,
   invoice_id bigint not null,
   part bigint not null,
   amount bigint not null,
-  given_back bigint not null,
+  discounted bigint not null,
+  credited bigint not null,
   line bigint,
   tax_category text,
   tax_rate bigint,
-  primary key (customer_id, charged_for, subject_id, month, invoice_id, part)
+  primary key (customer_id, subscription_id, month, invoice_id, part)
 );
-insert into month_charges (customer_id, charged_for, subject_id, month, invoice_id, part, amount, given_back, line)
-  select customer_id, 'fee', subscription_id, month, invoice_id, 0, amount, given_back, line from fee_charges;
+insert into fee_charges_by_tax (customer_id, subscription_id, month, invoice_id, part, amount, discounted, credited, line)
+  select customer_id, subscription_id, month, invoice_id, 0, amount, given_back, 0, line from fee_charges;
 drop table fee_charges;
-create index month_charges_of_invoice on month_charges (customer_id, invoice_id);
+alter table fee_charges_by_tax rename to fee_charges;
+create index fee_charges_of_invoice on fee_charges (customer_id, invoice_id);
 
--- Whether all that a closed month was charged up to minimums is in month_charges.
-alter table periods add column minimums_remembered bigint not null default 0;
--- Since when a customer's plans are others than was billed.
+-- How much of what documents show of a month is charged no more: because calls of it were credited, or because it had been
+-- credited before it was given back. credited is how much of what was credited is used up by that.
+-- placement: customer
+create table settled_parts (
+  customer_id bigint not null,
+  month text not null,
+  invoice_id bigint not null,
+  settled_by bigint not null,
+  part bigint not null,
+  kind text not null,
+  name text not null,
+  tax_category text not null,
+  tax_rate bigint not null,
+  amount bigint not null,
+  credited bigint not null,
+  primary key (customer_id, month, invoice_id, settled_by, part)
+);
+
+-- Since when what is known of a customer's months is not what was billed.
 alter table cycles add column changed_from timestamptz;
 
 -- Who a customer was, and how they were taxed, from a local day on. None for those who never changed.

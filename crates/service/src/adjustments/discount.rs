@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::{Discount, NewDiscount, store};
 use crate::clock::Clock;
+use crate::customers;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, DiscountId};
@@ -29,7 +30,7 @@ pub async fn discount(
     new: NewDiscount,
     clock: &Clock,
 ) -> Result<Discounted> {
-    let Some(found) = crate::customers::hold(tx, customer).await? else {
+    let Some(found) = customers::hold(tx, customer).await? else {
         return Ok(Discounted::UnknownCustomer);
     };
     if found.is_closed(clock.now()) {
@@ -48,6 +49,9 @@ pub async fn discount(
     let id = DiscountId(clock.id());
     let discount = Discount { id, description, terms, valid_from, valid_to: None, uses: 0 };
     store::insert_discount(tx, customer, &discount, clock.now()).await?;
+    if valid_from < clock.now() {
+        customers::note_change(tx, customer, valid_from).await?;
+    }
     Ok(Discounted::Discount(discount))
 }
 
@@ -67,7 +71,7 @@ pub async fn end_discount(
     id: DiscountId,
     at: Timestamp,
 ) -> Result<DiscountEnded> {
-    crate::customers::hold(tx, customer).await?;
+    customers::hold(tx, customer).await?;
     let all = super::discounts(tx, customer).await?;
     let Some(mut discount) = all.into_iter().find(|discount| discount.id == id) else {
         return Ok(DiscountEnded::Unknown);
@@ -76,6 +80,7 @@ pub async fn end_discount(
         return Ok(DiscountEnded::Already(end));
     }
     store::end_discount(tx, customer, id, at).await?;
+    customers::note_change(tx, customer, at).await?;
     discount.valid_to = Some(at);
     Ok(DiscountEnded::Discount(discount))
 }

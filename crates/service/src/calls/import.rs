@@ -168,11 +168,9 @@ impl<R: Read + Send + 'static> BegunImport<R> {
         let thread = std::thread::spawn(move || read_batches(&reader, &judge, input, head, &sender, &spares));
         let (mut reasons, mut warnings) = (Reasons::new(), Reasons::new());
         while let Some(read) = batches.recv().await {
-            let (batch, bytes): (Batch, u64) = read.map_err(Error::file(row.file_name.clone()))?;
-            // A batch may keep this thread for long: another does meanwhile what it would have done.
-            let stored = tokio::task::block_in_place(|| {
-                Handle::current().block_on(store_batch(app, &mut run, &batch, row.control))
-            });
+            let (mut batch, bytes): (Batch, u64) = read.map_err(Error::file(row.file_name.clone()))?;
+            let stored;
+            (run, batch, stored) = store_apart(app, run, batch, row.control).await?;
             let (outcomes, control) = stored?;
             row.control = control;
             busy.store(is_busy(app).await?, Ordering::Relaxed);
@@ -204,13 +202,33 @@ async fn is_busy(app: &App) -> Result<bool> {
     sessions::is_any_open(&mut tx, app.clock.now()).await
 }
 
+type Stored = Result<(Vec<Outcome>, Control)>;
+
+/// Charges one batch on a thread that may be kept for long, as SQLite does: others do meanwhile what it would have done.
+/// It is a task of its own, for waiting inside of another's turn would swallow what wakes that one.
+async fn store_apart(
+    app: &App,
+    mut run: Charging,
+    batch: Batch,
+    before: Control,
+) -> Result<(Charging, Batch, Stored)> {
+    let app = app.clone();
+    let stored = tokio::spawn(async move {
+        let stored = tokio::task::block_in_place(|| {
+            Handle::current().block_on(store_batch(&app, &mut run, &batch, before))
+        });
+        (run, batch, stored)
+    });
+    stored.await.map_err(|error| Error::Other(error.to_string()))
+}
+
 /// Charges one batch in a transaction of its own; tries again when it met another writer.
 async fn store_batch(
     app: &App,
     run: &mut Charging,
     batch: &Batch,
     before: Control,
-) -> Result<(Vec<Outcome>, Control)> {
+) -> Stored {
     let mut tries = 0;
     loop {
         tries += 1;

@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use calculation::call::LONGEST_RING_SECONDS;
 use calculation::money::Amount;
-use calculation::period::Period;
+use calculation::period::{Calendar, Period};
 use jiff::Timestamp;
 
-use super::store::{self, StoredCall};
+use super::store::{self, InvoicedWith, StoredCall};
+use super::without::InvoicedCalls;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, PlanId};
+use crate::tariffs::TariffBook;
 
 /// The charges of one customer, plan, month and destination, added up.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -61,15 +63,26 @@ pub async fn usage(tx: &mut Tx, months: &[Month]) -> Result<Uses> {
     Ok(uses)
 }
 
-/// The calls of a month that months before one were invoiced with, late ones too; without those that were credited until then.
-pub async fn usage_before(
-    tx: &mut Tx,
-    customer: CustomerId,
-    month: Period,
-    invoiced_before: Timestamp,
-    credited_until: Timestamp,
-) -> Result<Vec<MonthUse>> {
-    let mut used = store::usage_before(tx, customer, month, invoiced_before, credited_until).await?;
+/// The calls of a month that were invoiced, late ones too.
+#[derive(Clone, Copy)]
+pub struct Invoiced<'c> {
+    pub customer: CustomerId,
+    pub calendar: &'c Calendar,
+    pub month: Period,
+    /// But for those that the month which begins then was invoiced with.
+    pub but: Option<Timestamp>,
+}
+
+/// What was invoiced of a month, late calls too, but for what was credited since; seconds of allowances that credited calls took
+/// cover others.
+pub async fn invoiced_usage(tx: &mut Tx, of: &Invoiced<'_>) -> Result<Vec<MonthUse>> {
+    let Invoiced { customer, calendar, month, but } = *of;
+    if store::any_settled(tx, customer).await? {
+        let mut calls = InvoicedCalls::load(tx, customer, calendar.clone(), month).await?;
+        calls.leave_out(but);
+        return calls.left(tx, &TariffBook::default()).await;
+    }
+    let mut used = store::usage_left(tx, customer, month, InvoicedWith::AllBut(but)).await?;
     used.sort();
     Ok(used)
 }
@@ -80,14 +93,14 @@ pub async fn invoiced_with(tx: &mut Tx, customer: CustomerId, month: Period) -> 
 }
 
 /// What a month that is invoiced anew is to be invoiced with: its calls and the late ones of its first invoice, but for those that
-/// were credited one by one until then.
+/// were credited one by one, until an instant if one is given.
 pub async fn usage_left(
     tx: &mut Tx,
     customer: CustomerId,
     month: Period,
-    credited_until: Timestamp,
+    credited_until: Option<Timestamp>,
 ) -> Result<Vec<MonthUse>> {
-    let mut used = store::usage_before(tx, customer, month, month.ends_at, credited_until).await?;
+    let mut used = store::usage_left(tx, customer, month, InvoicedWith::Itself { credited_until }).await?;
     used.append(&mut store::late_usage_left(tx, customer, month.starts_at, credited_until).await?);
     used.sort();
     Ok(used)

@@ -28,6 +28,10 @@ pub struct InvoicedCalls {
     calendar: Calendar,
     calls: Vec<(StoredCall, BTreeMap<i64, i64>)>,
     plans: BTreeMap<PlanId, Plan>,
+    /// Those that were credited.
+    credited: BTreeSet<RecordKey>,
+    /// Those in whose place another record stands: it took what they took of allowances.
+    replaced: BTreeSet<RecordKey>,
 }
 
 impl InvoicedCalls {
@@ -41,22 +45,26 @@ impl InvoicedCalls {
                 new.insert(plan.ok_or_else(|| Error::Contradiction(format!("no plan {id}")))?);
             }
         }
-        Ok(Self { calendar, calls, plans })
+        let [credited, replaced] = store::credited_and_replaced(tx, customer).await?;
+        Ok(Self { calendar, calls, plans, credited, replaced })
     }
 
-    /// Whether the month was invoiced with a call.
-    pub fn holds(&self, call: &RecordKey) -> bool {
-        self.calls.iter().any(|(stored, _)| key(stored) == *call)
+    /// Leaves out those that the month which begins then was invoiced with.
+    pub(super) fn leave_out(&mut self, invoiced_with: Option<Timestamp>) {
+        self.calls.retain(|(stored, _)| stored.call.period_start != invoiced_with);
     }
 
-    /// What they come to without some; the seconds that `kept` took of allowances cover no other call.
-    pub async fn without(
-        &self,
-        tx: &mut Tx,
-        tariffs: &TariffBook,
-        missing: &BTreeSet<RecordKey>,
-        kept: &BTreeSet<RecordKey>,
-    ) -> Result<Vec<MonthUse>> {
+    /// Credits more calls. A corrected record may take what they took of allowances: then that covers no other call.
+    pub fn credit(&mut self, calls: &BTreeSet<RecordKey>, are_replaced: bool) {
+        self.credited.extend(calls.iter().cloned());
+        if are_replaced {
+            self.replaced.extend(calls.iter().cloned());
+        }
+    }
+
+    /// What they come to without those that were credited.
+    pub async fn left(&self, tx: &mut Tx, tariffs: &TariffBook) -> Result<Vec<MonthUse>> {
+        let (missing, kept) = (&self.credited, &self.replaced);
         let mut freed: BTreeMap<PlanId, Vec<u64>> = BTreeMap::new();
         for (stored, taken) in &self.calls {
             let (Some(charge), key) = (&stored.charge, key(stored)) else { continue };

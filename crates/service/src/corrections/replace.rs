@@ -184,7 +184,7 @@ async fn credit(
     let new = NewCredit { reason: reason.to_owned(), credits };
     match credit_notes::credit_replaced(tx, world, customer, invoice, new, clock).await? {
         Credited::New(id) => Ok(Credit::Given(Some(id))),
-        Credited::Already | Credited::Nothing => Ok(Credit::Given(None)),
+        Credited::Already | Credited::Nothing | Credited::Later(_) => Ok(Credit::Given(None)),
         Credited::Refused(_) if is_free => Ok(Credit::Given(None)),
         refusal => Ok(Credit::Refused(refusal)),
     }

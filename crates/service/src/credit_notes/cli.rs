@@ -68,7 +68,7 @@ pub async fn credit(app: &App, args: CreditArgs, output: Output) -> Result<bool>
     .await?
     {
         Credited::New(id) => id,
-        nothing @ Credited::Nothing => {
+        nothing @ (Credited::Nothing | Credited::Later(_)) => {
             tx.commit().await?;
             output.answer(&serde_json::json!({"credited": "0.00"}), nothing.to_string())?;
             return Ok(true);

@@ -1,13 +1,14 @@
 //! Issues a credit note: of what is left of an invoice, of a line, or of one call.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use calculation::credit::{self, CreditError, CreditedBefore, Wanted, left_of};
 use calculation::invoice::{Correction, DocumentKind, Invoice, InvoiceLine, Itemisation, LineKind};
 use calculation::money::Amount;
 use jiff::tz::TimeZone;
 
-use super::{Credits, NewCredit, less, store};
+use super::less::{self, Less};
+use super::{Credits, NewCredit, store};
 use crate::calls::{self, Call, RecordKey, StoredCall};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -36,6 +37,8 @@ pub enum Credited {
     Already,
     /// Without the calls the invoice would be the same: they are credited, and nothing is given back.
     Nothing,
+    /// Nothing is left of this invoice that would be less; so much is given back with the next one.
+    Later(Amount),
     Refused(CreditError),
 }
 
@@ -44,6 +47,13 @@ impl std::fmt::Display for Credited {
         let words = match self {
             Self::New(id) => return write!(out, "{id} was issued"),
             Self::Refused(error) => return error.fmt(out),
+            Self::Later(net) => {
+                return write!(
+                    out,
+                    "nothing is left of the invoice that it could give back: the next one gives back {} net, without a credit note",
+                    net.to_text(2)
+                );
+            }
             Self::UnknownInvoice => "there is no such invoice",
             Self::Unnumbered => "the invoice has no number yet: ask again in a moment",
             Self::Purged => "the invoice's lines are not kept any more",
@@ -103,8 +113,8 @@ async fn credit_some(
     let zone = TimeZone::get(&stored.invoice.period.zone);
     let zone = zone.map_err(|error| Error::Contradiction(error.to_string()))?;
     let mut before = store::credited_before(tx, customer, invoice).await?;
-    // What later invoices gave back of its fees and minimums is not given back again.
-    for (place, net) in invoices::given_back_later(tx, customer, invoice).await? {
+    // What later invoices gave back of it is not given back again.
+    for (place, net) in invoices::given_back_later(tx, &stored).await? {
         let sum = before.lines.entry(place).or_default();
         *sum = sum.checked_add(net).ok_or_else(too_large)?;
     }
@@ -131,7 +141,7 @@ async fn credit_some(
     let now = clock.now();
     if !asked.calls.is_empty() && asked.gives_nothing() {
         asked.remember(tx, (customer, invoice), None, clock).await?;
-        return Ok(Credited::Nothing);
+        return Ok(if asked.later() > Amount::ZERO { Credited::Later(asked.later()) } else { Credited::Nothing });
     }
     let credit = match credit::credit(&stored.invoice, &before, &asked.wanted) {
         Ok(credit) => credit,
@@ -199,13 +209,18 @@ struct Asked {
     calls: Vec<(Call, usize)>,
     /// The call that the note shows.
     shown: Option<Call>,
-    /// The month whose minimums are more by it.
-    minimums: Option<(BilledMonth, Vec<less::Minimum>)>,
+    /// What is settled of which month by it.
+    settled: Option<(BilledMonth, Less)>,
 }
 
 impl Asked {
     fn plain(wanted: Wanted) -> Self {
-        Self { wanted, calls: Vec::new(), shown: None, minimums: None }
+        Self { wanted, calls: Vec::new(), shown: None, settled: None }
+    }
+
+    /// What the next invoice gives back, since this one cannot.
+    fn later(&self) -> Amount {
+        self.settled.as_ref().map_or(Amount::ZERO, |(_, less)| less.later)
     }
 
     /// Whether what is to be given back comes to nothing: calls of less than half a cent, or that discounts made free.
@@ -228,11 +243,12 @@ impl Asked {
             store::insert_call(tx, customer, call, of, (net, clock.now())).await?;
             net = Amount::ZERO;
         }
-        if let Some((month, minimums)) = self.minimums.as_ref().filter(|(month, _)| month.remembers_minimums)
-        {
+        if let Some((month, less)) = &self.settled {
             let credit = note.map_or_else(|| clock.id(), |(id, _)| id.0);
-            for minimum in minimums {
-                invoices::remember_minimum(tx, month, invoice, *minimum, credit).await?;
+            let first_day = month.period.first_day;
+            invoices::settle(tx, (customer, invoice), first_day, credit, &less.settled).await?;
+            if less.later > Amount::ZERO {
+                customers::note_change(tx, customer, month.period.starts_at).await?;
             }
         }
         Ok(())
@@ -249,7 +265,6 @@ async fn asked_of_line(tx: &mut Tx, of: &Of<'_>, place: usize) -> Result<Asked> 
         LineKind::Usage | LineKind::LateUsage => {
             let own = BilledMonth::load(tx, stored.customer_id, starts_at).await?;
             let known = store::credited_calls(tx, stored.customer_id).await?;
-            let known: BTreeSet<_> = known.into_iter().map(|(call, _)| call).collect();
             let (mut calls, mut is_kept) = (Vec::new(), false);
             for found in calls::invoiced_with(tx, stored.customer_id, own.period).await? {
                 let is_on = is_on(line, &found, &own, zone);
@@ -268,15 +283,15 @@ async fn asked_of_line(tx: &mut Tx, of: &Of<'_>, place: usize) -> Result<Asked> 
             let credited = less::Credited { calls: &keys, place, keeps_allowances: false };
             let less = less::less_calls(tx, tariffs, (stored, before), &month, &credited).await?;
             let calls = calls.into_iter().map(|call| (call, place)).collect();
-            let minimums = Some((month, less.minimums));
-            Ok(Asked { wanted: Wanted::Parts(less.parts), calls, shown: None, minimums })
+            let wanted = Wanted::Parts(less.parts.clone());
+            Ok(Asked { wanted, calls, shown: None, settled: Some((month, less)) })
         }
         LineKind::Fee | LineKind::OneOff if line.net > Amount::ZERO => {
             let month = BilledMonth::load(tx, stored.customer_id, starts_at).await?;
             let used =
                 calls::InvoicedCalls::load(tx, stored.customer_id, month.calendar.clone(), month.period)
                     .await?;
-            let used = used.without(tx, tariffs, &BTreeSet::new(), &BTreeSet::new()).await?;
+            let used = used.left(tx, tariffs).await?;
             let less = less::less_line((stored, before), &month, (used, place))?;
             Ok(Asked::plain(Wanted::Parts(less.parts)))
         }
@@ -318,8 +333,8 @@ async fn asked_of_call(
     let credited = less::Credited { calls: &keys, place, keeps_allowances };
     let less = less::less_calls(tx, tariffs, (stored, before), &month, &credited).await?;
     let shown = Some(call.clone());
-    let minimums = Some((month, less.minimums));
-    Ok(Ok(Asked { wanted: Wanted::Parts(less.parts), calls: vec![(call, place)], shown, minimums }))
+    let wanted = Wanted::Parts(less.parts.clone());
+    Ok(Ok(Asked { wanted, calls: vec![(call, place)], shown, settled: Some((month, less)) }))
 }
 
 fn key(call: &Call) -> RecordKey {

@@ -66,7 +66,7 @@ async fn credit(
             let note = super::by_id(&mut write.tx, customer, id).await?;
             write.finish(StatusCode::CREATED, &note).await
         }
-        nothing @ Credited::Nothing => {
+        nothing @ (Credited::Nothing | Credited::Later(_)) => {
             let answer =
                 NothingGiven { credited: calculation::money::Amount::ZERO, reason: nothing.to_string() };
             write.finish(StatusCode::OK, &answer).await

@@ -1,31 +1,30 @@
 //! What would an invoice be less without some of its calls, or without a line?
 //!
-//! The month is reckoned with them and without, discounts, minimums, tiers and allowances included. Calls that were credited
-//! before are missing on both sides, so the order in which calls are credited does not matter.
+//! What is due of the month without them is compared with what its documents charged, discounts, minimums, tiers and allowances
+//! included: so the order in which calls are credited does not matter.
 
 use std::collections::BTreeSet;
 
-use calculation::bill::{CallLine, Tax, less};
+use calculation::bill::{Change, ChargedPart, MonthPart, Tax, changes};
 use calculation::credit::{CreditError, CreditedBefore, Part, left_of};
-use calculation::invoice::{InvoiceLine, LineKind};
+use calculation::invoice::{InvoiceLine, LineKind, TaxLine};
 use calculation::money::Amount;
 
-use super::store;
 use crate::calls::{InvoicedCalls, RecordKey};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::invoices::{BilledMonth, StoredInvoice};
 use crate::tariffs::TariffBook;
 
-/// What is missing more to the minimum of a plan.
-pub(super) type Minimum = (i64, Amount, Tax);
-
 /// What an invoice would be less.
+#[derive(Default)]
 pub(super) struct Less {
     /// Line by line.
     pub(super) parts: Vec<Part>,
-    /// What the month would be charged more up to minimums of plans.
-    pub(super) minimums: Vec<Minimum>,
+    /// What is settled of the month by it.
+    pub(super) settled: Vec<((MonthPart, Tax), ChargedPart)>,
+    /// What the invoice cannot give back, since that is not left of it: the next one does.
+    pub(super) later: Amount,
 }
 
 /// Which calls of which line are to be credited.
@@ -36,7 +35,13 @@ pub(super) struct Credited<'c> {
     pub(super) keeps_allowances: bool,
 }
 
-/// What the invoice would be less without some calls of a line and those credited before, and less what those gave back.
+/// A change of a month, where it stands on the invoice, and how much of it fits there.
+struct Placed {
+    change: Change,
+    part: Part,
+}
+
+/// What the invoice would be less without some calls of a line and those credited before.
 pub(super) async fn less_calls(
     tx: &mut Tx,
     tariffs: &TariffBook,
@@ -44,157 +49,180 @@ pub(super) async fn less_calls(
     month: &BilledMonth,
     credited: &Credited<'_>,
 ) -> Result<Less> {
-    let customer = stored.customer_id;
-    let calls = InvoicedCalls::load(tx, customer, month.calendar.clone(), month.period).await?;
-    let known = store::credited_calls(tx, customer).await?;
-    let (mut gone, mut given) = (BTreeSet::new(), Amount::ZERO);
-    for (call, net) in known.into_iter().filter(|(call, _)| calls.holds(call)) {
-        gone.insert(call);
-        given = given.checked_add(net).ok_or_else(too_large)?;
+    let currency = month.customer.currency;
+    let mut calls =
+        InvoicedCalls::load(tx, stored.customer_id, month.calendar.clone(), month.period).await?;
+    let mut charged = month.charged.clone();
+    if month.is_changed {
+        // What else is known by now is put right by the next bill.
+        for part in charged.values_mut() {
+            part.amount = Amount::ZERO;
+        }
+        for (key, due) in month.due(&[], calls.left(tx, tariffs).await?)?.parts {
+            charged.entry(key).or_default().amount = due;
+        }
     }
-    let mut kept = store::replaced_calls(tx, customer).await?;
-    if credited.keeps_allowances {
-        kept.extend(credited.calls.iter().cloned());
-    }
-    let whole = calls.without(tx, tariffs, &BTreeSet::new(), &kept).await?;
-    let with = calls.without(tx, tariffs, &gone, &kept).await?;
-    gone.extend(credited.calls.iter().cloned());
-    let without = calls.without(tx, tariffs, &gone, &kept).await?;
-    let [whole, with, without] = [
-        month.reckon(&month.lines, whole)?,
-        month.reckon(&month.lines, with)?,
-        month.reckon(&month.lines, without)?,
-    ];
-    let net = |parts: &[((CallLine, Tax), Amount)]| Amount::sum(parts.iter().map(|(_, net)| *net));
-    let parts = less(&with, &without).ok_or_else(too_large)?;
-    let all = less(&whole, &without).and_then(|parts| net(&parts)).ok_or_else(too_large)?;
-    // What calls credited before gave back too much is not given again.
-    let most = all.checked_sub(given).ok_or_else(too_large)?;
-    let minimums = parts.iter().filter_map(|((part, tax), net)| match part {
-        CallLine::Minimum(plan) => Some((*plan, negative(*net)?, *tax)),
-        CallLine::Usage { .. } | CallLine::Discount(_) => None,
-    });
-    let minimums = minimums.collect();
+    calls.credit(credited.calls, credited.keeps_allowances);
+    let due = month.due(&[], calls.left(tx, tariffs).await?)?;
+    let changes = changes(&due.parts, &charged, currency).ok_or_else(too_large)?;
     let mut placed = Vec::new();
-    for (key, net) in &parts {
-        let line = without.get(key).or_else(|| with.get(key)).ok_or_else(too_large)?;
-        let on = place_of(stored, month, &key.0, line);
-        let line_net = match on {
-            Some(place) => clip(*net, left_of(&stored.invoice, before, place).map_err(|error| fits(&error))?),
-            None => *net,
-        };
-        // What stands on no line of this invoice counts to the line of the calls.
+    for change in changes {
+        let on = place_of(stored, month, &change);
+        let give = negative(change.net)?;
         let place = on.unwrap_or(credited.place);
-        let shown = on.and_then(|place| stored.invoice.lines.get(place)).unwrap_or(line);
-        placed.push(Part { place, line: InvoiceLine { net: line_net, ..shown.clone() } });
+        let shown = on.and_then(|place| stored.invoice.lines.get(place)).cloned();
+        let shown = shown.or_else(|| {
+            let same = |line: &&InvoiceLine| MonthPart::of(line).as_ref() == Some(&change.part);
+            due.reckoned.values().find(same).cloned()
+        });
+        let shown = shown.unwrap_or_else(|| stored.invoice.lines[credited.place].clone());
+        let net = match on {
+            Some(place) => clip(give, left_of(&stored.invoice, before, place).map_err(|error| fits(&error))?),
+            None => give,
+        };
+        let (tax_category, tax_rate) = change.tax;
+        placed.push(Placed {
+            part: Part { place, line: InvoiceLine { net, tax_category, tax_rate, ..shown } },
+            change,
+        });
     }
-    let sum = Amount::sum(placed.iter().map(|part| part.line.net)).ok_or_else(too_large)?;
-    let left = left_of(&stored.invoice, before, credited.place).map_err(|error| fits(&error))?;
-    let most = most.min(sum).max(Amount::ZERO);
-    if most < sum || !fits_taxes(stored, before, &placed) {
-        let line = &stored.invoice.lines[credited.place];
-        let net = most.min(left).min(left_of_tax(stored, before, line)).max(Amount::ZERO);
-        placed = vec![Part { place: credited.place, line: InvoiceLine { net, ..line.clone() } }];
+    let wanted = Amount::sum(placed.iter().map(|placed| placed.change.net)).ok_or_else(too_large)?;
+    let wanted = negative(wanted)?;
+    // What would make the month dearer is not charged.
+    if wanted < Amount::ZERO {
+        return Ok(Less::default());
     }
-    placed.retain(|part| part.line.net != Amount::ZERO);
-    Ok(Less { parts: placed, minimums })
+    let mut less = if fits_taxes(stored, before, &placed) && fits_lines(stored, before, &placed)? {
+        in_parts(placed)?
+    } else {
+        in_one((stored, before), credited.place, wanted, placed)?
+    };
+    let given = Amount::sum(less.parts.iter().map(|part| part.line.net)).ok_or_else(too_large)?;
+    less.later = wanted.checked_sub(given).ok_or_else(too_large)?;
+    less.parts.retain(|part| part.line.net != Amount::ZERO);
+    less.settled.retain(|(_, settled)| *settled != ChargedPart::default());
+    Ok(less)
+}
+
+/// Each change on its own line.
+fn in_parts(placed: Vec<Placed>) -> Result<Less> {
+    let mut less = Less::default();
+    for Placed { change, part } in placed {
+        let settled = negative(change.settled)?;
+        let amount = part.line.net.checked_add(settled).ok_or_else(too_large)?;
+        less.settled.push(((change.part, change.tax), ChargedPart { amount, credited: settled }));
+        less.parts.push(part);
+    }
+    Ok(less)
+}
+
+/// All that can be given back, on the line of the calls.
+fn in_one(
+    (stored, before): (&StoredInvoice, &CreditedBefore),
+    place: usize,
+    wanted: Amount,
+    placed: Vec<Placed>,
+) -> Result<Less> {
+    let line = &stored.invoice.lines[place];
+    let left = left_of(&stored.invoice, before, place).map_err(|error| fits(&error))?;
+    let net = wanted.min(left).min(left_of_tax(stored, before, line)).max(Amount::ZERO);
+    let mut settled = Vec::new();
+    if net == wanted {
+        for Placed { change, .. } in placed {
+            let credited = negative(change.settled)?;
+            let amount = credited.checked_sub(change.net).ok_or_else(too_large)?;
+            settled.push(((change.part, change.tax), ChargedPart { amount, credited }));
+        }
+    } else if let Some(part) = MonthPart::of(line) {
+        let tax = (line.tax_category, line.tax_rate);
+        settled.push(((part, tax), ChargedPart { amount: net, credited: Amount::ZERO }));
+    }
+    let parts = vec![Part { place, line: InvoiceLine { net, ..line.clone() } }];
+    Ok(Less { parts, settled, later: Amount::ZERO })
 }
 
 /// What the invoice would be less without what is left of a fee or one-off charge.
 pub(super) fn less_line(
     (stored, before): (&StoredInvoice, &CreditedBefore),
     month: &BilledMonth,
-    used: (Vec<crate::calls::MonthUse>, usize),
+    (used, place): (Vec<crate::calls::MonthUse>, usize),
 ) -> Result<Less> {
-    let (used, place) = used;
     let line = &stored.invoice.lines[place];
     let left = left_of(&stored.invoice, before, place).map_err(|error| fits(&error))?;
-    let without = |net: Amount| -> Vec<InvoiceLine> {
-        let mut found = false;
-        let with_net = |known: &InvoiceLine| {
-            let is_it = !found && known == line;
-            found |= is_it;
-            if is_it { InvoiceLine { net, ..known.clone() } } else { known.clone() }
-        };
-        month.lines.iter().map(with_net).collect()
-    };
-    let rest = line.net.checked_sub(left).ok_or_else(too_large)?;
-    let whole = month.reckon(&without(line.net), used.clone())?;
-    let lowered = month.reckon(&without(rest), used)?;
     let mut parts = vec![Part { place, line: InvoiceLine { net: left, ..line.clone() } }];
-    for (key, net) in less(&whole, &lowered).ok_or_else(too_large)? {
-        let Some(discount) = whole.get(&key).filter(|_| matches!(key.0, CallLine::Discount(_))) else {
-            continue;
-        };
-        if let Some(place) = place_of(stored, month, &key.0, discount) {
+    let whole = month.due(&[], used.clone())?.parts;
+    let lowered = month.due(std::slice::from_ref(&parts[0].line), used)?.parts;
+    for ((part, tax), net) in whole {
+        let MonthPart::Discount(_) = part else { continue };
+        let lowered = lowered.get(&(part.clone(), tax)).copied().unwrap_or_default();
+        let net = net.checked_sub(lowered).ok_or_else(too_large)?;
+        let change = Change { part, tax, net, settled: Amount::ZERO };
+        if let Some(place) = place_of(stored, month, &change) {
             let net = clip(net, left_of(&stored.invoice, before, place).map_err(|error| fits(&error))?);
             let shown = &stored.invoice.lines[place];
             parts.push(Part { place, line: InvoiceLine { net, ..shown.clone() } });
         }
     }
     parts.retain(|part| part.line.net != Amount::ZERO);
-    Ok(Less { parts, minimums: Vec::new() })
+    Ok(Less { parts, ..Less::default() })
 }
 
-/// No more of a line than is left of it.
+/// No more of a line than is left of it. What is charged more stays as it is.
 fn clip(net: Amount, left: Amount) -> Amount {
-    if left < Amount::ZERO { net.max(left).min(Amount::ZERO) } else { net.min(left).max(Amount::ZERO) }
+    if left < Amount::ZERO { net.max(left) } else { net.min(left) }
 }
 
 fn left_of_tax(stored: &StoredInvoice, before: &CreditedBefore, line: &InvoiceLine) -> Amount {
-    let taxed =
-        |tax: &&calculation::invoice::TaxLine| (tax.category, tax.rate) == (line.tax_category, line.tax_rate);
-    let sum = |taxes: &[calculation::invoice::TaxLine]| {
-        Amount::sum(taxes.iter().filter(taxed).map(|tax| tax.taxable))
-    };
+    let taxed = |tax: &&TaxLine| (tax.category, tax.rate) == (line.tax_category, line.tax_rate);
+    let sum = |taxes: &[TaxLine]| Amount::sum(taxes.iter().filter(taxed).map(|tax| tax.taxable));
     let left = sum(&stored.invoice.taxes).zip(sum(&before.taxes));
     left.and_then(|(all, before)| all.checked_sub(before)).unwrap_or(Amount::ZERO)
 }
 
 /// Whether no tax rate gives back less than nothing, or more than is left of it.
-fn fits_taxes(stored: &StoredInvoice, before: &CreditedBefore, parts: &[Part]) -> bool {
-    parts.iter().all(|part| {
-        let same = |other: &&Part| {
-            (other.line.tax_category, other.line.tax_rate) == (part.line.tax_category, part.line.tax_rate)
-        };
-        let sum = Amount::sum(parts.iter().filter(same).map(|part| part.line.net));
-        let of_invoice = stored.invoice.lines.get(part.place).is_some_and(|line| {
-            (line.tax_category, line.tax_rate) == (part.line.tax_category, part.line.tax_rate)
-        });
+fn fits_taxes(stored: &StoredInvoice, before: &CreditedBefore, placed: &[Placed]) -> bool {
+    placed.iter().all(|Placed { part, .. }| {
+        let tax = |line: &InvoiceLine| (line.tax_category, line.tax_rate);
+        let same = |other: &&Placed| tax(&other.part.line) == tax(&part.line);
+        let sum = Amount::sum(placed.iter().filter(same).map(|placed| placed.part.line.net));
+        let of_invoice = stored.invoice.lines.get(part.place).is_some_and(|line| tax(line) == tax(&part.line));
         let left = left_of_tax(stored, before, &part.line);
         of_invoice && sum.is_some_and(|sum| Amount::ZERO <= sum && sum <= left)
     })
 }
 
-/// Where a line of a month stands on an invoice, the month's own or one that charged its late calls.
-fn place_of(
-    stored: &StoredInvoice,
-    month: &BilledMonth,
-    part: &CallLine,
-    reckoned: &InvoiceLine,
-) -> Option<usize> {
+/// Whether of no line more is given back than it has, or less than nothing.
+fn fits_lines(stored: &StoredInvoice, before: &CreditedBefore, placed: &[Placed]) -> Result<bool> {
+    for (place, line) in stored.invoice.lines.iter().enumerate() {
+        let here = placed.iter().filter(|placed| placed.part.place == place).map(|placed| placed.part.line.net);
+        let net = Amount::sum(here).ok_or_else(too_large)?;
+        let left = left_of(&stored.invoice, before, place).map_err(|error| fits(&error))?;
+        let left = left.checked_sub(net).ok_or_else(too_large)?;
+        let (least, most) = (line.net.min(Amount::ZERO), line.net.max(Amount::ZERO));
+        if net != Amount::ZERO && !(least..=most).contains(&left) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Where a part of a month stands on an invoice, the month's own or one that charged its late calls.
+fn place_of(stored: &StoredInvoice, month: &BilledMonth, change: &Change) -> Option<usize> {
     let invoice = &stored.invoice;
     let is_own = invoice.period.starts_at == month.period.starts_at;
-    let kind = match part {
-        CallLine::Usage { .. } if is_own => LineKind::Usage,
-        CallLine::Usage { .. } => LineKind::LateUsage,
-        CallLine::Minimum(_) => LineKind::MinimumCommitment,
-        CallLine::Discount(_) => LineKind::Discount,
-    };
     let in_month = |line: &InvoiceLine| match line.days {
-        None => is_own,
+        None => is_own && line.kind != LineKind::LateUsage,
         Some(days) => days.last >= month.period.first_day && days.last <= month.period.last_day(),
     };
     invoice.lines.iter().position(|line| {
-        line.kind == kind
-            && line.description == reckoned.description
-            && (line.tax_category, line.tax_rate) == (reckoned.tax_category, reckoned.tax_rate)
+        MonthPart::of(line).as_ref() == Some(&change.part)
+            && (line.tax_category, line.tax_rate) == change.tax
             && in_month(line)
     })
 }
 
-fn negative(amount: Amount) -> Option<Amount> {
-    Amount::ZERO.checked_sub(amount)
+fn negative(amount: Amount) -> Result<Amount> {
+    Amount::ZERO.checked_sub(amount).ok_or_else(too_large)
 }
 
 fn too_large() -> Error {

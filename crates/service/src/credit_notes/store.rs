@@ -14,7 +14,6 @@ use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 
 const CREDIT_NOTE: Place = Place::new("credit_notes", &["customer_id", "credit_note_id"]);
-const CREDITED_CALLS: Place = Place::new("credited_calls", &["customer_id", "source", "record_id"]);
 const CREDITED_LINES: Place = Place::new("credited_lines", &["customer_id", "invoice_id", "line"]);
 
 const CREDIT_NOTES: &str =
@@ -84,19 +83,11 @@ pub(super) async fn is_credited(tx: &mut Tx, customer: CustomerId, call: &Call) 
     Ok(tx.row(sql, &[&customer.0, &call.source, &call.record_id]).await?.is_some())
 }
 
-/// The calls of a customer that were credited, and what was given back for each.
-pub(super) async fn credited_calls(tx: &mut Tx, customer: CustomerId) -> Result<Vec<(RecordKey, Amount)>> {
-    let sql = "select customer_id, source, record_id, net from credited_calls where customer_id = $1";
-    let credited = |row: &Row| Ok(((row.get("source")?, row.get("record_id")?), row.amount("net")?));
-    Ok(CREDITED_CALLS.all(&tx.rows(sql, &[&customer.0]).await?, credited)?)
-}
-
-/// The calls of a customer in whose place another record stands: it took what they took of allowances.
-pub(super) async fn replaced_calls(tx: &mut Tx, customer: CustomerId) -> Result<BTreeSet<RecordKey>> {
-    let sql =
-        "select source, reversed from call_replacements where customer_id = $1 and reversed <> stored_as";
+/// The calls of a customer that were credited.
+pub(super) async fn credited_calls(tx: &mut Tx, customer: CustomerId) -> Result<BTreeSet<RecordKey>> {
+    let sql = "select source, record_id from credited_calls where customer_id = $1";
     let rows = tx.rows(sql, &[&customer.0]).await?;
-    let key = |row: &Row| Ok((row.get("source")?, row.get("reversed")?));
+    let key = |row: &Row| Ok((row.get("source")?, row.get("record_id")?));
     Ok(rows.iter().map(key).collect::<db::Result<_>>()?)
 }
 

@@ -2,13 +2,15 @@
 
 use calculation::invoice::{Correction, Invoice, InvoiceLine, TaxLine};
 use calculation::money::Amount;
+use calculation::period::first_instant;
+use jiff::tz::TimeZone;
 
-use super::store;
+use super::{CreditNote, store};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::customers;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{CreditNoteId, CustomerId};
 use crate::invoices;
 use crate::ledger::{self, Entry};
@@ -74,7 +76,7 @@ pub async fn take_back(
         return Ok(TakenBack::Replaced);
     }
     let (new, now) = (CreditNoteId(clock.id()), clock.now());
-    let document = note.credit_note;
+    let document = note.credit_note.clone();
     let issued_on = config.seller_zone().to_datetime(now).date();
     let negative = |amount: Amount| Amount::from_micros(amount.micros().saturating_neg());
     let line = |line: InvoiceLine| InvoiceLine { net: negative(line.net), ..line };
@@ -97,8 +99,21 @@ pub async fn take_back(
     store::insert(tx, customer, note.invoice_id, new, &back, &places, now).await?;
     store::mark_takes_back(tx, customer, new, id).await?;
     store::forget_credited_calls(tx, customer, id).await?;
-    invoices::forget_minimums(tx, customer, (id.0, new.0)).await?;
+    put_right_later(tx, &note, new).await?;
     ledger::post(tx, &[Entry::credit_note(customer, new, currency, net, tax, gross, now)], clock).await?;
     payments::take_back_credit(tx, customer, note.invoice_id, id, negative(gross), clock).await?;
     Ok(TakenBack::New(new))
+}
+
+/// What the credit settled is so no more. What else is known by now is charged or given back by the next bill.
+async fn put_right_later(tx: &mut Tx, note: &CreditNote, by: CreditNoteId) -> Result<()> {
+    let (customer, period) = (note.customer_id, &note.credit_note.period);
+    let months = invoices::unsettle(tx, customer, note.id.0, by.0).await?;
+    let zone = TimeZone::get(&period.zone).map_err(|error| Error::Contradiction(error.to_string()))?;
+    let mut from = period.starts_at;
+    for month in months {
+        let first = first_instant(month, &zone).map_err(|error| Error::Contradiction(error.to_string()))?;
+        from = from.min(first);
+    }
+    customers::note_change(tx, customer, from).await
 }

@@ -314,6 +314,11 @@ pub async fn calendar(tx: &mut Tx, customer: &Customer) -> Result<Calendar> {
     calendar_of(customer, former.into_iter().map(|zone| (zone.until, zone.zone)).collect())
 }
 
+/// Remembers that what is known of a customer's months from an instant on is not what was billed: the next bill puts it right.
+pub async fn note_change(tx: &mut Tx, customer: CustomerId, from: Timestamp) -> Result<()> {
+    store::note_change(tx, customer, from).await
+}
+
 /// The months of some customers, by id.
 pub async fn calendars(tx: &mut Tx, customers: &[Customer]) -> Result<BTreeMap<CustomerId, Calendar>> {
     let ids: Vec<_> = customers.iter().map(|customer| customer.id).collect();

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use calculation::bill::{self, Bill, BillError, Known, OneOff, PlanSpan, Remembered, Tax};
+use calculation::bill::{self, Bill, BillError, Known, OneOff, PlanSpan, Remembered, Settled, Tax};
 use calculation::invoice::{DocumentKind, Invoice, InvoiceLine, InvoicePeriod, totals};
 use calculation::period::{Calendar, Period};
 use calculation::tax::{TaxCategory, TaxClass, TaxRate, TaxTreatment};
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan};
 
-use super::facts::{self, Asked, Facts, TaxRates, load, seat_on};
+use super::facts::{self, Asked, AskedBill, Facts, TaxRates, load, seat_on};
 use crate::adjustments::Discount;
 use crate::config::Config;
 use crate::customers::{Customer, Subscription};
@@ -41,6 +41,7 @@ pub enum Composed {
 pub struct Composition {
     pub invoice: Invoice,
     pub(super) remembered: Vec<Remembered>,
+    pub(super) settled: Vec<Settled>,
     pub(super) charges: Vec<ChargeId>,
     pub(super) discounts: Vec<(DiscountId, calculation::money::Amount)>,
 }
@@ -55,8 +56,7 @@ pub async fn compose(
 ) -> Result<Composed> {
     let calendar = crate::customers::calendar(tx, customer).await?;
     let rates = TaxRates::load(tx).await?;
-    let asked =
-        Asked { customer: customer.clone(), calendar, period: *period, credited_until: now, anew: false };
+    let asked = Asked { customer: customer.clone(), calendar, period: *period, bill: AskedBill::New };
     let facts = load(tx, vec![asked]).await?.pop();
     let facts = facts.ok_or_else(|| Error::Contradiction("a month without facts".to_owned()))?;
     Ok(compose_facts(config, &rates, &facts, now))
@@ -120,6 +120,7 @@ pub(super) fn compose_facts(config: &Config, rates: &TaxRates, facts: &Facts, no
     Composed::Invoice(Box::new(Composition {
         invoice,
         remembered: bill.remembered,
+        settled: bill.settled,
         charges: facts.charges.iter().map(|charge| charge.id).collect(),
         discounts: bill.discounts.into_iter().map(|(id, amount)| (DiscountId(id), amount)).collect(),
     }))
@@ -155,11 +156,12 @@ pub(super) fn bill(
         .zip(&of_months)
         .map(|(month, discounts)| bill::Reopened {
             period: month.period,
-            lines: &month.lines,
+            one_offs: &month.one_offs,
             before: &month.before,
             late: &month.late,
             discounts,
-            minimums: month.minimums,
+            charged: &month.charged,
+            has_minimums: month.is_billed,
         })
         .collect();
     bill::bill(&Known {

@@ -4,20 +4,20 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use calculation::bill::{Charged, ChargedFor, LateUsage, Minimums, Tax, Usage};
+use calculation::bill::{Charged, LateUsage, MonthCharged, MonthPart, Tax, Usage};
 use calculation::invoice::{Days, InvoiceLine, LineKind};
 use calculation::period::{Calendar, Period, PeriodError};
 use calculation::tax::{TaxClass, TaxRate, TaxTreatment};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{store, tax};
+use super::{documents, store, tax};
 use crate::adjustments::{self, Discount, OneOffCharge};
-use crate::calls::{self, MonthUse};
+use crate::calls::{self, Invoiced, MonthUse};
 use crate::customers::{self, Customer, Seat, Subscription};
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{CustomerId, PlanId};
+use crate::id::{CustomerId, InvoiceId, PlanId};
 use crate::plans::{self, Plan};
 
 /// A customer's month that is to be composed.
@@ -26,10 +26,18 @@ pub(super) struct Asked {
     pub(super) customer: Customer,
     pub(super) calendar: Calendar,
     pub(super) period: Period,
-    /// Calls that were credited later count.
-    pub(super) credited_until: Timestamp,
-    /// Whether it takes the place of an invoice that was credited in full.
-    pub(super) anew: bool,
+    pub(super) bill: AskedBill,
+}
+
+/// Which bill of a month is asked about.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum AskedBill {
+    /// The first.
+    New,
+    /// One in the place of an invoice that was credited in full.
+    InsteadOf(InvoiceId),
+    /// One that was issued then, to be checked: only what it has of its own month is asked about.
+    Issued { at: Timestamp, anew: bool },
 }
 
 /// What is known of a customer's month.
@@ -51,18 +59,20 @@ pub(super) struct Facts {
     pub(super) reopened: Vec<Reopened>,
 }
 
-/// What was charged before.
-pub(super) type ChargedBefore = BTreeMap<(ChargedFor, Date), Vec<Charged>>;
+/// What fees were charged before, by the subscription and the first day of the month.
+pub(super) type ChargedBefore = BTreeMap<(i64, Date), Vec<Charged>>;
 
 /// A month that was billed before, and of which more is known now.
 pub(super) struct Reopened {
     pub(super) period: Period,
-    pub(super) lines: Vec<InvoiceLine>,
+    pub(super) one_offs: Vec<InvoiceLine>,
     pub(super) before: Vec<Usage>,
     pub(super) late: Vec<LateUsage>,
     /// With the uses that count for this month.
     pub(super) discounts: Vec<Discount>,
-    pub(super) minimums: Minimums,
+    /// What its documents charged by its calls.
+    pub(super) charged: MonthCharged,
+    pub(super) is_billed: bool,
 }
 
 /// The tax rates of every country, by class and the day they hold from.
@@ -100,9 +110,9 @@ impl TaxRates {
 
 /// So far back fees are corrected; farther where a customer's plans changed.
 const CORRECTED_DAYS: i64 = 400;
-const MONTH_DAYS: i64 = 32;
+pub(super) const MONTH_DAYS: i64 = 32;
 
-fn days_before(at: Timestamp, days: i64) -> Timestamp {
+pub(super) fn days_before(at: Timestamp, days: i64) -> Timestamp {
     Timestamp::from_second(at.as_second() - days * 86_400).unwrap_or(at)
 }
 
@@ -132,7 +142,7 @@ pub(super) async fn load(tx: &mut Tx, asked: Vec<Asked>) -> Result<Vec<Facts>> {
     let known: Vec<_> = asked.iter().map(|asked| asked.customer.clone()).collect();
     let mut seats = customers::seats(tx, &known).await?;
     let mut facts = Vec::with_capacity(asked.len());
-    for Asked { customer, calendar, period, credited_until, anew } in asked {
+    for Asked { customer, calendar, period, bill } in asked {
         let id = customer.id;
         let plans = subscriptions.remove(&id).unwrap_or_default().into_iter().filter_map(|subscription| {
             let plan = plans_known.get(&subscription.plan_id)?.clone();
@@ -145,10 +155,12 @@ pub(super) async fn load(tx: &mut Tx, asked: Vec<Asked>) -> Result<Vec<Facts>> {
             billed.push(calendar.holding(starts_at).map_err(|error| contradiction(&error))?);
         }
         let (mut usage, mut late) = (Vec::new(), BTreeMap::<Timestamp, Vec<LateUsage>>::new());
-        let used = if anew {
-            calls::usage_left(tx, id, period, credited_until).await?
-        } else {
-            uses.remove(&(id, period.starts_at)).unwrap_or_default()
+        let used = match bill {
+            AskedBill::InsteadOf(_) => calls::usage_left(tx, id, period, None).await?,
+            AskedBill::Issued { at, anew: true } => calls::usage_left(tx, id, period, Some(at)).await?,
+            AskedBill::New | AskedBill::Issued { anew: false, .. } => {
+                uses.remove(&(id, period.starts_at)).unwrap_or_default()
+            }
         };
         for used in used {
             match used.late_for {
@@ -157,17 +169,29 @@ pub(super) async fn load(tx: &mut Tx, asked: Vec<Asked>) -> Result<Vec<Facts>> {
             }
         }
         let mut discounts = discounts.remove(&id).unwrap_or_default();
-        let of_plans = changed.get(&id).copied();
-        let changed_months = billed.iter().filter(|month| of_plans.is_some_and(|from| month.ends_at > from));
-        let again: BTreeSet<_> =
-            late.keys().copied().chain(changed_months.map(|month| month.starts_at)).collect();
+        // A fee in advance was invoiced with the month before.
+        let changed = changed.get(&id).copied();
+        let ends_after = |month: &&Period| {
+            let next = calendar.next(**month).map_or(month.ends_at, |next| next.ends_at);
+            changed.is_some_and(|from| next > from)
+        };
+        let changed = billed.iter().filter(ends_after);
+        let mut again: BTreeSet<_> = late.keys().copied().chain(changed.map(|month| month.starts_at)).collect();
+        match bill {
+            AskedBill::New => {}
+            AskedBill::InsteadOf(_) => again.extend([period.starts_at]),
+            AskedBill::Issued { .. } => again.clear(),
+        }
         let mut reopened = Vec::new();
         for starts_at in again {
             let month = calendar.holding(starts_at).map_err(|error| contradiction(&error))?;
             let late = late.remove(&starts_at).unwrap_or_default();
-            let is_billed = billed.contains(&month);
-            reopened
-                .push(reopen(tx, id, (month, is_billed), late, (&discounts, period, credited_until)).await?);
+            let is_own = month == period;
+            let is_billed = is_own || billed.contains(&month);
+            let of = Again { calendar: &calendar, month, is_billed, now: period, bill };
+            let Some(mut known) = reopen(tx, id, of, late, &discounts).await? else { continue };
+            known.before.extend(usage.iter().filter(|_| is_own).cloned());
+            reopened.push(known);
         }
         let mut charges = charges.remove(&id).unwrap_or_default();
         charges.retain(|charge| charge.charged_at < period.ends_at);
@@ -191,7 +215,7 @@ pub(super) async fn load(tx: &mut Tx, asked: Vec<Asked>) -> Result<Vec<Facts>> {
     Ok(facts)
 }
 
-fn contradiction(error: &PeriodError) -> Error {
+pub(super) fn contradiction(error: &PeriodError) -> Error {
     Error::Contradiction(error.to_string())
 }
 
@@ -199,54 +223,56 @@ fn overlaps(discount: &Discount, month: Period) -> bool {
     discount.valid_from < month.ends_at && discount.valid_to.is_none_or(|to| to > month.starts_at)
 }
 
-/// What a billed month was made of.
+/// A month that is reckoned again, and from which bill.
+struct Again<'a> {
+    calendar: &'a Calendar,
+    month: Period,
+    is_billed: bool,
+    now: Period,
+    bill: AskedBill,
+}
+
+/// What a billed month was made of; nothing of one whose documents were purged, and of which nothing came late.
 async fn reopen(
     tx: &mut Tx,
     customer: CustomerId,
-    (month, is_billed): (Period, bool),
+    Again { calendar, month, is_billed, now, bill }: Again<'_>,
     late: Vec<LateUsage>,
-    (discounts, now, credited_until): (&[Discount], Period, Timestamp),
-) -> Result<Reopened> {
-    let before = calls::usage_before(tx, customer, month, now.starts_at, credited_until).await?;
-    let (lines, discounts) = made_of(tx, customer, month, discounts).await?;
-    let minimums = match is_billed {
-        false => Minimums::NotCharged,
-        true if store::remembers_minimums(tx, customer, month.starts_at).await? => Minimums::Remembered,
-        true => Minimums::Reckoned,
-    };
-    let before = before.into_iter().map(usage_of).collect();
-    Ok(Reopened { period: month, lines, before, late, discounts, minimums })
+    discounts: &[Discount],
+) -> Result<Option<Reopened>> {
+    let but = if let AskedBill::InsteadOf(id) = bill { Some(id) } else { None };
+    let of = documents::of_month(tx, customer, month, but).await?;
+    if of.is_purged && late.is_empty() {
+        return Ok(None);
+    }
+    let charged = of.charged().ok_or_else(|| Error::Contradiction(format!("{customer}: a month does not fit")))?;
+    let invoiced = Invoiced { customer, calendar, month, but: Some(now.starts_at) };
+    let before = calls::invoiced_usage(tx, &invoiced).await?.into_iter().map(usage_of).collect();
+    let (one_offs, discounts) = made_of(tx, customer, month, &charged, discounts).await?;
+    Ok(Some(Reopened { period: month, one_offs, before, late, discounts, charged, is_billed }))
 }
 
-/// The fees and one-off charges on a month's invoice, and the discounts that it had.
+/// The one-off charges on a month's invoice, and the discounts that it had.
 pub(super) async fn made_of(
     tx: &mut Tx,
     customer: CustomerId,
     month: Period,
+    charged: &MonthCharged,
     discounts: &[Discount],
 ) -> Result<(Vec<InvoiceLine>, Vec<Discount>)> {
     let invoice = match store::of_period(tx, customer, month.starts_at).await? {
         Some(id) => store::by_id(tx, customer, id).await?,
         None => None,
     };
-    let used = match &invoice {
-        Some(stored) => adjustments::used_on(tx, customer, stored.id).await?,
-        None => BTreeSet::new(),
-    };
-    // What was used by the month's own invoice for the month itself was not used before it.
+    // What was used for the month itself was not used before it.
     let is_own = |discount: &Discount| {
-        let own = |line: &InvoiceLine| {
-            line.kind == LineKind::Discount && line.days.is_none() && line.description == discount.description
-        };
-        used.contains(&discount.id)
-            && invoice.as_ref().is_some_and(|stored| stored.invoice.lines.iter().any(own))
+        charged.keys().any(|(part, _)| *part == MonthPart::Discount(discount.description.clone()))
     };
     let uses = |discount: &Discount| if is_own(discount) { 0 } else { discount.uses };
     let discounts = discounts.iter().filter(|discount| overlaps(discount, month));
     let discounts = discounts.map(|discount| Discount { uses: uses(discount), ..discount.clone() }).collect();
     let own = |line: &InvoiceLine| {
-        matches!(line.kind, LineKind::Fee | LineKind::OneOff)
-            && line.days.is_none_or(|days| days.last >= month.first_day)
+        line.kind == LineKind::OneOff && line.days.is_none_or(|days| days.last >= month.first_day)
     };
     let lines = invoice.map(|stored| stored.invoice.lines).unwrap_or_default();
     Ok((lines.into_iter().filter(own).collect(), discounts))

@@ -1,6 +1,6 @@
 //! Issues the invoices of customers' months, each once, many in one transaction.
 
-use calculation::bill::Remembered;
+use calculation::bill::{ChargedPart, Remembered, Settled};
 use std::collections::BTreeMap;
 
 use calculation::invoice::{Correction, Invoice};
@@ -12,7 +12,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::anew;
 use super::compose::{Composition, compose_facts};
-use super::facts::{self, Asked, TaxRates};
+use super::facts::{self, Asked, AskedBill, TaxRates};
 use super::store::{self, Cycle};
 use super::{Composed, StoredInvoice};
 use crate::adjustments::{self, TakenUp};
@@ -96,7 +96,7 @@ pub async fn issue_some(
         let id = customer.id;
         let Some(calendar) = calendars.remove(&id) else { continue };
         match month(&calendar, wanted, cycles.get(&id), config, now) {
-            Ok(period) => asked.push(Asked { customer, calendar, period, credited_until: now, anew: false }),
+            Ok(period) => asked.push(Asked { customer, calendar, period, bill: AskedBill::New }),
             Err(refusal) => {
                 // The end of a cycle's month is found when it is first asked for: it is claimed after that
                 // end and its grace, and not again before.
@@ -123,8 +123,8 @@ pub async fn issue_some(
             && let Some(void) = anew::void(tx, id, known, now).await?
         {
             anew::release(tx, &void).await?;
+            open.push(Asked { bill: AskedBill::InsteadOf(void.id), ..asked });
             voids.insert(id, void);
-            open.push(Asked { anew: true, ..asked });
             continue;
         }
         outcomes.push((id, known.map_or(Issued::Nothing, Issued::Already)));
@@ -196,6 +196,7 @@ fn move_on(cycle: Option<&Cycle>, calendar: &Calendar, period: Period) -> Result
 struct Made {
     invoices: Vec<NewInvoice>,
     remembered: Vec<(CustomerId, InvoiceId, Remembered)>,
+    settled: Vec<(CustomerId, InvoiceId, Settled)>,
     taken_up: Vec<TakenUp>,
     entries: Vec<Entry>,
     receivables: Vec<NewReceivable>,
@@ -233,8 +234,9 @@ impl Made {
             kind = format!("invoice {}", issued.saturating_add(1));
             self.replaced.push((customer, void.id, id));
         }
-        let Composition { invoice, remembered, charges, discounts } = composition;
+        let Composition { invoice, remembered, settled, charges, discounts } = composition;
         self.remembered.extend(remembered.into_iter().map(|kept| (customer, id, kept)));
+        self.settled.extend(settled.into_iter().map(|settled| (customer, id, settled)));
         if !charges.is_empty() || !discounts.is_empty() {
             self.taken_up.push(TakenUp { customer, invoice: id, charges, discounts });
         }
@@ -254,6 +256,10 @@ impl Made {
             store::mark_replaced(tx, *customer, *void, *by).await?;
         }
         store::remember(tx, &self.remembered).await?;
+        for (customer, invoice, Settled { month, part, tax, amount }) in &self.settled {
+            let settled = ((part.clone(), *tax), ChargedPart { amount: *amount, credited: *amount });
+            store::settle(tx, (*customer, *invoice), *month, invoice.0, &[settled]).await?;
+        }
         store::forget_changes(tx, &self.closed).await?;
         adjustments::take_up(tx, &self.taken_up).await?;
         ledger::post(tx, &self.entries, clock).await?;

@@ -8,6 +8,7 @@ pub mod cli;
 mod compose;
 pub(crate) mod described;
 pub mod document;
+mod documents;
 mod drawing;
 pub mod einvoice;
 mod facts;
@@ -25,6 +26,7 @@ mod verify;
 
 use std::collections::BTreeMap;
 
+use calculation::bill::{ChargedPart, MonthPart, Tax};
 use calculation::invoice::Invoice;
 use calculation::money::Money;
 use jiff::Timestamp;
@@ -34,6 +36,7 @@ use utoipa::ToSchema;
 pub use bill::{Billed, Run, bill, bill_due, invoices_of_month};
 pub use calls::name_invoices;
 pub use compose::{Composed, Composition, compose};
+pub use documents::{charged_by_calls, given_back_later};
 pub(crate) use drawing::draw;
 pub use drawing::{By, Drawing, Given, Settled, Settlement, Subject};
 pub use http::{DrawnQuery, SyntaxQuery};
@@ -42,7 +45,7 @@ pub use itemise::itemise;
 pub use number::{number_all, number_in};
 pub(crate) use purge::document_before;
 pub use purge::{count_purgeable, purge};
-pub use reckon::{BilledMonth, remember_minimum};
+pub use reckon::{BilledMonth, DueByCalls};
 pub use tax::{NewTaxRate, SetTaxRate, TaxRateEntry, set_tax_rate, tax_rates};
 pub use verify::{Verified, verify};
 
@@ -129,18 +132,20 @@ pub async fn is_replaced(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Re
     Ok(store::replaced_by(tx, customer, id).await?.is_some())
 }
 
-/// What later invoices gave back of an invoice's fees and of what it added up to minimums, by the place of its line: net.
-pub async fn given_back_later(
+/// Remembers what was settled of a month by a credit of an invoice.
+pub async fn settle(
     tx: &mut Tx,
-    customer: CustomerId,
-    id: InvoiceId,
-) -> Result<Vec<(usize, calculation::money::Amount)>> {
-    store::given_back_later(tx, customer, id).await
+    of: (CustomerId, InvoiceId),
+    month: jiff::civil::Date,
+    credit: i64,
+    parts: &[((MonthPart, Tax), ChargedPart)],
+) -> Result<()> {
+    store::settle(tx, of, month, credit, parts).await
 }
 
-/// Takes back what a credit note remembered of minimums, under the id of the one that takes it back.
-pub async fn forget_minimums(tx: &mut Tx, customer: CustomerId, credit: (i64, i64)) -> Result<()> {
-    store::forget_minimums(tx, customer, credit).await
+/// Takes back what a credit settled, by the one that takes it back; answers the months.
+pub async fn unsettle(tx: &mut Tx, customer: CustomerId, credit: i64, by: i64) -> Result<Vec<jiff::civil::Date>> {
+    store::unsettle(tx, customer, credit, by).await
 }
 
 /// An invoice by its legal number.

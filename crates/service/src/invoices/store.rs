@@ -2,6 +2,7 @@
 
 mod charged;
 mod cycles;
+mod documents;
 mod purge;
 mod rates;
 mod told;
@@ -23,12 +24,14 @@ use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::jobs::Job;
 
 pub(super) use charged::{
-    charged, forget_minimums, given_back_later, minimums_of, refunded_too_much, remember, remember_minimum,
-    remembered, remembers_minimums, reverse_charges,
+    charged, fees_given_back_later, refunded_too_much, remember, remembered, reverse_charges,
 };
 pub(super) use cycles::{
-    Cycle, changed_from, claim_due, first_open, forget_changes, hold_cycles, late_months, move_cycles,
-    refuse_cycle, refused,
+    Cycle, changed_from, claim_due, forget_changes, hold_cycles, move_cycles, refuse_cycle, refused,
+};
+pub(super) use documents::{
+    Credit, credits, has_credited_calls, months_put_right, settle, settled, standing_since,
+    unsettle,
 };
 pub(super) use purge::{count_kept, kept, save_purged};
 pub(super) use rates::{insert_tax_rate, replace_tax_rate, tax_rate, tax_rates};
@@ -43,9 +46,9 @@ const INVOICES: &str =
 pub(super) async fn close(tx: &mut Tx, months: &[(CustomerId, Period)], now: Timestamp) -> Result<()> {
     let rows = months.iter().map(|(customer, period)| {
         let [starts_at, ends_at, now] = [period.starts_at, period.ends_at, now].map(Cell::Time);
-        [Cell::Int(customer.0), starts_at, ends_at, now, Cell::Int(1)]
+        [Cell::Int(customer.0), starts_at, ends_at, now]
     });
-    let columns = ["customer_id", "starts_at", "ends_at", "closed_at", "minimums_remembered"];
+    let columns = ["customer_id", "starts_at", "ends_at", "closed_at"];
     Ok(tx.insert_rows("periods", &columns, &rows.collect::<Vec<_>>()).await?)
 }
 

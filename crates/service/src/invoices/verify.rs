@@ -10,7 +10,7 @@ use calculation::tax::{TaxCategory, TaxClass, TaxRate};
 use jiff::civil::Date;
 
 use super::compose::bill;
-use super::facts::{self, Asked, Facts, TaxRates};
+use super::facts::{self, Asked, AskedBill, Facts, TaxRates};
 use super::{StoredInvoice, mirrored, store};
 use crate::customers;
 use crate::db::{self, IN_LIST, Tx};
@@ -76,13 +76,13 @@ async fn facts_of(tx: &mut Tx, page: &[StoredInvoice]) -> Result<Vec<Facts>> {
             customers.into_iter().map(|customer| (customer.id, customer)).collect();
         let mut asked = Vec::with_capacity(some.len());
         for stored in some {
-            let (id, credited_until) = (stored.customer_id, stored.issued_at);
-            let anew = stored.invoice.corrects.is_some();
+            let id = stored.customer_id;
+            let bill = AskedBill::Issued { at: stored.issued_at, anew: stored.invoice.corrects.is_some() };
             let (customer, calendar) = customers
                 .remove(&id)
                 .zip(calendars.remove(&id))
                 .ok_or_else(|| Error::Contradiction(format!("invoice {} is of no customer", stored.id)))?;
-            asked.push(Asked { customer, calendar, period: period_of(stored), credited_until, anew });
+            asked.push(Asked { customer, calendar, period: period_of(stored), bill });
         }
         all.extend(facts::load(tx, asked).await?);
     }
@@ -127,13 +127,11 @@ async fn verify_one(
     facts.discounts.clear();
     // Fees of other months are not asked about: they are compared with what was remembered of them.
     facts.billed.clear();
-    let starts_at = facts.period.starts_at;
-    let late_too = store::remembers_minimums(tx, stored.customer_id, starts_at).await?;
-    let usage = usage_lines(&invoice.lines, late_too);
+    let usage = usage_lines(&invoice.lines);
     let untaxed = |_, _| Some((TaxCategory::Standard, TaxRate::ZERO));
     let as_taxed = |class, day| rates.tax(&facts.seats, class, day);
     let same = |tax: &dyn Fn(TaxClass, Date) -> Option<Tax>| {
-        bill(false, tax, &facts).is_ok_and(|bill| usage_lines(&bill.lines, late_too) == usage)
+        bill(false, tax, &facts).is_ok_and(|bill| usage_lines(&bill.lines) == usage)
     };
     if has_calls && !same(&as_taxed) && !same(&untaxed) {
         faults.push(format!("invoice {name}: its usage is not that of its calls"));
@@ -142,16 +140,13 @@ async fn verify_one(
     if store::replaced_by(tx, stored.customer_id, stored.id).await?.is_some() {
         return Ok(has_calls);
     }
-    let Some((fees, minimums)) = store::remembered(tx, stored.customer_id, stored.id).await? else {
+    let Some(fees) = store::remembered(tx, stored.customer_id, stored.id).await? else {
         return Ok(has_calls);
     };
     let (charged, discounted) = crate::adjustments::of_invoice(tx, stored.customer_id, stored.id).await?;
     let sum = |kind| sum_of(invoice, kind).map(Amount::micros);
     if sum(LineKind::Fee) != Some(fees) {
         faults.push(format!("invoice {name}: its fees are not those remembered of its subscriptions"));
-    }
-    if late_too && sum(LineKind::MinimumCommitment) != Some(minimums) {
-        faults.push(format!("invoice {name}: what it adds up to minimums is not what is remembered of it"));
     }
     if sum(LineKind::OneOff) != Some(charged) || sum(LineKind::Discount) != Some(-discounted) {
         faults.push(format!("invoice {name}: its one-off charges or discounts are not those it took up"));
@@ -163,11 +158,9 @@ fn sum_of(invoice: &Invoice, kind: LineKind) -> Option<Amount> {
     Amount::sum(invoice.lines.iter().filter(|line| line.kind == kind).map(|line| line.net))
 }
 
-/// What lines of usage say, but for their tax; late ones where they are the difference to what was invoiced before.
-fn usage_lines(lines: &[InvoiceLine], late_too: bool) -> Vec<(LineKind, String, u64, u64, Amount)> {
-    let usage = lines
-        .iter()
-        .filter(|line| line.kind == LineKind::Usage || late_too && line.kind == LineKind::LateUsage);
+/// What lines of the month's own usage say, but for their tax. What came late is compared month by month.
+fn usage_lines(lines: &[InvoiceLine]) -> Vec<(LineKind, String, u64, u64, Amount)> {
+    let usage = lines.iter().filter(|line| line.kind == LineKind::Usage);
     let mut said: Vec<_> =
         usage.map(|line| (line.kind, line.description.clone(), line.calls, line.seconds, line.net)).collect();
     said.sort();

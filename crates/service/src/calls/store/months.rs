@@ -1,13 +1,13 @@
 //! What do the charges of customers' months add up to?
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::call::LONGEST_RING_SECONDS;
 use calculation::money::Amount;
 use calculation::period::Period;
 use jiff::Timestamp;
 
-use crate::calls::{MonthUse, StoredCall, amount};
+use crate::calls::{MonthUse, RecordKey, StoredCall, amount};
 use crate::db::{self, Param, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, PlanId};
@@ -75,30 +75,72 @@ fn used(row: &Row, late: bool) -> db::Result<Used> {
     Ok((CustomerId(row.get("customer_id")?), row.time("period_start")?, used))
 }
 
-/// The calls of a month that months before one were invoiced with, late ones too, added up; without those that were credited
-/// until then.
-pub(in crate::calls) async fn usage_before(
+/// The calls of a month that some months were invoiced with, late ones too, added up; without those that were credited. The month
+/// itself alone, with what was credited until an instant, or every closed month but one.
+pub(in crate::calls) async fn usage_left(
     tx: &mut Tx,
     customer: CustomerId,
     month: Period,
-    invoiced_before: Timestamp,
-    credited_until: Timestamp,
+    with: InvoicedWith,
 ) -> Result<Vec<MonthUse>> {
+    let (which, invoiced, until) = match with {
+        InvoicedWith::Itself { credited_until } => ("period_start = $5", month.starts_at, credited_until),
+        InvoicedWith::AllBut(but) => (
+            "period_start <> $5 and exists (select 1 from periods p where p.customer_id = calls.customer_id
+               and p.starts_at = calls.period_start and p.closed_at is not null)",
+            but.unwrap_or(Timestamp::UNIX_EPOCH),
+            None,
+        ),
+    };
     let sql = format!(
         "select {GROUPS}, {SUMS} from calls
          where customer_id = $1 and started_at >= $2 and started_at < $3 and coalesce(late_for, period_start) = $4
-           and period_start < $5 and {POSTPAID}
+           and {which} and {POSTPAID}
            and not exists (select 1 from credited_calls k where k.customer_id = calls.customer_id
                              and k.source = calls.source and k.record_id = calls.record_id and k.credited_at <= $6)
          group by {GROUPS}"
     );
     let start = month.starts_at;
     let ring_from = Timestamp::from_second(start.as_second() - LONGEST_RING_SECONDS).unwrap_or(start);
-    let (end, before, until) = (Ts(month.ends_at), Ts(invoiced_before), Ts(credited_until));
-    let params: [&dyn Param; 6] = [&customer.0, &Ts(ring_from), &end, &Ts(start), &before, &until];
+    let (end, invoiced, until) = (Ts(month.ends_at), Ts(invoiced), Ts(until.unwrap_or(LAST)));
+    let params: [&dyn Param; 6] = [&customer.0, &Ts(ring_from), &end, &Ts(start), &invoiced, &until];
     let rows = tx.rows(&sql, &params).await?;
     let used: Vec<Used> = super::CALLS.all(&rows, |row| used(row, false))?;
     Ok(used.into_iter().map(|(_, _, used)| used).collect())
+}
+
+/// Which months invoiced calls.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::calls) enum InvoicedWith {
+    Itself { credited_until: Option<Timestamp> },
+    AllBut(Option<Timestamp>),
+}
+
+/// Later than anything.
+const LAST: Timestamp = Timestamp::constant(32_503_680_000, 0);
+
+/// Whether calls of a customer were credited, or replaced by other records.
+pub(in crate::calls) async fn any_settled(tx: &mut Tx, customer: CustomerId) -> Result<bool> {
+    let sql = "select 1 as found from credited_calls where customer_id = $1 limit 1";
+    Ok(tx.row(sql, &[&customer.0]).await?.is_some())
+}
+
+/// The calls of a customer that were credited, and those in whose place another record stands: it took what they took of
+/// allowances.
+pub(in crate::calls) async fn credited_and_replaced(
+    tx: &mut Tx,
+    customer: CustomerId,
+) -> Result<[BTreeSet<RecordKey>; 2]> {
+    let credited = "select source, record_id from credited_calls where customer_id = $1";
+    let replaced = "select source, reversed as record_id from call_replacements
+                    where customer_id = $1 and reversed <> stored_as";
+    let mut found = [BTreeSet::new(), BTreeSet::new()];
+    for (sql, keys) in [credited, replaced].into_iter().zip(&mut found) {
+        for row in tx.rows(sql, &[&customer.0]).await? {
+            keys.insert((row.get("source")?, row.get("record_id")?));
+        }
+    }
+    Ok(found)
 }
 
 /// Late calls that a month's invoice has, added up; without those that were credited until then.
@@ -106,7 +148,7 @@ pub(in crate::calls) async fn late_usage_left(
     tx: &mut Tx,
     customer: CustomerId,
     month: Timestamp,
-    credited_until: Timestamp,
+    credited_until: Option<Timestamp>,
 ) -> Result<Vec<MonthUse>> {
     let sql = format!(
         "select {GROUPS}, late_for, {SUMS} from calls
@@ -115,7 +157,7 @@ pub(in crate::calls) async fn late_usage_left(
                              and k.source = calls.source and k.record_id = calls.record_id and k.credited_at <= $3)
          group by {GROUPS}, late_for"
     );
-    let rows = tx.rows(&sql, &[&customer.0, &Ts(month), &Ts(credited_until)]).await?;
+    let rows = tx.rows(&sql, &[&customer.0, &Ts(month), &Ts(credited_until.unwrap_or(LAST))]).await?;
     let used: Vec<Used> = super::CALLS.all(&rows, |row| used(row, true))?;
     Ok(used.into_iter().map(|(_, _, used)| used).collect())
 }

@@ -34,7 +34,7 @@ pub(in crate::customers) async fn reopen_line(tx: &mut Tx, customer: CustomerId,
     Ok(())
 }
 
-/// Remembers that a customer's plans are others from an instant on. Where the billing stands is held.
+/// Remembers that what is known of a customer's months from an instant on is not what was billed. Where the billing stands is held.
 pub(in crate::customers) async fn note_change(tx: &mut Tx, id: CustomerId, from: Timestamp) -> Result<()> {
     let sql = "update cycles set changed_from = $2
                where customer_id = $1 and (changed_from is null or changed_from > $2)";

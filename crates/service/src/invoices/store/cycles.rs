@@ -139,21 +139,3 @@ pub(in crate::invoices) async fn forget_changes(tx: &mut Tx, billed: &[(Customer
     }
     Ok(())
 }
-
-/// Months that late calls were invoiced for, of customers whose calls are kept.
-pub(in crate::invoices) async fn late_months(tx: &mut Tx) -> Result<Vec<(CustomerId, Timestamp)>> {
-    let sql = "select distinct c.customer_id, c.late_for from calls c
-               join periods p on p.customer_id = c.customer_id and p.starts_at = c.period_start and p.closed_at is not null
-               join customers u on u.customer_id = c.customer_id
-               where c.late_for is not null and (u.calls_kept_from is null or u.calls_kept_from <= c.late_for)
-               order by c.customer_id, c.late_for";
-    let month = |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.time("late_for")?));
-    Ok(tx.rows(sql, &[]).await?.iter().map(month).collect::<db::Result<_>>()?)
-}
-
-/// The end of a customer's last closed month: calls of later ones are not invoiced yet.
-pub(in crate::invoices) async fn first_open(tx: &mut Tx, customer: CustomerId) -> Result<Option<Timestamp>> {
-    let sql = "select max(ends_at) as ends_at from periods where customer_id = $1 and closed_at is not null";
-    let row = tx.row(sql, &[&customer.0]).await?;
-    Ok(row.map_or(Ok(None), |row| row.optional_time("ends_at"))?)
-}

@@ -1,0 +1,143 @@
+//! What did a customer's documents charge for a month by its calls? The month's own invoice, and later ones for what came late.
+
+use std::collections::BTreeMap;
+
+use calculation::bill::{ChargedPart, MonthCharged, MonthPart, Tax};
+use calculation::invoice::InvoiceLine;
+use calculation::money::Amount;
+use calculation::period::Period;
+
+use super::store::{self, Credit};
+use super::{StoredInvoice, facts};
+use crate::customers;
+use crate::db::Tx;
+use crate::error::{Error, Result};
+use crate::id::{CustomerId, InvoiceId};
+
+/// The lines of a month, on whichever invoice they stand, and what was settled of them.
+pub(super) struct OfMonth {
+    lines: Vec<Line>,
+    settled: Vec<((MonthPart, Tax), ChargedPart)>,
+    /// Whether the lines of some invoice that may have charged for it are gone.
+    pub(super) is_purged: bool,
+}
+
+/// A line for the month.
+struct Line {
+    invoice: InvoiceId,
+    place: usize,
+    key: (MonthPart, Tax),
+    net: Amount,
+    /// What was credited of it because calls were.
+    of_calls: Amount,
+    /// What was credited of it for other reasons.
+    credited: Amount,
+}
+
+/// Reads what the invoices of a customer charged for a month, without that of a void one in whose place another comes.
+pub(super) async fn of_month(
+    tx: &mut Tx,
+    customer: CustomerId,
+    month: Period,
+    but: Option<InvoiceId>,
+) -> Result<OfMonth> {
+    let mut invoices = store::standing_since(tx, customer, month.starts_at).await?;
+    invoices.retain(|stored| Some(stored.id) != but);
+    let is_purged = invoices.iter().any(|stored| stored.purged_at.is_some());
+    let credits = store::credits(tx, customer, &invoices).await?;
+    let mut lines = Vec::new();
+    for stored in &invoices {
+        for (place, line) in stored.invoice.lines.iter().enumerate() {
+            let Some(part) = MonthPart::of(line).filter(|_| is_for(stored, line, month)) else { continue };
+            let sum = |which: fn(&Credit) -> bool| {
+                let of_line = |credit: &&Credit| (credit.invoice, credit.place) == (stored.id, place) && which(credit);
+                Amount::sum(credits.iter().filter(of_line).map(|credit| credit.net)).ok_or_else(too_large)
+            };
+            lines.push(Line {
+                invoice: stored.id,
+                place,
+                key: (part, (line.tax_category, line.tax_rate)),
+                net: line.net,
+                of_calls: sum(|credit| credit.of_calls && !credit.is_settled)?,
+                credited: sum(|credit| !credit.of_calls && !credit.is_settled)?,
+            });
+        }
+    }
+    let settled = store::settled(tx, customer, month.first_day, but).await?;
+    Ok(OfMonth { lines, settled, is_purged })
+}
+
+/// Whether a line of an invoice is for a month: its own ones without days, others by theirs.
+fn is_for(stored: &StoredInvoice, line: &InvoiceLine, month: Period) -> bool {
+    match line.days {
+        None => stored.invoice.period.starts_at == month.starts_at,
+        Some(days) => days.last >= month.first_day && days.last <= month.last_day(),
+    }
+}
+
+impl OfMonth {
+    /// What the documents charged, part by part. Nothing when a sum does not fit.
+    pub(super) fn charged(&self) -> Option<MonthCharged> {
+        let mut charged = MonthCharged::new();
+        for line in &self.lines {
+            let part = charged.entry(line.key.clone()).or_default();
+            part.amount = part.amount.checked_add(line.net)?.checked_sub(line.of_calls)?;
+            part.credited = part.credited.checked_add(line.credited)?;
+        }
+        for (key, settled) in &self.settled {
+            let part = charged.entry(key.clone()).or_default();
+            part.amount = part.amount.checked_sub(settled.amount)?;
+            part.credited = part.credited.checked_sub(settled.credited)?;
+        }
+        Some(charged)
+    }
+}
+
+/// What a month was charged by its calls.
+pub async fn charged_by_calls(tx: &mut Tx, customer: CustomerId, month: Period) -> Result<MonthCharged> {
+    of_month(tx, customer, month, None).await?.charged().ok_or_else(too_large)
+}
+
+/// What later invoices gave back of an invoice's lines, by their place: net, of a discount below zero.
+pub async fn given_back_later(tx: &mut Tx, stored: &StoredInvoice) -> Result<BTreeMap<usize, Amount>> {
+    let mut given: BTreeMap<usize, Amount> = BTreeMap::new();
+    for (place, net) in store::fees_given_back_later(tx, stored.customer_id, stored.id).await? {
+        let sum = given.entry(place).or_default();
+        *sum = sum.checked_add(net).ok_or_else(too_large)?;
+    }
+    let unknown = || Error::Contradiction(format!("invoice {} is of no customer", stored.id));
+    let customer = customers::by_id(tx, stored.customer_id).await?.ok_or_else(unknown)?;
+    let calendar = customers::calendar(tx, &customer).await?;
+    let mut months = Vec::new();
+    for line in &stored.invoice.lines {
+        let day = line.days.map_or(stored.invoice.period.first_day, |days| days.last);
+        let month = calendar.month(&day.strftime("%Y-%m").to_string());
+        let month = month.map_err(|error| facts::contradiction(&error))?;
+        if MonthPart::of(line).is_some() && !months.contains(&month) {
+            months.push(month);
+        }
+    }
+    for month in months {
+        let of = of_month(tx, stored.customer_id, month, None).await?;
+        for own in of.lines.iter().filter(|line| line.invoice == stored.id) {
+            let opposite = |line: &&Line| {
+                line.invoice > stored.id
+                    && line.key == own.key
+                    && line.net != Amount::ZERO
+                    && (line.net < Amount::ZERO) == (own.net > Amount::ZERO)
+            };
+            let later = of.lines.iter().filter(opposite).map(|line| line.net.checked_sub(line.credited));
+            let later = later.collect::<Option<Vec<_>>>().and_then(Amount::sum).ok_or_else(too_large)?;
+            let most = Amount::from_micros(own.net.micros().saturating_neg());
+            let later = if own.net > Amount::ZERO { later.max(most) } else { later.min(most) };
+            let sum = given.entry(own.place).or_default();
+            *sum = sum.checked_sub(later).ok_or_else(too_large)?;
+        }
+    }
+    given.retain(|_, net| *net != Amount::ZERO);
+    Ok(given)
+}
+
+fn too_large() -> Error {
+    Error::Contradiction("what a month was charged does not fit an amount".to_owned())
+}
