@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use calculation::bill::{
-    Bill, BillError, Charged, Discount, Known, LateUsage, MonthCharged, MonthPart, OneOff, PlanSpan, Reopened,
-    Usage, bill,
+    Bill, BillError, Charged, Discount, Known, LateUsage, MonthCharged, MonthPart, OneOff, PlanSpan,
+    Reopened, Usage, bill,
 };
 use calculation::discount::DiscountTerms;
 use calculation::invoice::{Days, InvoiceLine, Language, LineKind};

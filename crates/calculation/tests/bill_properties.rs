@@ -5,8 +5,8 @@
 use std::collections::BTreeMap;
 
 use calculation::bill::{
-    Bill, BillError, Charged, ChargedPart, Discount, Known, LateUsage, MonthCharged, MonthPart, OneOff, PlanSpan, Remembered,
-    Reopened, Tax, Usage, bill, calls_of_month, changes, due_of,
+    Bill, BillError, Charged, ChargedPart, Discount, Known, LateUsage, MonthCharged, MonthPart, OneOff,
+    PlanSpan, Remembered, Reopened, Tax, Usage, bill, calls_of_month, changes, due_of,
 };
 use calculation::discount::{DiscountScope, DiscountTerms, Duration, Reduction};
 use calculation::fee::{DaysOfMonth, FeeTiming, days_held, prorated};

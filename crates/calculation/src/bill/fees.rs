@@ -35,7 +35,8 @@ pub(super) fn fees(
         let due = due(known, span, days, month).ok_or(BillError::TooLarge)?;
         let key = (span.subscription, month.first_day);
         let before = known.charged.get(&key).map_or(&[][..], Vec::as_slice);
-        let sum = |part: fn(&Charged) -> Amount| Amount::sum(before.iter().map(part)).ok_or(BillError::TooLarge);
+        let sum =
+            |part: fn(&Charged) -> Amount| Amount::sum(before.iter().map(part)).ok_or(BillError::TooLarge);
         let charged = sum(|charged| charged.amount)?;
         let amount = minus(due, charged)?;
         if amount > Amount::ZERO {
@@ -94,7 +95,8 @@ fn give_back(
     let days = not_held(month, days);
     let words = words(known.language).fee_refunded.replace("{plan}", span.name);
     let this = Days { first: known.period.first_day, last: known.period.last_day() };
-    let draft = Draft { days: Some(days).filter(|days| *days != this), ..Draft::new(LineKind::Fee, words, net) };
+    let draft =
+        Draft { days: Some(days).filter(|days| *days != this), ..Draft::new(LineKind::Fee, words, net) };
     let line = match tax {
         Some(tax) => draft.taxed(tax, known.currency)?,
         None => known.line(draft, days.last)?,
@@ -130,26 +132,28 @@ fn charge(
 
 /// The reopened month whose invoice a fee was on, or had been, had it been known: its discounts count.
 fn reopened_with(known: &Known<'_>, span: &PlanSpan<'_>, month: Period) -> Option<Date> {
-    let on = invoiced_with(known, span, month)?;
+    let on = invoiced_with(known, span, month);
     let earlier = |reopened: &&Reopened<'_>| reopened.period.starts_at < known.period.starts_at;
     let reopened = known.reopened.iter().filter(earlier).map(|reopened| reopened.period.first_day);
     reopened.into_iter().find(|first_day| *first_day == on)
 }
 
-/// The billed month that a fee was invoiced with, or would have been; nothing for what this bill charges.
-fn invoiced_with(known: &Known<'_>, span: &PlanSpan<'_>, month: Period) -> Option<Date> {
+/// The month that a fee was invoiced with, or would have been, had it been known.
+fn invoiced_with(known: &Known<'_>, span: &PlanSpan<'_>, month: Period) -> Date {
     let begins_in_it = span.from > month.starts_at;
-    let before = known.billed.iter().rev().find(|billed| billed.ends_at == month.starts_at);
+    let before = known.billed.iter().chain([&known.period]).find(|billed| billed.ends_at == month.starts_at);
     match before {
-        Some(before) if span.terms.fee_timing == FeeTiming::Advance && !begins_in_it => Some(before.first_day),
-        _ if month.starts_at >= known.period.starts_at => None,
-        _ => Some(month.first_day),
+        Some(before) if span.terms.fee_timing == FeeTiming::Advance && !begins_in_it => before.first_day,
+        _ => month.first_day,
     }
 }
 
 /// The fees that a month's own invoice has, or would have by now, one line a tax: its discounts are taken off them.
-pub(super) fn of_invoice(known: &Known<'_>, period: Period, rows: &[Row]) -> Result<Vec<InvoiceLine>, BillError> {
-    let own = Some(period.first_day).filter(|_| period.starts_at != known.period.starts_at);
+pub(super) fn of_invoice(
+    known: &Known<'_>,
+    period: Period,
+    rows: &[Row],
+) -> Result<Vec<InvoiceLine>, BillError> {
     let mut sums: BTreeMap<Tax, Amount> = BTreeMap::new();
     let mut add = |tax: Tax, amount: Amount| {
         let sum = sums.entry(tax).or_default();
@@ -160,8 +164,7 @@ pub(super) fn of_invoice(known: &Known<'_>, period: Period, rows: &[Row]) -> Res
         let month = known.calendar.month(&first_day.strftime("%Y-%m").to_string());
         let Ok(month) = month else { continue };
         let span = known.plans.iter().find(|span| span.subscription == *subscription);
-        let on = span.map_or(Some(*first_day), |span| invoiced_with(known, span, month));
-        if on != own {
+        if span.map_or(*first_day, |span| invoiced_with(known, span, month)) != period.first_day {
             continue;
         }
         for Charged { tax, amount, .. } in charged {
@@ -172,6 +175,7 @@ pub(super) fn of_invoice(known: &Known<'_>, period: Period, rows: &[Row]) -> Res
             add(tax, *amount)?;
         }
     }
+    let own = Some(period.first_day).filter(|_| period.starts_at != known.period.starts_at);
     for row in rows.iter().filter(|row| row.earlier == own) {
         if let Some(kept) = &row.remembered {
             add((row.line.tax_category, row.line.tax_rate), kept.amount)?;

@@ -127,8 +127,11 @@ pub fn changes(
         let mut left = Amount::sum(taxes.iter().map(|(.., more)| *more))?;
         // Of what is given back the last first.
         for (tax, before, more) in taxes.into_iter().rev() {
-            let part_of_it =
-                if left > Amount::ZERO { more.min(left).max(Amount::ZERO) } else { more.max(left).min(Amount::ZERO) };
+            let part_of_it = if left > Amount::ZERO {
+                more.min(left).max(Amount::ZERO)
+            } else {
+                more.max(left).min(Amount::ZERO)
+            };
             left = left.checked_sub(part_of_it)?;
             let change = change((part, tax), before, part_of_it, currency)?;
             changes.extend(Some(change).filter(|change| !change.is_none()));
@@ -156,7 +159,12 @@ fn change(
     }
     // A credit that was taken back had settled what was not given back then.
     settled = settled.checked_sub(credited.min(Amount::ZERO))?;
-    Some(Change { part: part.clone(), tax, net: turned(more.checked_sub(settled)?)?, settled: turned(settled)? })
+    Some(Change {
+        part: part.clone(),
+        tax,
+        net: turned(more.checked_sub(settled)?)?,
+        settled: turned(settled)?,
+    })
 }
 
 impl Change {

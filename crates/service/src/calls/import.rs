@@ -223,12 +223,7 @@ async fn store_apart(
 }
 
 /// Charges one batch in a transaction of its own; tries again when it met another writer.
-async fn store_batch(
-    app: &App,
-    run: &mut Charging,
-    batch: &Batch,
-    before: Control,
-) -> Stored {
+async fn store_batch(app: &App, run: &mut Charging, batch: &Batch, before: Control) -> Stored {
     let mut tries = 0;
     loop {
         tries += 1;

@@ -28,8 +28,8 @@ pub(super) use known::{
 };
 use months::POSTPAID;
 pub(super) use months::{
-    InvoicedWith, any_settled, credited_and_replaced, invoiced, invoiced_with, late_usage, late_usage_left, save_spending,
-    spending, usage, usage_left,
+    InvoicedWith, any_settled, credited_and_replaced, invoiced, invoiced_with, late_usage, late_usage_left,
+    save_spending, spending, usage, usage_left,
 };
 pub(super) use purge::{count_purgeable, delete_calls, delete_counters, unbilled_from};
 pub(super) use replaced::{

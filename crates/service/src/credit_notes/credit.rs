@@ -141,7 +141,11 @@ async fn credit_some(
     let now = clock.now();
     if !asked.calls.is_empty() && asked.gives_nothing() {
         asked.remember(tx, (customer, invoice), None, clock).await?;
-        return Ok(if asked.later() > Amount::ZERO { Credited::Later(asked.later()) } else { Credited::Nothing });
+        return Ok(if asked.later() > Amount::ZERO {
+            Credited::Later(asked.later())
+        } else {
+            Credited::Nothing
+        });
     }
     let credit = match credit::credit(&stored.invoice, &before, &asked.wanted) {
         Ok(credit) => credit,

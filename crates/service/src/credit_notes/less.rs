@@ -50,8 +50,7 @@ pub(super) async fn less_calls(
     credited: &Credited<'_>,
 ) -> Result<Less> {
     let currency = month.customer.currency;
-    let mut calls =
-        InvoicedCalls::load(tx, stored.customer_id, month.calendar.clone(), month.period).await?;
+    let mut calls = InvoicedCalls::load(tx, stored.customer_id, month.calendar.clone(), month.period).await?;
     let mut charged = month.charged.clone();
     if month.is_changed {
         // What else is known by now is put right by the next bill.
@@ -185,7 +184,8 @@ fn fits_taxes(stored: &StoredInvoice, before: &CreditedBefore, placed: &[Placed]
         let tax = |line: &InvoiceLine| (line.tax_category, line.tax_rate);
         let same = |other: &&Placed| tax(&other.part.line) == tax(&part.line);
         let sum = Amount::sum(placed.iter().filter(same).map(|placed| placed.part.line.net));
-        let of_invoice = stored.invoice.lines.get(part.place).is_some_and(|line| tax(line) == tax(&part.line));
+        let of_invoice =
+            stored.invoice.lines.get(part.place).is_some_and(|line| tax(line) == tax(&part.line));
         let left = left_of_tax(stored, before, &part.line);
         of_invoice && sum.is_some_and(|sum| Amount::ZERO <= sum && sum <= left)
     })
@@ -194,7 +194,8 @@ fn fits_taxes(stored: &StoredInvoice, before: &CreditedBefore, placed: &[Placed]
 /// Whether of no line more is given back than it has, or less than nothing.
 fn fits_lines(stored: &StoredInvoice, before: &CreditedBefore, placed: &[Placed]) -> Result<bool> {
     for (place, line) in stored.invoice.lines.iter().enumerate() {
-        let here = placed.iter().filter(|placed| placed.part.place == place).map(|placed| placed.part.line.net);
+        let here =
+            placed.iter().filter(|placed| placed.part.place == place).map(|placed| placed.part.line.net);
         let net = Amount::sum(here).ok_or_else(too_large)?;
         let left = left_of(&stored.invoice, before, place).map_err(|error| fits(&error))?;
         let left = left.checked_sub(net).ok_or_else(too_large)?;

@@ -34,32 +34,37 @@ struct Line {
     credited: Amount,
 }
 
-/// Reads what the invoices of a customer charged for a month, without that of a void one in whose place another comes.
+/// Reads what the invoices of a customer charged for a month: of void ones, and of one in whose place another comes, what was not
+/// credited.
 pub(super) async fn of_month(
     tx: &mut Tx,
     customer: CustomerId,
     month: Period,
     but: Option<InvoiceId>,
 ) -> Result<OfMonth> {
-    let mut invoices = store::standing_since(tx, customer, month.starts_at).await?;
-    invoices.retain(|stored| Some(stored.id) != but);
-    let is_purged = invoices.iter().any(|stored| stored.purged_at.is_some());
-    let credits = store::credits(tx, customer, &invoices).await?;
+    let invoices = store::since_month(tx, customer, month.starts_at).await?;
+    let is_purged = invoices.iter().any(|(stored, _)| stored.purged_at.is_some());
+    let credits =
+        store::credits(tx, customer, &invoices.iter().map(|(stored, _)| stored.id).collect()).await?;
     let mut lines = Vec::new();
-    for stored in &invoices {
+    for (stored, is_replaced) in &invoices {
+        let is_void = *is_replaced || Some(stored.id) == but;
         for (place, line) in stored.invoice.lines.iter().enumerate() {
             let Some(part) = MonthPart::of(line).filter(|_| is_for(stored, line, month)) else { continue };
             let sum = |which: fn(&Credit) -> bool| {
-                let of_line = |credit: &&Credit| (credit.invoice, credit.place) == (stored.id, place) && which(credit);
+                let of_line =
+                    |credit: &&Credit| (credit.invoice, credit.place) == (stored.id, place) && which(credit);
                 Amount::sum(credits.iter().filter(of_line).map(|credit| credit.net)).ok_or_else(too_large)
             };
-            lines.push(Line {
-                invoice: stored.id,
-                place,
-                key: (part, (line.tax_category, line.tax_rate)),
-                net: line.net,
-                of_calls: sum(|credit| credit.of_calls && !credit.is_settled)?,
-                credited: sum(|credit| !credit.of_calls && !credit.is_settled)?,
+            let key = (part, (line.tax_category, line.tax_rate));
+            let (invoice, net) = (stored.id, line.net);
+            lines.push(if is_void {
+                let net = net.checked_sub(sum(|_| true)?).ok_or_else(too_large)?;
+                Line { invoice, place, key, net, of_calls: Amount::ZERO, credited: Amount::ZERO }
+            } else {
+                let of_calls = sum(|credit| credit.of_calls && !credit.is_settled)?;
+                let credited = sum(|credit| !credit.of_calls && !credit.is_settled)?;
+                Line { invoice, place, key, net, of_calls, credited }
             });
         }
     }
@@ -91,6 +96,19 @@ impl OfMonth {
         }
         Some(charged)
     }
+}
+
+/// Whether all of an invoice was credited, or given back by later ones.
+pub(super) async fn is_credited(tx: &mut Tx, stored: &StoredInvoice) -> Result<bool> {
+    let credits = store::credits(tx, stored.customer_id, &[stored.id].into()).await?;
+    let later = given_back_later(tx, stored).await?;
+    let left = |(place, line): (usize, &InvoiceLine)| {
+        let of_line = credits.iter().filter(|credit| credit.place == place).map(|credit| credit.net);
+        let later = later.get(&place).copied();
+        Amount::sum(of_line.chain(later)).and_then(|gone| line.net.checked_sub(gone))
+    };
+    let mut lines = stored.invoice.lines.iter().enumerate();
+    Ok(!credits.is_empty() && lines.all(|line| left(line) == Some(Amount::ZERO)))
 }
 
 /// What a month was charged by its calls.

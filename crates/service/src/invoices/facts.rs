@@ -176,7 +176,8 @@ pub(super) async fn load(tx: &mut Tx, asked: Vec<Asked>) -> Result<Vec<Facts>> {
             changed.is_some_and(|from| next > from)
         };
         let changed = billed.iter().filter(ends_after);
-        let mut again: BTreeSet<_> = late.keys().copied().chain(changed.map(|month| month.starts_at)).collect();
+        let mut again: BTreeSet<_> =
+            late.keys().copied().chain(changed.map(|month| month.starts_at)).collect();
         match bill {
             AskedBill::New => {}
             AskedBill::InsteadOf(_) => again.extend([period.starts_at]),
@@ -245,7 +246,8 @@ async fn reopen(
     if of.is_purged && late.is_empty() {
         return Ok(None);
     }
-    let charged = of.charged().ok_or_else(|| Error::Contradiction(format!("{customer}: a month does not fit")))?;
+    let charged =
+        of.charged().ok_or_else(|| Error::Contradiction(format!("{customer}: a month does not fit")))?;
     let invoiced = Invoiced { customer, calendar, month, but: Some(now.starts_at) };
     let before = calls::invoiced_usage(tx, &invoiced).await?.into_iter().map(usage_of).collect();
     let (one_offs, discounts) = made_of(tx, customer, month, &charged, discounts).await?;

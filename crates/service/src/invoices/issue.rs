@@ -120,7 +120,7 @@ pub async fn issue_some(
         let (id, period) = (customer.id, *period);
         let known = store::of_period(tx, id, period.starts_at).await?;
         if let (Wanted::One(_), Some(known)) = (wanted, known)
-            && let Some(void) = anew::void(tx, id, known, now).await?
+            && let Some(void) = anew::void(tx, id, known).await?
         {
             anew::release(tx, &void).await?;
             open.push(Asked { bill: AskedBill::InsteadOf(void.id), ..asked });

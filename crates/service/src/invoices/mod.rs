@@ -144,7 +144,12 @@ pub async fn settle(
 }
 
 /// Takes back what a credit settled, by the one that takes it back; answers the months.
-pub async fn unsettle(tx: &mut Tx, customer: CustomerId, credit: i64, by: i64) -> Result<Vec<jiff::civil::Date>> {
+pub async fn unsettle(
+    tx: &mut Tx,
+    customer: CustomerId,
+    credit: i64,
+    by: i64,
+) -> Result<Vec<jiff::civil::Date>> {
     store::unsettle(tx, customer, credit, by).await
 }
 

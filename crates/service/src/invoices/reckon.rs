@@ -64,7 +64,8 @@ impl BilledMonth {
         let (one_offs, discounts) = made_of(tx, customer.id, period, &charged, &discounts).await?;
         let since = super::facts::days_before(period.starts_at, super::facts::MONTH_DAYS);
         let mut billed = Vec::new();
-        for starts_at in store::billed_months(tx, &ids, since).await?.remove(&customer.id).unwrap_or_default() {
+        for starts_at in store::billed_months(tx, &ids, since).await?.remove(&customer.id).unwrap_or_default()
+        {
             billed.push(calendar.holding(starts_at).map_err(|error| contradiction(&error))?);
         }
         let fees = store::charged(tx, &ids, since).await?.remove(&customer.id).unwrap_or_default();
@@ -111,8 +112,7 @@ impl BilledMonth {
             zero: false,
         };
         let reckoned = calls_of_month(&known, self.period, (&self.one_offs, less), &usage, &discounts);
-        let reckoned =
-            reckoned.map_err(|error| Error::Contradiction(format!("a billed month: {error}")))?;
+        let reckoned = reckoned.map_err(|error| Error::Contradiction(format!("a billed month: {error}")))?;
         let parts = due_of(&known, &discounts, &reckoned);
         let parts = parts.ok_or_else(|| Error::Contradiction("a billed month does not fit".to_owned()))?;
         Ok(DueByCalls { reckoned, parts })

@@ -30,8 +30,7 @@ pub(super) use cycles::{
     Cycle, changed_from, claim_due, forget_changes, hold_cycles, move_cycles, refuse_cycle, refused,
 };
 pub(super) use documents::{
-    Credit, credits, has_credited_calls, months_put_right, settle, settled, standing_since,
-    unsettle,
+    Credit, credits, has_credited_calls, months_put_right, settle, settled, since_month, unsettle,
 };
 pub(super) use purge::{count_kept, kept, save_purged};
 pub(super) use rates::{insert_tax_rate, replace_tax_rate, tax_rate, tax_rates};
@@ -39,8 +38,7 @@ pub(super) use told::{gross_of, issued, names_of_periods, number_of, numbers_of}
 
 pub(super) const INVOICE: Place = Place::new("invoices", &["customer_id", "invoice_id"]);
 
-const INVOICES: &str =
-    "select customer_id, invoice_id, issued_at, gross, number, content, purged_at from invoices";
+const INVOICES: &str = "select customer_id, invoice_id, issued_at, gross, number, content, purged_at, replaced_by_id from invoices";
 
 /// Closes months to further calls.
 pub(super) async fn close(tx: &mut Tx, months: &[(CustomerId, Period)], now: Timestamp) -> Result<()> {

@@ -124,7 +124,7 @@ pub(in crate::invoices) async fn remembered(
     Ok(if is_remembered { Some(row.get("fees")?) } else { None })
 }
 
-/// Takes back the fees that a void invoice is remembered to have charged: another charges them anew.
+/// Takes back the fees that a void invoice is remembered to have charged, as far as they were credited: another charges them anew.
 pub(in crate::invoices) async fn reverse_charges(
     tx: &mut Tx,
     customer: CustomerId,
@@ -135,11 +135,15 @@ pub(in crate::invoices) async fn reverse_charges(
     let last: i64 = tx.row(last, &[&customer.0, &id.0]).await?.map_or(Ok(0), |row| row.get("part"))?;
     let sql = "insert into fee_charges (customer_id, subscription_id, month, invoice_id, part, amount, discounted, credited,
                                         tax_category, tax_rate)
-               select f.customer_id, f.subscription_id, f.month, f.invoice_id, f.part + $3 + 1, -f.amount, -f.discounted,
-                 -f.credited - coalesce((select cast(sum(c.net) as bigint) from credited_lines c
-                                         where c.customer_id = f.customer_id and c.invoice_id = f.invoice_id and c.line = f.line), 0),
-                 f.tax_category, f.tax_rate
-               from fee_charges f where f.customer_id = $1 and f.invoice_id = $2";
+               select f.customer_id, f.subscription_id, f.month, f.invoice_id, f.part + $3 + 1,
+                 case when f.amount > 0 then -c.net else -f.amount end,
+                 case when f.amount > c.net then 0 else -f.discounted end, -f.credited - c.net, f.tax_category, f.tax_rate
+               from fee_charges f
+               join (select i.customer_id, i.part, coalesce(cast(sum(l.net) as bigint), 0) as net from fee_charges i
+                     left join credited_lines l on l.customer_id = i.customer_id and l.invoice_id = i.invoice_id and l.line = i.line
+                     where i.customer_id = $1 and i.invoice_id = $2 group by i.customer_id, i.part) c
+                 on c.customer_id = f.customer_id and c.part = f.part
+               where f.customer_id = $1 and f.invoice_id = $2";
     tx.execute(sql, &[&customer.0, &id.0, &last]).await?;
     Ok(())
 }
@@ -175,10 +179,7 @@ pub(in crate::invoices) async fn fees_given_back_later(
         let read = |row: &Row| {
             let key = (row.get::<i64>("subscription_id")?, row.parse::<Date>("month")?);
             let invoice = InvoiceId(row.get("invoice_id")?);
-            Ok((
-                key,
-                (invoice, row.count::<usize>("line")?, row.amount("amount")?, row.amount("not_paid")?),
-            ))
+            Ok((key, (invoice, row.count::<usize>("line")?, row.amount("amount")?, row.amount("not_paid")?)))
         };
         let (key, charge) = FEE_CHARGES.read(&row, read)?;
         by_month.entry(key).or_default().push(charge);

@@ -19,17 +19,16 @@ const CREDITED_LINES: Place =
 const SETTLED: Place =
     Place::new("settled_parts", &["customer_id", "month", "invoice_id", "settled_by", "part"]);
 
-/// The invoices of a customer's months since one, but for those in whose place others came.
-pub(in crate::invoices) async fn standing_since(
+/// The invoices of a customer's months since one, and whether another took the place of each.
+pub(in crate::invoices) async fn since_month(
     tx: &mut Tx,
     customer: CustomerId,
     starts_at: Timestamp,
-) -> Result<Vec<StoredInvoice>> {
-    let sql = format!(
-        "{INVOICES} where customer_id = $1 and period_start >= $2 and replaced_by_id is null
-         order by period_start, invoice_id"
-    );
-    Ok(INVOICE.all(&tx.rows(&sql, &[&customer.0, &Ts(starts_at)]).await?, invoice)?)
+) -> Result<Vec<(StoredInvoice, bool)>> {
+    let sql =
+        format!("{INVOICES} where customer_id = $1 and period_start >= $2 order by period_start, invoice_id");
+    let read = |row: &Row| Ok((invoice(row)?, row.get::<Option<i64>>("replaced_by_id")?.is_some()));
+    Ok(INVOICE.all(&tx.rows(&sql, &[&customer.0, &Ts(starts_at)]).await?, read)?)
 }
 
 /// What a credit note gave back of a line.
@@ -47,10 +46,9 @@ pub(in crate::invoices) struct Credit {
 pub(in crate::invoices) async fn credits(
     tx: &mut Tx,
     customer: CustomerId,
-    invoices: &[StoredInvoice],
+    invoices: &BTreeSet<InvoiceId>,
 ) -> Result<Vec<Credit>> {
-    let known: BTreeSet<_> = invoices.iter().map(|stored| stored.id).collect();
-    let Some(first) = known.first() else { return Ok(Vec::new()) };
+    let Some(first) = invoices.first() else { return Ok(Vec::new()) };
     let sql = "select l.customer_id, l.invoice_id, l.line, l.credit_note_id, l.net,
                  case when exists (select 1 from credited_calls k where k.customer_id = l.customer_id
                                      and k.invoice_id = l.invoice_id and k.credit_note_id = l.credit_note_id)
@@ -67,8 +65,9 @@ pub(in crate::invoices) async fn credits(
             is_settled: row.get::<i32>("is_settled")? == 1,
         })
     };
-    let mut found: Vec<Credit> = CREDITED_LINES.all(&tx.rows(sql, &[&customer.0, &first.0]).await?, credit)?;
-    found.retain(|credit| known.contains(&credit.invoice));
+    let mut found: Vec<Credit> =
+        CREDITED_LINES.all(&tx.rows(sql, &[&customer.0, &first.0]).await?, credit)?;
+    found.retain(|credit| invoices.contains(&credit.invoice));
     Ok(found)
 }
 
@@ -164,7 +163,8 @@ pub(in crate::invoices) async fn unsettle(
                select customer_id, month, invoice_id, $3, part, kind, name, tax_category, tax_rate, -amount, -credited
                from settled_parts where customer_id = $1 and settled_by = $2";
     tx.execute(sql, &[&customer.0, &credit, &by]).await?;
-    let sql = "select distinct customer_id, month from settled_parts where customer_id = $1 and settled_by = $2";
+    let sql =
+        "select distinct customer_id, month from settled_parts where customer_id = $1 and settled_by = $2";
     let rows = tx.rows(sql, &[&customer.0, &credit]).await?;
     Ok(rows.iter().map(|row| row.parse("month")).collect::<db::Result<_>>()?)
 }
