@@ -86,6 +86,7 @@ mod tariff_changes;
 mod tariff_versions;
 mod tax_numbers;
 mod tidy;
+mod told_late;
 mod traces;
 mod vouchers;
 mod way_back;
