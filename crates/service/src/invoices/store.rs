@@ -4,6 +4,7 @@ mod charged;
 mod cycles;
 mod purge;
 mod rates;
+mod review;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,11 +28,15 @@ pub(super) use charged::{
     remembered, remembers_minimums, reverse_charges,
 };
 pub(super) use cycles::{
-    Cycle, changed_from, claim_due, first_open, forget_changes, hold_cycles, late_months, move_cycles,
-    refuse_cycle, refused,
+    Cycle, changed_from, claim_due, cycles, first_open, forget_changes, hold_cycles, late_months,
+    move_cycles, refuse_cycle, refused,
 };
 pub(super) use purge::{count_kept, kept, save_purged};
 pub(super) use rates::{insert_tax_rate, replace_tax_rate, tax_rate, tax_rates};
+pub(super) use review::{
+    Came, approve, billed_before, came_to, contradictions, count_held, count_waiting, forget_reason, held,
+    hold, release,
+};
 pub(super) use told::{gross_of, issued, names_of_periods, number_of, numbers_of};
 
 pub(super) const INVOICE: Place = Place::new("invoices", &["customer_id", "invoice_id"]);
