@@ -164,8 +164,8 @@ on_both_databases! {
         provider(&db).await;
         let one = reachable(&db, "one", json!({})).await;
         let invoice = one.issue("2026-10", "2026-11-05").await;
-        let credit = json!({"invoice_id": invoice["id"], "reason": "wrong"});
-        let credited = db.post_json(&format!("{}/credit-notes", one.path), &credit).await;
+        let credits = format!("{}/invoices/{}/credit-notes", one.path, invoice["id"].as_str().unwrap());
+        let credited = db.post_json(&credits, &json!({"reason": "wrong", "credits": "whole"})).await;
         assert_eq!(credited.status, 201, "{credited:?}");
         db.post_json(&format!("{}/hold", one.path), &json!({"reason": "case 4711"})).await;
         let path = format!("{}/invoices", one.path);

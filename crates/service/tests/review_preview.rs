@@ -73,20 +73,20 @@ on_both_databases! {
         for account in [&usual, &more, &suspended, &held, &quiet] {
             account.issue("2026-10", "2026-11-05").await;
         }
-        // November: 16 hours and 45 minutes to London at 0.02 a minute are 20.10.
+        db.app.clock.set(at("2026-12-02T00:00:00Z"));
+        // November: 16 hours and 46 minutes to London at 0.02 a minute are 20.12, just enough for three times October.
         import(&db, &[
-            Call { seconds: 60_300, ..Call::new("n1", FROM[1], at("2026-11-10T00:00:00Z")) },
+            Call { seconds: 60_360, ..Call::new("n1", FROM[1], at("2026-11-10T00:00:00Z")) },
             Call { seconds: 7_200, ..Call::new("n2", FROM[0], at("2026-11-10T10:00:00Z")) },
         ]).await;
         let elsewhere = Record { from: FROM[2], to: "+390236618300", start: "2026-11-11T10:00:00Z", ..Record::new("n3") };
         assert_eq!(import_text(&db, "switch", &Record::file(&[elsewhere])).await.suspended, 1);
         db.post_json(&format!("{}/hold", held.path), &json!({"reason": "case 4711"})).await;
-        db.app.clock.set(at("2026-12-02T00:00:00Z"));
         let drafts = preview(&db, "month=2026-11").await;
         let expected = [
             ("french", ["-", "-", "-", "waits", "first_bill no_tax_rate"]),
             ("held", ["11.90", "11.90", "0.00", "held", ""]),
-            ("more", ["11.94", "35.82", "23.88", "waits", "three_times_average long_call new_country"]),
+            ("more", ["11.94", "35.84", "23.90", "waits", "three_times_average long_call new_country"]),
             ("nowhere", ["-", "11.90", "-", "waits", "first_bill no_address"]),
             ("quiet", ["0.02", "0.00", "-0.02", "waits", "zero"]),
             ("suspended", ["11.90", "11.90", "0.00", "waits", "suspense"]),
@@ -110,8 +110,8 @@ on_both_databases! {
         let db = under(db, Some(BillingMode::Review));
         provider(&db).await;
         let one = caller(&db, "one", FROM[0]).await;
-        import(&db, &[Call { seconds: 600, ..Call::new("n1", FROM[0], at("2026-11-10T10:00:00Z")) }]).await;
         db.app.clock.set(at("2026-12-02T00:00:00Z"));
+        import(&db, &[Call { seconds: 600, ..Call::new("n1", FROM[0], at("2026-11-10T10:00:00Z")) }]).await;
         let before = shown(&preview(&db, "").await);
         assert_eq!(db.post_json("/v1/billing/approvals", &json!({})).await.body["customers"], 1);
         assert_eq!(shown(&preview(&db, "").await)["one"][3], "goes_out");

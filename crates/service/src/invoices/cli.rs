@@ -22,7 +22,7 @@ use crate::mail::{self, SentAgain};
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 #[command(
-    after_help = "Examples:\n  tollbook bill --preview --flagged        what last month's invoices would come to, and what is unusual\n  \
+    after_help = "Examples:\n  tollbook bill --preview --flagged        what is unusual about last month's invoices\n  \
                         tollbook bill hold C-1001 --reason …     keep a customer's back\n  \
                         tollbook bill approve                    let all others go out that wait\n  \
                         tollbook bill --month 2026-10            issue a month's now, whether they wait or not"

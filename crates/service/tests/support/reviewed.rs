@@ -38,7 +38,7 @@ pub(crate) async fn billed_at(db: &TestApp, now: &str) -> (u64, u64, u64) {
 pub(crate) async fn months_of(account: &Account<'_>) -> Vec<String> {
     let month = |invoice: &Value| {
         let day = invoice["invoice"]["period"]["first_day"].as_str().unwrap();
-        day.trim_end_matches("-01").to_owned()
+        day.strip_suffix("-01").unwrap().to_owned()
     };
     invoices_of(account).await.iter().map(month).collect()
 }

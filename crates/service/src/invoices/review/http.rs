@@ -16,7 +16,7 @@ use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, 
 use crate::id::CustomerId;
 
 /// So many customers are looked at for one page at most: where few have a flag, a page may be short or empty.
-const MOST_CUSTOMERS: usize = 5_000;
+const MOST_CUSTOMERS: usize = 2_000;
 /// So many customers are named in one approval at most.
 const MOST_NAMED: usize = 1_000;
 /// The longest reason of a hold, in characters.

@@ -82,9 +82,10 @@ pub(in crate::invoices) async fn held(
     after: CustomerId,
     limit: usize,
 ) -> Result<Vec<HeldCustomer>> {
+    // One without a reason is a fault, which the check names.
     let sql = "select c.customer_id, u.reference, c.held_at, c.held_reason
                from cycles c join customers u on u.customer_id = c.customer_id
-               where c.held_at is not null and c.customer_id > $1 order by c.customer_id limit $2";
+               where c.held_at is not null and c.held_reason is not null and c.customer_id > $1 order by c.customer_id limit $2";
     let entry = |row: &Row| {
         Ok(HeldCustomer {
             customer_id: CustomerId(row.get("customer_id")?),
