@@ -227,8 +227,7 @@ on_both_databases! {
         let closed = db.post_json(&format!("{}/close", one.path), &close).await;
         assert_eq!(closed.status, 200, "{closed:?}");
         round_at(&db, at("2026-12-02T00:00:00Z")).await;
-        let gross = months_of(&one).await;
-        assert_eq!(gross, ["2026-11"]);
+        assert_eq!(months_of(&one).await, ["2026-11"]);
         one.pay("p1", "1.58").await;
         assert_eq!(db.post_json(&format!("{}/hold", one.path), &json!({"reason": "Anna moved"})).await.status, 200);
         let copy = done(&db.url, &["export", "one"]);

@@ -61,7 +61,7 @@ pub async fn approve(
         return Ok(Approved::NotOver(first_end));
     }
     if let Some(ids) = approval.of {
-        let cycles = store::hold_cycles(tx, ids).await?;
+        let cycles = store::cycles(tx, ids).await?;
         for (place, id) in ids.iter().enumerate() {
             match cycles.get(id) {
                 None => return Ok(Approved::Unknown(place)),

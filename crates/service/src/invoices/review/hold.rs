@@ -27,25 +27,27 @@ pub enum Release {
 
 /// Holds a customer: no invoice of theirs is issued, whatever the month, until they are released.
 ///
-/// Billing holds the cycle while it issues: what it has begun is issued before.
+/// Billing keeps the cycle locked while it issues: what it has begun is issued before. A refusal locks nothing, so that no round
+/// passes the customer over.
 pub async fn hold(tx: &mut Tx, id: CustomerId, reason: &str, now: Timestamp) -> Result<Hold> {
-    let cycles = store::hold_cycles(tx, &[id]).await?;
-    let Some(cycle) = cycles.get(&id) else { return Ok(Hold::UnknownCustomer) };
-    if let Some(held) = &cycle.held {
-        return Ok(Hold::Already(held.clone()));
-    }
     let held = Held { held_at: now, reason: reason.trim().to_owned() };
-    store::hold(tx, id, &held).await?;
-    Ok(Hold::Held(held))
+    if !is_held(tx, id).await? && store::hold(tx, id, &held).await? {
+        return Ok(Hold::Held(held));
+    }
+    Ok(hold_of(tx, id).await?.map_or(Hold::UnknownCustomer, Hold::Already))
 }
 
 /// Releases a customer. What is approved, or goes out by itself, is issued by the next round.
 pub async fn release(tx: &mut Tx, id: CustomerId) -> Result<Release> {
-    let mut cycles = store::hold_cycles(tx, &[id]).await?;
+    let mut cycles = store::cycles(tx, &[id]).await?;
     let Some(cycle) = cycles.remove(&id) else { return Ok(Release::UnknownCustomer) };
     let Some(held) = cycle.held else { return Ok(Release::NotHeld) };
-    store::release(tx, id).await?;
-    Ok(Release::Released(held))
+    // Somebody else may have released them since.
+    Ok(if store::release(tx, id).await? { Release::Released(held) } else { Release::NotHeld })
+}
+
+async fn is_held(tx: &mut Tx, id: CustomerId) -> Result<bool> {
+    Ok(hold_of(tx, id).await?.is_some())
 }
 
 /// Since when a customer is held and why, if they are.

@@ -91,6 +91,12 @@ async fn preview_invoices(
     }
 }
 
+/// A customer's id.
+#[derive(ToSchema)]
+#[schema(as = CustomerId, pattern = "^cus_[0-7][0-9a-hjkmnp-tv-z]{12}$")]
+#[expect(dead_code, reason = "describes an id in a list")]
+struct CustomerIdSchema(String);
+
 /// What is approved.
 #[derive(Debug, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -99,7 +105,7 @@ struct Approve {
     #[schema(example = "2026-10")]
     month: Option<String>,
     /// Of these customers, at most 1000; of all who are not held when absent.
-    #[schema(value_type = Option<Vec<String>>, example = json!(["cus_01h2x3y4z5a6b"]))]
+    #[schema(value_type = Option<Vec<CustomerIdSchema>>, max_items = 1000, example = json!(["cus_01h2x3y4z5a6b"]))]
     customers: Option<Vec<CustomerId>>,
 }
 
