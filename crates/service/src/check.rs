@@ -34,6 +34,8 @@ pub(crate) struct Report {
     unbilled: Vec<String>,
     legs_charged_twice: Vec<String>,
     refused: Vec<String>,
+    held: Vec<String>,
+    waiting_for_approval: u64,
     without_record: Vec<String>,
     without_session: u64,
     #[serde(skip)]
@@ -57,6 +59,7 @@ pub(crate) async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
     }
     let calls = faults.caught(calls::verify(tx, app).await)?;
     let invoices = faults.caught(invoices::verify(tx).await)?;
+    let standing = invoices::review::standing(tx, &app.config, app.clock.now()).await?;
     let ledger = faults.caught(ledger::verify(tx).await)?;
     let payments = faults.caught(payments::verify(tx).await)?;
     let credit_notes = faults.caught(credit_notes::verify(tx).await)?;
@@ -86,6 +89,8 @@ pub(crate) async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
         unbilled: calls.unbilled,
         legs_charged_twice: calls.legs,
         refused: invoices.refused,
+        held: invoices.held,
+        waiting_for_approval: standing.waiting,
         without_record: sessions.without_record,
         without_session: sessions.without_session,
         first_without_session: sessions.first_without_session,
@@ -137,6 +142,12 @@ pub(crate) fn words(report: &Report) -> String {
     }
     for refused in &report.refused {
         words += &format!("\nnot billed: {refused}");
+    }
+    for held in &report.held {
+        words += &format!("\nheld: {held}");
+    }
+    if report.waiting_for_approval > 0 {
+        words += &format!("\n{} customers have a month that waits for approval", report.waiting_for_approval);
     }
     words += &format!(
         "\n{} ledger entries: each sums to zero and is that of its document\n\

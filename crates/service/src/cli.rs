@@ -84,7 +84,7 @@ enum Command {
     Quote(calls::cli::QuoteArgs),
     /// Show a customer's calls, newest first
     History(calls::cli::HistoryArgs),
-    /// Issue every customer's invoice of a month, once
+    /// Issue every customer's invoice of a month, once; or look at them first
     Bill(invoices::cli::BillArgs),
     Invoices(reports::cli::InvoicesArgs),
     Report(reports::cli::ReportArgs),

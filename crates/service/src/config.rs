@@ -78,11 +78,23 @@ pub struct Charging {
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Invoices {
+    /// Absent: by itself, but for months that were over when a customer was created.
+    pub mode: Option<BillingMode>,
     pub series: String,
     pub payment_days: u16,
     pub grace_hours: u16,
     pub zero_invoices: bool,
     pub credit_series: String,
+}
+
+/// Whether invoices go out by themselves.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BillingMode {
+    /// Every month that is over.
+    Automatic,
+    /// No month before somebody approved it.
+    Review,
 }
 
 #[derive(Debug, Clone, Deserialize)]

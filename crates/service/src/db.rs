@@ -235,6 +235,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0010_corrections", include_str!("../migrations/sqlite/0010_corrections.sql")),
     ("0011_payments", include_str!("../migrations/sqlite/0011_payments.sql")),
     ("0013_bills", include_str!("../migrations/sqlite/0013_bills.sql")),
+    ("0014_review", include_str!("../migrations/sqlite/0014_review.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -249,6 +250,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0010_corrections", include_str!("../migrations/postgres/0010_corrections.sql")),
     ("0011_payments", include_str!("../migrations/postgres/0011_payments.sql")),
     ("0013_bills", include_str!("../migrations/postgres/0013_bills.sql")),
+    ("0014_review", include_str!("../migrations/postgres/0014_review.sql")),
 ];
 
 impl SqliteTx {

@@ -147,10 +147,10 @@ pub async fn load(app: &App) -> Result<()> {
         let top_up = sample.top_up;
         let customer = new_customer(sample)?;
         let created = customers::create(&mut tx, customer, &app.config.customers.zone, &app.clock).await?;
-        let customers::Created::Customer(customer) = created else { return expect(false, &created) };
+        let customers::Created::Customer(created) = created else { return expect(false, &created) };
         if let Some(amount) = top_up {
-            let new = first_top_up(&customer, amount);
-            let done = prepaid::top_up(&mut tx, customer.id, new, &app.clock).await?;
+            let new = first_top_up(&created.customer, amount);
+            let done = prepaid::top_up(&mut tx, created.customer.id, new, &app.clock).await?;
             expect(matches!(done, prepaid::ToppedUp::New(_)), &done)?;
         }
     }

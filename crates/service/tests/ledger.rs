@@ -354,7 +354,7 @@ on_both_databases! {
             tx.script(&format!("drop table {later}")).await.unwrap();
         }
         for index in ["invoices_kept", "credit_notes_kept", "idempotency_keys_age", "suspense_of_record", "calls_of_call", "receivables_next_step",
-            "invoices_of_month", "ledger_entries_by_time"] {
+            "invoices_of_month", "ledger_entries_by_time", "cycles_open", "cycles_reviewed", "cycles_approved", "cycles_held"] {
             tx.script(&format!("drop index {index}")).await.unwrap();
         }
         for (table, column) in [
@@ -362,6 +362,7 @@ on_both_databases! {
             ("credit_notes", "purged_at"), ("tariff_versions", "withdrawn_at"), ("tariff_versions", "withdrawn_from"),
             ("calls", "charged_party"), ("suspense", "understood"), ("payments", "reversed_at"), ("payments", "reversal_reason"),
             ("receivables", "ladder_from"), ("customers", "delivery"),
+            ("cycles", "held_at"), ("cycles", "held_reason"), ("cycles", "approved_until"), ("cycles", "review_until"),
         ] {
             tx.script(&format!("alter table {table} drop column {column}")).await.unwrap();
         }
@@ -377,7 +378,8 @@ on_both_databases! {
                    delete from receivables; delete from allocations; drop table credits;
                    drop index receivables_to_remind; alter table receivables drop column credited;
                    alter table receivables drop column written_off; alter table customers drop column suspended_reason;
-                   create index receivables_open on receivables (due_at) where open > 0").await.unwrap();
+                   create index receivables_open on receivables (due_at) where open > 0;
+                   create index cycles_due on cycles (next_end, customer_id)").await.unwrap();
         tx.commit().await.unwrap();
         assert_eq!(db.app.db.migrate(db.app.clock.now()).await.unwrap()[0], "0003_ledger");
         assert_sound(&db).await;

@@ -69,6 +69,8 @@ mod renewals;
 mod renewals_workers;
 mod replenish;
 mod retention;
+mod review;
+mod review_preview;
 mod right_bills;
 mod same_records;
 mod schema;

@@ -94,7 +94,7 @@ impl Operator {
             bill_from: None,
         };
         let created = match customers::create(tx, new, "UTC", &app.clock).await {
-            Ok(Created::Customer(created)) => created,
+            Ok(Created::Customer(created)) => created.customer,
             refused => panic!("{refused:?}"),
         };
         if prepaid {

@@ -23,7 +23,7 @@ pub const SCOPES: [(&str, &str); 42] = [
     ("imports:read", "See imports"),
     ("imports:write", "Upload files of call records"),
     ("invoices:read", "See invoices"),
-    ("invoices:write", "Issue invoices"),
+    ("invoices:write", "Issue, approve and hold invoices"),
     ("jobs:read", "See jobs"),
     ("jobs:write", "Try jobs again"),
     ("metrics:read", "See figures of the running program"),

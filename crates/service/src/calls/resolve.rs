@@ -299,22 +299,26 @@ fn bill(billable: Billable, account: &Arc<Account>, dialled: &Dialled) -> Result
 
 /// The number that pays or, of a call that nobody pays for, whose history it belongs to.
 fn charged_number(cdr: &Cdr<'_>, bench: Bench<'_>) -> Option<Dialled> {
-    let text = match (cdr.charged_party, cdr.direction) {
+    held_number(charged_text(cdr), bench.region, bench.form)
+}
+
+/// The same as the record writes it.
+pub(super) fn charged_text<'c>(cdr: &'c Cdr<'_>) -> &'c str {
+    match (cdr.charged_party, cdr.direction) {
         // The caller of what only passes through is somebody else's customer.
         (ChargedParty::Redirecting, _) | (ChargedParty::Calling, Direction::Transit) => {
             cdr.redirecting_number.as_deref().unwrap_or_default()
         }
         (ChargedParty::Called, _) | (ChargedParty::Calling, Direction::Inbound) => &cdr.called_number,
         (ChargedParty::Calling, _) => &cdr.calling_number,
-    };
-    held_number(text, bench)
+    }
 }
 
 /// A number that a customer may hold. It was not dialled, so no digit for an outside line stands before it, and
 /// whether a plan has such numbers is not asked of one that somebody holds.
-fn held_number(text: &str, bench: Bench<'_>) -> Option<Dialled> {
-    let form = NumberForm { outside_digit: None, ..bench.form };
-    let read = dialled_as(text, bench.region, form).ok();
+pub(super) fn held_number(text: &str, region: Option<Region>, form: NumberForm) -> Option<Dialled> {
+    let form = NumberForm { outside_digit: None, ..form };
+    let read = dialled_as(text, region, form).ok();
     read.or_else(|| text.parse().ok().map(Dialled::Number))
 }
 
@@ -389,7 +393,7 @@ fn unknown_customer(cdr: &Cdr<'_>, at: Timestamp, bench: Bench<'_>) -> Flaw {
         }
         (ChargedParty::Calling, _) => {
             let number = shortened(&cdr.calling_number);
-            let forwarded = match held_number(redirecting, bench) {
+            let forwarded = match held_number(redirecting, bench.region, bench.form) {
                 Some(Dialled::Number(number)) => bench.directory.holder(number, at).is_some(),
                 _ => false,
             };

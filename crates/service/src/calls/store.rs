@@ -3,6 +3,7 @@
 mod itemised;
 mod known;
 mod months;
+mod notable;
 mod purge;
 mod replaced;
 
@@ -31,6 +32,7 @@ pub(super) use months::{
     InvoicedWith, any_settled, credited_and_replaced, invoiced, invoiced_with, late_usage, late_usage_left,
     save_spending, spending, usage, usage_left,
 };
+pub(super) use notable::{beginnings, dialled_in};
 pub(super) use purge::{count_purgeable, delete_calls, delete_counters, unbilled_from};
 pub(super) use replaced::{
     Replaced, free_id, has_replacements, insert_replacement, is_closed, last_stored_as, lower_spending,

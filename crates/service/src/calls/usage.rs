@@ -42,14 +42,10 @@ pub type Uses = BTreeMap<(CustomerId, Timestamp), Vec<MonthUse>>;
 pub async fn usage(tx: &mut Tx, months: &[Month]) -> Result<Uses> {
     let mut uses = Uses::new();
     for some in months.chunks(crate::db::IN_LIST) {
-        let starts = || some.iter().map(|(_, period)| period.starts_at);
-        let ends = some.iter().map(|(_, period)| period.ends_at).max();
-        let (Some(first), Some(last), Some(end)) = (starts().min(), starts().max(), ends) else { continue };
+        let Some(Spans { rang, months }) = spans(some) else { continue };
         let customers: Vec<_> = some.iter().map(|(customer, _)| customer.0).collect();
-        // A call that is answered in the month may have begun to ring before it.
-        let ring_from = Timestamp::from_second(first.as_second() - LONGEST_RING_SECONDS).unwrap_or(first);
-        let mut found = store::usage(tx, &customers, (ring_from, end), (first, last)).await?;
-        found.append(&mut store::late_usage(tx, &customers, (first, last)).await?);
+        let mut found = store::usage(tx, &customers, rang, months).await?;
+        found.append(&mut store::late_usage(tx, &customers, months).await?);
         for (customer, start, used) in found {
             let wanted = |(id, period): &Month| *id == customer && period.starts_at == start;
             if some.iter().any(wanted) {
@@ -61,6 +57,22 @@ pub async fn usage(tx: &mut Tx, months: &[Month]) -> Result<Uses> {
         used.sort();
     }
     Ok(uses)
+}
+
+/// Between which instants calls of some months began to ring, and between which these months begin.
+pub(super) struct Spans {
+    pub(super) rang: (Timestamp, Timestamp),
+    pub(super) months: (Timestamp, Timestamp),
+}
+
+/// The spans of some months; none of no months.
+pub(super) fn spans(some: &[Month]) -> Option<Spans> {
+    let starts = || some.iter().map(|(_, period)| period.starts_at);
+    let (first, last) = (starts().min()?, starts().max()?);
+    let end = some.iter().map(|(_, period)| period.ends_at).max()?;
+    // A call that is answered in the month may have begun to ring before it.
+    let ring_from = Timestamp::from_second(first.as_second() - LONGEST_RING_SECONDS).unwrap_or(first);
+    Some(Spans { rang: (ring_from, end), months: (first, last) })
 }
 
 /// The calls of a month that were invoiced, late ones too.

@@ -2,7 +2,7 @@
 
 use calculation::zone::{ZoneStep, zone_of};
 
-use super::{Line, NewLine, store};
+use super::{Line, NewLine, first_month, store};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
@@ -45,7 +45,12 @@ pub async fn assign_line(tx: &mut Tx, customer: CustomerId, new: NewLine, clock:
     store::insert_line(tx, customer, &line).await?;
     let undecided = found.zone_step == ZoneStep::OperatorDefault;
     if let Some(zone) = zone_of(number).filter(|_| undecided) {
-        store::settle_zone(tx, customer, zone).await?;
+        // The months are others in another zone.
+        if store::settle_zone(tx, customer, zone).await?
+            && let Some(settled) = store::by_id(tx, customer).await?
+        {
+            first_month::begin(tx, &settled, clock.now()).await?;
+        }
     }
     Ok(Assigned::Line(line))
 }

@@ -3,18 +3,31 @@
 use calculation::zone::{ZoneStep, zone_of};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::check::tidied;
-use super::{Assigned, Customer, NewCustomer, Subscribed, assign_line, store, subscribe};
+use super::{Assigned, Customer, NewCustomer, Subscribed, assign_line, first_month, store, subscribe};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::CustomerId;
 
+/// A customer who was created, and what comes of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+pub struct CreatedCustomer {
+    #[serde(flatten)]
+    pub customer: Customer,
+    /// How many months from `bill_from` on are over already, each to be an invoice. They wait until somebody approves them
+    /// (`POST /v1/billing/approvals`), unless the setting `invoices.mode` is `automatic`. Absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub back_invoices: Option<u64>,
+}
+
 /// What became of it.
 #[derive(Debug)]
 pub enum Created {
-    Customer(Customer),
+    Customer(Box<CreatedCustomer>),
     UnknownZone,
     ReferenceTaken,
     /// The line at this place was refused.
@@ -42,9 +55,10 @@ pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &
         calls_kept_from: None,
         erased_at: None,
     };
-    if !store::insert(tx, &customer, bill_from.unwrap_or(now)).await? {
+    if !store::insert(tx, &customer).await? {
         return Ok(Created::ReferenceTaken);
     }
+    store::insert_cycle(tx, id, bill_from.unwrap_or(now), now).await?;
     for (position, line) in lines.into_iter().enumerate() {
         let assigned = assign_line(tx, id, line, clock).await?;
         if !matches!(assigned, Assigned::Line(_)) {
@@ -58,8 +72,9 @@ pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &
         }
     }
     // A line may have settled the zone.
-    let settled = store::by_id(tx, id).await?;
-    Ok(Created::Customer(settled.unwrap_or(customer)))
+    let customer = store::by_id(tx, id).await?.unwrap_or(customer);
+    let back_invoices = Some(first_month::begin(tx, &customer, now).await?).filter(|months| *months > 0);
+    Ok(Created::Customer(Box::new(CreatedCustomer { customer, back_invoices })))
 }
 
 fn zone(new: &NewCustomer, operator_zone: &str) -> Option<(String, ZoneStep)> {

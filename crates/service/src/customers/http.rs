@@ -16,8 +16,8 @@ use utoipa_axum::routes;
 
 use super::check::{Being, FaultOf};
 use super::{
-    Assigned, Billing, ChangeCustomer, Changed, Closed, Created, Customer, Ended, Line, NewCustomer, NewLine,
-    NewSubscription, Restored, Subscribed, Subscription, Suspended, Suspension,
+    Assigned, Billing, ChangeCustomer, Changed, Closed, Created, CreatedCustomer, Customer, Ended, Line,
+    NewCustomer, NewLine, NewSubscription, Restored, Subscribed, Subscription, Suspended, Suspension,
 };
 use crate::app::SharedApp;
 use crate::http::{
@@ -44,7 +44,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
 /// Lines and a plan may be given at once. Without a zone it is found from the first line's number.
 #[utoipa::path(post, path = "/v1/customers", tag = "customers",
     security(("oauth" = ["customers:write"])), params(IdempotencyKey), request_body = NewCustomer,
-    responses((status = 201, body = Customer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = CreatedCustomer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn create(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
     let new: NewCustomer = sent.json()?;
     check_name("/reference", &new.reference, 100)?;
@@ -66,7 +66,7 @@ async fn create(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Pr
         Begun::Done(response) => return Ok(response),
     };
     match super::create(&mut write.tx, new, &app.config.customers.zone, &app.clock).await? {
-        Created::Customer(customer) => write.finish(StatusCode::CREATED, &customer).await,
+        Created::Customer(created) => write.finish(StatusCode::CREATED, &created).await,
         Created::UnknownZone => Err(Problem::invalid("/zone", "is no IANA time zone, such as Europe/Berlin")),
         Created::ReferenceTaken => Err(Problem::conflict("a customer with this reference exists")),
         Created::Line(position, refusal) => Err(refused_line(&format!("/lines/{position}"), &refusal)),

@@ -9,6 +9,7 @@ mod create;
 pub mod delivery;
 mod described;
 mod end_line;
+mod first_month;
 pub mod http;
 mod seat;
 mod store;
@@ -34,7 +35,7 @@ pub use assign_line::{Assigned, assign_line};
 pub use change::{Changed, change};
 pub(crate) use check::{all_faults, fault_of_peppol};
 pub use close::{Closed, close};
-pub use create::{Created, create};
+pub use create::{Created, CreatedCustomer, create};
 pub use described::{
     ChangeBillingSchema, ChangePartySchema, ItemisationSchema, LanguageSchema, PartySchema,
     PeppolAddressSchema, TaxTreatmentSchema, ZoneStepSchema,
@@ -94,6 +95,16 @@ impl Customer {
     pub fn delivery(&self) -> Delivery {
         let by_address = if self.party.email.is_some() { Delivery::Email } else { Delivery::Letter };
         self.billing.delivery.unwrap_or(by_address)
+    }
+
+    /// Whether documents that go by letter have an address to go to, and others one of e-mail.
+    pub fn can_be_reached(&self) -> bool {
+        let Party { street, city, email, .. } = &self.party;
+        let missing = |text: &str| text.trim().is_empty();
+        match self.delivery() {
+            Delivery::Email => email.as_deref().is_some_and(|address| !missing(address)),
+            Delivery::Letter => !missing(street) && !missing(city),
+        }
     }
 
     /// Whether the customer is closed by an instant.
@@ -192,7 +203,7 @@ pub struct NewCustomer {
     #[serde(default)]
     pub billing: Billing,
     /// The first month that is billed by itself is the one that holds this instant; now when absent.
-    /// Earlier months are billed by name only.
+    /// Earlier months are billed by name only. Months that are over already wait for approval.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub bill_from: Option<Timestamp>,
 }
@@ -358,6 +369,16 @@ pub async fn subscriptions_of(
     ids: &[CustomerId],
 ) -> Result<BTreeMap<CustomerId, Vec<Subscription>>> {
     store::subscriptions_of(tx, ids).await
+}
+
+/// Who holds some numbers, and when.
+pub async fn holders(tx: &mut Tx, numbers: &[E164]) -> Result<Vec<LineSpan>> {
+    store::spans_of_numbers(tx, numbers).await
+}
+
+/// Whom some references name.
+pub async fn named_by(tx: &mut Tx, references: &[String]) -> Result<Vec<ReferenceEntry>> {
+    store::entries_of_references(tx, references).await
 }
 
 /// Who is who, for a charging run: all customers, or those that some numbers and references lead to.

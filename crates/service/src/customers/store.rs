@@ -1,5 +1,6 @@
 //! The customers in the database.
 
+mod cycle;
 mod forget;
 mod parties;
 mod undo;
@@ -17,6 +18,7 @@ use crate::db::{self, Cell, Hold, IN_LIST, Kind, Param, Place, Row, Ts, Tx, in_l
 use crate::error::Result;
 use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
 
+pub(super) use cycle::{begin_cycle, bill_from, hold_cycle, insert_cycle};
 pub(super) use forget::{erase, keep_calls_from};
 pub(super) use parties::{insert_party, seats};
 pub(super) use undo::{delete_line, note_change, reopen_line, reopen_subscription};
@@ -58,8 +60,8 @@ const CUSTOMER: &str =
     itemisation, tax_treatment, tax_note, spending_cap, closed_at, suspended_at, suspended_for,
     suspended_reason, calls_kept_from, erased_at, delivery from customers";
 
-/// The billing of a new customer begins with the month that holds `bill_from`.
-pub(super) async fn insert(tx: &mut Tx, customer: &Customer, bill_from: Timestamp) -> Result<bool> {
+/// Stores a new customer; answers whether the reference was free.
+pub(super) async fn insert(tx: &mut Tx, customer: &Customer) -> Result<bool> {
     let directory = "insert into customer_directory (reference, customer_id) values ($1, $2)
                      on conflict (reference) do nothing";
     if tx.execute(directory, &[&customer.reference, &customer.id.0]).await? == 0 {
@@ -70,9 +72,6 @@ pub(super) async fn insert(tx: &mut Tx, customer: &Customer, bill_from: Timestam
     let (reference, currency) = (&customer.reference, customer.currency.code());
     tx.execute(sql, &[&customer.id.0, reference, &currency, &Ts(customer.created_at)]).await?;
     update(tx, customer).await?;
-    // The end of that month is found when it is first asked for.
-    let sql = "insert into cycles (customer_id, bill_from, next_start, next_end) values ($1, $2, $2, $2)";
-    tx.execute(sql, &[&customer.id.0, &Ts(bill_from)]).await?;
     Ok(true)
 }
 
@@ -118,13 +117,6 @@ pub(super) async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>
 pub(super) async fn delivery(tx: &mut Tx, id: CustomerId) -> Result<Option<String>> {
     let row = tx.row("select delivery from customers where customer_id = $1", &[&id.0]).await?;
     Ok(row.map(|row| row.get("delivery")).transpose()?.flatten())
-}
-
-/// Holds where the customer's billing stands until the transaction ends.
-pub(super) async fn hold_cycle(tx: &mut Tx, id: CustomerId) -> Result<()> {
-    let hold = tx.hold(Hold::Exclusive, "cycles");
-    tx.row(&format!("select customer_id from cycles where customer_id = $1 {hold}"), &[&id.0]).await?;
-    Ok(())
 }
 
 pub(super) async fn by_ids(tx: &mut Tx, ids: &[CustomerId], hold: Option<Hold>) -> Result<Vec<Customer>> {
@@ -311,17 +303,13 @@ pub(super) async fn lines(tx: &mut Tx, customer: CustomerId) -> Result<Vec<Line>
     Ok(LINES.all(&tx.rows(sql, &[&customer.0]).await?, line)?)
 }
 
-/// Gives a customer the zone of a number, as long as no month of theirs has begun to be charged.
-pub(super) async fn settle_zone(tx: &mut Tx, customer: CustomerId, zone: FoundZone) -> Result<()> {
+/// Gives a customer the zone of a number, as long as no month of theirs has begun to be charged; answers whether that is so.
+pub(super) async fn settle_zone(tx: &mut Tx, customer: CustomerId, zone: FoundZone) -> Result<bool> {
     let sql = "update customers set zone = $2, zone_step = $3 where customer_id = $1
                and not exists (select 1 from calls where calls.customer_id = $1 and period_start is not null)
                and not exists (select 1 from periods where periods.customer_id = $1)
                and not exists (select 1 from renewals where renewals.customer_id = $1)";
-    if tx.execute(sql, &[&customer.0, &zone.zone, &zone.step.code()]).await? == 1 {
-        let again = "update cycles set next_start = bill_from, next_end = bill_from where customer_id = $1";
-        tx.execute(again, &[&customer.0]).await?;
-    }
-    Ok(())
+    Ok(tx.execute(sql, &[&customer.0, &zone.zone, &zone.step.code()]).await? == 1)
 }
 
 pub(super) async fn insert_subscription(tx: &mut Tx, customer: CustomerId, new: &Subscription) -> Result<()> {

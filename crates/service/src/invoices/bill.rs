@@ -11,6 +11,7 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 use tokio::sync::{Mutex, mpsc};
 
+use super::review::{self, Standing};
 use super::{Issued, StoredInvoice, Wanted, issue_some, number_all, store};
 use crate::app::App;
 use crate::customers;
@@ -42,6 +43,8 @@ pub struct Billed {
     pub prepaid: u64,
     /// Customers whose invoice could not be issued, and why.
     pub refused: Vec<Refused>,
+    /// What waits for somebody to approve or release it.
+    pub standing: Standing,
 }
 
 /// A customer whose invoice could not be issued.
@@ -83,6 +86,7 @@ pub async fn bill(app: &App, month: &str, progress: &(dyn Fn() + Send + Sync)) -
     feeding.await.map_err(|error| Error::Other(error.to_string()))??;
     number_all(app).await?;
     name_refused(app, &mut billed).await?;
+    billed.standing = review::standing(&mut app.db.read().await?, &app.config, app.clock.now()).await?;
     Ok(Run::Billed(billed))
 }
 
@@ -116,6 +120,7 @@ pub async fn bill_due(app: &App) -> Result<Billed> {
     }
     number_all(app).await?;
     name_refused(app, &mut billed).await?;
+    billed.standing = review::standing(&mut app.db.read().await?, &app.config, app.clock.now()).await?;
     Ok(billed)
 }
 
@@ -211,8 +216,8 @@ async fn issue_and_commit(
         Chunk::Named(ids, _) | Chunk::Due(Some(ids)) => ids.clone(),
         Chunk::Due(None) => {
             let now = app.clock.now();
-            let grace = SignedDuration::from_hours(app.config.invoices.grace_hours.into());
-            store::claim_due(&mut tx, now.checked_sub(grace).unwrap_or(now), now, CHUNK).await?
+            let mode = app.config.invoices.mode;
+            store::claim_due(&mut tx, mode, review::over_by(&app.config, now), now, CHUNK).await?
         }
     };
     let issued = issue_some(&mut tx, &app.config, ids, wanted, &app.clock).await?;
@@ -246,9 +251,9 @@ impl Chunk {
     }
 }
 
-/// Whether time alone will bring it about.
+/// Whether time alone will bring it about, or somebody who looks at it first.
 fn waits(issued: &Issued) -> bool {
-    matches!(issued, Issued::NotOver(_) | Issued::InGrace(..))
+    matches!(issued, Issued::NotOver(_) | Issued::InGrace(..) | Issued::Waits(_) | Issued::Held(_))
 }
 
 fn count(billed: &mut Billed, customer: CustomerId, issued: Result<Issued>) {
@@ -277,6 +282,8 @@ fn reason(issued: &Issued) -> Option<String> {
         Issued::NoOperator => NO_OPERATOR.to_owned(),
         Issued::NotOver(end) => format!("the month ends at {end} in the customer's zone"),
         Issued::InGrace(_, until) => format!("records may come until {until}"),
+        Issued::Waits(end) => format!("the month that ended at {end} waits for `tollbook bill approve`"),
+        Issued::Held(held) => held.refusal(),
         Issued::NoTaxRate { country, class, day } => no_tax_rate(country, *class, *day),
     })
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 
 use super::bill::{Run, invoices_of_month};
 use super::einvoice::{self, Syntax};
+use super::review::{self, Standing};
 use super::{Drawing, StoredInvoice, Subject, bill as bill_month, by_number, document, file, tell_standing};
 use crate::app::App;
 use crate::cli::Output;
@@ -19,16 +20,41 @@ use crate::id::CustomerId;
 use crate::mail::{self, SentAgain};
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+#[command(
+    after_help = "Examples:\n  tollbook bill --preview --flagged        what is unusual about last month's invoices\n  \
+                        tollbook bill hold C-1001 --reason …     keep a customer's back\n  \
+                        tollbook bill approve                    let all others go out that wait\n  \
+                        tollbook bill --month 2026-10            issue a month's now, whether they wait or not"
+)]
 pub struct BillArgs {
     /// The month, such as 2026-10: each customer's own, in the customer's zone
-    #[arg(long)]
-    month: String,
+    #[arg(long, required_unless_present = "preview")]
+    month: Option<String>,
     /// Also write the month's invoices as PDF files into this folder
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "preview")]
     pdf: Option<PathBuf>,
+    /// Issue nothing: show what each invoice would come to, of the last month that is over or of `--month`
+    #[arg(long)]
+    preview: bool,
+    /// Show only those with something unusual
+    #[arg(long, requires = "preview")]
+    flagged: bool,
+    #[command(subcommand)]
+    command: Option<review::cli::Command>,
 }
 
 pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
+    let BillArgs { month, pdf, preview, flagged, command } = args;
+    match (command, month) {
+        (Some(command), _) => review::cli::run(app, command, output).await,
+        (None, month) if preview => review::cli::preview(app, month, flagged, output).await,
+        (None, Some(month)) => issue(app, &month, pdf.as_deref(), output).await,
+        (None, None) => Err(Error::Other("--month: say which month is to be billed".to_owned())),
+    }
+}
+
+async fn issue(app: &App, month: &str, pdf: Option<&Path>, output: Output) -> Result<bool> {
     let customers = customers::count(&mut app.db.read().await?).await?;
     let bar = output.bar(Some(customers), "{bar:30} {pos}/{len} customers {elapsed} {eta}");
     let done = AtomicU64::new(0);
@@ -40,7 +66,7 @@ pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
             output.note(format_args!("{count} of {customers} customers"));
         }
     };
-    let run = bill_month(app, &args.month, &progress).await?;
+    let run = bill_month(app, month, &progress).await?;
     bar.finish_and_clear();
     let billed = match run {
         Run::Billed(billed) => billed,
@@ -48,14 +74,17 @@ pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
     };
     let mut words = format!(
         "{}: {} invoices issued, {} issued before, {} customers with nothing to invoice, {} prepaid",
-        args.month, billed.issued, billed.already, billed.nothing, billed.prepaid
+        month, billed.issued, billed.already, billed.nothing, billed.prepaid
     );
     for refused in &billed.refused {
         words += &format!("\n  {} got none: {}", refused.reference, refused.reason);
     }
+    if billed.standing != Standing::default() {
+        words += &format!("\n{}", billed.standing);
+    }
     let mut drawn = true;
-    if let Some(folder) = &args.pdf {
-        let written = write_pdfs(app, &invoices_of_month(app, &args.month).await?, folder).await?;
+    if let Some(folder) = pdf {
+        let written = write_pdfs(app, &invoices_of_month(app, month).await?, folder).await?;
         words += &format!("\n{} PDF files in {}", written.files.len(), folder.display());
         written.refused.iter().for_each(|why| words += &format!("\n  {why}"));
         drawn = written.refused.is_empty();

@@ -27,6 +27,7 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
         .routes(routes!(pdf))
         .routes(routes!(xml))
         .routes(routes!(set_tax_rate, tax_rates))
+        .merge(super::review::http::routes())
 }
 
 /// Which month is to be invoiced.
@@ -71,6 +72,10 @@ async fn issue(
         Issued::NotOver(end) | Issued::InGrace(end, _) => {
             Err(Problem::conflict(format!("the month ends only at {end}: see the draft")))
         }
+        Issued::Waits(end) => {
+            Err(Problem::conflict(format!("the month that ended at {end} waits for approval")))
+        }
+        Issued::Held(held) => Err(Problem::conflict(held.refusal())),
         Issued::Nothing => {
             Err(Problem::conflict("no fee and no calls in that month: there is nothing to invoice"))
         }

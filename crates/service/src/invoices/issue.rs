@@ -13,6 +13,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::anew;
 use super::compose::{Composition, compose_facts};
 use super::facts::{self, Asked, AskedBill, TaxRates};
+use super::review::Held;
 use super::store::{self, Cycle};
 use super::{Composed, StoredInvoice};
 use crate::adjustments::{self, TakenUp};
@@ -37,6 +38,10 @@ pub enum Issued {
     NotOver(Timestamp),
     /// The month ended then, but records may still come: it is issued at the second instant.
     InGrace(Timestamp, Timestamp),
+    /// The month ended then and waits for somebody to approve it.
+    Waits(Timestamp),
+    /// Somebody holds the customer's invoices.
+    Held(Held),
     /// No fee and no calls; the month is closed.
     Nothing,
     /// Paid before or while calling; the month is closed.
@@ -100,10 +105,13 @@ pub async fn issue_some(
             Err(refusal) => {
                 // The end of a cycle's month is found when it is first asked for: it is claimed after that
                 // end and its grace, and not again before.
-                if let (Wanted::Next, Issued::NotOver(end) | Issued::InGrace(end, _), Some(cycle)) =
-                    (wanted, &refusal, cycles.get(&id))
+                if let (
+                    Wanted::Next,
+                    Issued::NotOver(end) | Issued::InGrace(end, _) | Issued::Waits(end),
+                    Some(cycle),
+                ) = (wanted, &refusal, cycles.get(&id))
                 {
-                    found.push(Cycle { next_end: *end, ..*cycle });
+                    found.push(Cycle { next_end: *end, ..cycle.clone() });
                 }
                 outcomes.push((id, refusal));
             }
@@ -113,6 +121,14 @@ pub async fn issue_some(
     let closed = store::closed(tx, &months).await?;
     let (done, mut open): (Vec<_>, Vec<_>) =
         asked.into_iter().partition(|asked| closed.contains(&(asked.customer.id, asked.period.starts_at)));
+    let held = |id| cycles.get(&id).and_then(|cycle| cycle.held.clone());
+    open.retain(|asked| match held(asked.customer.id) {
+        Some(held) => {
+            outcomes.push((asked.customer.id, Issued::Held(held)));
+            false
+        }
+        None => true,
+    });
     let mut made = Made { moves: found, ..Made::default() };
     let mut voids = BTreeMap::new();
     for asked in done {
@@ -122,6 +138,10 @@ pub async fn issue_some(
         if let (Wanted::One(_), Some(known)) = (wanted, known)
             && let Some(void) = anew::void(tx, id, known).await?
         {
+            if let Some(held) = held(id) {
+                outcomes.push((id, Issued::Held(held)));
+                continue;
+            }
             anew::release(tx, &void).await?;
             open.push(Asked { bill: AskedBill::InsteadOf(void.id), ..asked });
             voids.insert(id, void);
@@ -181,14 +201,23 @@ fn month(
         return Err(Issued::NotOver(period.ends_at));
     }
     let due_at = period.ends_at.checked_add(grace).unwrap_or(period.ends_at);
-    if now < due_at { Err(Issued::InGrace(period.ends_at, due_at)) } else { Ok(period) }
+    if now < due_at {
+        return Err(Issued::InGrace(period.ends_at, due_at));
+    }
+    // Who names a month has decided; by itself only what may go out does.
+    match (wanted, cycle) {
+        (Wanted::Next, Some(cycle)) if !cycle.goes_out(period, config.invoices.mode) => {
+            Err(Issued::Waits(period.ends_at))
+        }
+        _ => Ok(period),
+    }
 }
 
 /// Where a customer's cycle goes when a month is billed: to the next, if it was that one's turn.
 fn move_on(cycle: Option<&Cycle>, calendar: &Calendar, period: Period) -> Result<Option<Cycle>> {
     let Some(cycle) = cycle.filter(|cycle| period.contains(cycle.next_start)) else { return Ok(None) };
     let next = calendar.next(period).map_err(|error| Error::Other(error.to_string()))?;
-    Ok(Some(Cycle { next_start: next.starts_at, next_end: next.ends_at, ..*cycle }))
+    Ok(Some(Cycle { next_start: next.starts_at, next_end: next.ends_at, ..cycle.clone() }))
 }
 
 /// What is to be stored of a transaction's invoices.

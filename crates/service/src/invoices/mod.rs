@@ -20,6 +20,7 @@ mod mirrored;
 mod number;
 mod purge;
 mod reckon;
+pub mod review;
 mod store;
 mod tax;
 mod verify;

@@ -5,6 +5,7 @@ mod cycles;
 mod documents;
 mod purge;
 mod rates;
+mod review;
 mod told;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -27,13 +28,17 @@ pub(super) use charged::{
     charged, fees_given_back_later, refunded_too_much, remember, remembered, reverse_charges,
 };
 pub(super) use cycles::{
-    Cycle, changed_from, claim_due, forget_changes, hold_cycles, move_cycles, refuse_cycle, refused,
+    Cycle, changed_from, claim_due, cycles, forget_changes, hold_cycles, move_cycles, refuse_cycle, refused,
 };
 pub(super) use documents::{
     Credit, credits, has_credited_calls, months_put_right, settle, settled, since_month, unsettle,
 };
 pub(super) use purge::{count_kept, kept, save_purged};
 pub(super) use rates::{insert_tax_rate, replace_tax_rate, tax_rate, tax_rates};
+pub(super) use review::{
+    Came, approve, billed_before, came_to, contradictions, count_held, count_waiting, forget_reason, held,
+    hold, release,
+};
 pub(super) use told::{gross_of, issued, names_of_periods, number_of, numbers_of};
 
 pub(super) const INVOICE: Place = Place::new("invoices", &["customer_id", "invoice_id"]);

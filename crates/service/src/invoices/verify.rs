@@ -11,6 +11,7 @@ use jiff::civil::Date;
 
 use super::compose::bill;
 use super::facts::{self, Asked, AskedBill, Facts, TaxRates};
+use super::review::Held;
 use super::{StoredInvoice, mirrored, store};
 use crate::customers;
 use crate::db::{self, IN_LIST, Tx};
@@ -26,7 +27,12 @@ pub struct Verified {
     pub without_detail: u64,
     /// No fault, but to be seen to: months that could not be billed.
     pub refused: Vec<String>,
+    /// No fault either: customers whose invoices are held.
+    pub held: Vec<String>,
 }
+
+/// So many customers who are held are named: more say nothing new.
+const MOST_HELD: usize = 1_000;
 
 /// Verifies every invoice against the calls of its month and its fees, and the numbers for gaps.
 pub async fn verify(tx: &mut Tx) -> Result<Verified> {
@@ -55,6 +61,11 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     verified.faults.append(&mut mirrored::faults(tx).await?);
     for (reference, from, reason) in store::refused(tx, 1_000).await? {
         verified.refused.push(format!("{reference}: the month that holds {from}: {reason}"));
+    }
+    verified.faults.append(&mut store::contradictions(tx).await?);
+    for held in store::held(tx, crate::id::NOBODY, MOST_HELD).await? {
+        let Held { held_at, reason } = held.hold;
+        verified.held.push(format!("{} since {held_at}: {reason}", held.customer_reference));
     }
     Ok(verified)
 }

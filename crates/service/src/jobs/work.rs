@@ -36,8 +36,8 @@ pub struct Round {
 impl std::fmt::Display for Round {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Worked { done, put_off, failed } = self.jobs;
-        let Billed { issued, refused, .. } = &self.billed;
-        writeln!(out, "billing: {issued} invoices issued, {} refused", refused.len())?;
+        let Billed { issued, refused, standing, .. } = &self.billed;
+        writeln!(out, "billing: {issued} invoices issued, {} refused; {standing}", refused.len())?;
         for refused in refused {
             writeln!(out, "  {} got none: {}", refused.reference, refused.reason)?;
         }

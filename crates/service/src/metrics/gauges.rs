@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use super::{BUILD, CHARGING_QUEUE, DATABASE_UP, JOB_LAG, STARTED, SUSPENSE};
+use super::{BILLING_HELD, BILLING_WAITING, BUILD, CHARGING_QUEUE, DATABASE_UP, JOB_LAG, STARTED, SUSPENSE};
 use crate::app::App;
 use crate::error::Result;
-use crate::{jobs, suspense};
+use crate::{invoices, jobs, suspense};
 
 /// However often they are read, the database is asked only every so many seconds.
 const SECONDS: i64 = 15;
@@ -42,7 +42,10 @@ async fn ask(app: &App) -> Result<()> {
     let mut tx = app.db.read().await?;
     let lag = jobs::lag(&mut tx, app.clock.now()).await?;
     let suspended = suspense::count(&mut tx).await?;
+    let standing = invoices::review::standing(&mut tx, &app.config, app.clock.now()).await?;
     let metrics = app.db.metrics();
+    metrics.set(BILLING_WAITING, &[], standing.waiting);
+    metrics.set(BILLING_HELD, &[], standing.held);
     metrics.set(JOB_LAG, &[], lag.as_secs().unsigned_abs());
     metrics.set(SUSPENSE, &[], suspended);
     Ok(())

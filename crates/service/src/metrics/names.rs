@@ -49,6 +49,8 @@ metrics! {
     ROUNDS Counter "rounds_total" "Rounds of work, done or failed."
     ROUND_SECONDS Histogram "round_duration_seconds" "How long rounds of work took."
     SUSPENSE Gauge "suspense_records" "Records that wait in suspense."
+    BILLING_WAITING Gauge "billing_waiting" "Customers with a month that is over and waits for approval."
+    BILLING_HELD Gauge "billing_held" "Customers whose invoices are held."
     DATABASE_UP Gauge "database_up" "1 when the database answered the last time these numbers were gathered."
     STARTED Gauge "process_start_time_seconds" "When the program started, in seconds since 1970."
     BUILD Gauge "build_info" "Always 1; its labels say what runs."

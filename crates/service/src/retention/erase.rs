@@ -15,7 +15,7 @@ use crate::customers::{Billing, Customer};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::CustomerId;
-use crate::{access, calls, customers, disputes, payments, sessions};
+use crate::{access, calls, customers, disputes, invoices, payments, sessions};
 
 /// What became of it.
 #[derive(Debug)]
@@ -72,6 +72,8 @@ pub struct Erasure {
 /// In one transaction: half a customer is none.
 pub async fn erase(tx: &mut Tx, app: &App, id: CustomerId) -> Result<Erased> {
     let now = app.clock.now();
+    // Billing holds where it stands before the customer, so that is changed first.
+    invoices::review::forget_reason(tx, id).await?;
     let Some(customer) = customers::hold(tx, id).await? else { return Ok(Erased::UnknownCustomer) };
     if let Some(at) = customer.erased_at {
         return Ok(Erased::Already(at));

@@ -47,6 +47,7 @@ pub async fn export(tx: &mut Tx, customer: &Customer, to: Sender<Vec<u8>>) -> Re
     lines.put_all("line", &customers::lines(tx, id).await?).await?;
     lines.put_all("subscription", &customers::subscriptions(tx, id).await?).await?;
     lines.put_all("client", &access::clients_of(tx, id).await?).await?;
+    lines.put_all("billing_hold", invoices::review::hold_of(tx, id).await?.as_slice()).await?;
     lines.put_all("charge", &adjustments::charges(tx, id).await?).await?;
     lines.put_all("discount", &adjustments::discounts(tx, id).await?).await?;
     lines.put_all("dispute", &disputes::of_customer(tx, id).await?).await?;

@@ -11,7 +11,10 @@ use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-pub use store::{Cursor, conflicts, count, list, list_after, purge, put, resolve, waiting, waiting_of};
+pub use store::{
+    Cursor, Key, conflicts, count, list, list_after, purge, put, resolve, understood_after, waiting,
+    waiting_of,
+};
 
 use crate::hash::Hash;
 use crate::id::ImportId;

@@ -111,6 +111,23 @@ fn suspended(row: &Row) -> db::Result<Suspended> {
     })
 }
 
+/// The place of a record: its source, its content's hash and its line.
+pub type Key = (String, Hash, i64);
+
+/// What records that wait say, of those that could be read, after a place; each with its own.
+pub async fn understood_after(tx: &mut Tx, after: &Key, limit: usize) -> Result<Vec<(Key, String)>> {
+    let sql = "select source, content_hash, line, understood from suspense
+               where resolved_at is null and understood is not null and (source, content_hash, line) > ($1, $2, $3)
+               order by source, content_hash, line limit $4";
+    let (source, hash, line) = after;
+    let rows = tx.rows(sql, &[source, &hash.to_vec(), line, &db::limit(limit)]).await?;
+    let read = |row: &Row| {
+        let key = (row.get("source")?, row.hash("content_hash")?, row.get("line")?);
+        Ok((key, row.get("understood")?))
+    };
+    Ok(SUSPENSE.all(&rows, read)?)
+}
+
 /// How many records wait.
 pub async fn count(tx: &mut Tx) -> Result<u64> {
     let sql = "select count(*) as waiting from suspense where resolved_at is null";

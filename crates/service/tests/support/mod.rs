@@ -18,6 +18,7 @@ pub(crate) mod purse;
 pub(crate) mod python;
 pub(crate) mod reading;
 pub(crate) mod receiver;
+pub(crate) mod reviewed;
 pub(crate) mod sample;
 pub(crate) mod served;
 pub(crate) mod server;
@@ -58,6 +59,9 @@ iban = "DE02120300000000202051"
 
 [customers]
 zone = "Europe/Berlin"
+
+[invoices]
+mode = "automatic"
 "#;
 
 /// Runs each test once on SQLite and once on PostgreSQL: `name::sqlite` and `name::postgres`.

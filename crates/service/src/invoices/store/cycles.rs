@@ -5,16 +5,25 @@ use std::collections::BTreeMap;
 use calculation::period::Period;
 use jiff::Timestamp;
 
-use crate::db::{self, Hold, IN_LIST, Row, Ts, Tx, in_list};
+use crate::config::BillingMode;
+use crate::db::{self, Hold, IN_LIST, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::CustomerId;
+use crate::invoices::review::Held;
+
+pub(super) const CYCLES: Place = Place::new("cycles", &["customer_id"]);
 
 /// Where a customer's billing stands: the next month to be billed is the one that holds `next_start`.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(in crate::invoices) struct Cycle {
     pub(in crate::invoices) customer: CustomerId,
     pub(in crate::invoices) next_start: Timestamp,
     pub(in crate::invoices) next_end: Timestamp,
+    pub(in crate::invoices) held: Option<Held>,
+    /// Months that end by then were approved.
+    pub(in crate::invoices) approved_until: Option<Timestamp>,
+    /// Months that end by then were over when the customer was created.
+    pub(in crate::invoices) review_until: Option<Timestamp>,
 }
 
 /// The cycles of some customers, held until the transaction ends in the order of their ids.
@@ -25,24 +34,57 @@ pub(in crate::invoices) async fn hold_cycles(
     let mut held = BTreeMap::new();
     for some in ids.chunks(IN_LIST) {
         let sql = format!(
-            "select customer_id, next_start, next_end from cycles where customer_id in ({})
-             order by customer_id {}",
+            "{CYCLE} where customer_id in ({}) order by customer_id {}",
             in_list(1),
             tx.hold(Hold::Exclusive, "cycles")
         );
         for row in tx.rows_in(&sql, &[], &some.iter().map(|id| id.0).collect::<Vec<_>>()).await? {
-            let customer = CustomerId(row.get("customer_id")?);
-            let (next_start, next_end) = (row.time("next_start")?, row.time("next_end")?);
-            held.insert(customer, Cycle { customer, next_start, next_end });
+            let cycle = CYCLES.read(&row, cycle)?;
+            held.insert(cycle.customer, cycle);
         }
     }
     Ok(held)
 }
 
+/// The cycles of some customers.
+pub(in crate::invoices) async fn cycles(
+    tx: &mut Tx,
+    ids: &[CustomerId],
+) -> Result<BTreeMap<CustomerId, Cycle>> {
+    let mut found = BTreeMap::new();
+    for some in ids.chunks(IN_LIST) {
+        let sql = format!("{CYCLE} where customer_id in ({})", in_list(1));
+        for row in tx.rows_in(&sql, &[], &some.iter().map(|id| id.0).collect::<Vec<_>>()).await? {
+            let cycle = CYCLES.read(&row, cycle)?;
+            found.insert(cycle.customer, cycle);
+        }
+    }
+    Ok(found)
+}
+
+const CYCLE: &str =
+    "select customer_id, next_start, next_end, held_at, held_reason, approved_until, review_until
+                     from cycles";
+
+fn cycle(row: &Row) -> db::Result<Cycle> {
+    let held = match row.optional_time("held_at")? {
+        Some(held_at) => Some(Held { held_at, reason: row.get("held_reason")? }),
+        None => None,
+    };
+    Ok(Cycle {
+        customer: CustomerId(row.get("customer_id")?),
+        next_start: row.time("next_start")?,
+        next_end: row.time("next_end")?,
+        held,
+        approved_until: row.optional_time("approved_until")?,
+        review_until: row.optional_time("review_until")?,
+    })
+}
+
 /// Moves cycles to where they say. Those of a zone go to the same month, so a statement moves many.
 pub(in crate::invoices) async fn move_cycles(tx: &mut Tx, cycles: &[Cycle]) -> Result<()> {
     let mut by_month: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for Cycle { customer, next_start, next_end } in cycles {
+    for Cycle { customer, next_start, next_end, .. } in cycles {
         by_month.entry((*next_start, *next_end)).or_default().push(customer.0);
     }
     let sql = format!(
@@ -58,17 +100,34 @@ pub(in crate::invoices) async fn move_cycles(tx: &mut Tx, cycles: &[Cycle]) -> R
     Ok(())
 }
 
-/// Claims customers whose next month ended before an instant, those that no other worker holds; the longest
+/// Cycles whose next month may be billed by itself, when it is over. The indexes `cycles_open`, `cycles_reviewed` and
+/// `cycles_approved` have these conditions, word by word: whoever waits or is held is not looked at.
+fn goes_out(mode: Option<BillingMode>) -> &'static str {
+    match mode {
+        Some(BillingMode::Automatic) => "held_at is null",
+        None => {
+            "held_at is null and (next_end = next_start or approved_until >= next_end or review_until is null \
+             or next_end > review_until)"
+        }
+        Some(BillingMode::Review) => {
+            "held_at is null and (next_end = next_start or approved_until >= next_end)"
+        }
+    }
+}
+
+/// Claims customers whose next month ended before an instant and may be billed, those that no other worker holds; the longest
 /// ended first.
 pub(in crate::invoices) async fn claim_due(
     tx: &mut Tx,
+    mode: Option<BillingMode>,
     ended_by: Timestamp,
     now: Timestamp,
     limit: usize,
 ) -> Result<Vec<CustomerId>> {
     let sql = format!(
-        "select customer_id from cycles where next_end <= $1 and (retry_at is null or retry_at <= $2)
+        "select customer_id from cycles where {} and next_end <= $1 and (retry_at is null or retry_at <= $2)
          order by next_end, customer_id limit {limit} {}",
+        goes_out(mode),
         tx.hold(Hold::Free, "cycles")
     );
     let rows = tx.rows(&sql, &[&Ts(ended_by), &Ts(now)]).await?;
