@@ -154,6 +154,8 @@ pub struct Discount<'a> {
     pub begins: Date,
     /// On how many invoices it was used.
     pub uses: u32,
+    /// Whether the month does not have it: what it took off is taken back.
+    pub is_over: bool,
 }
 
 /// What a fee was charged for a month, with one tax.

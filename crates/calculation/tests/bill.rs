@@ -205,7 +205,7 @@ impl Case {
         let discount = |place: usize, uses| {
             let (description, terms, begins, _) = &self.discounts[place];
             let discount = i64::try_from(place).unwrap();
-            Discount { discount, description, terms, begins: *begins, uses }
+            Discount { discount, description, terms, begins: *begins, uses, is_over: false }
         };
         let held: Vec<_> = self.discounts.iter().map(|(.., uses)| *uses).enumerate().collect();
         let discounts: Vec<_> = held.iter().map(|(place, uses)| discount(*place, *uses)).collect();

@@ -281,7 +281,7 @@ proptest! {
             day: period.first_day,
         }).collect();
         let discounts: Vec<_> = (0..).zip(&discounts).map(|(discount, terms)| Discount {
-            discount, description: "Off", terms, begins: period.first_day, uses: 0,
+            discount, description: "Off", terms, begins: period.first_day, uses: 0, is_over: false,
         }).collect();
         let all = Known { plans: &plans, usage: &usage, one_offs: &one_offs, discounts: &discounts,
             ..known(&calendar, period, RATES) };
@@ -328,7 +328,7 @@ proptest! {
             })
             .collect();
         let discounts: Vec<_> = (0..).zip(&discounts).map(|(discount, terms)| Discount {
-            discount, description: "Off", terms, begins: period.first_day, uses: 0,
+            discount, description: "Off", terms, begins: period.first_day, uses: 0, is_over: false,
         }).collect();
         let entry = Charged {
             tax: None, amount: Amount::from_micros(charged), discounted: Amount::from_micros(charged / 3),
@@ -372,7 +372,7 @@ proptest! {
             duration: if months == 0 { Duration::Forever } else { Duration::Months(months.into()) }, ..terms
         }).collect();
         let discounts: Vec<_> = (0..).zip(&discounts).map(|(discount, terms)| Discount {
-            discount, description: "Off", terms, begins: months[0].first_day, uses: 0,
+            discount, description: "Off", terms, begins: months[0].first_day, uses: 0, is_over: false,
         }).collect();
         let base = |place: usize| Known {
             plans: &plans, discounts: &discounts, zero: false, ..known(&calendar, months[place], RATES)
@@ -430,7 +430,7 @@ proptest! {
             from: period.starts_at, to: None,
         }];
         let discounts: Vec<_> = (0..).zip(&discounts).map(|(discount, terms)| Discount {
-            discount, description: "Off", terms, begins: period.first_day, uses: 0,
+            discount, description: "Off", terms, begins: period.first_day, uses: 0, is_over: false,
         }).collect();
         let known = Known { plans: &plans, discounts: &discounts, ..known(&calendar, period, RATES) };
         let usage = added(calls.iter());

@@ -63,7 +63,8 @@ pub(super) fn reckon(
     let mut reckoned: Reckoned =
         calls.into_iter().map(|(part, line)| ((part, tax_of(&line)), line)).collect();
     for discount in discounts {
-        if !discount.terms.duration.in_force(discount.begins, period.first_day, discount.uses) {
+        let in_force = discount.terms.duration.in_force(discount.begins, period.first_day, discount.uses);
+        if discount.is_over || !in_force {
             continue;
         }
         let taken = discount::reduction(discount.terms, &all, known.currency).ok_or(BillError::TooLarge)?;

@@ -11,8 +11,8 @@ use crate::tax::TaxClass;
 
 use super::month::{MonthPart, due_of, part_of};
 use super::{
-    Bill, BillError, Change, Known, LateUsage, MonthCharged, Reopened, Row, Settled, Tax, calls, discounts,
-    fees, last_day, negative, words,
+    Bill, BillError, CallLine, Change, Discount, Known, LateUsage, MonthCharged, Reckoned, Reopened, Row,
+    Settled, Tax, calls, discounts, fees, last_day, minus, negative, words,
 };
 
 /// Adds the rows of earlier months. `rows` has the corrections of their fees already.
@@ -56,8 +56,16 @@ fn put_right(
     if !month.has_minimums {
         calls.retain(|(_, line)| line.kind != LineKind::MinimumCommitment);
     }
-    let due = calls::reckon(known, month.period, lines, calls, month.discounts)?;
-    let due = due_of(known, month.discounts, &due).ok_or_else(too_large)?;
+    // One that an earlier month has taken just now is used.
+    let used_now = |discount: &Discount<'_>| {
+        let taken = |(id, amount): &(i64, Amount)| *id == discount.discount && *amount > Amount::ZERO;
+        u32::from(bill.discounts.iter().any(taken))
+    };
+    let used = |discount: &Discount<'_>| discount.uses.saturating_add(used_now(discount));
+    let discounts: Vec<_> =
+        month.discounts.iter().map(|discount| Discount { uses: used(discount), ..*discount }).collect();
+    let reckoned = calls::reckon(known, month.period, lines, calls, &discounts)?;
+    let due = due_of(known, month.discounts, &reckoned).ok_or_else(too_large)?;
     let mut late = late_calls(known, month)?;
     let changes = month.changes(known, &due, charged).ok_or_else(too_large)?;
     let mut changes: BTreeMap<_, _> =
@@ -89,7 +97,7 @@ fn put_right(
             days: Some(days.unwrap_or_else(|| whole(month))),
         };
         if let MonthPart::Discount(name) = &part {
-            discount(known, month, (name, tax), net, (rows, bill))?;
+            discount(known, (month, &reckoned), (name, tax), net, (rows, bill))?;
         }
         rows.push(Row { line, earlier: Some(first_day), remembered: None });
     }
@@ -109,23 +117,30 @@ fn shown(known: &Known<'_>, part: &MonthPart, net: Amount) -> (LineKind, String)
     }
 }
 
-/// Remembers what a discount takes off more, or less.
+/// Remembers what discounts of a name take off more, or less: first those that were not used yet take what is theirs.
 fn discount(
     known: &Known<'_>,
-    month: &Reopened<'_>,
+    (month, reckoned): (&Reopened<'_>, &Reckoned),
     (name, tax): (&str, Tax),
     net: Amount,
     (rows, bill): (&mut Vec<Row>, &mut Bill),
 ) -> Result<(), BillError> {
-    let Some(discount) = month.discounts.iter().find(|discount| discount.description == name) else {
-        return Ok(());
-    };
-    let taken = negative(net)?;
-    if taken > Amount::ZERO {
-        let earlier = Some(month.period.first_day);
-        discounts::share(rows, earlier, discount.terms, (tax, taken), known.currency)?;
+    let mut left = negative(net)?;
+    let named: Vec<_> = month.discounts.iter().filter(|discount| discount.description == name).collect();
+    for (place, discount) in named.iter().enumerate().rev() {
+        let line = reckoned.get(&(CallLine::Discount(discount.discount), tax));
+        let own = negative(line.map_or(Amount::ZERO, |line| line.net))?;
+        let taken = if place == 0 { left } else { left.min(own).max(Amount::ZERO) };
+        left = minus(left, taken)?;
+        if taken > Amount::ZERO {
+            let earlier = Some(month.period.first_day);
+            discounts::share(rows, earlier, discount.terms, (tax, taken), known.currency)?;
+        }
+        if taken != Amount::ZERO {
+            discounts::count(bill, discount.discount, taken)?;
+        }
     }
-    discounts::count(bill, discount.discount, taken)
+    Ok(())
 }
 
 #[derive(Default)]

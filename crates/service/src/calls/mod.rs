@@ -57,7 +57,9 @@ pub(crate) use resolve::{Bill, Fate, Record};
 pub use source::{Sender, Source};
 pub use spending::{Spending, spending};
 pub use store::{Cursor, ImportRow, StoredCall, itemised};
-pub use usage::{Invoiced, Month, MonthUse, Uses, invoiced_usage, invoiced_with, usage, usage_left};
+pub use usage::{
+    Invoiced, InvoicedUsage, Month, MonthUse, Uses, invoiced_usage, invoiced_with, usage, usage_left,
+};
 pub use verify::{Verified, verify};
 pub use waiting::waiting_since;
 pub use without::{InvoicedCalls, RecordKey};

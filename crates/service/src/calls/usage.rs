@@ -81,22 +81,29 @@ pub struct Invoiced<'c> {
     pub customer: CustomerId,
     pub calendar: &'c Calendar,
     pub month: Period,
-    /// But for those that the month which begins then was invoiced with.
+    /// But for those that the month which begins then is invoiced with.
     pub but: Option<Timestamp>,
+}
+
+/// What a month used.
+pub struct InvoicedUsage {
+    pub invoiced: Vec<MonthUse>,
+    /// Of the calls that were left out, when seconds of allowances that credited calls took cover some of them.
+    pub now: Option<Vec<MonthUse>>,
 }
 
 /// What was invoiced of a month, late calls too, but for what was credited since; seconds of allowances that credited calls took
 /// cover others.
-pub async fn invoiced_usage(tx: &mut Tx, of: &Invoiced<'_>) -> Result<Vec<MonthUse>> {
+pub async fn invoiced_usage(tx: &mut Tx, of: &Invoiced<'_>) -> Result<InvoicedUsage> {
     let Invoiced { customer, calendar, month, but } = *of;
     if store::any_settled(tx, customer).await? {
-        let mut calls = InvoicedCalls::load(tx, customer, calendar.clone(), month).await?;
-        calls.leave_out(but);
-        return calls.left(tx, &TariffBook::default()).await;
+        let calls = InvoicedCalls::load(tx, customer, calendar.clone(), (month, but)).await?;
+        let [invoiced, now] = calls.left(tx, &TariffBook::default()).await?;
+        return Ok(InvoicedUsage { invoiced, now: Some(now) });
     }
-    let mut used = store::usage_left(tx, customer, month, InvoicedWith::AllBut(but)).await?;
-    used.sort();
-    Ok(used)
+    let mut invoiced = store::usage_left(tx, customer, month, InvoicedWith::AllBut(but)).await?;
+    invoiced.sort();
+    Ok(InvoicedUsage { invoiced, now: None })
 }
 
 /// The charged calls that are on a month's own invoice, late ones too.

@@ -32,11 +32,18 @@ pub struct InvoicedCalls {
     credited: BTreeSet<RecordKey>,
     /// Those in whose place another record stands: it took what they took of allowances.
     replaced: BTreeSet<RecordKey>,
+    now: Option<Timestamp>,
 }
 
 impl InvoicedCalls {
-    pub async fn load(tx: &mut Tx, customer: CustomerId, calendar: Calendar, month: Period) -> Result<Self> {
-        let mut calls = store::invoiced(tx, customer, month).await?;
+    /// Those of a month; those too that the month which begins then is invoiced with, apart.
+    pub async fn load(
+        tx: &mut Tx,
+        customer: CustomerId,
+        calendar: Calendar,
+        (month, now): (Period, Option<Timestamp>),
+    ) -> Result<Self> {
+        let mut calls = store::invoiced(tx, customer, month, now).await?;
         calls.sort_by_key(|(stored, _)| (answered(stored), key(stored)));
         let mut plans = BTreeMap::new();
         for id in calls.iter().filter_map(|(stored, _)| Some(stored.charge.as_ref()?.plan_id)) {
@@ -46,12 +53,7 @@ impl InvoicedCalls {
             }
         }
         let [credited, replaced] = store::credited_and_replaced(tx, customer).await?;
-        Ok(Self { calendar, calls, plans, credited, replaced })
-    }
-
-    /// Leaves out those that the month which begins then was invoiced with.
-    pub(super) fn leave_out(&mut self, invoiced_with: Option<Timestamp>) {
-        self.calls.retain(|(stored, _)| stored.call.period_start != invoiced_with);
+        Ok(Self { calendar, calls, plans, credited, replaced, now })
     }
 
     /// Credits more calls. A corrected record may take what they took of allowances: then that covers no other call.
@@ -62,8 +64,8 @@ impl InvoicedCalls {
         }
     }
 
-    /// What they come to without those that were credited.
-    pub async fn left(&self, tx: &mut Tx, tariffs: &TariffBook) -> Result<Vec<MonthUse>> {
+    /// What they come to without those that were credited; apart those that are invoiced now.
+    pub async fn left(&self, tx: &mut Tx, tariffs: &TariffBook) -> Result<[Vec<MonthUse>; 2]> {
         let (missing, kept) = (&self.credited, &self.replaced);
         let mut freed: BTreeMap<PlanId, Vec<u64>> = BTreeMap::new();
         for (stored, taken) in &self.calls {
@@ -80,15 +82,16 @@ impl InvoicedCalls {
                 }
             }
         }
-        let mut sums: BTreeMap<(PlanId, String, Option<usize>), MonthUse> = BTreeMap::new();
+        let mut sums = [Sums::new(), Sums::new()];
         for (stored, _) in &self.calls {
             let Some(charge) = stored.charge.as_ref().filter(|_| !missing.contains(&key(stored))) else {
                 continue;
             };
             let (included, amount) = self.covered(tx, tariffs, (stored, charge), &mut freed).await?;
-            add(&mut sums, (stored, charge), included, amount)?;
+            let is_now = self.now.is_some() && stored.call.period_start == self.now;
+            add(&mut sums[usize::from(is_now)], (stored, charge), included, amount)?;
         }
-        Ok(sums.into_values().collect())
+        Ok(sums.map(|sums| sums.into_values().collect()))
     }
 
     /// How many seconds of a call are included and what it costs, once freed seconds cover it too.
@@ -140,8 +143,10 @@ impl InvoicedCalls {
     }
 }
 
+type Sums = BTreeMap<(PlanId, String, Option<usize>), MonthUse>;
+
 fn add(
-    sums: &mut BTreeMap<(PlanId, String, Option<usize>), MonthUse>,
+    sums: &mut Sums,
     (stored, charge): (&StoredCall, &StoredCharge),
     included: u64,
     amount: Amount,

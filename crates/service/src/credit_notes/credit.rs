@@ -61,7 +61,7 @@ impl std::fmt::Display for Credited {
             Self::NotOnInvoice => "the call is not on this invoice",
             Self::Already => "the call was credited before",
             Self::Nothing => {
-                "without it the invoice would be the same: 0.00 is given back, without a credit note"
+                "without it the month would cost no less: 0.00 is given back, without a credit note"
             }
         };
         out.write_str(words)
@@ -128,6 +128,7 @@ async fn credit_some(
             };
             match net {
                 Some(_) => Asked::plain(Wanted::Line { place, net }),
+                None if of.nothing_is_left() => return Ok(Credited::Refused(CreditError::NothingLeft)),
                 None => asked_of_line(tx, &of, place).await?,
             }
         }
@@ -205,6 +206,16 @@ struct Of<'o> {
     stored: &'o StoredInvoice,
     before: &'o CreditedBefore,
     zone: &'o TimeZone,
+}
+
+impl Of<'_> {
+    /// Whether all of the invoice was credited, or given back later.
+    fn nothing_is_left(&self) -> bool {
+        let invoice = &self.stored.invoice;
+        let nothing_left =
+            |place| left_of(invoice, self.before, place).is_ok_and(|left| left == Amount::ZERO);
+        !self.before.lines.is_empty() && (0..invoice.lines.len()).all(nothing_left)
+    }
 }
 
 /// What is to be given back, and the calls that are credited by it.
@@ -292,10 +303,14 @@ async fn asked_of_line(tx: &mut Tx, of: &Of<'_>, place: usize) -> Result<Asked> 
         }
         LineKind::Fee | LineKind::OneOff if line.net > Amount::ZERO => {
             let month = BilledMonth::load(tx, stored.customer_id, starts_at).await?;
-            let used =
-                calls::InvoicedCalls::load(tx, stored.customer_id, month.calendar.clone(), month.period)
-                    .await?;
-            let used = used.left(tx, tariffs).await?;
+            let used = calls::InvoicedCalls::load(
+                tx,
+                stored.customer_id,
+                month.calendar.clone(),
+                (month.period, None),
+            )
+            .await?;
+            let [used, _now] = used.left(tx, tariffs).await?;
             let less = less::less_line((stored, before), &month, (used, place))?;
             Ok(Asked::plain(Wanted::Parts(less.parts)))
         }
@@ -329,8 +344,7 @@ async fn asked_of_call(
     if store::is_credited(tx, customer, &call).await? {
         return Ok(Err(Credited::Already));
     }
-    let nothing_left = |place| left_of(invoice, before, place).is_ok_and(|left| left == Amount::ZERO);
-    if !before.lines.is_empty() && (0..invoice.lines.len()).all(nothing_left) {
+    if of.nothing_is_left() {
         return Ok(Err(Credited::Refused(CreditError::NothingLeft)));
     }
     let keys = [key(&call)].into();

@@ -10,7 +10,7 @@ use calculation::credit::{CreditError, CreditedBefore, Part, left_of};
 use calculation::invoice::{InvoiceLine, LineKind, TaxLine};
 use calculation::money::Amount;
 
-use crate::calls::{InvoicedCalls, RecordKey};
+use crate::calls::{InvoicedCalls, MonthUse, RecordKey};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::invoices::{BilledMonth, StoredInvoice};
@@ -50,19 +50,20 @@ pub(super) async fn less_calls(
     credited: &Credited<'_>,
 ) -> Result<Less> {
     let currency = month.customer.currency;
-    let mut calls = InvoicedCalls::load(tx, stored.customer_id, month.calendar.clone(), month.period).await?;
+    let mut calls =
+        InvoicedCalls::load(tx, stored.customer_id, month.calendar.clone(), (month.period, None)).await?;
     let mut charged = month.charged.clone();
     if month.is_changed {
         // What else is known by now is put right by the next bill.
         for part in charged.values_mut() {
             part.amount = Amount::ZERO;
         }
-        for (key, due) in month.due(&[], calls.left(tx, tariffs).await?)?.parts {
+        for (key, due) in month.due(&[], invoiced(calls.left(tx, tariffs).await?))?.parts {
             charged.entry(key).or_default().amount = due;
         }
     }
     calls.credit(credited.calls, credited.keeps_allowances);
-    let due = month.due(&[], calls.left(tx, tariffs).await?)?;
+    let due = month.due(&[], invoiced(calls.left(tx, tariffs).await?))?;
     let changes = changes(&due.parts, &charged, currency).ok_or_else(too_large)?;
     let mut placed = Vec::new();
     for change in changes {
@@ -101,6 +102,10 @@ pub(super) async fn less_calls(
     less.parts.retain(|part| part.line.net != Amount::ZERO);
     less.settled.retain(|(_, settled)| *settled != ChargedPart::default());
     Ok(less)
+}
+
+fn invoiced([invoiced, _now]: [Vec<MonthUse>; 2]) -> Vec<MonthUse> {
+    invoiced
 }
 
 /// Each change on its own line.
@@ -144,7 +149,7 @@ fn in_one(
 pub(super) fn less_line(
     (stored, before): (&StoredInvoice, &CreditedBefore),
     month: &BilledMonth,
-    (used, place): (Vec<crate::calls::MonthUse>, usize),
+    (used, place): (Vec<MonthUse>, usize),
 ) -> Result<Less> {
     let line = &stored.invoice.lines[place];
     let left = left_of(&stored.invoice, before, place).map_err(|error| fits(&error))?;

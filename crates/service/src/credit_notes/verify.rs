@@ -51,11 +51,17 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     for ((customer, id), credited) in credited {
         let invoice = invoices::by_id(tx, customer, id).await?;
         let before = store::credited_before(tx, customer, id).await?;
+        let later = match &invoice {
+            Some(stored) => invoices::given_back_later(tx, stored).await?,
+            None => BTreeMap::new(),
+        };
         let lines = invoice.iter().flat_map(|stored| stored.invoice.lines.iter().enumerate());
         for (place, line) in lines {
             let net = before.lines.get(&place).copied().unwrap_or_default();
             let (least, most) = (line.net.min(Amount::ZERO), line.net.max(Amount::ZERO));
-            if net < least || net > most {
+            // What a later invoice gave back of a line may be charged again by a credit.
+            let with_later = net.checked_add(later.get(&place).copied().unwrap_or_default()).unwrap_or(net);
+            if net.max(with_later) < least || net.min(with_later) > most {
                 let number = place + 1;
                 verified
                     .faults

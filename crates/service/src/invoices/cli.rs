@@ -234,7 +234,9 @@ fn words(drawing: &Drawing) -> String {
         format!("{} to {} ({})", invoice.period.first_day, invoice.period.last_day, invoice.period.zone),
     ];
     if let Some(corrects) = &invoice.corrects {
-        lines.push(format!("corrects {} of {}: {}", corrects.number, corrects.issued_on, corrects.reason));
+        let reason =
+            if corrects.reason.is_empty() { String::new() } else { format!(": {}", corrects.reason) };
+        lines.push(format!("corrects {} of {}{reason}", corrects.number, corrects.issued_on));
     }
     for (number, line) in (1..).zip(&invoice.lines) {
         let calls = match line.calls {

@@ -148,8 +148,9 @@ pub(super) fn bill(
             day: facts::day_of(calendar, charge.charged_at).unwrap_or(period.first_day),
         })
         .collect();
-    let discounts = given(&facts.discounts, calendar);
-    let of_months: Vec<_> = facts.reopened.iter().map(|month| given(&month.discounts, calendar)).collect();
+    let discounts = given(&facts.discounts, calendar, *period);
+    let of_months: Vec<_> =
+        facts.reopened.iter().map(|month| given(&month.discounts, calendar, month.period)).collect();
     let reopened: Vec<_> = facts
         .reopened
         .iter()
@@ -198,7 +199,11 @@ pub(super) fn plan_spans(plans: &[(Subscription, Arc<Plan>)]) -> Vec<PlanSpan<'_
 }
 
 /// Discounts as they are given.
-pub(super) fn given<'d>(discounts: &'d [Discount], calendar: &Calendar) -> Vec<bill::Discount<'d>> {
+pub(super) fn given<'d>(
+    discounts: &'d [Discount],
+    calendar: &Calendar,
+    month: Period,
+) -> Vec<bill::Discount<'d>> {
     let begins = |at| calendar.holding(at).map_or(Date::MIN, |month| month.first_day);
     discounts
         .iter()
@@ -208,6 +213,7 @@ pub(super) fn given<'d>(discounts: &'d [Discount], calendar: &Calendar) -> Vec<b
             terms: &discount.terms,
             begins: begins(discount.valid_from),
             uses: discount.uses,
+            is_over: !facts::overlaps(discount, month),
         })
         .collect()
 }

@@ -1,9 +1,9 @@
 //! What did a customer's documents charge for a month by its calls? The month's own invoice, and later ones for what came late.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::bill::{ChargedPart, MonthCharged, MonthPart, Tax};
-use calculation::invoice::InvoiceLine;
+use calculation::invoice::{InvoiceLine, LineKind};
 use calculation::money::Amount;
 use calculation::period::Period;
 
@@ -63,7 +63,13 @@ pub(super) async fn of_month(
                 Line { invoice, place, key, net, of_calls: Amount::ZERO, credited: Amount::ZERO }
             } else {
                 let of_calls = sum(|credit| credit.of_calls && !credit.is_settled)?;
-                let credited = sum(|credit| !credit.of_calls && !credit.is_settled)?;
+                // Of a correction nothing was paid that could be given back.
+                let is_correction = (line.net < Amount::ZERO) != (line.kind == LineKind::Discount);
+                let credited = if is_correction {
+                    Amount::ZERO
+                } else {
+                    sum(|credit| !credit.of_calls && !credit.is_settled)?
+                };
                 Line { invoice, place, key, net, of_calls, credited }
             });
         }
@@ -81,6 +87,15 @@ fn is_for(stored: &StoredInvoice, line: &InvoiceLine, month: Period) -> bool {
 }
 
 impl OfMonth {
+    /// The invoices that have a line of a discount of the month.
+    pub(super) fn with_discounts(&self) -> BTreeSet<(InvoiceId, &str)> {
+        let discounts = self.lines.iter().filter_map(|line| match &line.key.0 {
+            MonthPart::Discount(name) => Some((line.invoice, name.as_str())),
+            MonthPart::Usage(_) | MonthPart::Minimum(_) => None,
+        });
+        discounts.collect()
+    }
+
     /// What the documents charged, part by part. Nothing when a sum does not fit.
     pub(super) fn charged(&self) -> Option<MonthCharged> {
         let mut charged = MonthCharged::new();
@@ -109,11 +124,6 @@ pub(super) async fn is_credited(tx: &mut Tx, stored: &StoredInvoice) -> Result<b
     };
     let mut lines = stored.invoice.lines.iter().enumerate();
     Ok(!credits.is_empty() && lines.all(|line| left(line) == Some(Amount::ZERO)))
-}
-
-/// What a month was charged by its calls.
-pub async fn charged_by_calls(tx: &mut Tx, customer: CustomerId, month: Period) -> Result<MonthCharged> {
-    of_month(tx, customer, month, None).await?.charged().ok_or_else(too_large)
 }
 
 /// What later invoices gave back of an invoice's lines, by their place: net, of a discount below zero.

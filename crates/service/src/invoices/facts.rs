@@ -4,14 +4,15 @@ use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use calculation::bill::{Charged, LateUsage, MonthCharged, MonthPart, Tax, Usage};
+use calculation::bill::{Charged, LateUsage, MonthCharged, Tax, Usage};
 use calculation::invoice::{Days, InvoiceLine, LineKind};
 use calculation::period::{Calendar, Period, PeriodError};
 use calculation::tax::{TaxClass, TaxRate, TaxTreatment};
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{documents, store, tax};
+use super::documents::{self, OfMonth};
+use super::{store, tax};
 use crate::adjustments::{self, Discount, OneOffCharge};
 use crate::calls::{self, Invoiced, MonthUse};
 use crate::customers::{self, Customer, Seat, Subscription};
@@ -180,19 +181,22 @@ pub(super) async fn load(tx: &mut Tx, asked: Vec<Asked>) -> Result<Vec<Facts>> {
             late.keys().copied().chain(changed.map(|month| month.starts_at)).collect();
         match bill {
             AskedBill::New => {}
-            AskedBill::InsteadOf(_) => again.extend([period.starts_at]),
+            AskedBill::InsteadOf(void) => {
+                again.extend([period.starts_at]);
+                again.extend(months_on(tx, (id, void), &calendar, &billed).await?);
+            }
             AskedBill::Issued { .. } => again.clear(),
         }
+        // Of a month whose calls are gone it cannot be told what they came to.
+        let kept_from = customer.calls_kept_from.unwrap_or_default();
+        again.retain(|starts_at| *starts_at >= kept_from || late.contains_key(starts_at));
         let mut reopened = Vec::new();
         for starts_at in again {
             let month = calendar.holding(starts_at).map_err(|error| contradiction(&error))?;
             let late = late.remove(&starts_at).unwrap_or_default();
-            let is_own = month == period;
-            let is_billed = is_own || billed.contains(&month);
+            let is_billed = month == period || billed.contains(&month);
             let of = Again { calendar: &calendar, month, is_billed, now: period, bill };
-            let Some(mut known) = reopen(tx, id, of, late, &discounts).await? else { continue };
-            known.before.extend(usage.iter().filter(|_| is_own).cloned());
-            reopened.push(known);
+            reopened.extend(reopen(tx, id, of, (&usage, late), &discounts).await?);
         }
         let mut charges = charges.remove(&id).unwrap_or_default();
         charges.retain(|charge| charge.charged_at < period.ends_at);
@@ -220,7 +224,7 @@ pub(super) fn contradiction(error: &PeriodError) -> Error {
     Error::Contradiction(error.to_string())
 }
 
-fn overlaps(discount: &Discount, month: Period) -> bool {
+pub(super) fn overlaps(discount: &Discount, month: Period) -> bool {
     discount.valid_from < month.ends_at && discount.valid_to.is_none_or(|to| to > month.starts_at)
 }
 
@@ -238,7 +242,7 @@ async fn reopen(
     tx: &mut Tx,
     customer: CustomerId,
     Again { calendar, month, is_billed, now, bill }: Again<'_>,
-    late: Vec<LateUsage>,
+    (usage, mut late): (&[Usage], Vec<LateUsage>),
     discounts: &[Discount],
 ) -> Result<Option<Reopened>> {
     let but = if let AskedBill::InsteadOf(id) = bill { Some(id) } else { None };
@@ -249,9 +253,36 @@ async fn reopen(
     let charged =
         of.charged().ok_or_else(|| Error::Contradiction(format!("{customer}: a month does not fit")))?;
     let invoiced = Invoiced { customer, calendar, month, but: Some(now.starts_at) };
-    let before = calls::invoiced_usage(tx, &invoiced).await?.into_iter().map(usage_of).collect();
-    let (one_offs, discounts) = made_of(tx, customer, month, &charged, discounts).await?;
+    let used = calls::invoiced_usage(tx, &invoiced).await?;
+    let mut before: Vec<_> = used.invoiced.into_iter().map(usage_of).collect();
+    match used.now {
+        Some(own) if month == now => before.extend(own.into_iter().map(usage_of)),
+        Some(own) => late = own.into_iter().map(|used| late_usage(used, calendar)).collect::<Result<_>>()?,
+        None if month == now => before.extend_from_slice(usage),
+        None => {}
+    }
+    let (one_offs, discounts) = made_of(tx, customer, month, &of, discounts).await?;
     Ok(Some(Reopened { period: month, one_offs, before, late, discounts, charged, is_billed }))
+}
+
+/// The billed months for which a void invoice has lines.
+async fn months_on(
+    tx: &mut Tx,
+    (customer, void): (CustomerId, InvoiceId),
+    calendar: &Calendar,
+    billed: &[Period],
+) -> Result<Vec<Timestamp>> {
+    let Some(stored) = store::by_id(tx, customer, void).await? else { return Ok(Vec::new()) };
+    let mut found = Vec::new();
+    for days in stored.invoice.lines.iter().filter_map(|line| line.days) {
+        let month = calendar.month(&days.last.strftime("%Y-%m").to_string());
+        let month = month.map_err(|error| contradiction(&error))?;
+        // The fee of a month may have been invoiced in advance with the one before.
+        let touched =
+            |billed: &&Period| billed.starts_at == month.starts_at || billed.ends_at == month.starts_at;
+        found.extend(billed.iter().filter(touched).map(|billed| billed.starts_at));
+    }
+    Ok(found)
 }
 
 /// The one-off charges on a month's invoice, and the discounts that it had.
@@ -259,7 +290,7 @@ pub(super) async fn made_of(
     tx: &mut Tx,
     customer: CustomerId,
     month: Period,
-    charged: &MonthCharged,
+    documents: &OfMonth,
     discounts: &[Discount],
 ) -> Result<(Vec<InvoiceLine>, Vec<Discount>)> {
     let invoice = match store::of_period(tx, customer, month.starts_at).await? {
@@ -267,17 +298,20 @@ pub(super) async fn made_of(
         None => None,
     };
     // What was used for the month itself was not used before it.
-    let is_own = |discount: &Discount| {
-        charged.keys().any(|(part, _)| *part == MonthPart::Discount(discount.description.clone()))
-    };
+    let mut own = BTreeSet::new();
+    for (id, name) in documents.with_discounts() {
+        let used = adjustments::used_on(tx, customer, id).await?;
+        own.extend(used.into_iter().map(|discount| (discount, name)));
+    }
+    let is_own = |discount: &Discount| own.contains(&(discount.id, discount.description.as_str()));
     let uses = |discount: &Discount| if is_own(discount) { 0 } else { discount.uses };
-    let discounts = discounts.iter().filter(|discount| overlaps(discount, month));
+    let discounts = discounts.iter().filter(|discount| overlaps(discount, month) || is_own(discount));
     let discounts = discounts.map(|discount| Discount { uses: uses(discount), ..discount.clone() }).collect();
-    let own = |line: &InvoiceLine| {
+    let once = |line: &InvoiceLine| {
         line.kind == LineKind::OneOff && line.days.is_none_or(|days| days.last >= month.first_day)
     };
     let lines = invoice.map(|stored| stored.invoice.lines).unwrap_or_default();
-    Ok((lines.into_iter().filter(own).collect(), discounts))
+    Ok((lines.into_iter().filter(once).collect(), discounts))
 }
 
 fn late_usage(used: MonthUse, calendar: &Calendar) -> Result<LateUsage> {

@@ -23,7 +23,7 @@ pub(super) async fn faults(tx: &mut Tx) -> Result<Vec<String>> {
             continue;
         }
         let invoiced = Invoiced { customer, calendar: &month.calendar, month: month.period, but: None };
-        let due = month.due(&[], calls::invoiced_usage(tx, &invoiced).await?)?;
+        let due = month.due(&[], calls::invoiced_usage(tx, &invoiced).await?.invoiced)?;
         let too_large = || Error::Contradiction(format!("{customer}: a month does not fit"));
         let changes = changes(&due.parts, &month.charged, month.customer.currency).ok_or_else(too_large)?;
         let more = Amount::sum(changes.iter().map(|change| change.net)).ok_or_else(too_large)?;

@@ -37,7 +37,7 @@ use utoipa::ToSchema;
 pub use bill::{Billed, Run, bill, bill_due, invoices_of_month};
 pub use calls::name_invoices;
 pub use compose::{Composed, Composition, compose};
-pub use documents::{charged_by_calls, given_back_later};
+pub use documents::given_back_later;
 pub(crate) use drawing::draw;
 pub use drawing::{By, Drawing, Given, Settled, Settlement, Subject};
 pub use http::{DrawnQuery, SyntaxQuery};

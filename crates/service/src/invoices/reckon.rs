@@ -59,9 +59,11 @@ impl BilledMonth {
             let lost = || Error::Contradiction(format!("no plan {}", subscription.plan_id));
             plans.push((subscription.clone(), Arc::new(plan.ok_or_else(lost)?)));
         }
-        let charged = documents::charged_by_calls(tx, customer.id, period).await?;
+        let of = documents::of_month(tx, customer.id, period, None).await?;
+        let charged =
+            of.charged().ok_or_else(|| Error::Contradiction("a billed month does not fit".to_owned()))?;
         let discounts = adjustments::discounts(tx, customer.id).await?;
-        let (one_offs, discounts) = made_of(tx, customer.id, period, &charged, &discounts).await?;
+        let (one_offs, discounts) = made_of(tx, customer.id, period, &of, &discounts).await?;
         let since = super::facts::days_before(period.starts_at, super::facts::MONTH_DAYS);
         let mut billed = Vec::new();
         for starts_at in store::billed_months(tx, &ids, since).await?.remove(&customer.id).unwrap_or_default()
@@ -94,7 +96,8 @@ impl BilledMonth {
     pub fn due(&self, less: &[InvoiceLine], used: Vec<MonthUse>) -> Result<DueByCalls> {
         let usage: Vec<_> = used.into_iter().map(usage_of).collect();
         let tax = |class: TaxClass, day: Date| self.rates.tax(&self.seats, class, day);
-        let (plans, discounts) = (plan_spans(&self.plans), given(&self.discounts, &self.calendar));
+        let (plans, discounts) =
+            (plan_spans(&self.plans), given(&self.discounts, &self.calendar, self.period));
         let last = self.billed.last().copied().unwrap_or(self.period);
         let known = Known {
             calendar: &self.calendar,

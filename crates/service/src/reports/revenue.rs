@@ -7,6 +7,7 @@ use calculation::invoice::{InvoiceLine, LineKind};
 use calculation::money::{Amount, Currency, Money};
 use calculation::tax::{TaxCategory, TaxRate};
 use jiff::Timestamp;
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -214,9 +215,19 @@ fn rate(rate: TaxRate) -> String {
 /// A line by its kind; calls by their destination as well. Calls of earlier months are calls.
 fn of_line(kind: LineKind, description: &str) -> Result<Vec<String>> {
     Ok(match kind {
-        LineKind::Usage | LineKind::LateUsage => vec!["usage".to_owned(), description.to_owned()],
+        LineKind::Usage | LineKind::LateUsage => {
+            vec!["usage".to_owned(), destination(description).to_owned()]
+        }
         kind => vec![db::word(&kind)?],
     })
+}
+
+/// The destination of a line of calls: that of a credited call says its number and when it was as well.
+fn destination(description: &str) -> &str {
+    let mut parts = description.rsplitn(3, ", ");
+    let (at, _number, destination) = (parts.next(), parts.next(), parts.next());
+    let is_a_call = at.is_some_and(|at| DateTime::strptime("%Y-%m-%d %H:%M", at).is_ok());
+    destination.filter(|_| is_a_call).unwrap_or(description)
 }
 
 impl Revenue {

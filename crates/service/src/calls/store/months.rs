@@ -162,23 +162,27 @@ pub(in crate::calls) async fn late_usage_left(
     Ok(used.into_iter().map(|(_, _, used)| used).collect())
 }
 
-/// The charged calls that a customer's month was invoiced with, late ones too, each with what it took of allowances.
+/// The charged calls that a customer's month was invoiced with, late ones too, each with what it took of allowances; and those that
+/// the month which begins then is invoiced with.
 pub(in crate::calls) async fn invoiced(
     tx: &mut Tx,
     customer: CustomerId,
     month: Period,
+    now: Option<Timestamp>,
 ) -> Result<Vec<(StoredCall, BTreeMap<i64, i64>)>> {
     let of_month =
         "customer_id = $1 and started_at >= $2 and started_at < $3 and coalesce(late_for, period_start) = $4";
     let sql = format!(
         "select * from calls where {of_month} and outcome = 'charged' and {POSTPAID}
-           and exists (select 1 from periods p where p.customer_id = calls.customer_id
-                         and p.starts_at = calls.period_start and p.closed_at is not null)"
+           and (period_start = $5 or exists (select 1 from periods p where p.customer_id = calls.customer_id
+                                               and p.starts_at = calls.period_start and p.closed_at is not null))"
     );
     let start = month.starts_at;
     let ring_from = Timestamp::from_second(start.as_second() - LONGEST_RING_SECONDS).unwrap_or(start);
-    let params: [&dyn Param; 4] = [&customer.0, &Ts(ring_from), &Ts(month.ends_at), &Ts(start)];
+    let (ring_from, end, now) = (Ts(ring_from), Ts(month.ends_at), Ts(now.unwrap_or(Timestamp::UNIX_EPOCH)));
+    let params: [&dyn Param; 5] = [&customer.0, &ring_from, &end, &Ts(start), &now];
     let calls: Vec<StoredCall> = super::CALLS.all(&tx.rows(&sql, &params).await?, super::call)?;
+    let params: [&dyn Param; 4] = [&customer.0, &ring_from, &end, &Ts(start)];
     let sql = "select a.customer_id, a.source, a.record_id, a.allowance, a.seconds from call_allowances a join calls c
            on c.customer_id = a.customer_id and c.source = a.source and c.record_id = a.record_id
          where c.customer_id = $1 and c.started_at >= $2 and c.started_at < $3 and coalesce(c.late_for, c.period_start) = $4";
