@@ -91,4 +91,87 @@ on_both_databases! {
         assert_eq!(credit_call(&account, &september, "a1").await, "10.00");
         assert_adds_up(&db).await;
     }
+
+    async fn a_discount_of_one_invoice_is_given_once_however_late_it_is_told(db: TestApp) {
+        provider(&db).await;
+        let account = berliner(&db, "Ten").await;
+        issue(&account, "2026-09").await;
+        issue(&account, "2026-10").await;
+        discount(&account, json!({"percent": "100", "duration": "once"}), FROM).await;
+        assert_eq!(lines(&issue(&account, "2026-11").await), kinds(&[("fee", "10.00"), ("discount", "-10.00")]));
+        assert_adds_up(&db).await;
+    }
+
+    async fn discounts_of_one_name_are_told_apart(db: TestApp) {
+        provider(&db).await;
+        let account = berliner(&db, "Ten").await;
+        discount(&account, json!({"percent": "10", "duration": "forever"}), FROM).await;
+        issue(&account, "2026-09").await;
+        discount(&account, json!({"amount": "7.00", "duration": "once"}), FROM).await;
+        let october = [("fee", "10.00"), ("discount", "-1.00"), ("discount", "-7.00")];
+        assert_eq!(lines(&issue(&account, "2026-10").await), kinds(&october));
+        assert_eq!(lines(&issue(&account, "2026-11").await), kinds(&[("fee", "10.00"), ("discount", "-1.00")]));
+        assert_adds_up(&db).await;
+    }
+
+    async fn a_discount_that_ended_earlier_than_was_known_is_taken_back(db: TestApp) {
+        provider(&db).await;
+        let account = berliner(&db, "Ten").await;
+        let off = json!({"description": "off", "terms": {"amount": "4.00", "duration": "forever"}, "valid_from": FROM});
+        let off = create(&db, &format!("{}/discounts", account.path), off).await;
+        issue(&account, "2026-09").await;
+        issue(&account, "2026-10").await;
+        let end = format!("{}/discounts/{}/end", account.path, text(&off, "id"));
+        assert_eq!(db.post_json(&end, &json!({"valid_to": "2026-09-30T22:00:00Z"})).await.status, 200);
+        assert_eq!(lines(&issue(&account, "2026-11").await), kinds(&[("fee", "10.00"), ("discount", "4.00")]));
+        assert_adds_up(&db).await;
+    }
+
+    async fn seconds_that_a_credited_call_took_cover_a_late_one(db: TestApp) {
+        provider(&db).await;
+        let twenty = json!([{"name": "20 minutes", "seconds": 1200, "destinations": ["44"]}]);
+        plan(&db, "Twenty", "10.00", json!({"allowances": twenty})).await;
+        let account = berliner(&db, "Twenty").await;
+        import(&db, &[call("a1", "2026-09-05T10:00:00Z", 20)]).await;
+        let september = issue(&account, "2026-09").await;
+        assert_eq!(credit_call(&account, &september, "a1").await, "0.00");
+        import(&db, &[call("a2", "2026-09-06T10:00:00Z", 20)]).await;
+        assert_eq!(lines(&issue(&account, "2026-10").await), kinds(&[("fee", "10.00"), ("late_usage", "0.00")]));
+        assert_adds_up(&db).await;
+    }
+
+    async fn what_is_issued_anew_keeps_the_corrections_of_earlier_months(db: TestApp) {
+        provider(&db).await;
+        plan(&db, "Least", "0", json!({"terms": {"minimum_commitment": "30.00"}})).await;
+        let account = berliner(&db, "Least").await;
+        issue(&account, "2026-09").await;
+        let change = json!({"plan": "Ten", "valid_from": "2026-09-15T22:00:00Z"});
+        create(&db, &format!("{}/subscriptions", account.path), change).await;
+        let corrected = [("fee", "5.00"), ("fee", "10.00"), ("minimum_commitment", "-15.00")];
+        let october = issue(&account, "2026-10").await;
+        assert_eq!(lines(&october), kinds(&corrected));
+        // It is below what was charged: nothing is left of the minimum that it gave back.
+        let router = json!({"description": "Router", "amount": {"amount": "50.00", "currency": "EUR"}, "charged_at": "2026-11-05T10:00:00Z"});
+        create(&db, &format!("{}/charges", account.path), router).await;
+        let november = issue(&account, "2026-11").await;
+        assert_eq!(lines(&november), kinds(&[("fee", "10.00"), ("one_off", "50.00")]));
+        let whole = credit(&account, &november, json!("whole")).await;
+        assert_eq!(whole.status, 201, "{whole:?}");
+        assert_eq!(lines(&issue(&account, "2026-11").await), kinds(&[("fee", "10.00"), ("one_off", "50.00")]));
+        assert_adds_up(&db).await;
+    }
+
+    async fn calls_that_were_purged_are_not_given_back(db: TestApp) {
+        provider(&db).await;
+        let account = berliner(&db, "Ten").await;
+        import(&db, &[call("a1", "2026-09-05T10:00:00Z", 1000)]).await;
+        issue(&account, "2026-09").await;
+        issue(&account, "2026-10").await;
+        let app = db.configured("[retention]\ncall_detail_months = 1\nkeep_unpaid = false\n").unwrap();
+        assert_eq!(tollbook::retention::purge(&app).await.unwrap().calls, 1);
+        let close = json!({"closed_at": "2026-09-15T22:00:00Z"});
+        assert_eq!(db.post_json(&format!("{}/close", account.path), &close).await.status, 200);
+        assert_eq!(lines(&issue(&account, "2026-11").await), kinds(&[("fee", "-5.00"), ("fee", "-10.00")]));
+        assert_adds_up(&db).await;
+    }
 }

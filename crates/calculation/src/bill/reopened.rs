@@ -56,10 +56,15 @@ fn put_right(
     if !month.has_minimums {
         calls.retain(|(_, line)| line.kind != LineKind::MinimumCommitment);
     }
-    // One that an earlier month has taken just now is used.
+    // One that another month has taken just now is used.
+    let of_own = |discount: &Discount<'_>| {
+        let own = |row: &&Row| row.earlier.is_none() && row.line.kind == LineKind::Discount;
+        month.period.starts_at == known.period.starts_at
+            && rows.iter().filter(own).any(|row| row.line.description == discount.description)
+    };
     let used_now = |discount: &Discount<'_>| {
         let taken = |(id, amount): &(i64, Amount)| *id == discount.discount && *amount > Amount::ZERO;
-        u32::from(bill.discounts.iter().any(taken))
+        u32::from(bill.discounts.iter().any(taken) && !of_own(discount))
     };
     let used = |discount: &Discount<'_>| discount.uses.saturating_add(used_now(discount));
     let discounts: Vec<_> =

@@ -36,7 +36,7 @@ pub(in crate::invoices) async fn charged(
         let list = in_list(2);
         let sql = format!(
             "select f.customer_id, f.subscription_id, f.month, f.invoice_id, f.part, f.amount, f.discounted, f.tax_category,
-               f.tax_rate, f.credited + coalesce(c.net, 0) as credited
+               f.tax_rate, f.credited + case when f.amount > 0 then coalesce(c.net, 0) else 0 end as credited
              from fee_charges f
              left join (select customer_id, invoice_id, line, cast(sum(net) as bigint) as net from credited_lines
                         where customer_id in ({list}) group by customer_id, invoice_id, line) c
@@ -137,7 +137,8 @@ pub(in crate::invoices) async fn reverse_charges(
                                         tax_category, tax_rate)
                select f.customer_id, f.subscription_id, f.month, f.invoice_id, f.part + $3 + 1,
                  case when f.amount > 0 then -c.net else -f.amount end,
-                 case when f.amount > c.net then 0 else -f.discounted end, -f.credited - c.net, f.tax_category, f.tax_rate
+                 case when f.amount > c.net then 0 else -f.discounted end,
+                 case when f.amount > 0 then -f.credited - c.net else -f.credited end, f.tax_category, f.tax_rate
                from fee_charges f
                join (select i.customer_id, i.part, coalesce(cast(sum(l.net) as bigint), 0) as net from fee_charges i
                      left join credited_lines l on l.customer_id = i.customer_id and l.invoice_id = i.invoice_id and l.line = i.line

@@ -75,6 +75,9 @@ const USAGE: &str = "usage";
 const MINIMUM: &str = "minimum";
 const DISCOUNT: &str = "discount";
 
+/// The word of a part, and what it makes of a name.
+type Kind = (&'static str, fn(String) -> MonthPart);
+
 /// A part of a month with its tax, and what was settled of it.
 pub(in crate::invoices) type SettledPart = ((MonthPart, Tax), ChargedPart);
 
@@ -90,7 +93,7 @@ pub(in crate::invoices) async fn settled(
                from settled_parts s join invoices i on i.customer_id = s.customer_id and i.invoice_id = s.invoice_id
                where s.customer_id = $1 and s.month = $2 and s.invoice_id <> $3 and i.replaced_by_id is null";
     let part = |row: &Row| {
-        let kinds: [(_, fn(String) -> MonthPart); 3] =
+        let kinds: [Kind; 3] =
             [(USAGE, MonthPart::Usage), (MINIMUM, MonthPart::Minimum), (DISCOUNT, MonthPart::Discount)];
         let part = row.choice("kind", &kinds)?(row.get("name")?);
         let tax = (row.word("tax_category")?, TaxRate::from_units(row.get("tax_rate")?));
