@@ -147,7 +147,7 @@ mod tests {
     use super::RULES;
 
     /// Amounts and numbers that may be anything, and hashes that are keys: one of another length finds nobody.
-    const FREE: [&str; 54] = [
+    const FREE: [&str; 57] = [
         "replaced_calls.exact",
         "replaced_calls.amount",
         "rates.connection_fee",
@@ -165,9 +165,12 @@ mod tests {
         "fee_charges.amount",
         "fee_charges.given_back",
         "fee_charges.line",
-        "fee_charges.amount",
-        "fee_charges.discounted",
-        "fee_charges.credited",
+        "fee_charges_by_tax.part",
+        "fee_charges_by_tax.amount",
+        "fee_charges_by_tax.discounted",
+        "fee_charges_by_tax.credited",
+        "fee_charges_by_tax.line",
+        "fee_charges_by_tax.tax_rate",
         "settled_parts.amount",
         "settled_parts.credited",
         "spending.amount",
