@@ -147,7 +147,7 @@ mod tests {
     use super::RULES;
 
     /// Amounts and numbers that may be anything, and hashes that are keys: one of another length finds nobody.
-    const FREE: [&str; 57] = [
+    const FREE: [&str; 58] = [
         "replaced_calls.exact",
         "replaced_calls.amount",
         "rates.connection_fee",
@@ -171,6 +171,7 @@ mod tests {
         "fee_charges_by_tax.credited",
         "fee_charges_by_tax.line",
         "fee_charges_by_tax.tax_rate",
+        "settled_parts.settled_by",
         "settled_parts.amount",
         "settled_parts.credited",
         "spending.amount",
