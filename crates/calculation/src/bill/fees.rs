@@ -64,7 +64,7 @@ pub(super) fn fees(
 #[derive(Default)]
 struct Refund {
     tax: Option<Tax>,
-    /// What is no longer due, above zero.
+    /// The part that is no longer due, as a positive amount.
     amount: Amount,
     /// How much of that discounts had taken off.
     discounted: Amount,

@@ -14,7 +14,7 @@ use crate::hash::Hash;
 use crate::id::CustomerId;
 use crate::suspense::{self, Key};
 
-/// So many are read at once.
+/// How many are read at once.
 const PAGE: usize = 1_000;
 
 /// What names who pays for a record, and when.

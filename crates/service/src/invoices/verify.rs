@@ -31,7 +31,7 @@ pub struct Verified {
     pub held: Vec<String>,
 }
 
-/// So many customers who are held are named: more say nothing new.
+/// How many held customers are named: more say nothing new.
 const MOST_HELD: usize = 1_000;
 
 /// Verifies every invoice against the calls of its month and its fees, and the numbers for gaps.

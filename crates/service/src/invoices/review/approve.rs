@@ -41,7 +41,7 @@ pub enum Approved {
 const FIRST_ZONE: SignedDuration = SignedDuration::from_hours(14);
 const A_DAY: SignedDuration = SignedDuration::from_hours(24);
 
-/// Approves months that are over where the customers live. Whoever is held stays held.
+/// Approves months that have ended in the customers' own time zones. Held customers stay held.
 pub async fn approve(
     tx: &mut Tx,
     config: &Config,

@@ -50,7 +50,7 @@ pub struct ApproveArgs {
 pub struct HoldArgs {
     /// The customer's reference
     customer: String,
-    /// Why, for whoever finds the customer held
+    /// The reason, shown to anyone who finds the customer held
     #[arg(long)]
     reason: String,
 }
@@ -159,7 +159,7 @@ fn no_billing(customer: &str) -> Error {
     Error::Other(format!("customer {customer} has no billing: run `tollbook check`"))
 }
 
-/// So many customers who are held are read at once.
+/// How many held customers are read at once.
 const PAGE: usize = 500;
 
 async fn held(app: &App, output: Output) -> Result<bool> {

@@ -15,9 +15,9 @@ use crate::app::SharedApp;
 use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write, check_name};
 use crate::id::CustomerId;
 
-/// So many customers are looked at for one page at most: where few have a flag, a page may be short or empty.
+/// A page looks at no more customers than this: where few have a flag, it may be short or empty.
 const MOST_CUSTOMERS: usize = 2_000;
-/// So many customers are named in one approval at most.
+/// The most customers that one approval may name.
 const MOST_NAMED: usize = 1_000;
 /// The longest reason of a hold, in characters.
 pub(super) const LONGEST_REASON: usize = 500;
@@ -122,7 +122,7 @@ struct InvoicesApproved {
 
 /// Approve months that wait
 ///
-/// Those that are over where the customers live. Whoever is held stays held.
+/// Months that have ended in the customers' own time zones. Held customers stay held.
 #[utoipa::path(post, path = "/v1/billing/approvals", tag = "invoices",
     security(("oauth" = ["invoices:write"])), params(IdempotencyKey), request_body = Approve,
     responses((status = 200, body = InvoicesApproved), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
@@ -180,7 +180,7 @@ struct HoldInvoices {
 
 /// Hold a customer's invoices
 ///
-/// None is issued, of whatever month and whoever asks, until they are released. Calls are charged as before.
+/// Until they are released, no invoice is issued for any month, no matter who asks. Calls are still charged.
 #[utoipa::path(post, path = "/v1/customers/{customer_id}/hold", tag = "invoices",
     security(("oauth" = ["invoices:write"])),
     params(("customer_id" = String, Path), IdempotencyKey), request_body = HoldInvoices,

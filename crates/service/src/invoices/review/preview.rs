@@ -19,7 +19,7 @@ use crate::invoices::compose::{Composed, compose_facts};
 use crate::invoices::facts::{self, Asked, AskedBill, TaxRates};
 use crate::invoices::store::{self, Came, Cycle};
 
-/// So many customers are looked at together.
+/// How many customers are looked at together.
 const CHUNK: usize = 256;
 /// Twelve months, and some days because zones differ.
 const A_YEAR: SignedDuration = SignedDuration::from_hours(370 * 24);
