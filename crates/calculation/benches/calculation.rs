@@ -16,7 +16,7 @@ mod cdr {
 
     const HEADER: &[u8] = b"record_id,call_id,account_ref,direction,calling_number,called_number,start_time,answer_time,end_time,duration,billsec,disposition";
     const LINE: &[u8] = b"1792888199.7-000001,1792888199.7,K-10007,outbound,+4930123456,+442079460000,2026-03-01T12:00:00.125+01:00,2026-03-01T12:00:05.5+01:00,2026-03-01T12:01:05.5+01:00,65.375,60,ANSWERED";
-    const MASTER: &[u8] = br#""K7","11","0170123","x","""Ann"" <11>","SIP/11-1","PJSIP/carrier-2","Dial","","2026-07-01 12:00:00","2026-07-01 12:00:05","2026-07-01 12:00:20",20,15,"ANSWERED","DOCUMENTATION","1782900000.7","vip","","1782900000.6",3"#;
+    const MASTER: &[u8] = br#""K7","11","0170123","x","""Ann"" <11>","SIP/11-1","PJSIP/carrier-2","Dial","","2026-07-01 10:00:00","2026-07-01 10:00:05","2026-07-01 10:00:20",20,15,"ANSWERED","DOCUMENTATION","1782900000.7","vip","","1782900000.6",3"#;
     const JSON: &[u8] = br#"{"record_id":"1792888199.7-000001","call_id":"1792888199.7","account_ref":"K-10007","direction":"outbound","calling_number":"+4930123456","called_number":"+442079460000","start_time":"2026-03-01T12:00:00.125+01:00","answer_time":"2026-03-01T12:00:05.5+01:00","end_time":"2026-03-01T12:01:05.5+01:00","duration":65.375,"billsec":60,"disposition":"ANSWERED"}"#;
 
     fn read(bencher: Bencher, format: Format, first_line: &[u8], line: &[u8]) {

@@ -169,6 +169,8 @@ pub struct Charged {
     pub discounted: Amount,
     /// How much of it was credited.
     pub credited: Amount,
+    /// The first day of the month whose discounts count for it; unknown of fees that earlier versions charged.
+    pub discounts_of: Option<Date>,
 }
 
 /// What a bill charges for a fee of a month, to be remembered.
@@ -180,6 +182,8 @@ pub struct Remembered {
     pub month: Date,
     /// The tax of its line.
     pub tax: Option<Tax>,
+    /// The first day of the month whose discounts count for it.
+    pub discounts_of: Date,
     /// What is due more than was charged; below zero when less is due.
     pub amount: Amount,
     /// How much of it discounts took off; below zero when what they had taken off is not given back.

@@ -293,7 +293,8 @@ impl Case {
         assert_eq!(made.settled, [], "no call-dependent part was credited");
         for kept in &made.remembered {
             let (amount, discounted, credited) = (kept.amount, kept.discounted, kept.credited);
-            let entry = Charged { tax: kept.tax, amount, discounted, credited };
+            let discounts_of = Some(kept.discounts_of);
+            let entry = Charged { tax: kept.tax, amount, discounted, credited, discounts_of };
             self.charged.entry((kept.subscription, kept.month)).or_default().push(entry);
         }
         for (id, _) in &made.discounts {

@@ -205,7 +205,7 @@ proptest! {
         }).collect();
         let entry = Charged {
             tax: None, amount: Amount::from_micros(charged), discounted: Amount::from_micros(charged / 3),
-            credited: Amount::from_micros(charged / 5),
+            credited: Amount::from_micros(charged / 5), discounts_of: None,
         };
         let before = ChargedPart { amount: Amount::from_micros(charged), credited: Amount::from_micros(charged / 7) };
         let standard = (TaxCategory::Standard, TaxRate::from_units(190_000));

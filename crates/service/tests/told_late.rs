@@ -161,6 +161,23 @@ on_both_databases! {
         assert_adds_up(&db).await;
     }
 
+    async fn a_fee_in_advance_keeps_the_discounts_of_the_invoice_that_it_was_on(db: TestApp) {
+        provider(&db).await;
+        plan(&db, "V31", "31.00", json!({"terms": {"fee_timing": "advance"}})).await;
+        let account = berliner(&db, "Ten").await;
+        // Known before September's invoice, which has the fee of the days that are left of October.
+        let change = json!({"plan": "V31", "valid_from": "2026-10-15T22:00:00Z"});
+        create(&db, &format!("{}/subscriptions", account.path), change).await;
+        discount(&account, json!({"percent": "50", "duration": "forever"}), "2026-09-30T22:00:00Z").await;
+        assert_eq!(lines(&issue(&account, "2026-09").await), kinds(&[("fee", "10.00"), ("fee", "16.00")]));
+        let october = [("fee", "4.84"), ("fee", "31.00"), ("discount", "-17.92")];
+        assert_eq!(lines(&issue(&account, "2026-10").await), kinds(&october));
+        import(&db, &[call("a1", "2026-10-20T10:00:00Z", 1000)]).await;
+        let november = [("fee", "31.00"), ("late_usage", "20.00"), ("discount", "-15.50"), ("discount", "-10.00")];
+        assert_eq!(lines(&issue(&account, "2026-11").await), kinds(&november));
+        assert_adds_up(&db).await;
+    }
+
     async fn calls_that_were_purged_are_not_given_back(db: TestApp) {
         provider(&db).await;
         let account = berliner(&db, "Ten").await;

@@ -79,10 +79,12 @@ fn give_back(
     (rows, bill): (&mut Vec<Row>, &mut Bill),
 ) -> Result<(), BillError> {
     let net = minus(minus(discounted, amount)?, negative(credited)?)?;
+    let earlier = reopened_with(known, span, month);
     let kept = Remembered {
         subscription: span.subscription,
         month: month.first_day,
         tax,
+        discounts_of: earlier.unwrap_or(known.period.first_day),
         amount: negative(amount)?,
         discounted: negative(discounted)?,
         credited: negative(credited)?,
@@ -101,7 +103,7 @@ fn give_back(
         Some(tax) => draft.taxed(tax, known.currency)?,
         None => known.line(draft, days.last)?,
     };
-    rows.push(Row { line, earlier: reopened_with(known, span, month), remembered: Some(kept) });
+    rows.push(Row { line, earlier, remembered: Some(kept) });
     Ok(())
 }
 
@@ -118,16 +120,18 @@ fn charge(
     let day = days.map_or_else(|| month.last_day(), |days| days.last);
     let draft = Draft::new(LineKind::Fee, form.replace("{plan}", span.name), amount);
     let line = known.line(Draft { days: days.filter(|days| *days != this), ..draft }, day)?;
+    let earlier = reopened_with(known, span, month);
     let remembered = Remembered {
         subscription: span.subscription,
         month: month.first_day,
         tax: Some((line.tax_category, line.tax_rate)),
+        discounts_of: earlier.unwrap_or(known.period.first_day),
         amount,
         discounted: Amount::ZERO,
         credited: Amount::ZERO,
         line: None,
     };
-    Ok(Row { line, earlier: reopened_with(known, span, month), remembered: Some(remembered) })
+    Ok(Row { line, earlier, remembered: Some(remembered) })
 }
 
 /// The reopened month whose invoice a fee was on, or had been, had it been known: its discounts count.
@@ -140,6 +144,11 @@ fn reopened_with(known: &Known<'_>, span: &PlanSpan<'_>, month: Period) -> Optio
 
 /// The month that a fee was invoiced with, or would have been, had it been known.
 fn invoiced_with(known: &Known<'_>, span: &PlanSpan<'_>, month: Period) -> Date {
+    let charged = known.charged.get(&(span.subscription, month.first_day));
+    let mut last_first = charged.into_iter().flatten().rev();
+    if let Some(first_day) = last_first.find_map(|charged| charged.discounts_of) {
+        return first_day;
+    }
     let begins_in_it = span.from > month.starts_at;
     let before = known.billed.iter().chain([&known.period]).find(|billed| billed.ends_at == month.starts_at);
     match before {
@@ -164,10 +173,10 @@ pub(super) fn of_invoice(
         let month = known.calendar.month(&first_day.strftime("%Y-%m").to_string());
         let Ok(month) = month else { continue };
         let span = known.plans.iter().find(|span| span.subscription == *subscription);
-        if span.map_or(*first_day, |span| invoiced_with(known, span, month)) != period.first_day {
-            continue;
-        }
-        for Charged { tax, amount, .. } in charged {
+        let derived = span.map_or(*first_day, |span| invoiced_with(known, span, month));
+        let own =
+            charged.iter().filter(|charged| charged.discounts_of.unwrap_or(derived) == period.first_day);
+        for Charged { tax, amount, .. } in own {
             let tax = match tax {
                 Some(tax) => *tax,
                 None => known.tax_on(TaxClass::Standard, month.last_day())?,

@@ -38,7 +38,8 @@ pub(crate) const RATES: &Rates<'static> = &|class, _| {
 
 pub(crate) fn remember(charged: &mut ChargedBefore, bill: &Bill) {
     for kept in &bill.remembered {
-        let Remembered { subscription, month, tax, amount, discounted, credited, .. } = *kept;
-        charged.entry((subscription, month)).or_default().push(Charged { tax, amount, discounted, credited });
+        let Remembered { subscription, month, tax, discounts_of, amount, discounted, credited, .. } = *kept;
+        let entry = Charged { tax, amount, discounted, credited, discounts_of: Some(discounts_of) };
+        charged.entry((subscription, month)).or_default().push(entry);
     }
 }

@@ -35,8 +35,8 @@ pub(in crate::invoices) async fn charged(
     for some in ids.chunks(IN_LIST) {
         let list = in_list(2);
         let sql = format!(
-            "select f.customer_id, f.subscription_id, f.month, f.invoice_id, f.part, f.amount, f.discounted, f.tax_category,
-               f.tax_rate, f.credited + case when f.amount > 0 then coalesce(c.net, 0) else 0 end as credited
+            "select f.customer_id, f.subscription_id, f.month, f.invoice_id, f.part, f.amount, f.discounted, f.discounts_of,
+               f.tax_category, f.tax_rate, f.credited + case when f.amount > 0 then coalesce(c.net, 0) else 0 end as credited
              from fee_charges f
              left join (select customer_id, invoice_id, line, cast(sum(net) as bigint) as net from credited_lines
                         where customer_id in ({list}) group by customer_id, invoice_id, line) c
@@ -51,6 +51,7 @@ pub(in crate::invoices) async fn charged(
                     amount: row.amount("amount")?,
                     discounted: row.amount("discounted")?,
                     credited: row.amount("credited")?,
+                    discounts_of: row.optional_parse("discounts_of")?,
                 };
                 Ok(((row.get("subscription_id")?, row.parse::<Date>("month")?), entry))
             };
@@ -72,11 +73,11 @@ pub(in crate::invoices) async fn remember(
     }
     let texts = charged.iter().map(|(.., kept)| {
         let category = kept.tax.map(|(category, _)| db::word(&category)).transpose()?;
-        Ok((kept.month.to_string(), category))
+        Ok((kept.month.to_string(), kept.discounts_of.to_string(), category))
     });
     let texts = texts.collect::<db::Result<Vec<_>>>()?;
-    let rows =
-        (0_i64..).zip(charged).zip(&texts).map(|((part, (customer, invoice, kept)), (month, category))| {
+    let rows = (0_i64..).zip(charged).zip(&texts).map(
+        |((part, (customer, invoice, kept)), (month, discounts_of, category))| {
             [
                 Cell::Int(customer.0),
                 Cell::Int(kept.subscription),
@@ -89,8 +90,10 @@ pub(in crate::invoices) async fn remember(
                 kept.line.map_or(Cell::Null, Cell::fit),
                 category.as_deref().map_or(Cell::Null, Cell::Text),
                 kept.tax.map_or(Cell::Null, |(_, rate)| Cell::Int(rate.units())),
+                Cell::Text(discounts_of),
             ]
-        });
+        },
+    );
     let columns = [
         "customer_id",
         "subscription_id",
@@ -103,6 +106,7 @@ pub(in crate::invoices) async fn remember(
         "line",
         "tax_category",
         "tax_rate",
+        "discounts_of",
     ];
     Ok(tx.insert_rows("fee_charges", &columns, &rows.collect::<Vec<_>>()).await?)
 }
@@ -134,11 +138,11 @@ pub(in crate::invoices) async fn reverse_charges(
         "select coalesce(max(part), 0) as part from fee_charges where customer_id = $1 and invoice_id = $2";
     let last: i64 = tx.row(last, &[&customer.0, &id.0]).await?.map_or(Ok(0), |row| row.get("part"))?;
     let sql = "insert into fee_charges (customer_id, subscription_id, month, invoice_id, part, amount, discounted, credited,
-                                        tax_category, tax_rate)
+                                        tax_category, tax_rate, discounts_of)
                select f.customer_id, f.subscription_id, f.month, f.invoice_id, f.part + $3 + 1,
                  case when f.amount > 0 then -c.net else -f.amount end,
                  case when f.amount > c.net then 0 else -f.discounted end,
-                 case when f.amount > 0 then -f.credited - c.net else -f.credited end, f.tax_category, f.tax_rate
+                 case when f.amount > 0 then -f.credited - c.net else -f.credited end, f.tax_category, f.tax_rate, f.discounts_of
                from fee_charges f
                join (select i.customer_id, i.part, coalesce(cast(sum(l.net) as bigint), 0) as net from fee_charges i
                      left join credited_lines l on l.customer_id = i.customer_id and l.invoice_id = i.invoice_id and l.line = i.line

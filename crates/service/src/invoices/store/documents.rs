@@ -7,10 +7,11 @@ use calculation::money::Amount;
 use calculation::tax::TaxRate;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::{INVOICE, INVOICES, invoice};
 use crate::db::{self, Cell, Param, Place, Row, Ts, Tx};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId};
 use crate::invoices::StoredInvoice;
 
@@ -172,8 +173,8 @@ pub(in crate::invoices) async fn unsettle(
     Ok(rows.iter().map(|row| row.parse("month")).collect::<db::Result<_>>()?)
 }
 
-/// Months that late calls were invoiced for or of which calls were credited, of customers whose calls are kept; by an instant of
-/// each.
+/// Months that late calls were invoiced for, of which calls were credited or parts settled, or that were invoiced anew, of
+/// customers whose calls are kept; by an instant of each, and some more than once.
 pub(in crate::invoices) async fn months_put_right(tx: &mut Tx) -> Result<Vec<(CustomerId, Timestamp)>> {
     let closed = "join periods p on p.customer_id = c.customer_id and p.starts_at = c.period_start and p.closed_at is not null
                   join customers u on u.customer_id = c.customer_id";
@@ -185,10 +186,31 @@ pub(in crate::invoices) async fn months_put_right(tx: &mut Tx) -> Result<Vec<(Cu
          from credited_calls k join calls c on c.customer_id = k.customer_id and c.source = k.source and c.record_id = k.record_id
          {closed}
          where u.calls_kept_from is null or u.calls_kept_from <= coalesce(c.late_for, c.period_start)
+         union
+         select i.customer_id, i.period_start as month from invoices i join customers u on u.customer_id = i.customer_id
+         where i.replaced_by_id is not null and i.purged_at is null
+           and (u.calls_kept_from is null or u.calls_kept_from <= i.period_start)
          order by 1, 2"
     );
     let month = |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.time("month")?));
-    Ok(tx.rows(&sql, &[]).await?.iter().map(month).collect::<db::Result<_>>()?)
+    let rows = tx.rows(&sql, &[]).await?;
+    let mut found: Vec<_> = rows.iter().map(month).collect::<db::Result<_>>()?;
+    let sql = "select distinct s.customer_id, s.month, u.calls_kept_from from settled_parts s
+               join customers u on u.customer_id = s.customer_id order by s.customer_id, s.month";
+    for row in tx.rows(sql, &[]).await? {
+        let first_day: Date = row.parse("month")?;
+        // In the middle of the month, whatever the zone.
+        let at = TimeZone::UTC.to_timestamp(first_day.at(0, 0, 0, 0)).map(|at| days_after(at, 14));
+        let at = at.map_err(|error| Error::Contradiction(format!("{first_day}: {error}")))?;
+        if row.optional_time("calls_kept_from")?.is_none_or(|from| from <= days_after(at, -16)) {
+            found.push((CustomerId(row.get("customer_id")?), at));
+        }
+    }
+    Ok(found)
+}
+
+fn days_after(at: Timestamp, days: i64) -> Timestamp {
+    Timestamp::from_second(at.as_second() + days * 86_400).unwrap_or(at)
 }
 
 /// Whether calls of a month were credited.
