@@ -13,13 +13,16 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
+use crate::health;
 use crate::http::Rates;
+use crate::invoices;
 use crate::log::Traces;
 use crate::mail::Mailer;
 use crate::prepaid::TopUpService;
 use crate::sessions::Desk;
 use crate::stopping::Stopping;
 use crate::tariffs::TariffBook;
+use crate::timekeeping::Timekeeping;
 use crate::webhooks::Courier;
 
 /// What each request is handed: its clone counts one reference, not one for each part.
@@ -46,6 +49,14 @@ pub struct App {
     /// Work that goes on after its request was answered: the program does not end before it.
     pub background: TaskTracker,
     pub stopping: Stopping,
+    /// What runs as long as the program.
+    pub vitals: health::Vitals,
+    /// Documents that are drawn, and were drawn just now.
+    pub drawings: invoices::file::Drawings,
+    /// Whether the database took something just now.
+    pub written: health::Written,
+    /// Whether the time is right.
+    pub timekeeping: Timekeeping,
     pub started_at: Timestamp,
     pub rates: Rates,
     pub traces: Traces,
@@ -54,11 +65,13 @@ pub struct App {
 impl App {
     /// Opens the database at a URL and brings its schema up to date.
     pub async fn open(url: &str, clock: Clock, config: Config) -> Result<Self> {
+        clock.check_year()?;
+        clock.tolerate(config.clock.tolerance());
         let mailer = Arc::new(Mailer::open(&config)?);
         let top_ups = Arc::new(TopUpService::open(&config.prepaid)?);
         let courier = Arc::new(Courier::open(&config.webhooks)?);
         let access = Access::open(&config.access)?;
-        let db = Db::open(url).await?;
+        let db = Db::open_within(url, config.database).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let traces = Traces::open(&config.log)?;
@@ -81,6 +94,10 @@ impl App {
             desk,
             background: TaskTracker::new(),
             stopping,
+            vitals: health::Vitals::default(),
+            drawings: invoices::file::Drawings::default(),
+            written: health::Written::default(),
+            timekeeping: Timekeeping::default(),
             started_at,
             rates,
             traces,

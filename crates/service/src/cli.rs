@@ -15,7 +15,8 @@ use crate::error::{Error, Result};
 use crate::stopping::Stopping;
 use crate::{
     access, audit, backup, calls, check, copy, corrections, credit_notes, demo, disputes, healthcheck, http,
-    invoices, jobs, ledger, letters, log, payments, prepaid, reports, retention, tariffs, webhooks,
+    invoices, jobs, ledger, letters, log, payments, prepaid, reports, retention, tariffs, timekeeping,
+    webhooks,
 };
 
 /// Phone billing: call records in, charged calls and invoices out.
@@ -117,6 +118,7 @@ enum Command {
     Export(retention::cli::ExportArgs),
     Erase(retention::cli::EraseArgs),
     Purge(retention::cli::PurgeArgs),
+    Clock(timekeeping::cli::ClockArgs),
     /// Prove that charges, invoices and control totals add up
     Check,
     Backup(backup::Args),
@@ -231,7 +233,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
     // These take the database as it is or take none; all others bring it up to date first.
     match cli.command {
         Command::Healthcheck(args) => return healthcheck::run(args, config.http.listen, output).await,
-        Command::Migrate => return migrate(&url, output).await,
+        Command::Migrate => return migrate(&url, config.database, output).await,
         Command::Backup(args) => return backup::run(&url, args, output).await,
         Command::CopyDatabase(args) => return copy::cli::copy_database(&url, args, config, output).await,
         _ => {}
@@ -270,6 +272,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Export(args) => retention::cli::export(&app, args, output).await,
         Command::Erase(args) => retention::cli::erase(&app, args, output).await,
         Command::Purge(args) => retention::cli::purge(&app, args, output).await,
+        Command::Clock(args) => timekeeping::cli::clock(&app, args, output).await,
         Command::Check => check::run(&app, output).await,
         Command::Openapi
         | Command::Settings
@@ -292,8 +295,10 @@ pub(crate) fn with_password(url: &str, file: Option<&Path>) -> Result<String> {
     Ok(format!("{url}{joint}password={password}"))
 }
 
-async fn migrate(url: &str, output: Output) -> Result<bool> {
-    let ran = crate::db::Db::open(url).await?.migrate(Clock::system().now()).await?;
+async fn migrate(url: &str, limits: crate::db::Limits, output: Output) -> Result<bool> {
+    let clock = Clock::system();
+    clock.check_year()?;
+    let ran = crate::db::Db::open_within(url, limits).await?.migrate(clock.now()).await?;
     let words = match ran.as_slice() {
         [] => "the database is up to date".to_owned(),
         names => format!("ran {}", names.join(", ")),
@@ -326,7 +331,14 @@ async fn serve(mut app: App, args: &Serve, output: Output) -> Result<bool> {
 
 /// Serves the API and does what is due, until it is told to stop.
 pub async fn serve_and_work(app: App, address: std::net::SocketAddr, output: Output) -> Result<()> {
-    let working = tokio::spawn(jobs::run(app.clone()));
+    let (vitals, rounds) = (app.vitals.clone(), app.clone());
+    let working = tokio::spawn(async move {
+        let ended = tokio::spawn(jobs::run(rounds)).await;
+        if ended.is_err() {
+            vitals.lose_rounds();
+        }
+        ended
+    });
     let (stopping, limits) = (app.stopping.clone(), app.config.http.clone());
     // Counted from when it is told, for serving and working alike.
     let late = tokio::spawn(async move {
@@ -339,7 +351,10 @@ pub async fn serve_and_work(app: App, address: std::net::SocketAddr, output: Out
     }
     served?;
     tokio::select! {
-        worked = working => worked.map_err(|error| Error::Other(error.to_string())),
+        worked = working => match worked {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) | Err(error) => Err(Error::Other(error.to_string())),
+        },
         _ = late => {
             tracing::warn!("a round of work was cut off: the next one goes on with it");
             Ok(())

@@ -12,9 +12,11 @@ use std::path::{Path, PathBuf};
 use calculation::call::Limits;
 use calculation::money::{Amount, Currency};
 use ipnet::IpNet;
+use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 
+use crate::db;
 use crate::error::{Error, Result};
 use crate::invoices::document::{self, Colour, Texts};
 use crate::{log, mail};
@@ -29,6 +31,8 @@ pub const DEFAULT: &str = include_str!("../default.toml");
 #[serde(deny_unknown_fields)]
 pub struct Config {
     pub operator: Operator,
+    pub database: db::Limits,
+    pub clock: Clock,
     pub customers: Customers,
     pub calls: Calls,
     pub charging: Charging,
@@ -54,6 +58,20 @@ pub struct Config {
 #[serde(deny_unknown_fields)]
 pub struct Customers {
     pub zone: String,
+}
+
+/// When the machine's clock is doubted.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Clock {
+    pub tolerance_minutes: u16,
+}
+
+impl Clock {
+    /// How far it may leap, or be beside the database's.
+    pub fn tolerance(self) -> SignedDuration {
+        SignedDuration::from_mins(self.tolerance_minutes.into())
+    }
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -290,6 +308,13 @@ impl Config {
             let rule = "must each come more days after the due date than the one before";
             faults.push(format!("reminders.steps {rule}"));
         }
+        if !(5..=1440).contains(&self.clock.tolerance_minutes) {
+            faults.push(format!(
+                "clock.tolerance_minutes `{}` must be 5 to 1440",
+                self.clock.tolerance_minutes
+            ));
+        }
+        faults.extend(self.database.faults());
         faults.extend(self.reminders.faults());
         faults.extend(self.payments.faults());
         faults

@@ -6,29 +6,38 @@
 mod backup;
 mod bulk;
 mod connect;
+mod error;
 mod instant;
 mod row;
 mod schema;
 mod tables;
 mod tally;
+mod waiting;
 
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
 
-use deadpool_postgres::{Object, Pool, PoolError};
+use deadpool_postgres::{Object, Pool};
+use jiff::Timestamp;
 use rusqlite::Connection;
 use tokio::sync::{Mutex, OwnedMutexGuard};
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::ToSql;
 
 pub use backup::BackedUp;
 pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
+pub use error::{Error, Result};
 pub use instant::Ts;
 pub use row::{Place, Row, int, json_text, limit, word};
 pub use schema::Schema;
 pub use tables::Table;
 pub use tally::Tally;
+pub use waiting::Limits;
 
+use waiting::Waiting;
+
+use crate::clock::Stopwatch;
 use crate::metrics::Metrics;
 
 /// A database, open for use.
@@ -45,6 +54,7 @@ pub struct Postgres {
     pub pool: Pool,
     /// For those who look few rows up by their keys.
     by_keys: Pool,
+    waiting: Arc<Waiting>,
     metrics: Metrics,
 }
 
@@ -54,6 +64,7 @@ pub struct Sqlite {
     writer: Arc<Mutex<Connection>>,
     readers: Arc<[Arc<Mutex<Connection>>]>,
     next_reader: Arc<AtomicUsize>,
+    limits: Limits,
     metrics: Metrics,
 }
 
@@ -72,80 +83,10 @@ pub struct SqliteTx {
 pub struct PostgresTx {
     /// Taken only when the transaction ends.
     client: Option<Object>,
+    /// Whether an answer is waited for.
+    asks: AtomicBool,
+    waiting: Arc<Waiting>,
     tally: Tally,
-}
-
-/// What can go wrong with a database.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    #[error("sqlite: {0}")]
-    Sqlite(#[from] rusqlite::Error),
-    #[error("postgresql: {}", postgres_text(.0))]
-    Postgres(#[from] tokio_postgres::Error),
-    #[error("no connection to the database: {0}")]
-    Pool(#[from] PoolError),
-    #[error("database address: {0}")]
-    Url(String),
-    #[error("column `{column}`: {message}")]
-    Column { column: String, message: String },
-    /// What stands in a row cannot be.
-    #[error("`{column}` of {table} ({row}): {message}")]
-    Value { table: String, column: String, row: String, message: String },
-    #[error("a value cannot be stored: {0}")]
-    Unstorable(String),
-    #[error("the transaction is over")]
-    Over,
-    #[error("the database holds migration {0}, which this program does not know: use a newer program")]
-    NewerSchema(String),
-    #[error("migration {0} was changed after it ran")]
-    ChangedMigration(String),
-}
-
-/// Without the details, which hold the row at fault: numbers, names, whatever there was.
-fn postgres_text(error: &tokio_postgres::Error) -> String {
-    let Some(fault) = error.as_db_error() else { return error.to_string() };
-    let (message, code) = (fault.message(), fault.code().code());
-    let constraint = fault.constraint().map_or(String::new(), |name| format!(" of {name}"));
-    format!("{}: {message} (SQLSTATE {code}{constraint})", fault.severity())
-}
-
-pub type Result<T> = std::result::Result<T, Error>;
-
-impl Error {
-    /// Whether a row with that key was there already.
-    pub fn is_unique_violation(&self) -> bool {
-        match self {
-            Self::Sqlite(rusqlite::Error::SqliteFailure(failure, _)) => matches!(
-                failure.extended_code,
-                rusqlite::ffi::SQLITE_CONSTRAINT_PRIMARYKEY | rusqlite::ffi::SQLITE_CONSTRAINT_UNIQUE
-            ),
-            Self::Postgres(error) => error.code() == Some(&SqlState::UNIQUE_VIOLATION),
-            _ => false,
-        }
-    }
-
-    /// Whether a value was sent that no database holds, such as a NUL in a text.
-    pub fn is_unstorable_value(&self) -> bool {
-        let Self::Postgres(error) = self else { return false };
-        matches!(
-            error.code(),
-            Some(&(SqlState::CHARACTER_NOT_IN_REPERTOIRE | SqlState::DATETIME_FIELD_OVERFLOW))
-        )
-    }
-
-    /// Whether the same transaction may succeed when it is tried again.
-    pub fn is_transient(&self) -> bool {
-        match self {
-            Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy),
-            Self::Postgres(error) => {
-                matches!(
-                    error.code(),
-                    Some(&(SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE))
-                )
-            }
-            _ => false,
-        }
-    }
 }
 
 /// A parameter of a statement: whatever both engines take.
@@ -164,13 +105,18 @@ impl<T: ToSql + rusqlite::ToSql + Sync + Send> Param for T {
 }
 
 impl Db {
-    /// Opens `sqlite://path` or `postgres://user@host/name`.
+    /// Opens `sqlite://path` or `postgres://user@host/name`, and waits for it as long as is usual.
     pub async fn open(url: &str) -> Result<Self> {
+        Self::open_within(url, Limits::default()).await
+    }
+
+    /// Opens it, and waits for it no longer than this.
+    pub async fn open_within(url: &str, limits: Limits) -> Result<Self> {
         if let Some(path) = url.strip_prefix("sqlite://") {
-            return Sqlite::open(path).map(Self::Sqlite);
+            return Sqlite::open(path, limits).map(Self::Sqlite);
         }
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return Postgres::open(url).await.map(Self::Postgres);
+            return Postgres::open(url, limits).await.map(Self::Postgres);
         }
         // A whole address may hold a password: only its scheme is shown.
         let scheme = url.split_once("://").map_or("it", |(scheme, _)| scheme);
@@ -213,6 +159,22 @@ impl Db {
         }
     }
 
+    /// Whether the server answers, but has not answered this program's own connections for a minute.
+    pub async fn is_stuck(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(postgres) => postgres.waiting.is_stuck().await,
+        }
+    }
+
+    /// Whether its server is, by its address, another machine.
+    pub fn is_elsewhere(&self) -> bool {
+        match self {
+            Self::Sqlite(_) => false,
+            Self::Postgres(postgres) => postgres.waiting.is_elsewhere(),
+        }
+    }
+
     /// The engine's name.
     pub fn engine(&self) -> &'static str {
         match self {
@@ -236,6 +198,9 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0011_payments", include_str!("../migrations/sqlite/0011_payments.sql")),
     ("0013_bills", include_str!("../migrations/sqlite/0013_bills.sql")),
     ("0014_review", include_str!("../migrations/sqlite/0014_review.sql")),
+    ("0017_fees", include_str!("../migrations/sqlite/0017_fees.sql")),
+    ("0018_timekeeping", include_str!("../migrations/sqlite/0018_timekeeping.sql")),
+    ("0019_delivery", include_str!("../migrations/sqlite/0019_delivery.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -251,14 +216,33 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0011_payments", include_str!("../migrations/postgres/0011_payments.sql")),
     ("0013_bills", include_str!("../migrations/postgres/0013_bills.sql")),
     ("0014_review", include_str!("../migrations/postgres/0014_review.sql")),
+    ("0017_fees", include_str!("../migrations/postgres/0017_fees.sql")),
+    ("0018_timekeeping", include_str!("../migrations/postgres/0018_timekeeping.sql")),
+    ("0019_delivery", include_str!("../migrations/postgres/0019_delivery.sql")),
 ];
+
+/// How often it is looked whether another program has ended its transaction; no thread sleeps meanwhile.
+const SQLITE_LOOK: Duration = Duration::from_millis(5);
 
 impl SqliteTx {
     async fn begin(sqlite: &Sqlite, connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
         // Nothing waits on SQLite: one transaction after the other would keep this thread from all else.
         tokio::task::yield_now().await;
-        let connection = connection.lock_owned().await;
-        connection.execute_batch(begin)?;
+        let wait = sqlite.limits.wait();
+        let busy = || Error::Busy(wait.as_secs());
+        let connection = tokio::time::timeout(wait, connection.lock_owned()).await.map_err(|_| busy())?;
+        let began = Stopwatch::start();
+        loop {
+            match connection.execute_batch(begin) {
+                Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
+                    if began.elapsed() >= wait {
+                        return Err(busy());
+                    }
+                    tokio::time::sleep(SQLITE_LOOK).await;
+                }
+                begun => break begun?,
+            }
+        }
         Ok(Tx::Sqlite(Self { connection, open: true, tally: Tally::new(sqlite.metrics.clone()) }))
     }
 }
@@ -275,26 +259,29 @@ impl Drop for SqliteTx {
 
 impl PostgresTx {
     async fn begin(postgres: &Postgres, pool: &Pool, begin: &str) -> Result<Tx> {
-        let client = pool.get().await?;
-        client.batch_execute(begin).await?;
-        Ok(Tx::Postgres(Self { client: Some(client), tally: Tally::new(postgres.metrics.clone()) }))
+        let client = Some(Box::pin(postgres.waiting.begin(pool, begin)).await?);
+        let (waiting, tally) = (postgres.waiting.clone(), Tally::new(postgres.metrics.clone()));
+        Ok(Tx::Postgres(Self { client, asks: AtomicBool::new(false), waiting, tally }))
     }
 
     fn client(&self) -> Result<&Object> {
         self.client.as_ref().ok_or(Error::Over)
+    }
+
+    /// Waits for what is asked of its client; in a box, so that the futures around it stay small.
+    async fn answer<T>(&self, answer: Pin<Box<impl Future<Output = Result<T>>>>) -> Result<T> {
+        self.waiting.answer(&self.asks, answer).await
     }
 }
 
 impl Drop for PostgresTx {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
-        // Dropping must not wait: the rollback goes on by itself, then the connection is free again.
-        tokio::spawn(async move {
-            if let Err(error) = client.batch_execute("rollback").await {
-                tracing::error!(%error, "rollback failed");
-                drop(Object::take(client));
-            }
-        });
+        if self.asks.load(Ordering::Relaxed) {
+            self.waiting.throw_away(client);
+        } else {
+            Waiting::roll_back(client);
+        }
     }
 }
 
@@ -309,10 +296,13 @@ impl Tx {
                 Ok(touched as u64)
             }
             Self::Postgres(tx) => {
-                let client = tx.client()?;
-                let statement = client.prepare_cached(sql).await?;
+                let (tx, client) = (&*tx, tx.client()?);
                 let params: Vec<_> = params.iter().map(|param| param.postgres()).collect();
-                Ok(client.execute(&statement, &params).await?)
+                let touched = Box::pin(async {
+                    let statement = client.prepare_cached(sql).await?;
+                    Ok(client.execute(&statement, &params).await?)
+                });
+                tx.answer(touched).await
             }
         }
     }
@@ -333,10 +323,13 @@ impl Tx {
                 Ok(rows.collect::<rusqlite::Result<_>>()?)
             }
             Self::Postgres(tx) => {
-                let client = tx.client()?;
-                let statement = client.prepare_cached(sql).await?;
+                let (tx, client) = (&*tx, tx.client()?);
                 let params: Vec<_> = params.iter().map(|param| param.postgres()).collect();
-                Ok(client.query(&statement, &params).await?.into_iter().map(Row::Postgres).collect())
+                let rows = Box::pin(async {
+                    let statement = client.prepare_cached(sql).await?;
+                    Ok(client.query(&statement, &params).await?.into_iter().map(Row::Postgres).collect())
+                });
+                tx.answer(rows).await
             }
         }
     }
@@ -355,7 +348,21 @@ impl Tx {
     pub async fn script(&mut self, sql: &str) -> Result<()> {
         match self {
             Self::Sqlite(tx) => Ok(tx.connection.execute_batch(sql)?),
-            Self::Postgres(tx) => Ok(tx.client()?.batch_execute(sql).await?),
+            Self::Postgres(tx) => {
+                let (tx, client) = (&*tx, tx.client()?);
+                tx.answer(Box::pin(async { Ok(client.batch_execute(sql).await?) })).await
+            }
+        }
+    }
+
+    /// What the server's clock says; nothing of a file.
+    pub async fn server_time(&mut self) -> Result<Option<Timestamp>> {
+        match self {
+            Self::Sqlite(_) => Ok(None),
+            Self::Postgres(_) => {
+                let row = self.row("select clock_timestamp() as now", &[]).await?;
+                row.map(|row| row.time("now")).transpose()
+            }
         }
     }
 
@@ -380,7 +387,8 @@ impl Tx {
             Self::Postgres(tx) => {
                 // After a failed statement PostgreSQL makes of a commit a rollback and calls that a success;
                 // any other statement fails then.
-                tx.client()?.batch_execute("select 1; commit").await?;
+                let client = tx.client()?;
+                tx.answer(Box::pin(async { Ok(client.batch_execute("select 1; commit").await?) })).await?;
                 tx.client = None;
             }
         }

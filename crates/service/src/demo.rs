@@ -304,7 +304,7 @@ fn write_xmls(all: &[StoredInvoice], folder: &Path) -> Result<usize> {
         let Ok(text) = einvoice::cii(&Drawing::from(stored.invoice.clone())) else { continue };
         let name = stored.number.clone().unwrap_or_default();
         let path = folder.join(format!("{name}.xml"));
-        std::fs::write(&path, text).map_err(Error::file(path.display().to_string()))?;
+        crate::whole_file::write(&path, text).map_err(Error::file(path.display().to_string()))?;
         written += 1;
     }
     Ok(written)

@@ -23,6 +23,9 @@ pub enum Error {
     /// What is stored contradicts itself: a row that must be there is not, a sum does not fit an amount.
     #[error("stored data does not add up: {0}")]
     Contradiction(String),
+    /// What depends on the day waits.
+    #[error("the time is in doubt: {0}")]
+    Clock(String),
     #[error("customer {0} got another time zone meanwhile: import the file again")]
     Moved(CustomerId),
     #[error("{0}")]

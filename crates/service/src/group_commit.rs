@@ -70,6 +70,11 @@ impl<D: Deed> GroupCommit<D> {
         WAITING.saturating_sub(self.queue.capacity())
     }
 
+    /// Whether somebody takes requests. A fault of the program may have ended those who did.
+    pub(crate) fn is_alive(&self) -> bool {
+        !self.queue.is_closed()
+    }
+
     /// Hands a request in, and waits until its answer is committed.
     pub(crate) async fn ask(&self, request: D::Request) -> Result<D::Answer> {
         let (answer, answered) = oneshot::channel();
@@ -118,6 +123,13 @@ impl<D: Deed> Worker<D> {
             Err(error) if batch.len() == 1 => {
                 if let Some(alone) = batch.into_iter().next() {
                     let _ = alone.answer.send(Err(error));
+                }
+            }
+            // Each by itself would only wait as long again.
+            Err(Error::Database(error)) if error.is_away() => {
+                let why = error.to_string();
+                for waiting in batch {
+                    let _ = waiting.answer.send(Err(Error::Database(db::Error::Silent(why.clone()))));
                 }
             }
             Err(error) => {

@@ -45,4 +45,6 @@ pub mod sessions;
 pub mod stopping;
 pub mod suspense;
 pub mod tariffs;
+pub mod timekeeping;
 pub mod webhooks;
+pub mod whole_file;

@@ -67,7 +67,9 @@ on_both_databases! {
         asked_for(&db).await;
         assert_eq!(work(&app).await, PUT_OFF);
         assert_eq!(server.taken().len(), 0);
-        pass(&db, 60);
+        pass(&db, 899);
+        assert_eq!(work(&app).await, NOTHING);
+        pass(&db, 1);
         assert_eq!(work(&app).await, DONE);
         assert_eq!(server.taken().len(), 1);
     }
@@ -77,11 +79,29 @@ on_both_databases! {
         let app = db.configured(&server.settings("")).unwrap();
         asked_for(&db).await;
         assert_eq!(work(&app).await, PUT_OFF);
-        pass(&db, 60);
+        pass(&db, 899);
+        assert_eq!(work(&app).await, NOTHING);
+        pass(&db, 1);
         assert_eq!(work(&app).await, DONE);
         let taken = server.taken();
         let ids: Vec<_> = taken.iter().map(|taken| parse(&taken.content).message_id().unwrap().to_owned()).collect();
         assert!(ids.len() == 2 && ids[0] == ids[1], "{ids:?}");
+    }
+
+    async fn a_mail_that_is_never_said_to_be_taken_comes_three_times_at_most(db: TestApp) {
+        let server = SmtpServer::start("lost");
+        let app = db.configured(&server.settings("")).unwrap();
+        asked_for(&db).await;
+        assert_eq!(work(&app).await, PUT_OFF);
+        pass(&db, 15 * 60);
+        assert_eq!(work(&app).await, PUT_OFF);
+        pass(&db, 2 * 60 * 60 - 1);
+        assert_eq!(work(&app).await, NOTHING);
+        pass(&db, 1);
+        assert_eq!(work(&app).await, FAILED);
+        pass(&db, 24 * 60 * 60);
+        assert_eq!((work(&app).await, server.taken().len()), (NOTHING, 3));
+        assert_error(&db, &["did not answer", "handed over 3 times and may have arrived each time"]).await;
     }
 
     async fn an_address_that_nobody_has_is_given_up_until_it_is_mended(db: TestApp) {

@@ -4,6 +4,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
@@ -19,6 +20,10 @@ use crate::http::{Kind, Problem};
 
 /// How long what a token told is believed: so long a revocation may take to be felt.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
+/// Looking a known token up again takes no longer: an emergency call waits for it.
+const LOOK_UP_AGAIN: Duration = Duration::from_millis(500);
+/// Looking up one that is not known takes no longer.
+const LOOK_UP: Duration = Duration::from_secs(10);
 /// So many tokens are remembered.
 const REMEMBERED: usize = 10_000;
 /// No token of ours or of a provider is longer.
@@ -92,7 +97,15 @@ impl Access {
         {
             return Ok(known.caller.clone());
         }
-        match (self.look_up(app, token, &hash, now).await, known) {
+        let limit = if known.is_some() { LOOK_UP_AGAIN } else { LOOK_UP };
+        let looked_up = tokio::time::timeout(limit, self.look_up(app, token, &hash, now)).await;
+        let late = || {
+            Unknown::Fault(Problem::unavailable(
+                5,
+                "the token could not be looked up now: send the same again",
+            ))
+        };
+        match (looked_up.unwrap_or_else(|_| Err(late())), known) {
             (Ok((caller, expires_at)), _) => {
                 let caller = Arc::new(caller);
                 self.remember(hash, Known { caller: caller.clone(), expires_at, looked_up_at: now });
@@ -101,7 +114,10 @@ impl Access {
             // An emergency call is granted even now, so who was known stays known.
             (Err(Unknown::Fault(_)), Some(known)) => {
                 tracing::warn!(subject = known.caller.subject, "a token could not be looked up again");
-                Ok(known.caller)
+                let caller = known.caller.clone();
+                // The next requests do not wait for it again.
+                self.remember(hash, Known { looked_up_at: now, ..known });
+                Ok(caller)
             }
             (Err(unknown), _) => {
                 self.forget(&hash);

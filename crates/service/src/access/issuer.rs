@@ -83,8 +83,7 @@ impl Issuer {
             Found::None => return Err(Unknown::Invalid("the token is signed by no key of the issuer")),
             Found::Unreachable => {
                 let detail = "the issuer of tokens cannot be asked for its keys: try again later";
-                let status = axum::http::StatusCode::SERVICE_UNAVAILABLE;
-                return Err(Unknown::Fault(Problem::of_status(status, detail)));
+                return Err(Unknown::Fault(Problem::unavailable(10, detail)));
             }
         };
         // Times are seen to below, by our own clock.

@@ -42,6 +42,11 @@ impl Queue {
         }
     }
 
+    /// Whether entries are taken.
+    pub fn is_alive(&self) -> bool {
+        !self.0.is_closed()
+    }
+
     /// Waits until everything that was handed in is noted.
     pub async fn settle(&self) {
         let (done, settled) = oneshot::channel();

@@ -39,6 +39,11 @@ impl Counter {
         Self { queue: GroupCommit::open(db, &clerk, config.charging.workers, config.charging.together) }
     }
 
+    /// Whether records are taken.
+    pub fn is_alive(&self) -> bool {
+        self.queue.is_alive()
+    }
+
     /// Charges a record, a JSON object as in NDJSON, and waits until that is committed.
     pub async fn charge(&self, config: &Arc<Config>, sender: Sender, record: Vec<u8>) -> Result<Counted> {
         self.queue.ask(Posted { sender, record, config: config.clone() }).await

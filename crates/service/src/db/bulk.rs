@@ -169,16 +169,19 @@ impl Tx {
                 touched.collect()
             }
             Self::Postgres(tx) => {
-                let client = tx.client()?;
-                let statement = client.prepare_cached(sql).await?;
-                let sent = rows.iter().map(|row| {
-                    let statement = &statement;
-                    async move {
-                        let params: Vec<_> = row.iter().map(Param::postgres).collect();
-                        client.execute(statement, &params).await
-                    }
+                let (tx, client) = (&*tx, tx.client()?);
+                let touched = Box::pin(async {
+                    let statement = client.prepare_cached(sql).await?;
+                    let sent = rows.iter().map(|row| {
+                        let statement = &statement;
+                        async move {
+                            let params: Vec<_> = row.iter().map(Param::postgres).collect();
+                            client.execute(statement, &params).await
+                        }
+                    });
+                    Ok(futures_util::future::try_join_all(sent).await?)
                 });
-                Ok(futures_util::future::try_join_all(sent).await?)
+                tx.answer(touched).await
             }
         }
     }
@@ -206,9 +209,13 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => insert_each(&tx.connection, table, &names, WIDTH, cells),
             Self::Postgres(tx) if rows.len() <= FEW_ROWS => {
-                insert_few(tx.client()?, table, columns, rows).await
+                let (tx, client) = (&*tx, tx.client()?);
+                tx.answer(Box::pin(insert_few(client, table, columns, rows))).await
             }
-            Self::Postgres(tx) => copy_cells(tx.client()?, table, &names, WIDTH, cells).await,
+            Self::Postgres(tx) => {
+                let (tx, client) = (&*tx, tx.client()?);
+                tx.answer(Box::pin(copy_cells(client, table, &names, WIDTH, cells))).await
+            }
         }
     }
 

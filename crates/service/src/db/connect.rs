@@ -3,22 +3,35 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
-use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, Pool};
+use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, Pool, Runtime};
 use rusqlite::Connection;
 use tokio::sync::Mutex;
+use tokio_postgres_rustls::MakeRustlsConnect;
 
-use super::{Error, Postgres, Result, Sqlite};
+use super::waiting::Waiting;
+use super::{Error, Limits, Postgres, Result, Sqlite};
 use crate::metrics::Metrics;
 
 const SQLITE_READERS: usize = 4;
-const POSTGRES_CONNECTIONS: usize = 16;
+/// A peer that is gone is noticed within about half a minute, and what is sent to it and not confirmed sooner.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_RETRIES: u32 = 3;
+const UNCONFIRMED: Duration = Duration::from_secs(5);
+/// The server notices as soon that this program is gone, and lets go of the rows that it held; one that hangs within a
+/// transaction is cut off.
+const SERVER_SIDE: &str =
+    "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3;
+    set idle_in_transaction_session_timeout = '2min'";
 /// PostgreSQL keeps the plan of a statement: one that was made while a table was small may read all of it for long
 /// after it has grown.
-const BY_KEYS_ONLY: &str = "set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off";
+const BY_KEYS_ONLY: &str =
+    "; set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off";
 
 impl Sqlite {
-    pub(super) fn open(path: &str) -> Result<Self> {
+    pub(super) fn open(path: &str, limits: Limits) -> Result<Self> {
         if path.is_empty() || path.contains(":memory:") {
             return Err(Error::Url("sqlite:// needs the path of a file".to_owned()));
         }
@@ -26,14 +39,20 @@ impl Sqlite {
         let writer = connect(&path)?;
         // `full` keeps a committed charge through a power cut.
         writer.execute_batch("pragma journal_mode = wal; pragma synchronous = full")?;
+        // From now on it is the transaction that waits, without keeping a thread.
+        writer.busy_timeout(Duration::ZERO)?;
         let readers = (0..SQLITE_READERS)
             .map(|_| connect(&path).map(|reader| Arc::new(Mutex::new(reader))))
             .collect::<Result<_>>()?;
         let writer = Arc::new(Mutex::new(writer));
-        Ok(Self { writer, readers, next_reader: Arc::default(), metrics: metrics()? })
+        Ok(Self { writer, readers, next_reader: Arc::default(), limits, metrics: metrics()? })
     }
 
+    /// One that is free, else the next in turn.
     pub(super) fn reader(&self) -> Arc<Mutex<Connection>> {
+        if let Some(free) = self.readers.iter().find(|reader| reader.try_lock().is_ok()) {
+            return free.clone();
+        }
         let turn = self.next_reader.fetch_add(1, Ordering::Relaxed);
         self.readers[turn % self.readers.len()].clone()
     }
@@ -54,9 +73,29 @@ fn connect(path: &PathBuf) -> Result<Connection> {
 }
 
 /// Connections that each begin with some settings.
-fn open_postgres(url: &str, settings: &'static str) -> Result<Pool> {
-    let config: tokio_postgres::Config =
-        url.parse().map_err(|error: tokio_postgres::Error| Error::Url(error.to_string()))?;
+fn open_pool(
+    (config, tls): (&tokio_postgres::Config, &MakeRustlsConnect),
+    limits: Limits,
+    settings: &str,
+) -> Result<Pool> {
+    let manager = Manager::new(config.clone(), tls.clone());
+    let settings: Arc<str> = format!("{SERVER_SIDE}{settings}").into();
+    let set = Hook::async_fn(move |client: &mut ClientWrapper, _| {
+        let settings = settings.clone();
+        Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })
+    });
+    Pool::builder(manager)
+        .max_size(limits.connections)
+        .runtime(Runtime::Tokio1)
+        .wait_timeout(Some(limits.wait()))
+        .create_timeout(Some(limits.connect()))
+        .recycle_timeout(Some(limits.connect()))
+        .post_create(set)
+        .build()
+        .map_err(|error| Error::Url(error.to_string()))
+}
+
+fn tls() -> Result<MakeRustlsConnect> {
     let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let tls = rustls::ClientConfig::builder_with_provider(provider)
@@ -64,22 +103,40 @@ fn open_postgres(url: &str, settings: &'static str) -> Result<Pool> {
         .map_err(|error| Error::Url(error.to_string()))?
         .with_root_certificates(roots)
         .with_no_client_auth();
-    let manager = Manager::new(config, tokio_postgres_rustls::MakeRustlsConnect::new(tls));
-    let set = Hook::async_fn(move |client: &mut ClientWrapper, _| {
-        Box::pin(async move { client.batch_execute(settings).await.map_err(HookError::Backend) })
-    });
-    Pool::builder(manager)
-        .max_size(POSTGRES_CONNECTIONS)
-        .post_create(set)
-        .build()
-        .map_err(|error| Error::Url(error.to_string()))
+    Ok(MakeRustlsConnect::new(tls))
+}
+
+/// The address, with what it does not say of connections that go dead.
+fn parsed(url: &str, limits: Limits) -> Result<tokio_postgres::Config> {
+    let mut config: tokio_postgres::Config =
+        url.parse().map_err(|error: tokio_postgres::Error| Error::Url(error.to_string()))?;
+    let says = |name: &str| url.contains(&format!("{name}="));
+    if !says("keepalives_idle") {
+        config.keepalives_idle(KEEPALIVE_IDLE);
+    }
+    if !says("keepalives_interval") {
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
+    }
+    if !says("keepalives_retries") {
+        config.keepalives_retries(KEEPALIVE_RETRIES);
+    }
+    if !says("tcp_user_timeout") {
+        config.tcp_user_timeout(UNCONFIRMED);
+    }
+    if !says("connect_timeout") {
+        config.connect_timeout(limits.connect());
+    }
+    Ok(config)
 }
 
 impl Postgres {
-    pub(super) async fn open(url: &str) -> Result<Self> {
-        let (pool, by_keys) = (open_postgres(url, "")?, open_postgres(url, BY_KEYS_ONLY)?);
-        let opened = Self { pool, by_keys, metrics: metrics()? };
-        drop(opened.pool.get().await?);
+    pub(super) async fn open(url: &str, limits: Limits) -> Result<Self> {
+        let (config, tls) = (parsed(url, limits)?, tls()?);
+        let pool = open_pool((&config, &tls), limits, "")?;
+        let by_keys = open_pool((&config, &tls), limits, BY_KEYS_ONLY)?;
+        let waiting = Arc::new(Waiting::new(limits, config, tls));
+        let opened = Self { pool, by_keys, waiting, metrics: metrics()? };
+        drop(opened.waiting.begin(&opened.pool, "select 1").await?);
         Ok(opened)
     }
 }

@@ -115,7 +115,8 @@ impl Tx {
         match self {
             Self::Sqlite(tx) => insert_each(&tx.connection, &table.name, &names, table.columns.len(), cells),
             Self::Postgres(tx) => {
-                copy_cells(tx.client()?, &table.name, &names, table.columns.len(), cells).await
+                let (tx, client) = (&*tx, tx.client()?);
+                tx.answer(Box::pin(copy_cells(client, &table.name, &names, table.columns.len(), cells))).await
             }
         }
     }

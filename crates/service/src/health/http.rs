@@ -16,20 +16,31 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(livez)).routes(routes!(readyz))
 }
 
-/// It lives.
+/// Whether it lives.
 #[derive(Debug, Serialize, ToSchema)]
 struct Liveness {
     #[schema(example = "alive")]
     status: &'static str,
+    /// What only a new start mends.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    detail: Option<&'static str>,
 }
 
 /// Tell whether the program lives
 ///
-/// Looks at nothing else: a program whose database is away need not be started anew.
+/// A program whose database is away need not be started anew. 503: it cannot get well by itself, start it anew.
 #[utoipa::path(get, path = "/livez", tag = "operating", security(()),
-    responses((status = 200, body = Liveness)))]
-async fn livez() -> Response {
-    fresh(StatusCode::OK, Json(Liveness { status: "alive" }))
+    responses((status = 200, body = Liveness),
+        (status = 503, description = "Start the program anew", body = Liveness)))]
+async fn livez(State(app): State<SharedApp>) -> Response {
+    match super::incurable(&app).await {
+        None => fresh(StatusCode::OK, Json(Liveness { status: "alive", detail: None })),
+        Some(detail) => {
+            tracing::error!("{detail}: start the program anew");
+            let liveness = Liveness { status: "incurable", detail: Some(detail) };
+            fresh(StatusCode::SERVICE_UNAVAILABLE, Json(liveness))
+        }
+    }
 }
 
 /// Tell whether requests should be sent here

@@ -10,8 +10,8 @@ use tokio::task::JoinHandle;
 use crate::error::Result;
 
 /// Answers a file; `disposition` says whether it is shown or saved, and its name.
-pub fn download(kind: &'static str, disposition: &str, bytes: Vec<u8>) -> Response {
-    let mut response = ([(header::CONTENT_TYPE, kind)], bytes).into_response();
+pub fn download(kind: &'static str, disposition: &str, bytes: impl Into<Bytes>) -> Response {
+    let mut response = ([(header::CONTENT_TYPE, kind)], bytes.into()).into_response();
     if let Ok(disposition) = HeaderValue::from_str(disposition) {
         response.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     }

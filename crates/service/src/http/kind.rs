@@ -76,6 +76,10 @@ kinds! {
         "The request can be read, but a value in it cannot be used. `errors` names each field and what is wrong with it.";
     KeyReused "key-reused" UNPROCESSABLE_ENTITY "The Idempotency-Key was used before"
         "The same `Idempotency-Key` came with another request before. Choose a new key for each new request.";
+    Unavailable "unavailable" SERVICE_UNAVAILABLE "Not now"
+        "The database is away, busy or full, or another request was at the same rows. Send the same request again after the seconds in `Retry-After`, with its `Idempotency-Key` if it had one.";
+    ClockInDoubt "clock-in-doubt" SERVICE_UNAVAILABLE "The time is in doubt"
+        "The clock of the machine leapt, or contradicts the database. What depends on the day waits until the operator has set or accepted it. Send the same request again later.";
 }
 
 impl Kind {

@@ -26,6 +26,9 @@ pub struct Problem {
     /// The fields at fault.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     errors: Vec<FieldError>,
+    /// After how many seconds to try again; in the header `Retry-After`.
+    #[serde(skip)]
+    retry_after: Option<u32>,
 }
 
 /// One field at fault.
@@ -42,7 +45,7 @@ impl Problem {
     /// A refusal of a kind.
     pub fn of_kind(kind: Kind, detail: impl Into<String>) -> Self {
         let (title, status, detail) = (kind.title(), kind.status().as_u16(), detail.into());
-        Self { kind: kind.uri(), title, status, detail, errors: Vec::new() }
+        Self { kind: kind.uri(), title, status, detail, errors: Vec::new(), retry_after: None }
     }
 
     /// 400: the request cannot be read.
@@ -83,7 +86,12 @@ impl Problem {
         let title = status.canonical_reason().unwrap_or("Error");
         let kind = "about:blank".to_owned();
         let (status, detail) = (status.as_u16(), detail.into());
-        Self { kind, title, status, detail, errors: Vec::new() }
+        Self { kind, title, status, detail, errors: Vec::new(), retry_after: None }
+    }
+
+    /// 503: the same request may succeed in so many seconds.
+    pub fn unavailable(retry_after: u32, detail: impl Into<String>) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::of_kind(Kind::Unavailable, detail) }
     }
 
     /// The status.
@@ -103,17 +111,32 @@ impl From<Error> for Problem {
             }
             if fault.is_transient() || fault.is_unique_violation() {
                 tracing::info!(%error, "a request met another writer");
-                let detail = "another request was at the same rows: send this one again";
-                return Self::of_status(StatusCode::SERVICE_UNAVAILABLE, detail);
+                return Self::unavailable(1, "another request was at the same rows: send this one again");
+            }
+            if fault.is_full() {
+                tracing::error!(%error, "the database has no room");
+                return Self::unavailable(
+                    60,
+                    "the database has no room: nothing was stored. Send the same again later",
+                );
+            }
+            if fault.is_away() {
+                tracing::warn!(%error, "the database cannot serve");
+                return Self::unavailable(5, "the database cannot serve now: send the same again");
             }
         }
         if let Error::Letters(detail) = &error {
             tracing::warn!(%error, "a document cannot be drawn");
             return Self::conflict(detail);
         }
+        if let Error::Clock(why) = &error {
+            tracing::warn!(%error, "a request waits for the time");
+            let refused = Self::of_kind(Kind::ClockInDoubt, why);
+            return Self { retry_after: Some(60), ..refused };
+        }
         if let Error::Moved(_) = error {
             let detail = "a customer of the request got another time zone meanwhile: send it again";
-            return Self::of_status(StatusCode::SERVICE_UNAVAILABLE, detail);
+            return Self::unavailable(1, detail);
         }
         tracing::error!(%error, "request failed");
         Self::of_status(
@@ -134,6 +157,9 @@ impl IntoResponse for Problem {
         let mut response = (self.status(), Json(&self)).into_response();
         let kind = HeaderValue::from_static("application/problem+json");
         response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
         // Who knows the request names it, in `http::as_problem`.
         response.extensions_mut().insert(self);
         response

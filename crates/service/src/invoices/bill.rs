@@ -18,6 +18,7 @@ use crate::customers;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::CustomerId;
+use crate::timekeeping;
 
 /// So many transactions bill at once; SQLite lets them write in turn.
 const WORKERS: usize = 8;
@@ -68,6 +69,7 @@ pub async fn bill(app: &App, month: &str, progress: &(dyn Fn() + Send + Sync)) -
     if let Err(error) = Period::of_month(month, &TimeZone::UTC) {
         return Ok(Run::NotAMonth(error));
     }
+    timekeeping::require(app).await?;
     let mut billed = Billed { month: Some(month.to_owned()), ..Billed::default() };
     let (to_do, queue) = mpsc::channel::<Chunk>(WORKERS * 2);
     let (done, mut results) = mpsc::channel(WORKERS * 2);
@@ -94,6 +96,7 @@ pub async fn bill(app: &App, month: &str, progress: &(dyn Fn() + Send + Sync)) -
 ///
 /// Any number of programs may do so at once: each claims customers that no other has.
 pub async fn bill_due(app: &App) -> Result<Billed> {
+    timekeeping::require(app).await?;
     let mut workers = tokio::task::JoinSet::new();
     for _ in 0..WORKERS {
         let app = app.clone();

@@ -120,13 +120,13 @@ pub async fn write_pdfs(app: &App, invoices: &[StoredInvoice], folder: &Path) ->
 
 async fn write_pdf(app: &App, customer: CustomerId, drawing: &Drawing, path: &Path) -> Result<()> {
     let bytes = file::of(app, customer, drawing).await?;
-    std::fs::write(path, bytes).map_err(Error::file(path.display().to_string()))
+    crate::whole_file::write(path, bytes).map_err(Error::file(path.display().to_string()))
 }
 
 fn write_xml(drawing: &Drawing, syntax: Syntax, path: &Path) -> Result<()> {
     let made = einvoice::xml(drawing, syntax);
     let text = made.map_err(|error| Error::Other(format!("no XML was written: {error}")))?;
-    std::fs::write(path, text).map_err(Error::file(path.display().to_string()))
+    crate::whole_file::write(path, text).map_err(Error::file(path.display().to_string()))
 }
 
 #[derive(Debug, Args)]

@@ -63,6 +63,9 @@ pub enum DocumentError {
     /// They would be boxes on the page.
     #[error("no font has {}: install one that has, or name it in brand.fonts", in_words(.0))]
     Letters(Vec<char>),
+    /// Whoever asked for it has left.
+    #[error("nobody waits for the document any more")]
+    Unwanted,
     /// Calls have a local time, and this is no zone.
     #[error("`{0}` is no IANA time zone")]
     Zone(String),
@@ -105,18 +108,28 @@ impl DocumentError {
 /// Without a number it is marked as a draft on every page, and its payment box asks for nothing. With
 /// calls it gets a chart of the month, and an annex that lists them if the invoice wants that.
 pub fn pdf(drawing: &Drawing, calls: &[ItemisedCall], brand: &Brand) -> Result<Vec<u8>, DocumentError> {
+    pdf_while(drawing, calls, brand, &|| true)
+}
+
+/// The same, as long as somebody wants it: it is asked for before each page.
+pub fn pdf_while(
+    drawing: &Drawing,
+    calls: &[ItemisedCall],
+    brand: &Brand,
+    is_wanted: &dyn Fn() -> bool,
+) -> Result<Vec<u8>, DocumentError> {
     let mut document = archival_document()?;
     document.set_metadata(metadata(&drawing.invoice, Words::of(drawing.invoice.language)));
-    draw_pages(&mut document, drawing, calls, brand)?;
+    draw_pages(&mut document, (drawing, calls), brand, is_wanted)?;
     document.finish().map_err(DocumentError::refused)
 }
 
 /// Draws an invoice's pages after those that are there.
 fn draw_pages(
     document: &mut Document,
-    drawing: &Drawing,
-    calls: &[ItemisedCall],
+    (drawing, calls): (&Drawing, &[ItemisedCall]),
     brand: &Brand,
+    is_wanted: &dyn Fn() -> bool,
 ) -> Result<(), DocumentError> {
     let Drawing { invoice, settlement } = drawing;
     let faces = &Faces::new(&brand.fonts).ok_or(DocumentError::Fonts)?;
@@ -129,6 +142,9 @@ fn draw_pages(
     let sheet = Sheet { drawing, invoice, settlement, brand, faces, words, zone };
     let pages = layout::pages(&sheet, calls);
     for (index, page) in pages.iter().enumerate() {
+        if !is_wanted() {
+            return Err(DocumentError::Unwanted);
+        }
         let size = PageSettings::from_wh(layout::PAGE_WIDTH, layout::PAGE_HEIGHT)
             .ok_or_else(|| DocumentError::Refused("the page has no size".into()))?;
         let mut sheet_of_paper = document.start_page_with(size);

@@ -1,24 +1,115 @@
 //! Which file does a customer get? The drawn document, with its electronic invoice inside where it can be one.
+//!
+//! A long one takes seconds and much memory: few are drawn at once, a client that has left is drawn for no longer, and what was
+//! drawn is kept for a while.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::body::Bytes;
+use tokio::sync::Semaphore;
 
 use super::document::{self, Brand, DocumentError, ItemisedCall};
 use super::{Drawing, einvoice, itemise};
 use crate::app::App;
+use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
 use crate::id::CustomerId;
 
+/// Documents that are drawn at the same time.
+const AT_ONCE: usize = 2;
+/// For how long a document is kept, and how many bytes of them at most.
+const KEPT: Duration = Duration::from_secs(300);
+const KEPT_BYTES: usize = 32 * 1024 * 1024;
+
+/// The documents that are drawn and were drawn just now; cheap to clone.
+#[derive(Clone)]
+pub struct Drawings(Arc<Places>);
+
+struct Places {
+    free: Semaphore,
+    kept: Mutex<VecDeque<Kept>>,
+}
+
+/// A document, and what it was drawn from.
+struct Kept {
+    customer: CustomerId,
+    drawing: Drawing,
+    file: Bytes,
+    since: Stopwatch,
+}
+
+impl Default for Drawings {
+    fn default() -> Self {
+        Self(Arc::new(Places { free: Semaphore::new(AT_ONCE), kept: Mutex::default() }))
+    }
+}
+
+impl Drawings {
+    fn find(&self, customer: CustomerId, drawing: &Drawing) -> Option<Bytes> {
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.retain(|kept| kept.since.elapsed() < KEPT);
+        let same = |kept: &&Kept| kept.customer == customer && kept.drawing == *drawing;
+        kept.iter().find(same).map(|kept| kept.file.clone())
+    }
+
+    fn keep(&self, customer: CustomerId, drawing: Drawing, file: &Bytes) {
+        let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        kept.push_back(Kept { customer, drawing, file: file.clone(), since: Stopwatch::start() });
+        while kept.iter().map(|kept| kept.file.len()).sum::<usize>() > KEPT_BYTES {
+            kept.pop_front();
+        }
+    }
+}
+
+/// Says, when it is dropped, that nobody waits any more.
+struct Waits(Arc<AtomicBool>);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
+}
+
 /// The document of a customer as a PDF file, with the calls behind it, in today's brand.
-pub async fn of(app: &App, customer: CustomerId, drawing: &Drawing) -> Result<Vec<u8>> {
+pub async fn of(app: &App, customer: CustomerId, drawing: &Drawing) -> Result<Bytes> {
+    let closed = |_| Error::Other("documents are not drawn any more".to_owned());
+    let place = app.drawings.0.free.acquire().await.map_err(closed)?;
+    // Who drew the same meanwhile has kept it.
+    if let Some(file) = app.drawings.find(customer, drawing) {
+        return Ok(file);
+    }
     let mut tx = app.db.read().await?;
     let calls = itemise(&mut tx, customer, &drawing.invoice).await?;
     drop(tx);
-    tokio::task::block_in_place(|| pdf(drawing, &calls, &app.config.brand))
+    let waits = Waits(Arc::new(AtomicBool::new(true)));
+    let (own, waited_for, config) = (drawing.clone(), waits.0.clone(), app.config.clone());
+    let drawn = tokio::task::spawn_blocking(move || {
+        pdf_while(&own, &calls, &config.brand, &|| waited_for.load(Ordering::Relaxed))
+    });
+    let drawn = drawn.await.map_err(|error| Error::Document(error.to_string()))?;
+    let file = Bytes::from(drawn?);
+    app.drawings.keep(customer, drawing.clone(), &file);
+    drop((waits, place));
+    Ok(file)
 }
 
 /// The document as a PDF/A-3b file with `factur-x.xml` inside.
 ///
 /// An invoice that lacks what the standard requires still goes out, as PDF alone; the log says what lacks.
 pub fn pdf(drawing: &Drawing, calls: &[ItemisedCall], brand: &Brand) -> Result<Vec<u8>> {
-    let drawn = document::pdf(drawing, calls, brand);
+    pdf_while(drawing, calls, brand, &|| true)
+}
+
+fn pdf_while(
+    drawing: &Drawing,
+    calls: &[ItemisedCall],
+    brand: &Brand,
+    is_wanted: &dyn Fn() -> bool,
+) -> Result<Vec<u8>> {
+    let drawn = document::pdf_while(drawing, calls, brand, is_wanted);
     let number = drawing.invoice.number.as_deref().unwrap_or_default();
     let drawn = drawn.map_err(|error| match error {
         DocumentError::Letters(_) => Error::Letters(format!("{number} cannot be drawn: {error}")),

@@ -18,6 +18,7 @@ use crate::db::Tx;
 use crate::error::Error;
 use crate::http::{Begun, IdempotencyKey, Key, Params, Problem, Sent, Write, download};
 use crate::id::{CustomerId, InvoiceId};
+use crate::timekeeping;
 
 pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()
@@ -54,6 +55,7 @@ async fn issue(
     sent: Sent,
 ) -> Result<Response, Problem> {
     let wanted: Issue = sent.json()?;
+    timekeeping::require(&app).await?;
     let mut write = match Write::begin(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),

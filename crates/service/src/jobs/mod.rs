@@ -9,6 +9,8 @@ pub mod http;
 mod store;
 mod work;
 
+use std::time::Duration;
+
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
@@ -19,7 +21,7 @@ pub use work::{Round, round, run};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::id::{CreditNoteId, CustomerId, EndpointId, InvoiceId, JobId};
 use crate::letters;
 use crate::mail;
@@ -129,6 +131,8 @@ pub enum Tried {
         customer: CustomerId,
         title: String,
     },
+    /// It was handed over, and nobody knows whether it was taken: a server that dropped the connection instead of answering.
+    Unanswered(String),
     /// It is of use to try again: a server that does not answer, a full disk.
     Again(String),
     /// It is of no use to try again: an address that does not exist.
@@ -149,6 +153,8 @@ pub struct StoredJob {
     pub run_at: Timestamp,
     /// How often it was tried.
     pub attempts: u32,
+    /// How often it was handed over and no answer came.
+    pub unanswered: u32,
     /// Why it did not succeed the last time.
     pub last_error: Option<String>,
     #[schema(value_type = String, format = DateTime)]
@@ -218,8 +224,11 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
 
 /// So many jobs are claimed at once: a lease must outlive trying all of them, and a mail may take minutes.
 const CLAIM: usize = 1;
-/// A claim holds so long; the jobs of a worker that died are then another's.
-const LEASE: SignedDuration = SignedDuration::from_mins(10);
+/// A claim holds so long, and is renewed while the job is tried; the jobs of a worker that died are then another's.
+const LEASE: SignedDuration = SignedDuration::from_secs(45);
+const RENEWAL: Duration = Duration::from_secs(15);
+/// After so many attempts of which nobody knows how they ended, a job is given up: what was to be sent was sent that often.
+const UNANSWERED: u32 = 3;
 /// After so many attempts, over about two days, a job is given up.
 const ATTEMPTS: u32 = 12;
 
@@ -248,7 +257,10 @@ pub async fn work_off(app: &App) -> Result<Worked> {
             return Ok(worked);
         }
         for job in claimed {
-            let tried = match try_job(app, &job).await {
+            let renewing = tokio::spawn(renew(app.clone(), job.clone()));
+            let tried = try_job(app, &job).await;
+            renewing.abort();
+            let tried = match tried {
                 Ok(tried) => tried,
                 Err(error) => {
                     tracing::error!(%error, job = %job.id, "a job met a fault and is tried again");
@@ -260,7 +272,8 @@ pub async fn work_off(app: &App) -> Result<Worked> {
             let outcome = match &tried {
                 Tried::Done | Tried::Letter { .. } => "done",
                 Tried::Again(_) if job.attempts < ATTEMPTS => "put_off",
-                Tried::Again(_) | Tried::Failed(_) => "failed",
+                Tried::Unanswered(_) if job.unanswered + 1 < UNANSWERED => "put_off",
+                Tried::Again(_) | Tried::Unanswered(_) | Tried::Failed(_) => "failed",
             };
             tx.tally(JOBS, &[("kind", job.job.kind()), ("outcome", outcome)], 1);
             match tried {
@@ -277,6 +290,19 @@ pub async fn work_off(app: &App) -> Result<Worked> {
                     worked.put_off += 1;
                     store::put_off(&mut tx, &job, &why, later(now, job.attempts)).await?;
                 }
+                Tried::Unanswered(why) if job.unanswered + 1 < UNANSWERED => {
+                    worked.put_off += 1;
+                    let unanswered = job.unanswered + 1;
+                    let next = now.checked_add(unanswered_pause(unanswered)).unwrap_or(now);
+                    store::put_off_unanswered(&mut tx, &job, &why, next).await?;
+                }
+                Tried::Unanswered(why) => {
+                    worked.failed += 1;
+                    let why = format!(
+                        "{why}. It was handed over {UNANSWERED} times and may have arrived each time: ask before retrying the job"
+                    );
+                    store::finish(&mut tx, &job, State::Failed, Some(&why), now).await?;
+                }
                 Tried::Again(why) | Tried::Failed(why) => {
                     worked.failed += 1;
                     store::finish(&mut tx, &job, State::Failed, Some(&why), now).await?;
@@ -285,6 +311,28 @@ pub async fn work_off(app: &App) -> Result<Worked> {
             tx.commit().await?;
         }
     }
+}
+
+/// Holds the claim on a job while it is tried.
+async fn renew(app: App, job: StoredJob) {
+    loop {
+        tokio::time::sleep(RENEWAL).await;
+        let now = app.clock.now();
+        let lease = now.checked_add(LEASE).unwrap_or(now);
+        let renewed = async {
+            let mut tx = app.db.begin().await?;
+            store::renew(&mut tx, &job, lease).await?;
+            Ok::<_, Error>(tx.commit().await?)
+        };
+        if let Err(error) = renewed.await {
+            tracing::warn!(%error, job = %job.id, "the claim on a job was not renewed");
+        }
+    }
+}
+
+/// After how long something is sent again of which nobody knows whether it arrived: a quarter of an hour, then two hours.
+fn unanswered_pause(times: u32) -> SignedDuration {
+    SignedDuration::from_mins(if times <= 1 { 15 } else { 120 })
 }
 
 /// When an attempt is followed by the next: after one minute, two, four, up to eight hours.

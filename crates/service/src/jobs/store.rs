@@ -9,7 +9,8 @@ use crate::id::JobId;
 
 const JOBS: Place = Place::new("jobs", &["job_id"]);
 
-const COLUMNS: &str = "job_id, payload, state, run_at, attempts, last_error, created_at, finished_at";
+const COLUMNS: &str =
+    "job_id, payload, state, run_at, attempts, unanswered, last_error, created_at, finished_at";
 
 /// Stores jobs; one whose key is there already stays as it is.
 pub(super) async fn insert(tx: &mut Tx, jobs: &[(JobId, &Job)], now: Timestamp) -> Result<()> {
@@ -83,8 +84,28 @@ pub(super) async fn put_off(tx: &mut Tx, job: &StoredJob, error: &str, run_at: T
     Ok(())
 }
 
+/// Puts off a job of which nobody knows whether it was done.
+pub(super) async fn put_off_unanswered(
+    tx: &mut Tx,
+    job: &StoredJob,
+    error: &str,
+    run_at: Timestamp,
+) -> Result<()> {
+    let sql = "update jobs set run_at = $2, last_error = $3, unanswered = unanswered + 1
+               where job_id = $1 and state = 'ready' and attempts = $4";
+    tx.execute(sql, &[&job.id.0, &Ts(run_at), &error, &i64::from(job.attempts)]).await?;
+    Ok(())
+}
+
+/// Holds a job longer, unless another worker has claimed it since.
+pub(super) async fn renew(tx: &mut Tx, job: &StoredJob, lease: Timestamp) -> Result<()> {
+    let sql = "update jobs set run_at = $2 where job_id = $1 and state = 'ready' and attempts = $3";
+    tx.execute(sql, &[&job.id.0, &Ts(lease), &i64::from(job.attempts)]).await?;
+    Ok(())
+}
+
 pub(super) async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
-    let sql = "update jobs set state = 'ready', run_at = $2, attempts = 0, finished_at = null
+    let sql = "update jobs set state = 'ready', run_at = $2, attempts = 0, unanswered = 0, finished_at = null
                where job_id = $1 and state = 'failed'";
     Ok(tx.execute(sql, &[&id.0, &Ts(now)]).await? == 1)
 }
@@ -125,6 +146,7 @@ fn job(row: &Row) -> db::Result<StoredJob> {
         state: row.choice("state", &states)?,
         run_at: row.time("run_at")?,
         attempts: row.count("attempts")?,
+        unanswered: row.count("unanswered")?,
         last_error: row.get("last_error")?,
         created_at: row.time("created_at")?,
         finished_at: row.optional_time("finished_at")?,

@@ -24,7 +24,7 @@ pub async fn letters(app: &App, args: LettersArgs, output: Output) -> Result<boo
     let letters = super::list(&mut app.db.read().await?, false, None, args.limit).await?;
     if let Some(path) = args.pdf.as_ref().filter(|_| !letters.is_empty()) {
         let bytes = super::draw(app, &letters).await?;
-        std::fs::write(path, bytes).map_err(Error::file(path.display().to_string()))?;
+        crate::whole_file::write(path, bytes).map_err(Error::file(path.display().to_string()))?;
     }
     if args.printed {
         let ids: Vec<_> = letters.iter().map(|letter| letter.id).collect();

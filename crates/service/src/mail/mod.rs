@@ -75,9 +75,7 @@ impl Mailer {
     async fn deliver(&self, job: &StoredJob, to: &Mailbox, mail: &[u8], now: Timestamp) -> Tried {
         match &self.mail {
             Mail::Smtp(smtp) => smtp.deliver(&to.email, mail, now).await,
-            Mail::Folder(folder) => {
-                tokio::task::block_in_place(|| folder.deliver(job.id, job.attempts, mail))
-            }
+            Mail::Folder(folder) => tokio::task::block_in_place(|| folder.deliver(job.id, mail)),
         }
     }
 

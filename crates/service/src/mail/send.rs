@@ -74,7 +74,7 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
     for drawing in &parcel.attached {
         let name = format!("{}.pdf", drawing.invoice.number.as_deref().unwrap_or_default());
         match invoices::file::of(app, customer_id, drawing).await {
-            Ok(content) => attached.push(Attached { name, content }),
+            Ok(file) => attached.push(Attached { name, content: file.to_vec() }),
             // Trying again is of no use before somebody gives it a font.
             Err(Error::Letters(why)) => return Ok(Tried::Failed(format!("{why}, then retry the job"))),
             Err(error) => return Err(error),

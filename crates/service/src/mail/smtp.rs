@@ -1,6 +1,7 @@
 //! Hands mails to a mail server (RFC 5321), and tells what of its answers is worth another try.
 
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
@@ -89,7 +90,8 @@ impl Smtp {
 
     /// Sends a mail to a customer.
     pub(super) async fn deliver(&self, to: &Address, mail: &[u8], now: Timestamp) -> Tried {
-        match tokio::time::timeout(self.timeout, self.hand_over(to, mail, now)).await {
+        let handed_over = AtomicBool::new(false);
+        match tokio::time::timeout(self.timeout, self.hand_over(to, mail, now, &handed_over)).await {
             Ok(Ok(mut connection)) => {
                 let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
                 Tried::Done
@@ -99,7 +101,7 @@ impl Smtp {
                 let seconds = self.timeout.as_secs();
                 let why = format!("{} took more than {seconds} s (mail.timeout_seconds)", self.host);
                 self.rest(now, &why);
-                Tried::Again(why)
+                if handed_over.into_inner() { Tried::Unanswered(why) } else { Tried::Again(why) }
             }
         }
     }
@@ -111,6 +113,7 @@ impl Smtp {
         to: &Address,
         mail: &[u8],
         now: Timestamp,
+        handed_over: &AtomicBool,
     ) -> std::result::Result<AsyncSmtpConnection, Tried> {
         let why = |error: SmtpError| format!("{}:{}: {error}", self.host, self.port);
         let ours = |error: SmtpError| Tried::Again(why(error));
@@ -140,7 +143,12 @@ impl Smtp {
             tracing::warn!(%error, %bcc, "the mail server refuses mail.bcc");
         }
         connection.command(Data).await.map_err(theirs)?;
-        connection.message(mail).await.map_err(theirs)?;
+        handed_over.store(true, Ordering::Relaxed);
+        connection.message(mail).await.map_err(|error| match error.status() {
+            Some(_) => self.judge(&error, to),
+            // The server has the mail, whole or not: only its answer would tell.
+            None => Tried::Unanswered(format!("{} did not answer for a mail to {to}: {error}", self.host)),
+        })?;
         Ok(connection)
     }
 

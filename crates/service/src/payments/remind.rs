@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId, NOBODY};
 use crate::jobs::{self, Job};
 use crate::letters;
+use crate::timekeeping;
 
 /// What a round of reminders came to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -46,6 +47,7 @@ enum Wanted {
 
 /// Does what is due for every customer. Each customer is a transaction, so that any number of programs may do it at once.
 pub async fn remind(app: &App) -> Result<Reminded> {
+    timekeeping::require(app).await?;
     let (now, settings) = (app.clock.now(), &app.config.reminders);
     let mut all = Reminded::default();
     for wanted in wanted(settings, now) {

@@ -14,6 +14,7 @@ use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::CustomerId;
+use crate::timekeeping;
 
 /// So many customers are claimed at once. Their calls wait meanwhile.
 const CHUNK: usize = 256;
@@ -50,6 +51,7 @@ enum Task {
 
 /// Expires what is over, then renews what begins.
 pub async fn round(app: &App) -> Result<Kept> {
+    timekeeping::require(app).await?;
     let (expired, renewed) = (all(app, Task::Expire).await, all(app, Task::Renew).await);
     let mut kept = expired?;
     kept.add(renewed?);

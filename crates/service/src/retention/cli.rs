@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
+use crate::whole_file::WholeFile;
 
 /// Remove what was kept long enough, as the settings `retention.…` say; `serve` and `work` do it once a day
 #[derive(Debug, clap::Args)]
@@ -64,27 +65,31 @@ pub async fn export(app: &App, args: ExportArgs, output: Output) -> Result<bool>
     let customer = customers::cli::named(&mut tx, &args.customer).await?;
     let name =
         args.to.as_ref().map_or_else(|| "standard output".to_owned(), |path| path.display().to_string());
-    let mut out: Box<dyn Write> = match &args.to {
-        Some(path) => Box::new(std::io::BufWriter::new(
-            std::fs::File::create_new(path).map_err(Error::file(name.clone()))?,
-        )),
-        None => Box::new(std::io::stdout().lock()),
-    };
+    let fault = || Error::file(name.clone());
+    if args.to.as_ref().is_some_and(|path| path.exists()) {
+        return Err(fault()(std::io::ErrorKind::AlreadyExists.into()));
+    }
+    let mut file = args.to.as_deref().map(WholeFile::begin).transpose().map_err(fault())?;
     let bar = output.bar(None, "{spinner} {pos} lines {elapsed}");
     let (lines, read) = mpsc::channel::<Vec<u8>>(256);
     let write = async {
         // It goes when writing fails, so that nobody copies for it any more.
         let mut read = read;
         while let Some(line) = read.recv().await {
-            out.write_all(&line).map_err(Error::file(name.clone()))?;
+            let written = match &mut file {
+                Some(file) => file.write_all(&line),
+                None => std::io::stdout().write_all(&line),
+            };
+            written.map_err(fault())?;
             bar.inc(1);
         }
-        out.flush().map_err(Error::file(name.clone()))
+        std::io::stdout().flush().map_err(fault())
     };
     let (copied, written) = tokio::join!(super::export(&mut tx, &customer, lines), write);
     bar.finish_and_clear();
     written?;
     copied?;
+    file.map_or(Ok(()), WholeFile::finish_new).map_err(fault())?;
     output.note(format_args!("all that is known of {} is in {name}", args.customer));
     Ok(true)
 }

@@ -14,7 +14,7 @@ use crate::app::App;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, NOBODY};
-use crate::{audit, calls, customers, http, invoices, sessions, suspense};
+use crate::{audit, calls, customers, http, invoices, sessions, suspense, timekeeping};
 
 /// What was removed, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -96,6 +96,7 @@ pub async fn run(app: App) {
 
 /// Removes what was kept long enough.
 pub async fn purge(app: &App) -> Result<Purged> {
+    timekeeping::require(app).await?;
     let mut purged = Purged::default();
     if app.config.retention.call_detail_months > 0 {
         purge_detail(app, latest_horizon(app)?, &mut purged).await?;

@@ -68,6 +68,11 @@ impl Desk {
         self.queue.waiting()
     }
 
+    /// Whether requests are taken.
+    pub fn is_alive(&self) -> bool {
+        self.queue.is_alive()
+    }
+
     /// Whether switches are asking at present: then nobody may keep the database to themselves for long.
     pub fn is_busy(&self) -> bool {
         let idle = self.clock.now().as_second() - self.last_asked.load(Ordering::Relaxed);

@@ -11,12 +11,14 @@ use crate::app::App;
 use crate::calls::Directory;
 use crate::customers;
 use crate::error::Result;
+use crate::timekeeping;
 
 /// So many sessions are ended in one transaction.
 const CHUNK: usize = 256;
 
 /// Ends every session whose time is over; answers how many there were.
 pub async fn expire(app: &App) -> Result<u64> {
+    timekeeping::require(app).await?;
     let mut expired = 0;
     loop {
         let now = app.clock.now();

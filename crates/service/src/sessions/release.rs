@@ -33,18 +33,21 @@ pub(super) fn release(
         return refused(Refusal::Closed { state: session.state });
     }
     let by_record = session.record.is_some();
-    if !by_record && let Some(refusal) = check_use(bench, session, asked.used_seconds, asked.answered_at) {
-        return refused(refusal);
-    }
+    let (used_seconds, answered_at) = match check_use(bench, session, asked.used_seconds, asked.answered_at) {
+        None => (asked.used_seconds, asked.answered_at),
+        Some(refusal @ Refusal::UsedLess { .. }) if !by_record => return refused(refusal),
+        // Some clock is wrong, ours or the switch's. The call is over all the same: it is charged no more than was granted, and
+        // its record tells the rest.
+        Some(_) => (asked.used_seconds.min(session.granted_seconds).max(session.used_seconds), None),
+    };
     let mut session = session.clone();
     session.last_sequence = asked.sequence;
     if !by_record {
-        session.answered_at = asked.answered_at.or(session.answered_at);
+        session.answered_at = answered_at.or(session.answered_at);
         let Some(account) = bench.directory.account(id.customer) else {
             return refused(Refusal::UnknownLine);
         };
-        if let Err(refusal) =
-            close(till, bench.clock, &mut session, account, asked.used_seconds, State::Released)?
+        if let Err(refusal) = close(till, bench.clock, &mut session, account, used_seconds, State::Released)?
         {
             return refused(refusal);
         }

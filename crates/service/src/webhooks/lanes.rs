@@ -23,8 +23,8 @@ const LANES: usize = 16;
 const AT_ONCE: i64 = 4;
 /// A lane ends after so many turns, so that endpoints that wait for one get theirs.
 const TURNS: usize = 25;
-/// A claim holds so long, longer than any attempt; the deliveries of a worker that died are then another's.
-const LEASE: SignedDuration = SignedDuration::from_mins(2);
+/// A claim holds this much longer than an attempt may take; the deliveries of a worker that died are then another's.
+const LEASE_BEYOND: SignedDuration = SignedDuration::from_secs(20);
 /// How often it is looked for what is due.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -117,6 +117,11 @@ impl Lanes {
     }
 }
 
+fn lease_of(app: &App) -> SignedDuration {
+    let attempt = i64::try_from(app.config.webhooks.timeout_seconds).unwrap_or(60);
+    SignedDuration::from_secs(attempt).saturating_add(LEASE_BEYOND)
+}
+
 /// Delivers to an endpoint, some messages at once, until nothing is due or nothing gets through.
 async fn lane(app: App, id: EndpointId, stopping: Arc<AtomicBool>) -> Result<Delivered> {
     let mut all = Delivered::default();
@@ -128,7 +133,7 @@ async fn lane(app: App, id: EndpointId, stopping: Arc<AtomicBool>) -> Result<Del
         let mut tx = app.db.begin().await?;
         let to = store::by_id(&mut tx, id).await?;
         let Some(to) = to.filter(|to| to.endpoint.state == EndpointState::Enabled) else { break };
-        let lease = now.checked_add(LEASE).unwrap_or(now);
+        let lease = now.checked_add(lease_of(&app)).unwrap_or(now);
         let claimed = store::claim(&mut tx, id, AT_ONCE, now, lease).await?;
         tx.commit().await?;
         if claimed.is_empty() {

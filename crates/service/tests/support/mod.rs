@@ -18,6 +18,7 @@ pub(crate) mod purse;
 pub(crate) mod python;
 pub(crate) mod reading;
 pub(crate) mod receiver;
+pub(crate) mod relay;
 pub(crate) mod reviewed;
 pub(crate) mod sample;
 pub(crate) mod served;

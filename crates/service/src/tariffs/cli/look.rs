@@ -148,7 +148,7 @@ pub(super) async fn export(app: &App, args: &ExportArgs, output: Output) -> Resu
     let deck = deck::write(list.rates()).map_err(|error| Error::Other(error.to_string()))?;
     if let Some(path) = &args.terms {
         let terms = toml::to_string(list.terms()).map_err(|error| Error::Other(error.to_string()))?;
-        std::fs::write(path, terms).map_err(Error::file(path.display().to_string()))?;
+        crate::whole_file::write(path, terms).map_err(Error::file(path.display().to_string()))?;
     }
     if output.is_json() {
         output.answer(&json!({"version": version, "terms": list.terms(), "deck": deck}), "")?;

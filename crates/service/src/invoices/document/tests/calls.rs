@@ -1,6 +1,6 @@
 //! Do the chart and the annex show the calls behind an invoice, and no more of them than is wanted?
 
-use super::super::DocumentError;
+use super::super::{DocumentError, pdf_while};
 use super::*;
 
 fn call(answered_at: &str, seconds: u64, price: &str) -> ItemisedCall {
@@ -128,6 +128,19 @@ fn the_head_is_on_each_page_and_the_total_never_alone() {
         let all = pages.concat();
         assert!((0..count).all(|index| all.contains(&format!("Destination {index}."))), "{count}");
     }
+}
+
+#[test]
+fn a_document_that_nobody_waits_for_is_not_drawn_to_its_end() {
+    let calls: Vec<_> = (0..500).map(|_| call("2026-10-05T10:00:00Z", 60, "0.02")).collect();
+    let drawing = Drawing::from(of(Itemisation::Full));
+    let asked = std::cell::Cell::new(0);
+    let is_wanted = || {
+        asked.set(asked.get() + 1);
+        asked.get() <= 3
+    };
+    let left = pdf_while(&drawing, &calls, &Brand::default(), &is_wanted);
+    assert!(matches!(left, Err(DocumentError::Unwanted)) && asked.get() == 4, "{}", asked.get());
 }
 
 #[test]

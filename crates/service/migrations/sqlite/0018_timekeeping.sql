@@ -1,0 +1,10 @@
+-- Is the time right? What programs saw of it.
+
+-- One row: the latest instant at which a program worked, and when somebody last said that the machine's clock is right.
+-- placement: local
+create table program_time (
+  place integer not null,
+  seen_at integer not null,
+  accepted_at integer,
+  primary key (place)
+) strict;

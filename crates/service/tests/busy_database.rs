@@ -1,0 +1,85 @@
+//! Does the program get by with an SQLite file that another program holds, or that has no room?
+
+use axum::http::header;
+use serde_json::json;
+use tollbook::app::App;
+use tollbook::clock::Clock;
+use tollbook::config::Config;
+
+use crate::support::charging::{Caller, UK};
+use crate::support::{Answer, Engine, TestApp, app, json_request, now, send};
+
+/// The same program, with less patience.
+async fn impatient(db: &TestApp) -> App {
+    let config = Config::from_toml("[database]\nwait_seconds = 1\n").expect("the settings are sound");
+    let app = App::open(&db.url, Clock::fixed(now()), config).await.expect("the database opens");
+    let access = app.access.clone().without_authentication();
+    App { access, ..app }
+}
+
+fn assert_unavailable(answer: &Answer, retry_after: &str) {
+    assert_eq!(
+        (answer.status.as_u16(), &answer.body["type"]),
+        (503, &json!("/problems/unavailable")),
+        "{answer:?}"
+    );
+    assert_eq!(answer.headers[header::RETRY_AFTER], retry_after, "{answer:?}");
+}
+
+fn check(ready: &Answer, name: &str) -> String {
+    let checks = ready.body["checks"].as_array().expect("checks");
+    let found = checks.iter().find(|check| check["name"] == name);
+    found.map_or_else(|| panic!("{ready:?}"), |check| check["status"].as_str().expect("a text").to_owned())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_that_another_program_writes_to_is_waited_for_and_told() {
+    let db = app(Engine::Sqlite).await;
+    Caller::first(&db).await;
+    let other = impatient(&db).await;
+    let held = db.app.db.begin().await.expect("a transaction");
+    let customer = json!({"reference": "C-2", "currency": "EUR", "party": {"name": "C", "country": "DE"}});
+    let call =
+        |called: &str| json!({"call_id": "c", "calling_number": "+493023125001", "called_number": called});
+    let ask = async |path: &str, body| send(other.clone(), json_request(path, &body)).await;
+    assert_unavailable(&ask("/v1/customers", customer.clone()).await, "5");
+    assert_unavailable(&ask("/v1/charging/sessions", call(UK)).await, "5");
+    assert_eq!(ask("/v1/charging/sessions", call("112")).await.status, 201);
+    let get = |path: &str| axum::http::Request::get(path).body(axum::body::Body::empty()).expect("a path");
+    assert_eq!(send(other.clone(), get("/v1/customers")).await.status, 200);
+    // Whoever waits for others is not sent away.
+    let ready = send(other.clone(), get("/readyz")).await;
+    assert_eq!((ready.status.as_u16(), check(&ready, "writing")), (200, "degraded".to_owned()));
+    drop(held);
+    assert_eq!(ask("/v1/customers", customer).await.status, 201);
+    assert_eq!(check(&send(other, get("/readyz")).await, "writing"), "ready");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_file_without_room_is_told_and_takes_more_when_there_is_room() {
+    let db = app(Engine::Sqlite).await;
+    let limit = async |pages: &str| {
+        let mut tx = db.app.db.begin().await.expect("a transaction");
+        tx.script(&format!("pragma max_page_count = {pages}")).await.expect("it runs");
+        tx.commit().await.expect("it commits");
+    };
+    let customer = |number: usize| {
+        let party = json!({"name": "C".repeat(190), "country": "DE", "street": "S".repeat(190)});
+        json!({"reference": format!("C-{number}"), "currency": "EUR", "party": party})
+    };
+    limit("1").await; // As small as it is now.
+    let mut refused = None;
+    for number in 0..200 {
+        let answer = db.post_json("/v1/customers", &customer(number)).await;
+        if answer.status != 201 {
+            refused = Some((number, answer));
+            break;
+        }
+    }
+    let (number, answer) = refused.expect("the file fills up");
+    assert_unavailable(&answer, "60");
+    assert!(answer.body["detail"].as_str().expect("a text").contains("no room"), "{answer:?}");
+    assert_eq!(db.get("/v1/customers").await.status, 200);
+    limit("1000000").await;
+    assert_eq!(db.post_json("/v1/customers", &customer(number)).await.status, 201);
+}
