@@ -7,6 +7,7 @@ mod backup;
 mod bulk;
 mod connect;
 mod instant;
+mod leaves;
 mod row;
 mod schema;
 mod tables;
@@ -24,10 +25,13 @@ use tokio_postgres::types::ToSql;
 pub use backup::BackedUp;
 pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
 pub use instant::Ts;
+pub use leaves::{Digest, Form, Leaf};
 pub use row::{Place, Row, int, json_text, limit, word};
 pub use schema::Schema;
 pub use tables::Table;
 pub use tally::Tally;
+
+use leaves::{Batch, Leaves};
 
 use crate::metrics::Metrics;
 
@@ -67,12 +71,14 @@ pub struct SqliteTx {
     connection: OwnedMutexGuard<Connection>,
     open: bool,
     tally: Tally,
+    leaves: Leaves,
 }
 
 pub struct PostgresTx {
     /// Taken only when the transaction ends.
     client: Option<Object>,
     tally: Tally,
+    leaves: Leaves,
 }
 
 /// What can go wrong with a database.
@@ -236,6 +242,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0011_payments", include_str!("../migrations/sqlite/0011_payments.sql")),
     ("0013_bills", include_str!("../migrations/sqlite/0013_bills.sql")),
     ("0014_review", include_str!("../migrations/sqlite/0014_review.sql")),
+    ("0015_seals", include_str!("../migrations/sqlite/0015_seals.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -251,6 +258,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0011_payments", include_str!("../migrations/postgres/0011_payments.sql")),
     ("0013_bills", include_str!("../migrations/postgres/0013_bills.sql")),
     ("0014_review", include_str!("../migrations/postgres/0014_review.sql")),
+    ("0015_seals", include_str!("../migrations/postgres/0015_seals.sql")),
 ];
 
 impl SqliteTx {
@@ -259,7 +267,8 @@ impl SqliteTx {
         tokio::task::yield_now().await;
         let connection = connection.lock_owned().await;
         connection.execute_batch(begin)?;
-        Ok(Tx::Sqlite(Self { connection, open: true, tally: Tally::new(sqlite.metrics.clone()) }))
+        let tally = Tally::new(sqlite.metrics.clone());
+        Ok(Tx::Sqlite(Self { connection, open: true, tally, leaves: Leaves::default() }))
     }
 }
 
@@ -277,7 +286,8 @@ impl PostgresTx {
     async fn begin(postgres: &Postgres, pool: &Pool, begin: &str) -> Result<Tx> {
         let client = pool.get().await?;
         client.batch_execute(begin).await?;
-        Ok(Tx::Postgres(Self { client: Some(client), tally: Tally::new(postgres.metrics.clone()) }))
+        let tally = Tally::new(postgres.metrics.clone());
+        Ok(Tx::Postgres(Self { client: Some(client), tally, leaves: Leaves::default() }))
     }
 
     fn client(&self) -> Result<&Object> {
@@ -370,17 +380,33 @@ impl Tx {
         }
     }
 
-    /// Makes everything since the beginning permanent.
+    /// Makes everything since the beginning permanent, and the leaves of what is sealed with it.
     pub async fn commit(mut self) -> Result<()> {
         match &mut self {
             Self::Sqlite(tx) => {
+                if let Some(Batch { id, committed_at, rows, leaves }) = tx.leaves.take() {
+                    let mut insert = tx.connection.prepare_cached(&numbered(Batch::INSERT))?;
+                    insert.execute(rusqlite::params![id, Ts(committed_at), rows, leaves])?;
+                }
                 tx.connection.execute_batch("commit")?;
                 tx.open = false;
             }
             Self::Postgres(tx) => {
+                let batch = tx.leaves.take();
+                let client = tx.client()?;
                 // After a failed statement PostgreSQL makes of a commit a rollback and calls that a success;
                 // any other statement fails then.
-                tx.client()?.batch_execute("select 1; commit").await?;
+                let commit = client.batch_execute("select 1; commit");
+                match batch {
+                    None => commit.await?,
+                    Some(Batch { id, committed_at, rows, leaves }) => {
+                        let insert = client.prepare_cached(Batch::INSERT).await?;
+                        let committed_at = Ts(committed_at);
+                        let params: [&(dyn ToSql + Sync); 4] = [&id, &committed_at, &rows, &leaves];
+                        // Sent together, in this order: the leaves cost no turn with the server of their own.
+                        futures_util::future::try_join(client.execute(&insert, &params), commit).await?;
+                    }
+                }
                 tx.client = None;
             }
         }

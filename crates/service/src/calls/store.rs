@@ -22,6 +22,7 @@ use crate::cursor;
 use crate::db::{self, Cell, Cells, Hold, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
+use crate::seals;
 
 pub use itemised::itemised;
 pub(super) use known::{
@@ -141,7 +142,7 @@ pub(super) async fn save_uses(tx: &mut Tx, uses: &Uses) -> Result<()> {
     Ok(())
 }
 
-pub(super) const CALL_COLUMNS: [&str; 30] = [
+pub(super) const CALL_COLUMNS: [&str; 31] = [
     "customer_id",
     "source",
     "record_id",
@@ -172,20 +173,31 @@ pub(super) const CALL_COLUMNS: [&str; 30] = [
     "currency",
     "month_pricing",
     "charged_party",
+    "seal_batch_id",
 ];
 
 pub(super) async fn insert_calls(tx: &mut Tx, rows: &[CallRow<'_>]) -> Result<()> {
     Ok(tx.insert_rows("calls", &CALL_COLUMNS, rows).await?)
 }
 
-impl Cells<30> for CallRow<'_> {
-    fn cells(&self) -> [Cell<'_>; 30] {
+/// Seals calls that are stored.
+pub(super) fn seal_calls(tx: &mut Tx, rows: &[CallRow<'_>]) {
+    let form = &*seals::CALL;
+    for row in rows {
+        let place = [row.record.customer.0, row.record.started_at.as_microsecond()];
+        tx.seal(form, place, &call_cells(row)[..form.columns.len()]);
+    }
+}
+
+impl Cells<31> for CallRow<'_> {
+    fn cells(&self) -> [Cell<'_>; 31] {
         call_cells(self)
     }
 }
 
-fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 30] {
-    let CallRow { source, record_id, import, hash, record, outcome, charged } = row;
+/// The columns of the form they are sealed by come first.
+fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 31] {
+    let CallRow { source, record_id, import, hash, record, outcome, charged, batch } = row;
     let charge = charged.map(|charged| &charged.charge);
     let int = |number: i64| Cell::Int(number);
     let version = charged.map(|charged| charged.bill.version());
@@ -220,6 +232,7 @@ fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 30] {
         charged.map(|charged| charged.bill.plan().currency.code()).into(),
         charge.and_then(|charge| charge.month_pricing).map_or(Cell::Null, Cell::fit),
         record.other_party().into(),
+        Cell::Int(*batch),
     ]
 }
 
