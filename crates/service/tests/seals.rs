@@ -36,6 +36,8 @@ pub(crate) async fn books(db: &TestApp) {
 /// Seals all that waits; the numbers of rows.
 pub(crate) async fn sealed(app: &App) -> Vec<i64> {
     let mut rows = Vec::new();
+    // What was only seen is noted a moment later.
+    app.audit.settle().await;
     loop {
         let mut tx = app.db.begin().await.unwrap();
         let sealed = seals::seal(&mut tx, app.clock.now(), SignedDuration::ZERO).await.unwrap();
