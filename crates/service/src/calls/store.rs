@@ -6,6 +6,7 @@ mod months;
 mod notable;
 mod purge;
 mod replaced;
+mod sealed;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,7 +23,6 @@ use crate::cursor;
 use crate::db::{self, Cell, Cells, Hold, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
-use crate::seals;
 
 pub use itemised::itemised;
 pub(super) use known::{
@@ -39,6 +39,7 @@ pub(super) use replaced::{
     Replaced, free_id, has_replacements, insert_replacement, is_closed, last_stored_as, lower_spending,
     lower_uses, move_away, of_record, replaced_of, reversals_of,
 };
+pub(super) use sealed::seal_calls;
 
 const IMPORTS: Place = Place::new("imports", &["import_id"]);
 pub(super) const CALLS: Place = Place::new("calls", &["source", "record_id"]);
@@ -178,15 +179,6 @@ pub(super) const CALL_COLUMNS: [&str; 31] = [
 
 pub(super) async fn insert_calls(tx: &mut Tx, rows: &[CallRow<'_>]) -> Result<()> {
     Ok(tx.insert_rows("calls", &CALL_COLUMNS, rows).await?)
-}
-
-/// Seals calls that are stored.
-pub(super) fn seal_calls(tx: &mut Tx, rows: &[CallRow<'_>]) {
-    let form = &*seals::CALL;
-    for row in rows {
-        let place = [row.record.customer.0, row.record.started_at.as_microsecond()];
-        tx.seal(form, place, &call_cells(row)[..form.columns.len()]);
-    }
 }
 
 impl Cells<31> for CallRow<'_> {
