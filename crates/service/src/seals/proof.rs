@@ -240,7 +240,7 @@ async fn batch_tree(tx: &mut Tx, batch: i64, part: &Part) -> Result<Tree> {
     }
     let rows = i64::try_from(leaves.len()).unwrap_or(i64::MAX);
     let others = found.iter().map(Shown::of).collect();
-    Ok(Tree::Batch(Batch { batch, rows, tree: Box::new(join(items)), others }))
+    Ok(Tree::Batch(Batch { id: batch, rows, tree: Box::new(join(items)), others }))
 }
 
 /// A number is shown with its document, and what that is chained to.

@@ -20,7 +20,8 @@ pub(super) enum Tree {
 
 #[derive(Debug, Clone, Serialize)]
 pub(super) struct Batch {
-    pub(super) batch: i64,
+    #[serde(rename = "batch")]
+    pub(super) id: i64,
     pub(super) rows: i64,
     pub(super) tree: Box<Tree>,
     /// Rows that say they are of it, of which it has no leaf.
