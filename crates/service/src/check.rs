@@ -8,7 +8,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::{calls, credit_notes, invoices, ledger, payments, prepaid, sessions};
+use crate::{calls, credit_notes, invoices, ledger, payments, prepaid, seals, sessions};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Serialize)]
@@ -38,6 +38,14 @@ pub(crate) struct Report {
     waiting_for_approval: u64,
     without_record: Vec<String>,
     without_session: u64,
+    seals: u64,
+    /// Rows that are sealed, or wait for the next seal, and are as they were.
+    sealed_rows: u64,
+    /// Of these: rows that wait for the next seal.
+    rows_to_be_sealed: u64,
+    /// Rows of before sealing began.
+    not_sealed: u64,
+    chained_documents: u64,
     #[serde(skip)]
     first_without_session: Vec<String>,
     pub(crate) faults: Vec<String>,
@@ -66,7 +74,8 @@ pub(crate) async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
     let prepaid = faults.caught(prepaid::verify(tx).await)?;
     let record_hours = app.config.charging.record_hours;
     let sessions = faults.caught(sessions::verify(tx, app.clock.now(), record_hours).await)?;
-    let documents = [calls.faults, invoices.faults, credit_notes.faults];
+    let seals = faults.caught(seals::verify(tx).await)?;
+    let documents = [calls.faults, invoices.faults, credit_notes.faults, seals.faults];
     let money = [ledger.faults, payments.faults, prepaid.faults, sessions.faults];
     let faults = [faults.0, documents.concat(), money.concat()].concat();
     Ok(Report {
@@ -93,6 +102,11 @@ pub(crate) async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
         waiting_for_approval: standing.waiting,
         without_record: sessions.without_record,
         without_session: sessions.without_session,
+        seals: seals.seals,
+        sealed_rows: seals.rows,
+        rows_to_be_sealed: seals.waiting,
+        not_sealed: seals.before,
+        chained_documents: seals.documents,
         first_without_session: sessions.first_without_session,
         faults,
     })
@@ -162,6 +176,15 @@ pub(crate) fn words(report: &Report) -> String {
          {} calls charged as they happened: each took what was moved, none that is over holds anything",
         report.prepaid_balances, report.movements, report.bookings, report.vouchers, report.sessions
     );
+    words += &format!(
+        "\n{} seals: each follows the one before it\n\
+         {} calls, entries and numbers: each is as it was sealed, {} of them wait for the next seal\n\
+         {} invoices and credit notes: each is chained to the one before it",
+        report.seals, report.sealed_rows, report.rows_to_be_sealed, report.chained_documents
+    );
+    if report.not_sealed > 0 {
+        words += &format!("\n{} are not sealed: they were there before sealing began", report.not_sealed);
+    }
     for session in &report.without_record {
         words += &format!("\nwithout a record: {session}");
     }

@@ -155,6 +155,7 @@ pub struct ReminderStep {
 #[serde(deny_unknown_fields)]
 pub struct Audit {
     pub reads: bool,
+    pub seal_minutes: u16,
 }
 
 /// What is kept for how long; 0 is for ever.

@@ -8,6 +8,7 @@ mod bulk;
 mod connect;
 mod error;
 mod instant;
+mod leaves;
 mod row;
 mod schema;
 mod tables;
@@ -29,12 +30,14 @@ pub use backup::BackedUp;
 pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
 pub use error::{Error, Result};
 pub use instant::Ts;
+pub use leaves::{Digest, Form, Leaf};
 pub use row::{Place, Row, int, json_text, limit, word};
 pub use schema::Schema;
 pub use tables::Table;
 pub use tally::Tally;
 pub use waiting::Limits;
 
+use leaves::{Batch, Leaves};
 use waiting::Waiting;
 
 use crate::clock::Stopwatch;
@@ -78,6 +81,7 @@ pub struct SqliteTx {
     connection: OwnedMutexGuard<Connection>,
     open: bool,
     tally: Tally,
+    leaves: Leaves,
 }
 
 pub struct PostgresTx {
@@ -87,6 +91,7 @@ pub struct PostgresTx {
     asks: AtomicBool,
     waiting: Arc<Waiting>,
     tally: Tally,
+    leaves: Leaves,
 }
 
 /// A parameter of a statement: whatever both engines take.
@@ -198,6 +203,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0011_payments", include_str!("../migrations/sqlite/0011_payments.sql")),
     ("0013_bills", include_str!("../migrations/sqlite/0013_bills.sql")),
     ("0014_review", include_str!("../migrations/sqlite/0014_review.sql")),
+    ("0015_seals", include_str!("../migrations/sqlite/0015_seals.sql")),
     ("0017_fees", include_str!("../migrations/sqlite/0017_fees.sql")),
     ("0018_timekeeping", include_str!("../migrations/sqlite/0018_timekeeping.sql")),
     ("0019_delivery", include_str!("../migrations/sqlite/0019_delivery.sql")),
@@ -216,6 +222,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0011_payments", include_str!("../migrations/postgres/0011_payments.sql")),
     ("0013_bills", include_str!("../migrations/postgres/0013_bills.sql")),
     ("0014_review", include_str!("../migrations/postgres/0014_review.sql")),
+    ("0015_seals", include_str!("../migrations/postgres/0015_seals.sql")),
     ("0017_fees", include_str!("../migrations/postgres/0017_fees.sql")),
     ("0018_timekeeping", include_str!("../migrations/postgres/0018_timekeeping.sql")),
     ("0019_delivery", include_str!("../migrations/postgres/0019_delivery.sql")),
@@ -243,7 +250,8 @@ impl SqliteTx {
                 begun => break begun?,
             }
         }
-        Ok(Tx::Sqlite(Self { connection, open: true, tally: Tally::new(sqlite.metrics.clone()) }))
+        let tally = Tally::new(sqlite.metrics.clone());
+        Ok(Tx::Sqlite(Self { connection, open: true, tally, leaves: Leaves::default() }))
     }
 }
 
@@ -261,7 +269,7 @@ impl PostgresTx {
     async fn begin(postgres: &Postgres, pool: &Pool, begin: &str) -> Result<Tx> {
         let client = Some(Box::pin(postgres.waiting.begin(pool, begin)).await?);
         let (waiting, tally) = (postgres.waiting.clone(), Tally::new(postgres.metrics.clone()));
-        Ok(Tx::Postgres(Self { client, asks: AtomicBool::new(false), waiting, tally }))
+        Ok(Tx::Postgres(Self { client, asks: AtomicBool::new(false), waiting, tally, leaves: Leaves::default() }))
     }
 
     fn client(&self) -> Result<&Object> {
@@ -377,18 +385,34 @@ impl Tx {
         }
     }
 
-    /// Makes everything since the beginning permanent.
+    /// Makes everything since the beginning permanent, and the leaves of what is sealed with it.
     pub async fn commit(mut self) -> Result<()> {
         match &mut self {
             Self::Sqlite(tx) => {
+                if let Some(Batch { id, committed_at, rows, leaves }) = tx.leaves.take() {
+                    let mut insert = tx.connection.prepare_cached(&numbered(Batch::INSERT))?;
+                    insert.execute(rusqlite::params![id, Ts(committed_at), rows, leaves])?;
+                }
                 tx.connection.execute_batch("commit")?;
                 tx.open = false;
             }
             Self::Postgres(tx) => {
+                let batch = tx.leaves.take();
+                let client = tx.client()?;
                 // After a failed statement PostgreSQL makes of a commit a rollback and calls that a success;
                 // any other statement fails then.
-                let client = tx.client()?;
-                tx.answer(Box::pin(async { Ok(client.batch_execute("select 1; commit").await?) })).await?;
+                let (tx, client) = (&*tx, tx.client()?);
+                let committed = Box::pin(async {
+                    let commit = client.batch_execute("select 1; commit");
+                    let Some(Batch { id, committed_at, rows, leaves }) = batch else { return Ok(commit.await?) };
+                    let insert = client.prepare_cached(Batch::INSERT).await?;
+                    let committed_at = Ts(committed_at);
+                    let params: [&(dyn ToSql + Sync); 4] = [&id, &committed_at, &rows, &leaves];
+                    // Sent together, in this order: the leaves cost no turn with the server of their own.
+                    futures_util::future::try_join(client.execute(&insert, &params), commit).await?;
+                    Ok(())
+                });
+                tx.answer(committed).await?;
                 tx.client = None;
             }
         }

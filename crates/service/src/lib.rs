@@ -41,6 +41,7 @@ pub mod prepaid;
 mod ready;
 pub mod reports;
 pub mod retention;
+pub mod seals;
 pub mod sessions;
 pub mod stopping;
 pub mod suspense;

@@ -116,7 +116,7 @@ on_both_databases! {
         let file = PathBuf::from(ran("backup", &db.url, folder.path()));
         let (url, _database) = empty_database(db.engine).await;
         let output = script("restore", &url, &file);
-        assert!(!output.status.success() && String::from_utf8_lossy(&output.stdout).contains("10 faults"), "{output:?}");
+        assert!(!output.status.success() && String::from_utf8_lossy(&output.stdout).contains("20 faults"), "each charge, and each sealed call: {output:?}");
     }
 
     async fn what_cannot_be_backed_up_is_said(db: TestApp) {

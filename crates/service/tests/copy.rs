@@ -202,7 +202,12 @@ async fn pages_meet() {
     // Two and a half pages, in a key of two columns with equal first ones.
     for number in 0..5_000 {
         let (series, year) = (["a", "B", "ä", "_"][number % 4], i64::try_from(number).unwrap());
-        tx.execute("insert into invoice_series values ($1, $2, $3)", &[&series, &year, &1]).await.unwrap();
+        tx.execute(
+            "insert into invoice_series (series, year, last_number) values ($1, $2, $3)",
+            &[&series, &year, &1],
+        )
+        .await
+        .unwrap();
     }
     tx.commit().await.unwrap();
     let seen = std::sync::Mutex::new((0, 0));

@@ -44,6 +44,7 @@ async fn assert_all_adds_up(db: &TestApp) {
         invoices::verify(&mut tx).await.unwrap().faults,
         payments::verify(&mut tx).await.unwrap().faults,
         tollbook::ledger::verify(&mut tx).await.unwrap().faults,
+        tollbook::seals::verify(&mut tx).await.unwrap().faults,
         tollbook::prepaid::verify(&mut tx).await.unwrap().faults,
         tollbook::sessions::verify(&mut tx, db.app.clock.now(), 24).await.unwrap().faults,
     ];

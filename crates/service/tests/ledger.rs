@@ -350,11 +350,13 @@ on_both_databases! {
             "vouchers", "renewals", "charging_sessions", "reservations", "day_spending",
             "clients", "client_secrets", "access_tokens", "webhook_endpoints", "webhook_messages", "webhook_deliveries",
             "audit_entries", "disputes", "call_replacements", "replaced_calls", "reminded_customers", "letters",
+            "seal_batches", "seals", "seal_series",
         ] {
             tx.script(&format!("drop table {later}")).await.unwrap();
         }
         for index in ["invoices_kept", "credit_notes_kept", "idempotency_keys_age", "suspense_of_record", "calls_of_call", "receivables_next_step",
-            "invoices_of_month", "ledger_entries_by_time", "cycles_open", "cycles_reviewed", "cycles_approved", "cycles_held"] {
+            "invoices_of_month", "ledger_entries_by_time", "cycles_open", "cycles_reviewed", "cycles_approved", "cycles_held",
+            "invoice_directory_documents"] {
             tx.script(&format!("drop index {index}")).await.unwrap();
         }
         for (table, column) in [
@@ -363,6 +365,8 @@ on_both_databases! {
             ("calls", "charged_party"), ("suspense", "understood"), ("payments", "reversed_at"), ("payments", "reversal_reason"),
             ("receivables", "ladder_from"), ("customers", "delivery"),
             ("cycles", "held_at"), ("cycles", "held_reason"), ("cycles", "approved_until"), ("cycles", "review_until"),
+            ("calls", "seal_batch_id"), ("ledger_entries", "seal_batch_id"), ("invoice_directory", "content_hash"),
+            ("invoice_directory", "chain_hash"), ("invoice_directory", "seal_batch_id"), ("invoice_series", "chain_hash"),
         ] {
             tx.script(&format!("alter table {table} drop column {column}")).await.unwrap();
         }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use tollbook::app::App;
 use tollbook::db::Ts;
 use tollbook::retention::{self, Held, Purged};
-use tollbook::{calls, credit_notes, invoices, jobs, sessions};
+use tollbook::{calls, credit_notes, invoices, jobs, seals, sessions};
 
 use crate::disputes::{contested, settled};
 use crate::support::account::{Account, faults, payment};
@@ -40,7 +40,8 @@ async fn assert_books_add_up(app: &App) {
     let notes = credit_notes::verify(&mut tx).await.unwrap().faults;
     let sessions = sessions::verify(&mut tx, app.clock.now(), 1).await.unwrap();
     assert_eq!(sessions.without_record, [""; 0]);
-    let faults = [calls, invoices, notes, sessions.faults, faults(&mut tx).await].concat();
+    let seals = seals::verify(&mut tx).await.unwrap().faults;
+    let faults = [calls, invoices, notes, sessions.faults, seals, faults(&mut tx).await].concat();
     assert_eq!(faults, [""; 0]);
 }
 

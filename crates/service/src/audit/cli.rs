@@ -7,10 +7,20 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::Result;
+use crate::seals;
 
-/// Show who saw or changed what, newest first
+/// Show who saw or changed what, newest first; prove that nothing was changed without the program
 #[derive(Debug, clap::Args)]
+#[command(args_conflicts_with_subcommands = true)]
 pub struct AuditArgs {
+    #[command(flatten)]
+    list: ListArgs,
+    #[command(subcommand)]
+    command: Option<seals::cli::Command>,
+}
+
+#[derive(Debug, clap::Args)]
+struct ListArgs {
     /// Only about this customer, by reference
     #[arg(long, value_name = "REFERENCE")]
     customer: Option<String>,
@@ -29,12 +39,19 @@ pub struct AuditArgs {
 }
 
 pub async fn audit(app: &App, args: AuditArgs, output: Output) -> Result<bool> {
+    match args.command {
+        Some(command) => seals::cli::run(app, command, output).await,
+        None => list(app, args.list, output).await,
+    }
+}
+
+async fn list(app: &App, args: ListArgs, output: Output) -> Result<bool> {
     let mut tx = app.db.read().await?;
     let customer = match &args.customer {
         None => None,
         Some(reference) => Some(customers::cli::named(&mut tx, reference).await?.id),
     };
-    let AuditArgs { subject, from, to, limit, .. } = args;
+    let ListArgs { subject, from, to, limit, .. } = args;
     let entries = super::list(&mut tx, &Asked { customer, subject, from, to, before: None }, limit).await?;
     let mut lines: Vec<_> = entries.iter().map(words).collect();
     if lines.is_empty() {

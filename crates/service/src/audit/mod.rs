@@ -23,7 +23,8 @@ pub(crate) use watch::{Deed, Noted, watch};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::{AuditId, CustomerId};
+use crate::id::{AuditId, CustomerId, NOBODY};
+use crate::seals::{self, Removal};
 
 /// Something that was seen or changed.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -50,6 +51,32 @@ pub struct Entry {
     /// The HTTP status of the answer; 0 of a command, which is noted before it begins.
     pub status: u16,
     pub request_id: String,
+}
+
+/// Notes that something was removed because it was kept long enough, or forgotten on request, in the transaction that does it.
+pub(crate) async fn note_removal(
+    tx: &mut Tx,
+    removal: Removal,
+    customer: Option<CustomerId>,
+    before: Timestamp,
+    rows: u64,
+    clock: &Clock,
+) -> Result<()> {
+    if rows == 0 {
+        return Ok(());
+    }
+    let entry = Entry {
+        id: AuditId(clock.id()),
+        happened_at: clock.now(),
+        subject: "tollbook".to_owned(),
+        role: seals::REMOVER.to_owned(),
+        action: removal.action().to_owned(),
+        target: Removal::target(before, rows),
+        customer_id: customer.filter(|customer| *customer != NOBODY),
+        status: 0,
+        request_id: String::new(),
+    };
+    store::insert(tx, &[entry]).await
 }
 
 /// Notes a deed in its own transaction.

@@ -6,6 +6,7 @@ use super::Entry;
 use crate::db::{self, Cell, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{AuditId, CustomerId};
+use crate::seals;
 
 const ENTRIES: Place = Place::new("audit_entries", &["audit_id"]);
 
@@ -25,6 +26,8 @@ pub struct Asked {
 }
 
 pub(super) async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<()> {
+    let Some(first) = entries.first() else { return Ok(()) };
+    let batch = tx.seal_batch(|| (first.id.0, first.happened_at));
     let rows: Vec<_> = entries
         .iter()
         .map(|entry| {
@@ -38,6 +41,7 @@ pub(super) async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<()> {
                 entry.customer_id.map(|customer| customer.0).into(),
                 Cell::Int(entry.status.into()),
                 Cell::Text(&entry.request_id),
+                Cell::Int(batch),
             ]
         })
         .collect();
@@ -51,16 +55,24 @@ pub(super) async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<()> {
         "customer_id",
         "status",
         "request_id",
+        "seal_batch_id",
     ];
-    Ok(tx.insert_rows("audit_entries", &columns, &rows).await?)
+    tx.insert_rows("audit_entries", &columns, &rows).await?;
+    let form = &*seals::AUDIT;
+    for (entry, row) in entries.iter().zip(&rows) {
+        let place = [entry.id.0, entry.happened_at.as_microsecond()];
+        tx.seal(form, place, &row[..form.columns.len()]);
+    }
+    Ok(())
 }
 
-/// Removes some of the entries of before an instant; answers how many. Ids follow time, so the oldest are the first.
+/// Removes some of the entries of before an instant; answers how many. Ids follow time, so the oldest are the first. Those
+/// stay by which it is known that a sealed row was removed rightly.
 pub async fn purge(tx: &mut Tx, before: Timestamp, limit: usize) -> Result<u64> {
     let limit = db::limit(limit);
-    let sql = "delete from audit_entries where happened_at < $1
-                 and audit_id in (select audit_id from audit_entries order by audit_id limit $2)";
-    Ok(tx.execute(sql, &[&Ts(before), &limit]).await?)
+    let sql = "delete from audit_entries where happened_at < $1 and audit_id in
+                 (select audit_id from audit_entries where role <> $3 order by audit_id limit $2)";
+    Ok(tx.execute(sql, &[&Ts(before), &limit, &seals::REMOVER]).await?)
 }
 
 /// Entries, newest first.

@@ -189,10 +189,12 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
             }
         }
         tx.script("savepoint pass").await?;
-        let rows = pass.rows(run);
+        let sealed_with = tx.seal_batch(|| (clock.id(), clock.now()));
+        let rows = pass.rows(run, sealed_with);
         match store::insert_calls(tx, &rows).await {
             Ok(()) => {
                 tx.script("release savepoint pass").await?;
+                store::seal_calls(tx, &rows);
                 store::insert_call_allowances(tx, &rows).await?;
                 announce::charged(tx, &rows, clock).await?;
                 run.look_first = !stored.is_empty();

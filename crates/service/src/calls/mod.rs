@@ -51,7 +51,7 @@ pub use history::{by_key, history};
 pub use import::{Begun as BegunUpload, BegunImport, Import, Imported, begin as begin_import, import};
 pub use notable::{Notable, countries_before, notable};
 pub use posted::{Posted, charge_many, charge_records};
-pub use purge::{count_purgeable, purge, unbilled_from};
+pub use purge::{Removed, count_purgeable, purge, unbilled_from};
 pub use quote::{Quote, Quoted, quote};
 pub(crate) use resolve::{Bill, Fate, Record};
 pub use source::{Sender, Source};

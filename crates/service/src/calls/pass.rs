@@ -55,6 +55,8 @@ pub(super) struct CallRow<'p> {
     pub record: &'p Record,
     pub outcome: &'static str,
     pub charged: Option<&'p Charged<'p>>,
+    /// With what it is sealed.
+    pub batch: i64,
 }
 
 impl<'b> Pass<'b> {
@@ -296,7 +298,7 @@ impl<'b> Pass<'b> {
     }
 
     /// What is to be stored, in the order of the key: neighbours in the index are written together.
-    pub(super) fn rows<'p>(&'p self, run: &'p Charging) -> Vec<CallRow<'p>> {
+    pub(super) fn rows<'p>(&'p self, run: &'p Charging, batch: i64) -> Vec<CallRow<'p>> {
         let decided = self.batch.incoming.iter().zip(&self.ids).zip(&self.outcomes).zip(&self.charged);
         let mut rows: Vec<_> = decided
             .filter_map(|(((incoming, record_id), outcome), charged)| {
@@ -307,7 +309,8 @@ impl<'b> Pass<'b> {
                     Outcome::Duplicate | Outcome::Suspended(_) => return None,
                 };
                 let (source, import, hash) = (run.source.as_str(), run.import, &incoming.hash);
-                Some(CallRow { source, record_id, import, hash, record, outcome, charged: charged.as_ref() })
+                let charged = charged.as_ref();
+                Some(CallRow { source, record_id, import, hash, record, outcome, charged, batch })
             })
             .collect();
         rows.sort_unstable_by_key(|row| row.record_id);

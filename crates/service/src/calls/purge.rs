@@ -22,9 +22,17 @@ pub async fn count_purgeable(tx: &mut Tx, customer: CustomerId, before: Timestam
     store::count_purgeable(tx, customer, before).await
 }
 
-/// Removes some of the calls of before an instant; answers how many. The customer is held, and knows already that they go:
+/// What went.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Removed {
+    pub calls: u64,
+    /// Calls whose records were corrected, as they were charged before.
+    pub replaced: u64,
+}
+
+/// Removes some of the calls of before an instant. The customer is held, and knows already that they go:
 /// `calls_kept_from`.
-pub async fn purge(tx: &mut Tx, customer: CustomerId, before: Timestamp, limit: usize) -> Result<u64> {
+pub async fn purge(tx: &mut Tx, customer: CustomerId, before: Timestamp, limit: usize) -> Result<Removed> {
     store::delete_counters(tx, customer, before).await?;
     store::delete_calls(tx, customer, before, limit).await
 }

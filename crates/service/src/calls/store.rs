@@ -6,6 +6,7 @@ mod months;
 mod notable;
 mod purge;
 mod replaced;
+mod sealed;
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
@@ -38,6 +39,7 @@ pub(super) use replaced::{
     Replaced, free_id, has_replacements, insert_replacement, is_closed, last_stored_as, lower_spending,
     lower_uses, move_away, of_record, replaced_of, reversals_of,
 };
+pub(super) use sealed::seal_calls;
 
 const IMPORTS: Place = Place::new("imports", &["import_id"]);
 pub(super) const CALLS: Place = Place::new("calls", &["source", "record_id"]);
@@ -141,7 +143,7 @@ pub(super) async fn save_uses(tx: &mut Tx, uses: &Uses) -> Result<()> {
     Ok(())
 }
 
-pub(super) const CALL_COLUMNS: [&str; 30] = [
+pub(super) const CALL_COLUMNS: [&str; 31] = [
     "customer_id",
     "source",
     "record_id",
@@ -172,20 +174,22 @@ pub(super) const CALL_COLUMNS: [&str; 30] = [
     "currency",
     "month_pricing",
     "charged_party",
+    "seal_batch_id",
 ];
 
 pub(super) async fn insert_calls(tx: &mut Tx, rows: &[CallRow<'_>]) -> Result<()> {
     Ok(tx.insert_rows("calls", &CALL_COLUMNS, rows).await?)
 }
 
-impl Cells<30> for CallRow<'_> {
-    fn cells(&self) -> [Cell<'_>; 30] {
+impl Cells<31> for CallRow<'_> {
+    fn cells(&self) -> [Cell<'_>; 31] {
         call_cells(self)
     }
 }
 
-fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 30] {
-    let CallRow { source, record_id, import, hash, record, outcome, charged } = row;
+/// The columns of the form they are sealed by come first.
+fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 31] {
+    let CallRow { source, record_id, import, hash, record, outcome, charged, batch } = row;
     let charge = charged.map(|charged| &charged.charge);
     let int = |number: i64| Cell::Int(number);
     let version = charged.map(|charged| charged.bill.version());
@@ -220,6 +224,7 @@ fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 30] {
         charged.map(|charged| charged.bill.plan().currency.code()).into(),
         charge.and_then(|charge| charge.month_pricing).map_or(Cell::Null, Cell::fit),
         record.other_party().into(),
+        Cell::Int(*batch),
     ]
 }
 

@@ -206,7 +206,7 @@ pub(super) fn kind_of(table: &str, column: &str, kind: &str) -> Result<Kind> {
 
 impl Row {
     /// The value at a place, which must be of a kind.
-    fn cell(&self, place: usize, kind: Kind) -> Result<Cell<'_>> {
+    pub(super) fn cell(&self, place: usize, kind: Kind) -> Result<Cell<'_>> {
         match self {
             Self::Sqlite(names, values) => {
                 let value = values.get(place).unwrap_or(&Value::Null);

@@ -152,6 +152,7 @@ fn parts() -> (Router<SharedApp>, Document) {
     let (router, mut document) = OpenApiRouter::with_openapi(Api::openapi())
         .merge(crate::access::http::routes())
         .merge(crate::audit::http::routes())
+        .merge(crate::seals::http::routes())
         .merge(crate::customers::http::routes())
         .merge(crate::plans::http::routes())
         .merge(crate::tariffs::http::routes())

@@ -1,10 +1,12 @@
 //! Gives issued invoices and credit notes their legal numbers: gapless for each series and year, in blocks.
 //!
+//! Each document is chained to the one before it in its series, and its number is sealed.
+//!
 //! With its number a document may leave the house: the job that sends it is asked for in the same
 //! transaction.
 
 use super::announce;
-use super::store::{self, Document};
+use super::store::{self, Document, Numbered};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::config::Config;
@@ -52,15 +54,19 @@ async fn number_block(tx: &mut Tx, config: &Config, clock: &Clock) -> Result<u64
         let mut numbers = Vec::with_capacity(waiting.len());
         for entry in waiting {
             let year = i64::from(entry.issued_on.year());
-            let count = last.entry(year).or_default();
-            *count += 1;
-            numbers.push((entry, format!("{series}-{year}-{count:06}")));
+            let last = last.entry(year).or_default();
+            last.number += 1;
+            let number = format!("{series}-{year}-{:06}", last.number);
+            let link = entry.link(&number, &last.chain_hash)?;
+            last.chain_hash = link.chain_hash;
+            numbers.push(Numbered { entry, number, link });
         }
-        store::save_numbers(tx, document, &numbers).await?;
+        let batch = tx.seal_batch(|| (clock.id(), clock.now()));
+        store::save_numbers(tx, document, &numbers, batch).await?;
         store::save_series(tx, series, &last).await?;
-        let sent: Vec<Job> = numbers.iter().map(|(entry, _)| entry.send()).collect();
+        let sent: Vec<Job> = numbers.iter().map(|numbered| numbered.entry.send()).collect();
         jobs::enqueue(tx, &sent, clock).await?;
-        let invoices: Vec<_> = numbers.iter().filter_map(|(entry, _)| entry.invoice()).collect();
+        let invoices: Vec<_> = numbers.iter().filter_map(|numbered| numbered.entry.invoice()).collect();
         announce::numbered(tx, &invoices, clock).await?;
         numbered += numbers.len() as u64;
     }

@@ -3,6 +3,7 @@
 mod charged;
 mod cycles;
 mod documents;
+mod numbers;
 mod purge;
 mod rates;
 mod review;
@@ -13,7 +14,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use calculation::invoice::Invoice;
 use calculation::money::{Amount, Money};
 use calculation::period::Period;
-use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
@@ -21,8 +21,7 @@ use super::StoredInvoice;
 use super::issue::NewInvoice;
 use crate::db::{self, Cell, IN_LIST, Place, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
-use crate::id::{CreditNoteId, CustomerId, InvoiceId};
-use crate::jobs::Job;
+use crate::id::{CustomerId, InvoiceId};
 
 pub(super) use charged::{
     charged, fees_given_back_later, refunded_too_much, remember, remembered, reverse_charges,
@@ -32,6 +31,9 @@ pub(super) use cycles::{
 };
 pub(super) use documents::{
     Credit, credits, has_credited_calls, months_put_right, settle, settled, since_month, unsettle,
+};
+pub(super) use numbers::{
+    Document, Numbered, any_unnumbered, hold_series, save_numbers, save_series, series, unnumbered,
 };
 pub(super) use purge::{count_kept, kept, save_purged};
 pub(super) use rates::{insert_tax_rate, replace_tax_rate, tax_rate, tax_rates};
@@ -253,132 +255,4 @@ fn invoice(row: &Row) -> db::Result<StoredInvoice> {
         // The content is frozen before the number is given.
         invoice: Invoice { number, ..content },
     })
-}
-
-/// What is numbered.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Document {
-    Invoice,
-    CreditNote,
-}
-
-impl Document {
-    /// Its table, and the column of its id.
-    fn table(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Invoice => ("invoices", "invoice_id"),
-            Self::CreditNote => ("credit_notes", "credit_note_id"),
-        }
-    }
-}
-
-/// An issued document that waits for its number.
-pub(super) struct Unnumbered {
-    document: Document,
-    customer: CustomerId,
-    id: i64,
-    pub(super) issued_on: Date,
-}
-
-impl Unnumbered {
-    /// Which invoice it is, if it is one.
-    pub(super) fn invoice(&self) -> Option<(CustomerId, InvoiceId)> {
-        (self.document == Document::Invoice).then_some((self.customer, InvoiceId(self.id)))
-    }
-
-    /// The job that sends it.
-    pub(super) fn send(&self) -> Job {
-        let customer_id = self.customer;
-        match self.document {
-            Document::Invoice => {
-                Job::SendInvoice { customer_id, invoice_id: InvoiceId(self.id), again: None }
-            }
-            Document::CreditNote => {
-                Job::SendCreditNote { customer_id, credit_note_id: CreditNoteId(self.id), again: None }
-            }
-        }
-    }
-}
-
-/// Whether some document waits for its number.
-pub(super) async fn any_unnumbered(tx: &mut Tx, document: Document) -> Result<bool> {
-    let (table, _) = document.table();
-    let sql = format!("select 1 as waits from {table} where number is null limit 1");
-    Ok(tx.row(&sql, &[]).await?.is_some())
-}
-
-/// Holds the counters of a series until the transaction ends; answers the last number of each year.
-pub(super) async fn hold_series(tx: &mut Tx, series: &str) -> Result<BTreeMap<i64, i64>> {
-    // Year 0 is there only to be held.
-    let hold = "insert into invoice_series (series, year, last_number) values ($1, 0, 0)
-                on conflict (series, year) do update set last_number = 0";
-    tx.execute(hold, &[&series]).await?;
-    let sql = "select year, last_number from invoice_series where series = $1 and year > 0";
-    let rows = tx.rows(sql, &[&series]).await?;
-    Ok(rows.iter().map(|row| Ok((row.get("year")?, row.get("last_number")?))).collect::<db::Result<_>>()?)
-}
-
-pub(super) async fn save_series(tx: &mut Tx, series: &str, last: &BTreeMap<i64, i64>) -> Result<()> {
-    for (year, number) in last {
-        let sql = "insert into invoice_series (series, year, last_number) values ($1, $2, $3)
-                   on conflict (series, year) do update set last_number = excluded.last_number";
-        tx.execute(sql, &[&series, year, number]).await?;
-    }
-    Ok(())
-}
-
-pub(super) async fn unnumbered(tx: &mut Tx, document: Document, limit: i64) -> Result<Vec<Unnumbered>> {
-    let (table, id) = document.table();
-    // Invoices of before the day had a column of its own say it in their content.
-    let sql = format!(
-        "select customer_id, {id} as id, issued_on, case when issued_on is null then content end as content
-         from {table} where number is null order by issued_at, customer_id, {id} limit $1"
-    );
-    let entry = |row: &Row| {
-        let issued_on = match row.get::<Option<String>>("issued_on")? {
-            Some(_) => row.parse("issued_on")?,
-            None => row.json::<Invoice>("content")?.issued_on,
-        };
-        let customer = CustomerId(row.get("customer_id")?);
-        Ok(Unnumbered { document, customer, id: row.get("id")?, issued_on })
-    };
-    Ok(tx.rows(&sql, &[&limit]).await?.iter().map(entry).collect::<db::Result<_>>()?)
-}
-
-pub(super) async fn save_numbers(
-    tx: &mut Tx,
-    document: Document,
-    numbers: &[(Unnumbered, String)],
-) -> Result<()> {
-    if numbers.is_empty() {
-        return Ok(());
-    }
-    let rows: Vec<_> = numbers
-        .iter()
-        .map(|(entry, number)| [Cell::Text(number), Cell::Int(entry.customer.0), Cell::Int(entry.id)])
-        .collect();
-    let (table, id) = document.table();
-    let update = format!(
-        "update {table} set number = g.number from given g
-         where {table}.customer_id = g.customer_id and {table}.{id} = g.id"
-    );
-    let directory = "insert into invoice_directory (number, customer_id, invoice_id)
-                     select number, customer_id, id from given";
-    let definition = "number text, customer_id bigint, id bigint";
-    tx.over_rows(definition, &["number", "customer_id", "id"], &rows, &[&update, directory]).await?;
-    Ok(())
-}
-
-/// Each series and year: its last number, and how many of its numbers are given.
-pub(super) async fn series(tx: &mut Tx) -> Result<Vec<(String, i64, u64, u64)>> {
-    // Not `like`, for which a great letter is a small one on SQLite.
-    let sql = "select s.series, s.year, s.last_number,
-                 (select count(*) from invoice_directory d
-                  where substr(d.number, 1, length(s.series) + 6)
-                    = s.series || '-' || cast(s.year as text) || '-') as given_numbers
-               from invoice_series s where s.year > 0 order by s.series, s.year";
-    let entry = |row: &Row| {
-        Ok((row.get("series")?, row.get("year")?, row.count("last_number")?, row.count("given_numbers")?))
-    };
-    Ok(tx.rows(sql, &[]).await?.iter().map(entry).collect::<db::Result<_>>()?)
 }

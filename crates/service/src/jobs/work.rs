@@ -1,5 +1,6 @@
 //! What is due, and is it done? One round over everything that time alone brings about.
 
+use jiff::SignedDuration;
 use serde::Serialize;
 
 use super::Worked;
@@ -12,6 +13,7 @@ use crate::metrics::{ROUND_SECONDS, ROUNDS};
 use crate::payments::{self, Reminded};
 use crate::prepaid::{self, Kept};
 use crate::retention::{self, Purged};
+use crate::seals::{self, Sealed};
 use crate::sessions;
 use crate::webhooks::{self, Delivered};
 
@@ -29,6 +31,8 @@ pub struct Round {
     pub webhooks: Delivered,
     /// Messages of webhooks that were kept long enough.
     pub removed_messages: u64,
+    /// Rows that were sealed.
+    pub sealed_rows: u64,
     /// What else was kept long enough.
     pub purged: Purged,
 }
@@ -52,6 +56,7 @@ impl std::fmt::Display for Round {
         writeln!(out, "jobs: {done} done, {put_off} put off, {failed} given up")?;
         let Delivered { done, put_off, failed } = self.webhooks;
         write!(out, "webhooks: {done} delivered, {put_off} put off, {failed} given up")?;
+        write!(out, "\nseals: {} rows sealed", self.sealed_rows)?;
         let Purged { calls, documents, .. } = self.purged;
         write!(out, "\nretention: {calls} calls and {documents} documents removed that were kept long enough")
     }
@@ -74,6 +79,7 @@ async fn all_but_slow(app: &App) -> Result<Round> {
     let jobs = super::work_off(app).await;
     let expired_tokens = purge_access(app).await;
     let removed_messages = remove_messages(app).await;
+    let sealed_rows = seal(app).await;
     Ok(Round {
         billed: billed?,
         reminders: reminders?,
@@ -83,6 +89,7 @@ async fn all_but_slow(app: &App) -> Result<Round> {
         expired_tokens: expired_tokens?,
         webhooks: Delivered::default(),
         removed_messages: removed_messages?,
+        sealed_rows: sealed_rows?,
         purged: Purged::default(),
     })
 }
@@ -104,6 +111,23 @@ async fn remove_messages(app: &App) -> Result<u64> {
         if some == 0 {
             return Ok(removed);
         }
+    }
+}
+
+/// Seals what was committed since the last seal, if that is long enough ago.
+async fn seal(app: &App) -> Result<u64> {
+    let (mut rows, mut apart) = (0, SignedDuration::from_mins(app.config.audit.seal_minutes.into()));
+    loop {
+        let mut tx = app.db.begin().await?;
+        let sealed = seals::seal(&mut tx, app.clock.now(), apart).await?;
+        tx.commit().await?;
+        let Sealed::New { seal, more } = sealed else { return Ok(rows) };
+        rows += seal.rows.unsigned_abs();
+        if !more {
+            return Ok(rows);
+        }
+        // There is more than one seal takes.
+        apart = SignedDuration::ZERO;
     }
 }
 

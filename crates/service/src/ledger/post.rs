@@ -19,7 +19,7 @@ pub async fn post(tx: &mut Tx, entries: &[Entry], clock: &Clock) -> Result<()> {
         return Err(Error::Contradiction(format!("the {kind} entry of {subject} does not sum to zero")));
     }
     let numbered: Vec<_> = entries.iter().map(|entry| (EntryId(clock.id()), entry)).collect();
-    store::insert(tx, &numbered).await?;
+    store::insert(tx, &numbered, clock.now()).await?;
     tally(tx, entries);
     Ok(())
 }

@@ -8,13 +8,13 @@ use super::{Entry, EntryKind};
 use crate::db::{self, Cell, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, EntryId};
+use crate::seals;
 
 const ENTRIES: Place = Place::new("ledger_entries", &["customer_id", "entry_id"]);
 
-pub(super) async fn insert(tx: &mut Tx, entries: &[(EntryId, &Entry)]) -> Result<()> {
-    if entries.is_empty() {
-        return Ok(());
-    }
+pub(super) async fn insert(tx: &mut Tx, entries: &[(EntryId, &Entry)], now: Timestamp) -> Result<()> {
+    let Some((first, _)) = entries.first() else { return Ok(()) };
+    let batch = tx.seal_batch(|| (first.0, now));
     let rows: Vec<_> = entries
         .iter()
         .map(|(id, entry)| {
@@ -25,11 +25,18 @@ pub(super) async fn insert(tx: &mut Tx, entries: &[(EntryId, &Entry)]) -> Result
                 Cell::Int(entry.subject),
                 Cell::Text(entry.currency.code()),
                 Cell::Time(entry.at),
+                Cell::Int(batch),
             ]
         })
         .collect();
-    let columns = ["customer_id", "entry_id", "kind", "subject_id", "currency", "posted_at"];
+    let columns = ["customer_id", "entry_id", "kind", "subject_id", "currency", "posted_at", "seal_batch_id"];
     tx.insert_rows("ledger_entries", &columns, &rows).await?;
+    for ((id, entry), row) in entries.iter().zip(&rows) {
+        let postings = entry.postings.as_ref().map(seals::postings).unwrap_or_default();
+        let [customer, number, kind, subject, currency, at, _] = *row;
+        let sealed = [customer, number, kind, subject, currency, at, Cell::Text(&postings)];
+        tx.seal(&seals::ENTRY, [entry.customer.0, id.0], &sealed);
+    }
     let rows: Vec<_> = entries
         .iter()
         .flat_map(|(id, entry)| {

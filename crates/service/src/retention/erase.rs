@@ -15,7 +15,8 @@ use crate::customers::{Billing, Customer};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::CustomerId;
-use crate::{access, calls, customers, disputes, invoices, payments, sessions};
+use crate::seals::Removal;
+use crate::{access, audit, calls, customers, disputes, invoices, payments, sessions};
 
 /// What became of it.
 #[derive(Debug)]
@@ -84,7 +85,8 @@ pub async fn erase(tx: &mut Tx, app: &App, id: CustomerId) -> Result<Erased> {
     if let Some(refusal) = refusal(tx, &customer, closed_at, now).await? {
         return Ok(Erased::Refused(refusal));
     }
-    let calls = calls::purge(tx, id, now, usize::MAX).await?;
+    let calls::Removed { calls, replaced } = calls::purge(tx, id, now, usize::MAX).await?;
+    audit::note_removal(tx, Removal::Calls, Some(id), now, calls + replaced, &app.clock).await?;
     sessions::purge(tx, id, now, usize::MAX).await?;
     store::erase_words(tx, id).await?;
     access::revoke_clients_of(tx, id, &app.clock).await?;

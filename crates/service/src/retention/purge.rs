@@ -11,9 +11,11 @@ use serde::Serialize;
 use super::horizon::{self, HeldBy, Horizon};
 use super::store;
 use crate::app::App;
+use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, NOBODY};
+use crate::seals::{REMOVER, Removal};
 use crate::{audit, calls, customers, http, invoices, sessions, suspense, timekeeping};
 
 /// What was removed, or would be.
@@ -235,33 +237,45 @@ async fn all_of(app: &App, part: Part) -> Result<u64> {
 
 async fn once(app: &App, part: Part) -> Result<u64> {
     let mut tx = app.db.begin().await?;
-    let some = some_of(&mut tx, part, app.clock.now()).await?;
+    let some = some_of(&mut tx, part, &app.clock).await?;
     tx.commit().await?;
     Ok(some)
 }
 
-async fn some_of(tx: &mut Tx, part: Part, now: Timestamp) -> Result<u64> {
+/// What is sealed is removed by a deed that is sealed.
+async fn some_of(tx: &mut Tx, part: Part, clock: &Clock) -> Result<u64> {
     match part {
         Part::Calls(customer, before) => {
             customers::hold(tx, customer).await?;
-            calls::purge(tx, customer, before, SOME).await
+            let calls::Removed { calls, replaced } = calls::purge(tx, customer, before, SOME).await?;
+            audit::note_removal(tx, Removal::Calls, Some(customer), before, calls + replaced, clock).await?;
+            Ok(calls)
         }
         Part::Sessions(customer, before) => sessions::purge(tx, customer, before, SOME).await,
         Part::Suspense(before) => suspense::purge(tx, before, SOME).await,
-        Part::Documents(before) => invoices::purge(tx, before, DOCUMENTS, now).await,
+        Part::Documents(before) => {
+            let documents = invoices::purge(tx, before, DOCUMENTS, clock.now()).await?;
+            audit::note_removal(tx, Removal::Documents, None, before, documents, clock).await?;
+            Ok(documents)
+        }
         Part::IdempotencyKeys(before) => http::purge_keys(tx, before, SOME).await,
-        Part::AuditEntries(before) => audit::purge(tx, before, SOME).await,
+        Part::AuditEntries(before) => {
+            let entries = audit::purge(tx, before, SOME).await?;
+            audit::note_removal(tx, Removal::AuditEntries, None, before, entries, clock).await?;
+            Ok(entries)
+        }
     }
 }
 
 async fn count_of(tx: &mut Tx, part: Part) -> Result<u64> {
+    let kept = format!("audit_entries where happened_at < $1 and role <> '{REMOVER}'");
     let (sql, before) = match part {
         Part::Calls(customer, before) => return calls::count_purgeable(tx, customer, before).await,
         Part::Documents(before) => return invoices::count_purgeable(tx, before).await,
         Part::Sessions(customer, before) => return sessions::count_purgeable(tx, customer, before).await,
         Part::Suspense(before) => ("suspense where seen_at < $1", before),
         Part::IdempotencyKeys(before) => ("idempotency_keys where created_at < $1", before),
-        Part::AuditEntries(before) => ("audit_entries where happened_at < $1", before),
+        Part::AuditEntries(before) => (kept.as_str(), before),
     };
     store::count(tx, sql, before).await
 }

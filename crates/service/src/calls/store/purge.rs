@@ -6,6 +6,7 @@ use jiff::Timestamp;
 
 use super::POSTPAID;
 use super::replaced::delete_replaced;
+use crate::calls::Removed;
 use crate::db::{self, Ts, Tx};
 use crate::error::Result;
 use crate::id::CustomerId;
@@ -57,7 +58,7 @@ pub(in crate::calls) async fn delete_calls(
     customer: CustomerId,
     before: Timestamp,
     limit: usize,
-) -> Result<u64> {
+) -> Result<Removed> {
     let limit = db::limit(limit);
     let those = format!(
         "select k.source, k.record_id from calls k where k.customer_id = $1 and {OF_BEFORE}
@@ -71,6 +72,7 @@ pub(in crate::calls) async fn delete_calls(
     );
     let rows = tx.rows(&sql, &[&customer.0, &Ts(before), &limit]).await?;
     let mut gone = delete_replaced(tx, customer, before).await?;
+    let removed = Removed { calls: rows.len() as u64, replaced: gone.len() as u64 };
     for row in &rows {
         gone.push(row.get("import_id")?);
     }
@@ -82,5 +84,5 @@ pub(in crate::calls) async fn delete_calls(
         let sql = "update imports set purged = purged + $2 where import_id = $1";
         tx.execute(sql, &[&import, &calls]).await?;
     }
-    Ok(rows.len() as u64)
+    Ok(removed)
 }
