@@ -62,7 +62,7 @@ impl App {
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let traces = Traces::open(&config.log)?;
-        let rates = Rates::new(&config.http, &clock);
+        let rates = Rates::new(&config.http, &clock, db.metrics());
         let audit = audit::Queue::open(&db);
         let counter = Counter::open(&db, &clock, &tariffs, &config);
         let desk = Desk::open(&db, &clock, &tariffs, &config);

@@ -45,4 +45,5 @@ pub mod sessions;
 pub mod stopping;
 pub mod suspense;
 pub mod tariffs;
+pub mod visible;
 pub mod webhooks;

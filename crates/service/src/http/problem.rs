@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::kind::Kind;
 use crate::error::Error;
+use crate::log::Concealed;
 
 /// A refusal or fault (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -84,6 +85,16 @@ impl Problem {
         let kind = "about:blank".to_owned();
         let (status, detail) = (status.as_u16(), detail.into());
         Self { kind, title, status, detail, errors: Vec::new() }
+    }
+
+    /// The same, without the secrets that a request brought along.
+    #[must_use]
+    pub(super) fn concealed(mut self) -> Self {
+        let of_fields = self.errors.iter_mut().flat_map(|error| [&mut error.pointer, &mut error.detail]);
+        for text in of_fields.chain([&mut self.detail]) {
+            *text = Concealed(text).to_string();
+        }
+        self
     }
 
     /// The status.

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
+use crate::visible;
 
 /// Remove what was kept long enough, as the settings `retention.…` say; `serve` and `work` do it once a day
 #[derive(Debug, clap::Args)]
@@ -68,7 +69,7 @@ pub async fn export(app: &App, args: ExportArgs, output: Output) -> Result<bool>
         Some(path) => Box::new(std::io::BufWriter::new(
             std::fs::File::create_new(path).map_err(Error::file(name.clone()))?,
         )),
-        None => Box::new(std::io::stdout().lock()),
+        None => visible::stdout(),
     };
     let bar = output.bar(None, "{spinner} {pos} lines {elapsed}");
     let (lines, read) = mpsc::channel::<Vec<u8>>(256);

@@ -166,7 +166,7 @@ impl TestApp {
         let top_ups = TopUpService::open(&config.prepaid).map_err(|error| error.to_string())?;
         let courier = Courier::open(&config.webhooks).map_err(|error| error.to_string())?;
         let (mailer, top_ups, courier) = (Arc::new(mailer), Arc::new(top_ups), Arc::new(courier));
-        let rates = Rates::new(&config.http, &self.app.clock);
+        let rates = Rates::new(&config.http, &self.app.clock, self.app.db.metrics());
         Ok(App { config: Arc::new(config), mailer, top_ups, courier, rates, ..self.app.clone() })
     }
 
