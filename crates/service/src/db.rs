@@ -236,6 +236,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0011_payments", include_str!("../migrations/sqlite/0011_payments.sql")),
     ("0013_bills", include_str!("../migrations/sqlite/0013_bills.sql")),
     ("0014_review", include_str!("../migrations/sqlite/0014_review.sql")),
+    ("0016_secrets", include_str!("../migrations/sqlite/0016_secrets.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -251,6 +252,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0011_payments", include_str!("../migrations/postgres/0011_payments.sql")),
     ("0013_bills", include_str!("../migrations/postgres/0013_bills.sql")),
     ("0014_review", include_str!("../migrations/postgres/0014_review.sql")),
+    ("0016_secrets", include_str!("../migrations/postgres/0016_secrets.sql")),
 ];
 
 impl SqliteTx {

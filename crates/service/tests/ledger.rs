@@ -350,6 +350,7 @@ on_both_databases! {
             "vouchers", "renewals", "charging_sessions", "reservations", "day_spending",
             "clients", "client_secrets", "access_tokens", "webhook_endpoints", "webhook_messages", "webhook_deliveries",
             "audit_entries", "disputes", "call_replacements", "replaced_calls", "reminded_customers", "letters",
+            "document_links",
         ] {
             tx.script(&format!("drop table {later}")).await.unwrap();
         }

@@ -47,6 +47,7 @@ mod invoices;
 mod issue_day;
 mod ledger;
 mod letters;
+mod links;
 mod lists;
 mod logging;
 mod mail;
