@@ -1,5 +1,5 @@
 //! What does every door share? The database, the clock, the settings, the price lists in memory, who may come in, the
-//! mailer, who is asked for top-ups, how webhooks leave, and whether it is to stop.
+//! mailer, who is asked for top-ups, under which keys vouchers are kept, how webhooks leave, and whether it is to stop.
 
 use std::sync::Arc;
 
@@ -16,7 +16,7 @@ use crate::error::Result;
 use crate::http::Rates;
 use crate::log::Traces;
 use crate::mail::Mailer;
-use crate::prepaid::TopUpService;
+use crate::prepaid::{TopUpService, VoucherKeys};
 use crate::sessions::Desk;
 use crate::stopping::Stopping;
 use crate::tariffs::TariffBook;
@@ -36,6 +36,7 @@ pub struct App {
     pub access: Access,
     pub mailer: Arc<Mailer>,
     pub top_ups: Arc<TopUpService>,
+    pub voucher_keys: VoucherKeys,
     pub courier: Arc<Courier>,
     /// Where what was seen is noted.
     pub audit: audit::Queue,
@@ -56,6 +57,7 @@ impl App {
     pub async fn open(url: &str, clock: Clock, config: Config) -> Result<Self> {
         let mailer = Arc::new(Mailer::open(&config)?);
         let top_ups = Arc::new(TopUpService::open(&config.prepaid)?);
+        let voucher_keys = VoucherKeys::open(&config.prepaid)?;
         let courier = Arc::new(Courier::open(&config.webhooks)?);
         let access = Access::open(&config.access)?;
         let db = Db::open(url).await?;
@@ -75,6 +77,7 @@ impl App {
             access,
             mailer,
             top_ups,
+            voucher_keys,
             courier,
             audit,
             counter,

@@ -103,6 +103,8 @@ pub struct Prepaid {
     pub top_up_url: Option<String>,
     pub top_up_secret_file: Option<PathBuf>,
     pub top_up_timeout_seconds: u64,
+    pub voucher_key_file: Option<PathBuf>,
+    pub voucher_key_before_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize)]

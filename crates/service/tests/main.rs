@@ -96,6 +96,7 @@ mod terminal;
 mod tidy;
 mod told_late;
 mod traces;
+mod voucher_keys;
 mod vouchers;
 mod way_back;
 mod webhook_events;
