@@ -1,5 +1,5 @@
 //! What does every door share? The database, the clock, the settings, the price lists in memory, who may come in, the
-//! mailer, who is asked for top-ups, how webhooks leave, and whether it is to stop.
+//! mailer, who is asked for top-ups, under which keys vouchers are kept, how webhooks leave, and whether it is to stop.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::http::Rates;
 use crate::invoices;
 use crate::log::Traces;
 use crate::mail::Mailer;
-use crate::prepaid::TopUpService;
+use crate::prepaid::{TopUpService, VoucherKeys};
 use crate::sessions::Desk;
 use crate::stopping::Stopping;
 use crate::tariffs::TariffBook;
@@ -39,6 +39,7 @@ pub struct App {
     pub access: Access,
     pub mailer: Arc<Mailer>,
     pub top_ups: Arc<TopUpService>,
+    pub voucher_keys: VoucherKeys,
     pub courier: Arc<Courier>,
     /// Where what was seen is noted.
     pub audit: audit::Queue,
@@ -69,13 +70,14 @@ impl App {
         clock.tolerate(config.clock.tolerance());
         let mailer = Arc::new(Mailer::open(&config)?);
         let top_ups = Arc::new(TopUpService::open(&config.prepaid)?);
+        let voucher_keys = VoucherKeys::open(&config.prepaid)?;
         let courier = Arc::new(Courier::open(&config.webhooks)?);
         let access = Access::open(&config.access)?;
         let db = Db::open_within(url, config.database).await?;
         db.migrate(clock.now()).await?;
         let (config, tariffs) = (Arc::new(config), TariffBook::default());
         let traces = Traces::open(&config.log)?;
-        let rates = Rates::new(&config.http, &clock);
+        let rates = Rates::new(&config.http, &clock, db.metrics());
         let audit = audit::Queue::open(&db);
         let counter = Counter::open(&db, &clock, &tariffs, &config);
         let desk = Desk::open(&db, &clock, &tariffs, &config);
@@ -88,6 +90,7 @@ impl App {
             access,
             mailer,
             top_ups,
+            voucher_keys,
             courier,
             audit,
             counter,

@@ -13,6 +13,7 @@ use crate::clock::Clock;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::stopping::Stopping;
+use crate::visible::Visible;
 use crate::{
     access, audit, backup, calls, check, copy, corrections, credit_notes, demo, disputes, healthcheck, http,
     invoices, jobs, ledger, letters, log, payments, prepaid, reports, retention, tariffs, timekeeping,
@@ -185,14 +186,14 @@ impl Output {
     pub fn note(self, line: impl std::fmt::Display) {
         if !self.json {
             // Nobody may be listening any more.
-            let _ = writeln!(std::io::stderr(), "{line}");
+            let _ = writeln!(std::io::stderr(), "{}", Visible(line));
         }
     }
 }
 
-/// Prints a line. Whoever reads only the first lines has what they wanted: a closed pipe is no fault.
+/// Prints a line, of which a terminal does nothing but show it. Whoever reads only the first lines has what they wanted: a closed pipe is no fault.
 pub fn say(line: impl std::fmt::Display) -> Result<()> {
-    match writeln!(std::io::stdout(), "{line}") {
+    match writeln!(std::io::stdout(), "{}", Visible(line)) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Error::file("standard output")),
     }
@@ -232,7 +233,9 @@ pub async fn run(cli: Cli) -> Result<bool> {
     })?;
     // These take the database as it is or take none; all others bring it up to date first.
     match cli.command {
-        Command::Healthcheck(args) => return healthcheck::run(args, config.http.listen, output).await,
+        Command::Healthcheck(args) => {
+            return healthcheck::run(args, config.http.probes.unwrap_or(config.http.listen), output).await;
+        }
         Command::Migrate => return migrate(&url, config.database, output).await,
         Command::Backup(args) => return backup::run(&url, args, output).await,
         Command::CopyDatabase(args) => return copy::cli::copy_database(&url, args, config, output).await,
@@ -364,15 +367,25 @@ pub async fn serve_and_work(app: App, address: std::net::SocketAddr, output: Out
 
 /// Serves the API until it is told to stop; what was begun is finished.
 pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> Result<()> {
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(Error::file(format!("listening to {address}")))?;
+    let listener = bind(address).await?;
+    let probes = match app.config.http.probes {
+        Some(address) => Some((address, bind(address).await?)),
+        None => None,
+    };
     output.note(format_args!(
         "serving http://{address}, documentation at http://{address}/docs (Ctrl-C stops)"
     ));
     stop_when_told(&app.stopping);
     let (background, audit, traces) = (app.background.clone(), app.audit.clone(), app.traces.clone());
-    match http::serve(listener, app).await {
+    let probing = probes.map(|(address, listener)| {
+        output.note(format_args!("serving probes at http://{address}/readyz"));
+        tokio::spawn(http::serve_probes(listener, app.clone()))
+    });
+    let ended = http::serve(listener, app).await;
+    if let Some(probing) = probing {
+        probing.abort();
+    }
+    match ended {
         http::Ended::Finished => {}
         http::Ended::CutOff(connections) => {
             tracing::warn!(connections, "requests were cut off: their clients may send them again");
@@ -383,6 +396,11 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
     audit.settle().await;
     traces.finish().await;
     Ok(())
+}
+
+async fn bind(address: std::net::SocketAddr) -> Result<tokio::net::TcpListener> {
+    let bound = tokio::net::TcpListener::bind(address).await;
+    bound.map_err(Error::file(format!("listening to {address}")))
 }
 
 /// Begins to stop when a signal says so. A second one ends the program at once: what is not committed then has not

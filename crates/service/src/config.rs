@@ -121,6 +121,8 @@ pub struct Prepaid {
     pub top_up_url: Option<String>,
     pub top_up_secret_file: Option<PathBuf>,
     pub top_up_timeout_seconds: u64,
+    pub voucher_key_file: Option<PathBuf>,
+    pub voucher_key_before_file: Option<PathBuf>,
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -210,12 +212,19 @@ pub struct Http {
     pub body_limit_bytes: usize,
     pub header_timeout_seconds: u64,
     pub body_timeout_seconds: u64,
+    pub first_byte_seconds: u64,
     pub connections: usize,
+    pub connections_per_address: usize,
+    pub switch_connections: usize,
+    #[serde(deserialize_with = "networks")]
+    pub switches: Vec<IpNet>,
+    pub probes: Option<SocketAddr>,
     pub drain_seconds: u64,
     pub shutdown_seconds: u64,
     pub requests_per_second: u32,
     pub burst: u32,
     pub token_requests_per_minute: u32,
+    pub wrong_credentials_per_minute: u32,
     pub unlimited: Vec<String>,
     #[serde(deserialize_with = "networks")]
     pub proxies: Vec<IpNet>,
@@ -299,6 +308,12 @@ impl Config {
         }
         if !(1..=1440).contains(&self.access.token_minutes) {
             faults.push(format!("access.token_minutes `{}` must be 1 to 1440", self.access.token_minutes));
+        }
+        if self.http.first_byte_seconds == 0 {
+            faults.push("http.first_byte_seconds `0` must be 1 or more".to_owned());
+        }
+        if self.http.probes.is_some_and(|probes| probes == self.http.listen && probes.port() != 0) {
+            faults.push("http.probes must differ from http.listen".to_owned());
         }
         if series == credit_series {
             faults.push(format!("invoices.credit_series `{series}` must differ from invoices.series"));
@@ -444,6 +459,8 @@ mod tests {
             ("[reminders]\nleast = \"-1\"\n", "reminders.least"),
             ("[reminders]\nremind_from = \"-0.01\"\n", "reminders.remind_from"),
             ("[reminders]\nleast_by_country = { Germany = \"1\" }\n", "Germany"),
+            ("[http]\nfirst_byte_seconds = 0\n", "http.first_byte_seconds"),
+            ("[http]\nprobes = \"127.0.0.1:8080\"\n", "http.probes"),
             ("[payments]\nreversal_fee = { EURO = \"5.00\" }\n", "EURO"),
             ("[payments]\nreversal_fee = { EUR = \"5.001\" }\n", "reversal_fee `EUR`"),
             ("[payments]\nreversal_fee = { EUR = \"-5\" }\n", "reversal_fee `EUR`"),

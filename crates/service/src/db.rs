@@ -204,6 +204,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0013_bills", include_str!("../migrations/sqlite/0013_bills.sql")),
     ("0014_review", include_str!("../migrations/sqlite/0014_review.sql")),
     ("0015_seals", include_str!("../migrations/sqlite/0015_seals.sql")),
+    ("0016_secrets", include_str!("../migrations/sqlite/0016_secrets.sql")),
     ("0017_fees", include_str!("../migrations/sqlite/0017_fees.sql")),
     ("0018_timekeeping", include_str!("../migrations/sqlite/0018_timekeeping.sql")),
     ("0019_delivery", include_str!("../migrations/sqlite/0019_delivery.sql")),
@@ -223,6 +224,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0013_bills", include_str!("../migrations/postgres/0013_bills.sql")),
     ("0014_review", include_str!("../migrations/postgres/0014_review.sql")),
     ("0015_seals", include_str!("../migrations/postgres/0015_seals.sql")),
+    ("0016_secrets", include_str!("../migrations/postgres/0016_secrets.sql")),
     ("0017_fees", include_str!("../migrations/postgres/0017_fees.sql")),
     ("0018_timekeeping", include_str!("../migrations/postgres/0018_timekeeping.sql")),
     ("0019_delivery", include_str!("../migrations/postgres/0019_delivery.sql")),
@@ -399,10 +401,9 @@ impl Tx {
             Self::Postgres(tx) => {
                 let batch = tx.leaves.take();
                 let client = tx.client()?;
-                // After a failed statement PostgreSQL makes of a commit a rollback and calls that a success;
-                // any other statement fails then.
-                let (tx, client) = (&*tx, tx.client()?);
                 let committed = Box::pin(async {
+                    // After a failed statement PostgreSQL makes of a commit a rollback and calls that a success;
+                    // any other statement fails then.
                     let commit = client.batch_execute("select 1; commit");
                     let Some(Batch { id, committed_at, rows, leaves }) = batch else { return Ok(commit.await?) };
                     let insert = client.prepare_cached(Batch::INSERT).await?;

@@ -17,7 +17,7 @@ use crate::error::{Error, Result};
 /// Ask the program that serves on this machine whether it is ready
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// What to ask; without it /readyz at the port of the setting http.listen
+    /// What to ask; without it /readyz at the port of the setting http.probes, else of http.listen
     #[arg(long, value_name = "URL")]
     url: Option<Uri>,
 }

@@ -97,6 +97,8 @@ ids! {
     CustomerId "cus";
     /// A letter: a document that is to be printed.
     LetterId "let";
+    /// A link to a document.
+    LinkId "lnk";
     /// A line: a number held by a customer for a span of time.
     LineId "lin";
     /// A plan.

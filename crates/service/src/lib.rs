@@ -47,5 +47,6 @@ pub mod stopping;
 pub mod suspense;
 pub mod tariffs;
 pub mod timekeeping;
+pub mod visible;
 pub mod webhooks;
 pub mod whole_file;

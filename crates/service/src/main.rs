@@ -6,6 +6,8 @@ use std::thread::available_parallelism;
 
 use tollbook::cli::{Cli, run};
 use tollbook::error::Error;
+use tollbook::log::Concealed;
+use tollbook::visible::Visible;
 
 /// Requests allocate much and briefly.
 #[global_allocator]
@@ -25,6 +27,7 @@ fn main() -> ExitCode {
         Ok(true) => ExitCode::SUCCESS,
         Ok(false) => ExitCode::FAILURE,
         Err(error) => {
+            let error = Visible(Concealed(&error.to_string()).to_string());
             let _ = writeln!(std::io::stderr(), "error: {error}");
             ExitCode::FAILURE
         }

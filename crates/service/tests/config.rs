@@ -39,6 +39,7 @@ fn it_shows_every_setting_and_who_set_it() {
         "mail.bcc is not set",
         "database sqlite://tollbook.db: there is no such file yet: the first command makes it",
         "nothing is wrong",
+        "note: prepaid.voucher_key_file is not set: who reads the database could try all codes of vouchers",
     ] {
         assert!(said.lines().any(|found| found == line), "{line}: {said}");
     }

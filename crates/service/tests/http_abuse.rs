@@ -4,7 +4,6 @@ use std::time::Duration;
 
 use axum::http::StatusCode;
 use serde_json::Value;
-use tokio::io::AsyncReadExt;
 
 use crate::support::server::Server;
 use crate::support::{Engine, TestApp, on_both_databases};
@@ -77,24 +76,6 @@ async fn a_client_that_does_not_read_its_answer_is_left() {
     let asking = async { while deaf.write(&ask.repeat(50)).await.is_ok() {} };
     tokio::time::timeout(Duration::from_secs(15), asking).await.expect("it is left");
     assert_serves(&server).await;
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn who_comes_when_all_places_are_taken_waits() {
-    let (_db, server) = alone("[http]\nconnections = 2\n").await;
-    let (mut one, mut two) = (server.connect().await, server.connect().await);
-    let ask = b"GET /livez HTTP/1.1\r\nhost: a\r\n\r\n";
-    for open in [&mut one, &mut two] {
-        open.write(ask).await.unwrap();
-        assert_eq!(open.first().await.0, Some(200));
-    }
-    let mut third = server.connect().await;
-    third.write(ask).await.unwrap();
-    let mut byte = [0];
-    let early = tokio::time::timeout(Duration::from_millis(300), third.0.read(&mut byte)).await;
-    assert!(early.is_err(), "the third was served beside two");
-    drop(one);
-    assert_eq!(third.first().await.0, Some(200));
 }
 
 #[tokio::test(flavor = "multi_thread")]

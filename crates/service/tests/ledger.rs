@@ -351,6 +351,7 @@ on_both_databases! {
             "clients", "client_secrets", "access_tokens", "webhook_endpoints", "webhook_messages", "webhook_deliveries",
             "audit_entries", "disputes", "call_replacements", "replaced_calls", "reminded_customers", "letters",
             "seal_batches", "seals", "seal_series",
+            "document_links",
         ] {
             tx.script(&format!("drop table {later}")).await.unwrap();
         }

@@ -1,68 +1,22 @@
-//! What is in a mail, who gets none, and is a link to an invoice as good as a key?
-
-use std::path::{Path, PathBuf};
+//! What is in a mail, and who gets none?
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
-use tollbook::app::App;
 use tollbook::id::{CreditNoteId, InvoiceId};
 use tollbook::invoices;
 use tollbook::jobs::Job;
 
 use crate::support::mailing::{
-    DONE, FAILED, Invoiced, PUT_OFF, assert_error, enqueue, execute, invoiced, owe, parse, pass, retry,
-    set_email, the_job, work,
+    DONE, FAILED, Invoiced, PUT_OFF, assert_error, enqueue, execute, invoiced, mailbox, mails, owe, parse,
+    pass, retry, set_email, the_job, the_mail, work,
 };
 use crate::support::operator::{Record, create, import_text};
 use crate::support::{TestApp, on_both_databases};
-
-/// A folder that mails go to, and an application that writes there.
-fn mailbox(db: &TestApp, further: &str) -> (TempDir, App) {
-    let folder = tempfile::tempdir().unwrap();
-    let settings = format!("[mail]\nfolder = \"{}\"\n{further}", folder.path().join("mail").display());
-    let app = db.configured(&settings).unwrap();
-    (folder, app)
-}
-
-/// The mails in it, with the names of all its files.
-fn mails(folder: &TempDir) -> Vec<(String, Vec<u8>)> {
-    let Ok(entries) = std::fs::read_dir(folder.path().join("mail")) else { return Vec::new() };
-    let paths = entries.map(|entry| entry.unwrap().path());
-    let read = |path: PathBuf| {
-        (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap())
-    };
-    paths.map(read).collect()
-}
-
-/// The only mail in it.
-fn the_mail(folder: &TempDir) -> Vec<u8> {
-    let mut mails = mails(folder);
-    assert_eq!(mails.len(), 1, "{:?}", mails.iter().map(|(name, _)| name).collect::<Vec<_>>());
-    mails.remove(0).1
-}
 
 async fn in_german(db: &TestApp, of: &Invoiced) {
     execute(db, "update customers set language = 'de' where customer_id = $1", &[&of.customer.0]).await;
     let sql = "update invoices set content = replace(content, '\"language\":\"en\"', '\"language\":\"de\"')
                where customer_id = $1";
     execute(db, sql, &[&of.customer.0]).await;
-}
-
-/// Settings that send links, signed with the secret in the folder.
-fn links(folder: &Path) -> String {
-    let secret = folder.join("secret");
-    std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
-    format!(
-        "[delivery]\ninvoices = \"link\"\npublic_url = \"https://bill.example.org/\"\nsecret_file = \"{}\"\n",
-        secret.display()
-    )
-}
-
-/// The path of the link in a text.
-fn link_in(text: &str) -> String {
-    let start = text.find("https://bill.example.org/d/").unwrap_or_else(|| panic!("no link in {text}"));
-    let link = text[start..].split_whitespace().next().unwrap();
-    link["https://bill.example.org".len()..].to_owned()
 }
 
 on_both_databases! {
@@ -163,64 +117,6 @@ on_both_databases! {
             assert_error(&db, &["_0000000000007"]).await;
             execute(&db, "delete from jobs where state = $1", &[&"failed"]).await;
         }
-    }
-
-    async fn a_link_takes_the_place_of_the_pdf_until_it_expires(db: TestApp) {
-        let secrets = tempfile::tempdir().unwrap();
-        let (folder, app) = mailbox(&db, &links(secrets.path()));
-        let mut db = db;
-        db.app = app;
-        let of = invoiced(&db).await;
-        enqueue(&db, &[of.job()]).await;
-        assert_eq!(work(&db.app).await, DONE);
-        let mail = the_mail(&folder);
-        let mail = parse(&mail);
-        assert_eq!(mail.attachments().count(), 0);
-        let text = mail.body_text(0).unwrap();
-        assert!(text.contains("works until 4 December 2026"), "{text}");
-        let link = link_in(&text);
-        assert!(mail.body_html(0).unwrap().contains(&format!("<a href=\"https:&#x2f;&#x2f;bill.example.org{}\"", link.replace('/', "&#x2f;"))));
-        let pdf = db.get(&link).await;
-        assert_eq!((pdf.status.as_u16(), &pdf.headers["content-type"]), (200, &"application/pdf".parse().unwrap()));
-        assert_eq!(pdf.headers["content-disposition"], "inline; filename=\"INV-2026-000001.pdf\"");
-        assert_eq!(pdf.headers["cache-control"], "private, no-store");
-        pass(&db, 30 * 86_400 - 1);
-        assert_eq!(db.get(&link).await.status, 200);
-        pass(&db, 1);
-        assert_eq!(db.get(&link).await.status, 410);
-    }
-
-    async fn a_link_that_was_not_signed_here_opens_nothing(db: TestApp) {
-        let secrets = tempfile::tempdir().unwrap();
-        let (folder, app) = mailbox(&db, &links(secrets.path()));
-        let mut db = db;
-        let plain = std::mem::replace(&mut db.app, app);
-        let of = invoiced(&db).await;
-        enqueue(&db, &[of.job()]).await;
-        assert_eq!(work(&db.app).await, DONE);
-        let link = link_in(&parse(&the_mail(&folder)).body_text(0).unwrap());
-        assert_eq!(db.get(&link).await.status, 200);
-        let parts: Vec<_> = link["/d/".len()..].split('.').collect();
-        let [invoice, customer, expires, signature] = parts[..] else { panic!("{parts:?}") };
-        let other = if signature.starts_with('A') { "B" } else { "A" };
-        for forged in [
-            format!("{invoice}.{customer}.{expires}.{other}{}", &signature[1..]),
-            format!("{invoice}.{customer}.99999999999.{signature}"),
-            format!("inv_0000000000007.{customer}.{expires}.{signature}"),
-            format!("{invoice}.{customer}.{expires}."),
-            format!("{invoice}.{customer}.{expires}"),
-            signature.to_owned(),
-            "%00".to_owned(),
-        ] {
-            assert_eq!(db.get(&format!("/d/{forged}")).await.status, 404, "{forged}");
-        }
-        // Another secret has signed nothing; no secret neither.
-        std::fs::write(secrets.path().join("secret"), "another secret of thirty-two letters").unwrap();
-        let secret = secrets.path().join("secret");
-        db.app = db.configured(&format!("[delivery]\nsecret_file = \"{}\"", secret.display())).unwrap();
-        assert_eq!(db.get(&link).await.status, 404);
-        db.app = plain;
-        assert_eq!(db.get(&link).await.status, 404);
     }
 
     async fn a_reminder_names_what_is_open_unless_it_was_paid(db: TestApp) {

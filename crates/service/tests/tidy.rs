@@ -10,9 +10,9 @@ const IMPURE: [&str; 7] =
     ["std::fs", "std::net", "std::env", "std::process", "std::thread", "std::time::", "async fn"];
 /// Where transactions begin and end besides the doors: db.rs defines them, the import commits each batch,
 /// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders, what is
-/// due of balances each chunk, asking for a top-up what it read, the desk the requests that came together,
+/// due of balances each chunk, a mail the links in it before it leaves, asking for a top-up what it read, the desk the requests that came together,
 /// expiry some sessions, a lane of webhooks what it claims and what became of it, and the demo is a door of its own.
-const TRANSACTIONS: [&str; 16] = [
+const TRANSACTIONS: [&str; 17] = [
     "access/oauth.rs",
     "audit/command.rs",
     "audit/queue.rs",
@@ -21,6 +21,7 @@ const TRANSACTIONS: [&str; 16] = [
     "calls/import.rs",
     "invoices/bill.rs",
     "invoices/number.rs",
+    "mail/send.rs",
     "payments/remind.rs",
     "prepaid/replenish.rs",
     "prepaid/round.rs",

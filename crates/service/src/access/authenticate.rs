@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use jiff::{SignedDuration, Timestamp};
@@ -16,7 +17,7 @@ use super::{Caller, SharedCaller, store};
 use crate::app::App;
 use crate::config;
 use crate::error;
-use crate::http::{Kind, Problem};
+use crate::http::{Guess, Kind, Problem, Whence, refuse_guess};
 
 /// How long what a token told is believed: so long a revocation may take to be felt.
 const BELIEVED: SignedDuration = SignedDuration::from_secs(10);
@@ -57,6 +58,8 @@ pub(super) enum Unknown {
     Malformed(&'static str),
     /// The token is worth nothing.
     Invalid(&'static str),
+    /// Too many wrong ones came from its address: it is not looked at for so long.
+    Barred(Duration),
     /// Whether it is could not be found out.
     Fault(Problem),
 }
@@ -85,17 +88,23 @@ impl Access {
     }
 
     /// Who sends a request.
-    pub(super) async fn caller(&self, app: &App, headers: &HeaderMap) -> Result<SharedCaller, Unknown> {
+    pub(super) async fn caller(&self, app: &App, parts: &Parts) -> Result<SharedCaller, Unknown> {
         if !self.required {
             return Ok(Arc::new(Caller::anybody()));
         }
-        let token = bearer(headers)?;
+        let token = bearer(&parts.headers)?;
         let (hash, now) = (secret::hash_token(token), app.clock.now());
         let known = self.remembered(&hash, now);
         if let Some(known) = &known
             && now.duration_since(known.looked_up_at).abs() < BELIEVED
         {
             return Ok(known.caller.clone());
+        }
+        let (whence, guesses) = (Whence::of(parts, &app.config.http), &app.rates.guesses);
+        if known.is_none()
+            && let Some(wait) = guesses.barred(whence)
+        {
+            return Err(Unknown::Barred(wait));
         }
         let limit = if known.is_some() { LOOK_UP_AGAIN } else { LOOK_UP };
         let looked_up = tokio::time::timeout(limit, self.look_up(app, token, &hash, now)).await;
@@ -121,6 +130,9 @@ impl Access {
             }
             (Err(unknown), _) => {
                 self.forget(&hash);
+                if matches!(unknown, Unknown::Invalid(_)) {
+                    guesses.wrong(whence, Guess::Token);
+                }
                 Err(unknown)
             }
         }
@@ -202,6 +214,7 @@ impl IntoResponse for Unknown {
         let unauthenticated = |detail: &str| Problem::of_kind(Kind::Unauthenticated, detail);
         let (problem, challenge) = match self {
             Self::Fault(problem) => return problem.into_response(),
+            Self::Barred(wait) => return refuse_guess(wait),
             Self::NoToken => {
                 let detail = "send a token: `Authorization: Bearer …`; POST /oauth/token gives one";
                 (unauthenticated(detail), "Bearer realm=\"tollbook\"".to_owned())

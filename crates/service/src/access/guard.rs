@@ -12,7 +12,7 @@ use utoipa::openapi::OpenApi as Document;
 use super::authenticate::challenged;
 use super::{Caller, Role, Scope, describe};
 use crate::app::App;
-use crate::http::{Context, Kind, Problem};
+use crate::http::{Context, Kind, Problem, Standing};
 use crate::id::CustomerId;
 
 /// What customers may see of what is no customer's.
@@ -104,7 +104,7 @@ pub async fn guard(
         parts.extensions.insert(Arc::new(Caller::nobody()));
         return next.run(Request::from_parts(parts, body)).await;
     }
-    let caller = match app.access.caller(&app, &parts.headers).await {
+    let caller = match app.access.caller(&app, &parts).await {
         Ok(caller) => caller,
         Err(unknown) => return unknown.into_response(),
     };
@@ -125,6 +125,11 @@ pub async fn guard(
     }
     if let Some(context) = parts.extensions.get::<Context>().filter(|_| caller.is_known()) {
         context.prove(&*caller.subject);
+    }
+    if let Some(standing) = parts.extensions.get::<Standing>().filter(|_| caller.is_known())
+        && caller.role == Role::Switch
+    {
+        standing.prove_switch();
     }
     parts.extensions.insert(caller);
     next.run(Request::from_parts(parts, body)).await

@@ -17,7 +17,8 @@ use utoipa_axum::routes;
 use super::grant::{self, Answer, Credentials, Granted, Proven};
 use super::{Client, scope, secret};
 use crate::app::{App, SharedApp};
-use crate::http::Problem;
+use crate::http::{Guess, Problem, Whence, refuse_guess};
+use crate::log::Concealed;
 
 /// A form longer than this is none of ours.
 const LONGEST_FORM: usize = 16 * 1024;
@@ -80,8 +81,13 @@ struct TokenRefusal {
     responses((status = 200, body = TokenAnswer), (status = 400, body = TokenRefusal),
         (status = 401, description = "No such client, or another secret", body = TokenRefusal),
         (status = 503, description = "Too many ask at once", body = TokenRefusal)))]
-async fn token(State(app): State<SharedApp>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    let (form, client) = match ask(&app, &headers, &body).await? {
+async fn token(
+    State(app): State<SharedApp>,
+    whence: Whence,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (form, client) = match ask(&app, whence, &headers, &body).await? {
         Ok(asked) => asked,
         Err(refusal) => return Ok(refusal),
     };
@@ -95,7 +101,11 @@ async fn token(State(app): State<SharedApp>, headers: HeaderMap, body: Bytes) ->
         match grant::grant(&mut tx, client.id, form.get("scope"), &app).await? {
             Answer::Token(granted) => granted,
             Answer::NotPermitted(word) => {
-                let detail = format!("the role {} has no scope `{}`", client.role.code(), printable(&word));
+                let detail = format!(
+                    "the role {} has no scope `{}`",
+                    client.role.code(),
+                    printable(&Concealed(&word).to_string())
+                );
                 return Ok(refuse("invalid_scope", detail));
             }
             Answer::Revoked => return Ok(wrong_client(&headers)),
@@ -115,8 +125,13 @@ async fn token(State(app): State<SharedApp>, headers: HeaderMap, body: Bytes) ->
     responses((status = 200, description = "The token is worth nothing"), (status = 400, body = TokenRefusal),
         (status = 401, description = "No such client, or another secret", body = TokenRefusal),
         (status = 503, description = "Too many ask at once", body = TokenRefusal)))]
-async fn revoke(State(app): State<SharedApp>, headers: HeaderMap, body: Bytes) -> Result<Response, Problem> {
-    let (form, client) = match ask(&app, &headers, &body).await? {
+async fn revoke(
+    State(app): State<SharedApp>,
+    whence: Whence,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Problem> {
+    let (form, client) = match ask(&app, whence, &headers, &body).await? {
         Ok(asked) => asked,
         Err(refusal) => return Ok(refusal),
     };
@@ -131,6 +146,7 @@ async fn revoke(State(app): State<SharedApp>, headers: HeaderMap, body: Bytes) -
 /// Reads the form and sees who sends it.
 async fn ask(
     app: &App,
+    whence: Whence,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Result<(Form, Client), Response>, Problem> {
@@ -143,9 +159,16 @@ async fn ask(
         Err(Shown::Nothing) => return Ok(Err(wrong_client(headers))),
         Err(Shown::Malformed(why)) => return Ok(Err(refuse("invalid_request", why))),
     };
+    let guesses = &app.rates.guesses;
+    if let Some(wait) = guesses.barred(whence) {
+        return Ok(Err(refuse_guess(wait)));
+    }
     Ok(match grant::prove(app, &shown).await? {
         Proven::Client(client) => Ok((form, client)),
-        Proven::No => Err(wrong_client(headers)),
+        Proven::No => {
+            guesses.wrong(whence, Guess::Secret);
+            Err(wrong_client(headers))
+        }
         Proven::Busy => {
             let mut busy =
                 refusal(StatusCode::SERVICE_UNAVAILABLE, "temporarily_unavailable", "too many ask at once");

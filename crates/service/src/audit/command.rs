@@ -6,6 +6,7 @@ use super::{Entry, store};
 use crate::app::App;
 use crate::error::Result;
 use crate::id::{AuditId, CustomerId};
+use crate::log::Concealed;
 use crate::{customers, invoices};
 
 /// What no person asks for: what goes on by itself, and what only proves.
@@ -55,7 +56,7 @@ pub(crate) async fn note_command(app: &App, spoken: &Spoken) -> Result<()> {
         subject: format!("user:{user}"),
         role: "command line".to_owned(),
         action: format!("tollbook {}", spoken.words.join(" ")),
-        target: target.join(" "),
+        target: Concealed(&target.join(" ")).to_string(),
         customer_id: customer_of(&mut tx, spoken).await?,
         status: 0,
         request_id: String::new(),

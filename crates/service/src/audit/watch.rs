@@ -13,6 +13,7 @@ use crate::app::SharedApp;
 use crate::clock::Clock;
 use crate::http::Context;
 use crate::id::{AuditId, CustomerId};
+use crate::log::Concealed;
 
 /// What is asked for thousands of times a second, and keeps its own record of who asked.
 const OWN_RECORD: [&str; 5] = [
@@ -49,9 +50,9 @@ impl Deed {
             role: caller.map_or("", |caller| caller.role.code()),
             method: parts.method.clone(),
             customer: customer_in(&route, &parts.uri),
-            target: if route == LINK { LINK.to_owned() } else { parts.uri.path().to_owned() },
+            target: if route == LINK { LINK.to_owned() } else { Concealed(parts.uri.path()).to_string() },
             route,
-            request_id: context.map(|context| context.id().to_owned()).unwrap_or_default(),
+            request_id: context.map(|context| Concealed(context.id()).to_string()).unwrap_or_default(),
         }
     }
 

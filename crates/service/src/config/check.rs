@@ -12,7 +12,7 @@ use crate::db::{Db, Schema};
 use crate::error::Result;
 use crate::log::{Masked, Traces};
 use crate::mail::Mailer;
-use crate::prepaid::TopUpService;
+use crate::prepaid::{TopUpService, VoucherKeys};
 use crate::ready::{self, Unready};
 
 #[derive(Debug, clap::Subcommand)]
@@ -34,6 +34,8 @@ struct Found {
     settings: Vec<Shown>,
     database: String,
     faults: Vec<String>,
+    /// What could be better.
+    notes: Vec<String>,
     /// What keeps invoices, or electronic ones, from going out.
     not_ready_to_bill: Vec<String>,
 }
@@ -88,12 +90,13 @@ pub async fn check(
         }
     };
     let settings = in_force.into_iter().map(shown).collect();
+    let notes = config.as_ref().map(notes).unwrap_or_default();
     // What is wrong comes last, where it is seen.
     unready.sort_by_key(|unready| unready.wrong);
     let is_wrong = unready.iter().any(|unready| unready.wrong);
     let placed = unready.into_iter().map(|unready| sources.placed(unready.what).to_string());
     let (not_ready_to_bill, faults) = (placed.collect(), faults.iter().map(ToString::to_string).collect());
-    let found = Found { settings, database, faults, not_ready_to_bill };
+    let found = Found { settings, database, faults, notes, not_ready_to_bill };
     output.answer(&found, words(&found))?;
     Ok(found.faults.is_empty() && !is_wrong)
 }
@@ -165,10 +168,19 @@ fn same_file(told: &str, what: &str) -> bool {
 fn openings(config: &Config) -> Vec<String> {
     let mailer = Mailer::open(config).err();
     let top_ups = TopUpService::open(&config.prepaid).err();
+    let vouchers = VoucherKeys::open(&config.prepaid).err();
     let log = config.log.filter().err();
     let traces = Traces::open(&config.log).err();
-    let wrong = [mailer, top_ups, log, traces].into_iter().flatten();
+    let wrong = [mailer, top_ups, vouchers, log, traces].into_iter().flatten();
     wrong.map(|error| error.to_string().trim_start_matches("settings: ").to_owned()).collect()
+}
+
+/// What is permitted, and could be better.
+fn notes(config: &Config) -> Vec<String> {
+    let unkeyed =
+        "prepaid.voucher_key_file is not set: who reads the database could try all codes of vouchers";
+    let is_unkeyed = config.prepaid.voucher_key_file.is_none();
+    is_unkeyed.then(|| unkeyed.to_owned()).into_iter().collect()
 }
 
 /// Whether the database answers, without making or changing one.
@@ -221,6 +233,7 @@ fn words(found: &Found) -> String {
     if found.faults.is_empty() {
         lines.push("nothing is wrong".to_owned());
     }
+    lines.extend(found.notes.iter().map(|note| format!("note: {note}")));
     match &found.not_ready_to_bill[..] {
         [] => lines.push("ready to bill".to_owned()),
         lacks => lines.extend(lacks.iter().map(|lack| format!("not ready to bill: {lack}"))),

@@ -2,19 +2,25 @@
 
 mod context;
 mod describe;
+mod descriptors;
 mod file;
+mod guesses;
+mod headers;
 mod kind;
 mod limits;
 mod observe;
 mod page;
 mod patience;
+mod places;
 mod problem;
 mod problems;
 mod rate;
 mod schemas;
+mod seat;
 mod serve;
 mod strict;
 mod tag;
+mod watched;
 mod write;
 
 use std::sync::Arc;
@@ -37,13 +43,15 @@ use utoipa_swagger_ui::SwaggerUi;
 
 pub use context::{Context, Trace};
 pub use file::{WAITING, download, streamed};
+pub use guesses::{Guess, Guesses, Whence, refuse_guess};
 pub use kind::Kind;
 pub use limits::{BATCHES, UPLOADS};
 pub use page::{Key, Page, PageQuery, Params};
 pub use patience::{PREFERENCE_APPLIED, Patience, Prefer};
+pub use places::Standing;
 pub use problem::{FieldError, Problem};
 pub use rate::Rates;
-pub use serve::{Ended, serve};
+pub use serve::{Ended, serve, serve_probes};
 pub(crate) use write::purge_keys;
 pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 
@@ -109,36 +117,54 @@ pub struct IdempotencyKey {
 struct Api;
 
 /// The whole API, ready to be served.
-///
-/// The layer that is named first is the outermost. They are stacked before the router has them: each that it is given by
-/// itself is one more copy of all within, for each request.
 pub fn router(app: App) -> Router {
-    let (router, document) = parts();
-    let shared = SharedApp::new(app);
-    let guard = (shared.clone(), Arc::new(Table::of(&document)));
+    let (routes, document) = parts();
+    let app = SharedApp::new(app);
+    let router = guarded(routes, &document, &app)
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }));
+    around(router, app)
+}
+
+/// What tells whether the program is well, and nothing else.
+pub fn probes(app: App) -> Router {
+    let (routes, document) = OpenApiRouter::with_openapi(Api::openapi())
+        .merge(crate::health::http::routes())
+        .merge(crate::metrics::http::routes())
+        .split_for_parts();
+    let app = SharedApp::new(app);
+    around(guarded(routes, &document, &app), app)
+}
+
+/// Lets each request pass that may. The layer that is named first is the outermost.
+fn guarded(routes: Router<SharedApp>, document: &Document, app: &SharedApp) -> Router {
+    let guard = (app.clone(), Arc::new(Table::of(document)));
     let behind_paths = ServiceBuilder::new()
-        .layer(from_fn_with_state(shared.clone(), rate::hold_tokens))
+        .layer(from_fn_with_state(app.clone(), rate::hold_tokens))
         .layer(from_fn_with_state(guard, access::guard))
-        .layer(from_fn_with_state(shared.clone(), audit::watch))
-        .layer(from_fn_with_state(shared.clone(), rate::hold));
+        .layer(from_fn_with_state(app.clone(), audit::watch))
+        .layer(from_fn_with_state(app.clone(), rate::hold));
+    routes.route_layer(behind_paths).with_state(app.clone())
+}
+
+/// What happens to every request. The layers are stacked before the router has them: each that it is given by itself is
+/// one more copy of all within, for each request.
+fn around(router: Router, app: SharedApp) -> Router {
     // What is packed already, and what is not worth it.
     let worth = SizeAbove::new(1_024).and(NotForContentType::IMAGES);
     let worth = worth.and(NotForContentType::const_new("application/pdf"));
     let around_all = ServiceBuilder::new()
-        .layer(from_fn_with_state(shared.clone(), observe::observe))
+        .layer(from_fn_with_state(app.clone(), headers::put))
+        .layer(from_fn_with_state(app.clone(), observe::observe))
         .layer(CompressionLayer::new().compress_when(worth))
         .layer(from_fn(as_problem))
         .layer(CatchPanicLayer::new())
-        .layer(from_fn_with_state(shared.clone(), limits::hold))
+        .layer(from_fn_with_state(app, limits::hold))
         .layer(RequestDecompressionLayer::new())
         .map_request(|request: Request<_>| request.map(Body::new))
         .layer(from_fn(page::linked))
         .layer(from_fn(tag::tagged));
     router
-        .route_layer(behind_paths)
-        .with_state(shared)
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
-        .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }))
         .fallback(|| async { Problem::not_found("there is nothing at this path: see /docs") })
         .layer(around_all)
 }
@@ -188,7 +214,7 @@ async fn as_problem(request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let status = response.status();
     let problem = match response.extensions_mut().remove::<Problem>() {
-        Some(problem) => problem,
+        Some(problem) => problem.concealed(),
         None if refuses(status) && !is_json(&response) => Problem::of_status(status, what(status)),
         None => return response,
     };

@@ -8,6 +8,7 @@ use utoipa::ToSchema;
 
 use super::kind::Kind;
 use crate::error::Error;
+use crate::log::Concealed;
 
 /// A refusal or fault (RFC 9457).
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -92,6 +93,16 @@ impl Problem {
     /// 503: the same request may succeed in so many seconds.
     pub fn unavailable(retry_after: u32, detail: impl Into<String>) -> Self {
         Self { retry_after: Some(retry_after), ..Self::of_kind(Kind::Unavailable, detail) }
+    }
+
+    /// The same, without the secrets that a request brought along.
+    #[must_use]
+    pub(super) fn concealed(mut self) -> Self {
+        let of_fields = self.errors.iter_mut().flat_map(|error| [&mut error.pointer, &mut error.detail]);
+        for text in of_fields.chain([&mut self.detail]) {
+            *text = Concealed(text).to_string();
+        }
+        self
     }
 
     /// The status.

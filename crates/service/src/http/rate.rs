@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::extract::connect_info::ConnectInfo;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::http::{Extensions, HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use governor::clock::Clock as GovernorClock;
@@ -18,11 +18,13 @@ use governor::{Quota, RateLimiter};
 use ipnet::IpNet;
 
 use super::context::Context;
+use super::guesses::Guesses;
 use super::observe::QUIET;
 use super::problem::Problem;
 use crate::app::SharedApp;
 use crate::clock::{Clock, Stopwatch};
 use crate::config::Http;
+use crate::metrics::Metrics;
 
 /// Where tokens are asked for: secrets are guessed there.
 const TOKENS: [&str; 2] = ["/oauth/token", "/oauth/revoke"];
@@ -34,26 +36,35 @@ type Limiter = RateLimiter<String, HashMapStateStore<String>, Pace, NoOpMiddlewa
 pub struct Rates {
     callers: Option<Arc<Limiter>>,
     tokens: Option<Arc<Limiter>>,
+    /// Who guesses tokens and secrets.
+    pub guesses: Guesses,
     pace: Pace,
 }
 
 /// The time that pace is measured by: that of the application's clock.
 #[derive(Debug, Clone)]
-struct Pace {
+pub(super) struct Pace {
     clock: Clock,
     since: Stopwatch,
+}
+
+impl Pace {
+    /// The time since the program began.
+    pub(super) fn elapsed(&self) -> Duration {
+        self.clock.pace(self.since)
+    }
 }
 
 impl GovernorClock for Pace {
     type Instant = Nanos;
 
     fn now(&self) -> Nanos {
-        self.clock.pace(self.since).into()
+        self.elapsed().into()
     }
 }
 
 impl Rates {
-    pub fn new(settings: &Http, clock: &Clock) -> Self {
+    pub fn new(settings: &Http, clock: &Clock, metrics: &Metrics) -> Self {
         let pace = Pace { clock: clock.clone(), since: Stopwatch::start() };
         let limiter = |quota: Quota| {
             let (store, pace) = (HashMapStateStore::default(), pace.clone());
@@ -64,7 +75,8 @@ impl Rates {
         let a_minute = NonZeroU32::new(settings.token_requests_per_minute);
         let callers = a_second.map(|pace| limiter(Quota::per_second(pace).allow_burst(burst)));
         let tokens = a_minute.map(|pace| limiter(Quota::per_minute(pace)));
-        Self { callers, tokens, pace }
+        let guesses = Guesses::new(settings, pace.clone(), metrics);
+        Self { callers, tokens, guesses, pace }
     }
 
     /// Forgets who has not asked for long.
@@ -72,6 +84,7 @@ impl Rates {
         for limiter in [&self.callers, &self.tokens].into_iter().flatten() {
             limiter.retain_recent();
         }
+        self.guesses.forget();
     }
 
     /// How long whoever sends this is to wait, if they ask too often.
@@ -80,7 +93,8 @@ impl Rates {
         if QUIET.contains(&path) || settings.unlimited.iter().any(|begin| path.starts_with(begin)) {
             return None;
         }
-        let address = || address(request, &settings.proxies).map(|address| group(address).to_string());
+        let address = || address(request.extensions(), request.headers(), &settings.proxies);
+        let address = || address().map(|address| group(address).to_string());
         let subject = || request.extensions().get::<Context>()?.subject().map(str::to_owned);
         let (limiter, caller) = if is_known {
             (&self.callers, subject().or_else(address))
@@ -98,7 +112,7 @@ impl Rates {
 /// Refuses who asks too often for tokens. It stands before whoever proves who asks: there it is who asks first.
 pub(super) async fn hold_tokens(State(app): State<SharedApp>, request: Request, next: Next) -> Response {
     match app.rates.judge(&request, &app.config.http, false) {
-        Some(wait) => too_often(wait),
+        Some(wait) => too_often("too many requests", wait),
         None => next.run(request).await,
     }
 }
@@ -108,29 +122,30 @@ pub(super) async fn hold(State(app): State<SharedApp>, request: Request, next: N
     let judged = |request: &Request| app.rates.judge(request, &app.config.http, true);
     let is_for_tokens = TOKENS.contains(&request.uri().path());
     match Some(&request).filter(|_| !is_for_tokens).and_then(judged) {
-        Some(wait) => too_often(wait),
+        Some(wait) => too_often("too many requests", wait),
         None => next.run(request).await,
     }
 }
 
-fn too_often(wait: Duration) -> Response {
+/// The refusal for who is to come again later.
+pub(super) fn too_often(what: &str, wait: Duration) -> Response {
     // Rounded up: who comes then is let in.
     let seconds = wait.as_secs() + 1;
-    let detail = format!("too many requests: come again in {seconds} seconds");
+    let detail = format!("{what}: come again in {seconds} seconds");
     let mut response = Problem::of_status(StatusCode::TOO_MANY_REQUESTS, detail).into_response();
     response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     response
 }
 
 /// Where a request comes from; behind a proxy of ours, as the last one says that is none of ours.
-fn address(request: &Request, proxies: &[IpNet]) -> Option<IpAddr> {
-    let ConnectInfo(peer) = request.extensions().get::<ConnectInfo<SocketAddr>>()?;
+pub(super) fn address(extensions: &Extensions, headers: &HeaderMap, proxies: &[IpNet]) -> Option<IpAddr> {
+    let ConnectInfo(peer) = extensions.get::<ConnectInfo<SocketAddr>>()?;
     let ours = |address: &IpAddr| proxies.iter().any(|network| network.contains(address));
     let peer = peer.ip().to_canonical();
     if !ours(&peer) {
         return Some(peer);
     }
-    let mut said = forwarded(request.headers());
+    let mut said = forwarded(headers);
     Some(said.find(|address| !ours(address)).unwrap_or(peer))
 }
 
@@ -148,7 +163,7 @@ fn forwarded(headers: &HeaderMap) -> impl Iterator<Item = IpAddr> {
 }
 
 /// Who has an address of IPv6 has a network of them.
-fn group(address: IpAddr) -> IpAddr {
+pub(super) fn group(address: IpAddr) -> IpAddr {
     match address {
         IpAddr::V4(_) => address,
         IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
@@ -166,7 +181,7 @@ mod tests {
             request.headers_mut().append("x-forwarded-for", line.parse().unwrap());
         }
         let proxies: Vec<IpNet> = proxies.iter().map(|text| text.parse().unwrap()).collect();
-        group(address(&request, &proxies).unwrap()).to_string()
+        group(address(request.extensions(), request.headers(), &proxies).unwrap()).to_string()
     }
 
     #[test]

@@ -129,10 +129,19 @@ fn write_xml(drawing: &Drawing, syntax: Syntax, path: &Path) -> Result<()> {
     crate::whole_file::write(path, text).map_err(Error::file(path.display().to_string()))
 }
 
+#[derive(Debug, clap::Subcommand)]
+enum OfInvoice {
+    Links(mail::cli::LinksArgs),
+}
+
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub struct InvoiceArgs {
+    #[command(subcommand)]
+    command: Option<OfInvoice>,
     /// The number of an invoice or credit note, such as INV-2026-000001
-    number: String,
+    #[arg(required = true)]
+    number: Option<String>,
     /// Write it as a PDF to this file
     #[arg(long, value_name = "FILE")]
     pdf: Option<PathBuf>,
@@ -150,9 +159,13 @@ pub struct InvoiceArgs {
     mail: Option<String>,
 }
 
-pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<bool> {
+pub async fn invoice(app: &App, mut args: InvoiceArgs, output: Output) -> Result<bool> {
+    if let Some(OfInvoice::Links(args)) = args.command.take() {
+        return mail::cli::links(app, args, output).await;
+    }
     let mut tx = app.db.read().await?;
-    let number = &args.number;
+    let number = args.number.clone().unwrap_or_default();
+    let number = number.as_str();
     let found = by_number(&mut tx, number).await?;
     let note = crate::credit_notes::by_number(&mut tx, number).await?;
     let (customer, subject, drawing) = match (&found, &note) {
@@ -182,14 +195,14 @@ pub async fn invoice(app: &App, args: InvoiceArgs, output: Output) -> Result<boo
     }
     let files: Vec<_> = args.pdf.iter().chain(&args.xml).map(|path| path.display().to_string()).collect();
     if !files.is_empty() && args.mail.is_none() {
-        let words = format!("{} is in {}", args.number, files.join(" and "));
-        output.answer(&json!({"number": args.number, "pdf": args.pdf, "xml": args.xml}), words)?;
+        let words = format!("{number} is in {}", files.join(" and "));
+        output.answer(&json!({"number": number, "pdf": args.pdf, "xml": args.xml}), words)?;
         return Ok(true);
     }
     drop(tx);
     if let Some(address) = &args.mail {
         let to = Some(address.clone()).filter(|address| !address.is_empty());
-        return send_again(app, (customer, subject), to, &args, output).await;
+        return send_again(app, (customer, subject), to, number, output).await;
     }
     let mut found = found;
     tell_standing(&mut app.db.read().await?, found.as_mut_slice(), app.clock.now()).await?;
@@ -205,18 +218,18 @@ async fn send_again(
     app: &App,
     (customer, subject): (CustomerId, Subject),
     to: Option<String>,
-    args: &InvoiceArgs,
+    number: &str,
     output: Output,
 ) -> Result<bool> {
     let mut tx = app.db.begin().await?;
     let asked = mail::send_again(&mut tx, customer, subject, to, &app.clock).await?;
     let to = match asked {
         SentAgain::Asked { to } => to,
-        refusal => return Err(Error::Other(format!("{} is not sent: {refusal}", args.number))),
+        refusal => return Err(Error::Other(format!("{number} is not sent: {refusal}"))),
     };
     tx.commit().await?;
-    let words = format!("{} is sent to {to} by the next `tollbook work`", args.number);
-    output.answer(&json!({"number": args.number, "to": to}), words)?;
+    let words = format!("{number} is sent to {to} by the next `tollbook work`");
+    output.answer(&json!({"number": number, "to": to}), words)?;
     Ok(true)
 }
 

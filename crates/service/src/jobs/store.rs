@@ -6,6 +6,7 @@ use super::{Job, State, StoredJob};
 use crate::db::{self, Cell, Hold, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::JobId;
+use crate::log::Concealed;
 
 const JOBS: Place = Place::new("jobs", &["job_id"]);
 
@@ -74,12 +75,14 @@ pub(super) async fn finish(
     let sql = "update jobs set state = $2, last_error = $3, finished_at = $4
                where job_id = $1 and state = 'ready' and attempts = $5";
     let (state, attempts) = (state.code(), i64::from(job.attempts));
+    let error = error.map(|error| Concealed(error).to_string());
     tx.execute(sql, &[&job.id.0, &state, &error, &Ts(now), &attempts]).await?;
     Ok(())
 }
 
 pub(super) async fn put_off(tx: &mut Tx, job: &StoredJob, error: &str, run_at: Timestamp) -> Result<()> {
     let sql = "update jobs set run_at = $2, last_error = $3 where job_id = $1 and state = 'ready' and attempts = $4";
+    let error = Concealed(error).to_string();
     tx.execute(sql, &[&job.id.0, &Ts(run_at), &error, &i64::from(job.attempts)]).await?;
     Ok(())
 }

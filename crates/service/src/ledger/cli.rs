@@ -11,6 +11,7 @@ use super::JournalForm;
 use crate::app::App;
 use crate::cli::Output;
 use crate::error::{Error, Result};
+use crate::visible;
 
 /// Write the journal: every posting of a span of time, a line of JSON each
 #[derive(Debug, clap::Args)]
@@ -45,7 +46,7 @@ pub async fn journal(app: &App, args: JournalArgs, output: Output) -> Result<boo
     let mut tx = app.db.read().await?;
     let (lines, mut read) = mpsc::channel::<Vec<u8>>(256);
     let write = async {
-        let mut out = std::io::stdout().lock();
+        let mut out = visible::stdout();
         let mut count = 0_u64;
         while let Some(line) = read.recv().await {
             match out.write_all(&line) {

@@ -7,10 +7,25 @@ use std::borrow::Cow;
 use std::fmt;
 use std::io::{self, Write};
 
+use crate::visible::Visible;
+
 /// So many digits may be a phone number (E.164 has at most 15).
 const NUMBER: std::ops::RangeInclusive<usize> = 7..=18;
 /// What is a secret as far as it goes on.
-const SECRETS: [&str; 5] = ["Bearer ", "bearer ", "Basic ", "basic ", "whsec_"];
+const SECRETS: [&str; 6] = ["Bearer ", "bearer ", "Basic ", "basic ", "whsec_", "tok_"];
+/// Shorter ones are words.
+const SHORTEST_SECRET: usize = 8;
+/// A client's secret is its id, which anybody may read, and what is random: `sec_` and 13 digits, `_` and the rest.
+const SECRET_ID: usize = 17;
+/// Parameters of addresses and forms whose values are secrets, or names that end so: `client_secret`, `access_token`.
+const PARAMETERS: [&str; 5] = ["password=", "passwd=", "pwd=", "secret=", "token="];
+/// A signed link to a document.
+const LINK: &str = "/d/";
+const SHORTEST_LINK: usize = 40;
+/// What JSON Web Tokens begin with: `{"` in base64.
+const WEB_TOKEN: &str = "eyJ";
+/// The digits of a voucher's code.
+const CODE: usize = 16;
 /// Country codes of two digits; those with 1 and 7 have one, all others three (ITU-T E.164, annex D).
 const TWO_DIGITS: [&str; 43] = [
     "20", "27", "30", "31", "32", "33", "34", "36", "39", "40", "41", "43", "44", "45", "46", "47", "48",
@@ -28,14 +43,24 @@ impl fmt::Display for Masked<'_> {
     }
 }
 
-/// A writer that masks what passes. It must be given whole lines.
+/// Text of which secrets show nothing: for who may read phone numbers.
+#[derive(Debug, Clone, Copy)]
+pub struct Concealed<'a>(pub &'a str);
+
+impl fmt::Display for Concealed<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str(&replaced(self.0, secret_at))
+    }
+}
+
+/// A writer that masks what passes, and shows what a terminal would act on. It must be given whole lines.
 #[derive(Debug)]
 pub struct Masking<W>(pub W);
 
 impl<W: Write> Write for Masking<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let text = String::from_utf8_lossy(bytes);
-        self.0.write_all(mask(&text).as_bytes())?;
+        self.0.write_all(Visible(mask(&text)).to_string().as_bytes())?;
         Ok(bytes.len())
     }
 
@@ -45,12 +70,18 @@ impl<W: Write> Write for Masking<W> {
 }
 
 fn mask(text: &str) -> Cow<'_, str> {
+    replaced(text, |text, at| secret_at(text, at).or_else(|| number(text, at)))
+}
+
+/// What is shown instead of something that begins at a place of a text, and how long that is.
+type Shown = Option<(String, usize)>;
+
+fn replaced(text: &str, shown: impl Fn(&str, usize) -> Shown) -> Cow<'_, str> {
     let mut masked = String::new();
     // What comes before `copied` is in `masked`.
     let (mut copied, mut at) = (0, 0);
     while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-        let found = number(text, at).or_else(|| secret(rest)).or_else(|| password(rest));
-        let Some((kept, length)) = found else {
+        let Some((kept, length)) = shown(text, at) else {
             at += rest.chars().next().map_or(1, char::len_utf8);
             continue;
         };
@@ -62,8 +93,20 @@ fn mask(text: &str) -> Cow<'_, str> {
     if copied == 0 { Cow::Borrowed(text) } else { Cow::Owned(masked + &text[copied..]) }
 }
 
+fn secret_at(text: &str, at: usize) -> Shown {
+    let rest = &text[at..];
+    let found = match rest.as_bytes().first()? {
+        b'0'..=b'9' => voucher(text, at),
+        b':' => password(rest),
+        b'/' => link(rest),
+        b'e' => web_token(rest),
+        _ => None,
+    };
+    found.or_else(|| secret(rest)).or_else(|| client_secret(rest)).or_else(|| parameter(rest))
+}
+
 /// A number that begins here: what is shown of it, and how long it is.
-fn number(text: &str, at: usize) -> Option<(String, usize)> {
+fn number(text: &str, at: usize) -> Shown {
     let rest = &text[at..];
     // As it stands, or as it stands in an address.
     let sign = ["+", "%2B", "%2b"].into_iter().find(|sign| rest.starts_with(sign)).unwrap_or_default();
@@ -89,21 +132,80 @@ fn number(text: &str, at: usize) -> Option<(String, usize)> {
     Some((shown, sign.len() + digits.len()))
 }
 
-fn secret(rest: &str) -> Option<(String, usize)> {
+fn secret(rest: &str) -> Shown {
     let begin = SECRETS.into_iter().find(|begin| rest.starts_with(begin))?;
-    let ends = |letter: char| letter.is_whitespace() || matches!(letter, '"' | '\\' | '\'' | '`' | ',');
-    let length = rest[begin.len()..].find(ends).unwrap_or(rest.len() - begin.len());
+    let length = value(&rest[begin.len()..]);
     // The words alone are no secret.
-    (length >= 8).then(|| (format!("{begin}***"), begin.len() + length))
+    (length >= SHORTEST_SECRET).then(|| (format!("{begin}***"), begin.len() + length))
 }
 
-/// The password in an address.
-fn password(rest: &str) -> Option<(String, usize)> {
-    let address = rest.strip_prefix("://")?;
+/// How long the value is that a text begins with.
+fn value(rest: &str) -> usize {
+    let ends = |letter: char| letter.is_whitespace() || "\"\\'`,&;()<>[]{}|".contains(letter);
+    rest.find(ends).unwrap_or(rest.len())
+}
+
+fn client_secret(rest: &str) -> Shown {
+    let (id, random) = rest.split_at_checked(SECRET_ID)?;
+    let is_id = id.strip_prefix("sec_")?.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let length = value(random.strip_prefix('_').filter(|_| is_id)?);
+    (length > 0).then(|| (format!("{id}_***"), SECRET_ID + 1 + length))
+}
+
+fn parameter(rest: &str) -> Shown {
+    let named = |name: &&str| rest.get(..name.len()).is_some_and(|begin| begin.eq_ignore_ascii_case(name));
+    let name = PARAMETERS.into_iter().find(named)?.len();
+    let length = value(&rest[name..]);
+    (length > 0).then(|| (format!("{}***", &rest[..name]), name + length))
+}
+
+/// Who has the whole of it has the document.
+fn link(rest: &str) -> Shown {
+    let length = LINK.len() + value(rest.strip_prefix(LINK)?);
+    let is_signed = length >= SHORTEST_LINK && rest[..length].matches('.').count() >= 3;
+    is_signed.then(|| (format!("{LINK}***"), length))
+}
+
+fn web_token(rest: &str) -> Shown {
+    let length = WEB_TOKEN.len() + value(rest.strip_prefix(WEB_TOKEN)?);
+    let is_signed = rest[..length].matches('.').count() == 2;
+    is_signed.then(|| (format!("{WEB_TOKEN}***"), length))
+}
+
+/// The code of a voucher, with or without what stands between its fours. The check digit tells it from other numbers.
+fn voucher(text: &str, at: usize) -> Shown {
+    let touches = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | '.');
+    if text[..at].chars().next_back().is_some_and(touches) {
+        return None;
+    }
+    let (mut digits, mut length) = (Vec::with_capacity(CODE), 0);
+    for byte in text[at..].bytes() {
+        let is_between = !digits.is_empty() && digits.len() % 4 == 0 && matches!(byte, b'-' | b' ');
+        match byte {
+            _ if digits.len() == CODE => break,
+            b'0'..=b'9' => digits.push(u32::from(byte - b'0')),
+            _ if is_between => {}
+            _ => return None,
+        }
+        length += 1;
+    }
+    let after = text[at + length..].chars().next();
+    let ends = after.is_none_or(|letter| !letter.is_alphanumeric() && letter != '_');
+    // From the right, every second digit counts twice (ISO/IEC 7812-1).
+    let weighed = digits.iter().rev().zip([1, 2].into_iter().cycle()).map(|(digit, weight)| digit * weight);
+    let sum: u32 = weighed.map(|digit| digit / 10 + digit % 10).sum();
+    let is_code = digits.len() == CODE && ends && sum % 10 == 0;
+    is_code.then(|| ("****-****-****-****".to_owned(), length))
+}
+
+/// The password in an address, also as a JSON pointer writes it.
+fn password(rest: &str) -> Shown {
+    let begin = ["://", ":~1~1"].into_iter().find(|begin| rest.starts_with(begin))?;
+    let address = &rest[begin.len()..];
     let end = address.find(|letter: char| letter.is_whitespace() || letter == '/' || letter == '"');
     let (user, _) = address[..end.unwrap_or(address.len())].rsplit_once('@')?;
     let (name, password) = user.split_once(':')?;
-    Some((format!("://{name}:***"), "://".len() + name.len() + 1 + password.len()))
+    Some((format!("{begin}{name}:***"), begin.len() + name.len() + 1 + password.len()))
 }
 
 #[cfg(test)]
@@ -155,8 +257,30 @@ mod tests {
             ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_***"),
             ("the Bearer of it", "the Bearer of it"),
             ("https://host:8080/a@b", "https://host:8080/a@b"),
+            (
+                "postgres://host/db?user=a&password=p%40ss&sslmode=require",
+                "postgres://host/db?user=a&password=***&sslmode=require",
+            ),
+            ("host=db password=hidden user=a", "host=db password=*** user=a"),
+            ("client_id=cli_1&client_secret=hidden", "client_id=cli_1&client_secret=***"),
+            ("GET /x?access_TOKEN=abc HTTP/1.1", "GET /x?access_TOKEN=*** HTTP/1.1"),
+            ("`tok_abcdefghij-klm_nop` is not an id", "`tok_***` is not an id"),
+            ("sec_0cnadvaem1t98_abc-d_ef, or not", "sec_0cnadvaem1t98_***, or not"),
+            ("secret sec_0cnadvaem1t98 was rotated", "secret sec_0cnadvaem1t98 was rotated"),
+            (
+                "https://a.example/d/inv_0cnadvaem1t98.cus_0cnadvaem1t98.1767225600.c2lnbmF0dXJl",
+                "https://a.example/d/***",
+            ),
+            ("(eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln)", "(eyJ***)"),
+            ("code 4111-1111-1111-1111.", "code ****-****-****-****."),
+            ("code 4111 1111 1111 1111", "code ****-****-****-****"),
+            ("{\"code\":\"4111111111111111\"}", "{\"code\":\"****-****-****-****\"}"),
+            ("tok_en and token=", "tok_en and token="),
         ] {
             assert_eq!(mask(text), shown);
+            assert_eq!(Concealed(text).to_string(), shown);
         }
+        let shown = "+493023125001 has 4111-1111-1111-1112";
+        assert_eq!(Concealed(shown).to_string(), shown);
     }
 }

@@ -10,7 +10,7 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-pub use mask::{Masked, Masking};
+pub use mask::{Concealed, Masked, Masking};
 pub use traces::Traces;
 
 use crate::config::wrong;

@@ -6,7 +6,7 @@ use std::str::FromStr;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId, NotAnId};
-use crate::invoices::Drawing;
+use crate::invoices::{Drawing, Subject};
 use crate::{credit_notes, invoices};
 
 /// A document that a customer gets.
@@ -27,6 +27,15 @@ pub(super) async fn read(tx: &mut Tx, customer: CustomerId, document: Document) 
             Some(note) => Ok(Some(credit_notes::drawing(tx, &note, false).await?)),
             None => Ok(None),
         },
+    }
+}
+
+impl From<Subject> for Document {
+    fn from(subject: Subject) -> Self {
+        match subject {
+            Subject::Invoice(id) => Self::Invoice(id),
+            Subject::CreditNote(id) => Self::CreditNote(id),
+        }
     }
 }
 

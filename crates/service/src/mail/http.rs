@@ -9,6 +9,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::link::Opened;
+use super::links::{self, Standing};
 use super::{SentAgain, documents};
 use crate::app::SharedApp;
 use crate::credit_notes;
@@ -17,7 +18,7 @@ use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::invoices::{self, Subject};
 
 pub fn routes() -> OpenApiRouter<SharedApp> {
-    OpenApiRouter::new()
+    super::links_http::routes()
         .routes(routes!(document))
         .routes(routes!(send_invoice))
         .routes(routes!(send_credit_note))
@@ -25,24 +26,27 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
 
 /// Read a document by the link in a mail
 ///
-/// The token is the permission: it names one document, is signed, and expires.
+/// The token is the permission: it names one document, is signed, expires, and can be revoked.
 #[utoipa::path(get, path = "/d/{token}", tag = "invoices",
     security(()), params(("token" = String, Path)),
     responses((status = 200, description = "The PDF", content_type = "application/pdf"),
         (status = 404, description = "No link of ours", body = Problem, content_type = "application/problem+json"),
-        (status = 410, description = "The link has expired", body = Problem, content_type = "application/problem+json")))]
+        (status = 410, description = "The link has expired or was revoked", body = Problem, content_type = "application/problem+json")))]
 async fn document(State(app): State<SharedApp>, Path(token): Path<String>) -> Result<Response, Problem> {
     let none = || Problem::not_found("this link leads to nothing: see that it is whole");
     let links = app.mailer.links.as_ref().ok_or_else(none)?;
-    let (customer, document) = match links.opened(&token, app.clock.now()) {
-        Opened::Document(customer, document) => (customer, document),
+    let gone = |detail: &str| Err(Problem::of_status(StatusCode::GONE, detail));
+    let (customer, document, link) = match links.opened(&token, app.clock.now()) {
+        Opened::Document { customer, document, link } => (customer, document, link),
         Opened::Forged => return Err(none()),
-        Opened::Expired => {
-            let detail = "this link has expired: ask who sent it for the document";
-            return Err(Problem::of_status(StatusCode::GONE, detail));
-        }
+        Opened::Expired => return gone("this link has expired: ask who sent it for the document"),
     };
     let mut tx = app.db.read().await?;
+    match links::standing(&mut tx, customer, document, link).await? {
+        Standing::Works => {}
+        Standing::Unknown => return Err(none()),
+        Standing::Revoked => return gone("this link was revoked: ask who sent it for the document"),
+    }
     let drawing = documents::read(&mut tx, customer, document).await?;
     drop(tx);
     let drawing = drawing.ok_or_else(none)?;

@@ -9,9 +9,11 @@ use sha2::Sha256;
 use super::documents::Document;
 use super::settings::{Carried, Delivery, secret, wrong};
 use crate::error::Result;
-use crate::id::CustomerId;
+use crate::id::{CustomerId, LinkId};
 
 const SHORTEST_SECRET: usize = 32;
+/// Ten years.
+pub(super) const LONGEST_DAYS: u16 = 3650;
 
 /// Makes and opens links.
 pub(super) struct Links {
@@ -20,10 +22,26 @@ pub(super) struct Links {
     valid_for: SignedDuration,
 }
 
+/// A new link. It works once it is stored.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct NewLink {
+    pub(super) id: LinkId,
+    pub(super) customer: CustomerId,
+    pub(super) document: Document,
+    pub(super) created_at: Timestamp,
+    pub(super) expires_at: Timestamp,
+    pub(super) url: String,
+}
+
 /// What a link leads to.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Opened {
-    Document(CustomerId, Document),
+    /// The link has an id, unless it was made before links had one.
+    Document {
+        customer: CustomerId,
+        document: Document,
+        link: Option<LinkId>,
+    },
     Expired,
     /// We did not sign it.
     Forged,
@@ -42,8 +60,8 @@ impl Links {
             let what = format!("`{}`: the secret is shorter than {SHORTEST_SECRET} letters", file.display());
             return Err(wrong("delivery.secret_file", what));
         }
-        if !(1..=3650).contains(&delivery.link_days) {
-            return Err(wrong("delivery.link_days", "must be 1 to 3650"));
+        if !(1..=LONGEST_DAYS).contains(&delivery.link_days) {
+            return Err(wrong("delivery.link_days", format!("must be 1 to {LONGEST_DAYS}")));
         }
         let public_url = match &delivery.public_url {
             Some(url) => checked(url)?,
@@ -58,13 +76,23 @@ impl Links {
         Ok(Some(Self { signer, public_url, valid_for }))
     }
 
-    /// A link to a document, and when it expires.
-    pub(super) fn to(&self, customer: CustomerId, document: Document, now: Timestamp) -> (String, Timestamp) {
-        let expires = now.checked_add(self.valid_for).unwrap_or(Timestamp::MAX);
-        let claim = format!("{document}.{customer}.{}", expires.as_second());
-        let signature = self.signer.clone().chain_update(&claim).finalize().into_bytes();
-        let signature = URL_SAFE_NO_PAD.encode(signature);
-        (format!("{}/d/{claim}.{signature}", self.public_url), expires)
+    /// A link to a document.
+    pub(super) fn to(
+        &self,
+        customer: CustomerId,
+        document: Document,
+        id: LinkId,
+        created_at: Timestamp,
+    ) -> NewLink {
+        let expires_at = created_at.checked_add(self.valid_for).unwrap_or(Timestamp::MAX);
+        let claim = format!("{document}.{customer}.{}.{id}", expires_at.as_second());
+        let signature = URL_SAFE_NO_PAD.encode(self.signed(&claim).finalize().into_bytes());
+        let url = format!("{}/d/{claim}.{signature}", self.public_url);
+        NewLink { id, customer, document, created_at, expires_at, url }
+    }
+
+    fn signed(&self, claim: &str) -> Hmac<Sha256> {
+        self.signer.clone().chain_update(claim)
     }
 
     /// What a token leads to now. Nothing in it is read before its signature is.
@@ -72,16 +100,21 @@ impl Links {
         let signed = token.rsplit_once('.').and_then(|(claim, signature)| {
             let signature = URL_SAFE_NO_PAD.decode(signature).ok()?;
             // Compares in constant time.
-            self.signer.clone().chain_update(claim).verify_slice(&signature).ok()?;
-            let mut parts = claim.split('.');
-            let document: Document = parts.next()?.parse().ok()?;
-            let customer: CustomerId = parts.next()?.parse().ok()?;
-            Some((document, customer, parts.next()?.parse::<i64>().ok()?))
+            self.signed(claim).verify_slice(&signature).ok()?;
+            let parts: Vec<&str> = claim.split('.').collect();
+            let [document, customer, expires, link @ ..] = &parts[..] else { return None };
+            let link = match link {
+                [] => None,
+                [id] => Some(id.parse().ok()?),
+                _ => return None,
+            };
+            let (document, customer) = (document.parse().ok()?, customer.parse().ok()?);
+            Some((Opened::Document { customer, document, link }, expires.parse::<i64>().ok()?))
         });
         match signed {
             None => Opened::Forged,
-            Some((_, _, expires)) if now.as_second() >= expires => Opened::Expired,
-            Some((document, customer, _)) => Opened::Document(customer, document),
+            Some((_, expires)) if now.as_second() >= expires => Opened::Expired,
+            Some((opened, _)) => opened,
         }
     }
 }

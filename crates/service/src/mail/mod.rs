@@ -4,23 +4,28 @@
 //! because this program died between the server's yes and its own commit, can be recognised.
 
 mod again;
+pub mod cli;
 mod documents;
 mod facts;
 mod folder;
 pub mod http;
 mod letter;
 mod link;
+mod links;
+mod links_http;
 mod messages;
 mod samples;
 mod send;
 mod settings;
 mod smtp;
+mod store;
 mod words;
 
 use jiff::Timestamp;
 use lettre::message::Mailbox;
 
 pub use again::{SentAgain, send_again};
+pub(crate) use links::purge as purge_links;
 pub(crate) use send::{letter_of, send};
 pub use settings::{Carried, Delivery, Settings, Tls, Transport};
 

@@ -12,6 +12,8 @@ use super::facts::{
     SpendingFacts,
 };
 use super::letter::{Attached, Head, formatted};
+use super::link::{Links, NewLink};
+use super::links;
 use super::words::{date, money};
 use super::{day, message_id};
 use crate::app::App;
@@ -20,7 +22,7 @@ use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::email::address;
 use crate::error::{Error, Result};
-use crate::id::{CustomerId, InvoiceId};
+use crate::id::{CustomerId, InvoiceId, LinkId};
 use crate::invoices::{self, Drawing};
 use crate::jobs::{Job, StoredJob, Tried};
 use crate::payments;
@@ -39,6 +41,8 @@ struct Parcel {
     language: Language,
     matter: Matter,
     attached: Vec<Drawing>,
+    /// The links in it.
+    links: Vec<NewLink>,
     /// Whether the customer gets letters.
     by_letter: bool,
 }
@@ -50,7 +54,7 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
         return Ok(Tried::Again(why));
     }
     let mut tx = app.db.read().await?;
-    let gathered = gather(&mut tx, app, &stored.job).await?;
+    let gathered = gather(&mut tx, app, app.mailer.linking(), &stored.job).await?;
     drop(tx);
     let parcel = match gathered {
         Gathered::Parcel(parcel) => *parcel,
@@ -82,10 +86,17 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
     }
     let from = &app.mailer.from;
     let head = Head { from, to: &to, id: message_id(stored.id, from), at: now };
-    match formatted(head, message, attached) {
-        Ok(mail) => Ok(app.mailer.deliver(stored, &to, &mail, now).await),
-        Err(why) => Ok(Tried::Failed(why)),
+    let mail = match formatted(head, message, attached) {
+        Ok(mail) => mail,
+        Err(why) => return Ok(Tried::Failed(why)),
+    };
+    // A link works before anybody has it.
+    if !parcel.links.is_empty() {
+        let mut tx = app.db.begin().await?;
+        links::add(&mut tx, &parcel.links).await?;
+        tx.commit().await?;
     }
+    Ok(app.mailer.deliver(stored, &to, &mail, now).await)
 }
 
 /// A mail of a customer who gets letters: it is to be printed.
@@ -114,7 +125,8 @@ pub(crate) struct Written {
 
 /// What a job would mail now, to be printed; nothing when it would not any more.
 pub(crate) async fn letter_of(tx: &mut Tx, app: &App, job: &Job) -> Result<Option<Written>> {
-    let Gathered::Parcel(parcel) = gather(tx, app, job).await? else { return Ok(None) };
+    // What is printed has no links.
+    let Gathered::Parcel(parcel) = gather(tx, app, None, job).await? else { return Ok(None) };
     let (language, operator) = (parcel.language, parcel.operator.clone());
     let speaks = !matches!(parcel.matter, Matter::Invoice(_) | Matter::CreditNote(_));
     let (facts, recipient, documents) = facts_of(*parcel);
@@ -143,30 +155,30 @@ fn recipient(customer: &Customer, named: Option<&str>) -> std::result::Result<Ma
 }
 
 /// What the mail of a job is made of, and whether it is to be printed.
-async fn gather(tx: &mut Tx, app: &App, job: &Job) -> Result<Gathered> {
-    let mut gathered = gather_mail(tx, app, job).await?;
+async fn gather(tx: &mut Tx, app: &App, links: Option<&Links>, job: &Job) -> Result<Gathered> {
+    let mut gathered = gather_mail(tx, app, links, job).await?;
     if let Gathered::Parcel(parcel) = &mut gathered {
         parcel.by_letter = customers::delivery::gets_letters(tx, &parcel.customer).await?;
     }
     Ok(gathered)
 }
 
-async fn gather_mail(tx: &mut Tx, app: &App, job: &Job) -> Result<Gathered> {
+async fn gather_mail(tx: &mut Tx, app: &App, links: Option<&Links>, job: &Job) -> Result<Gathered> {
     match *job {
         Job::SendInvoice { customer_id, invoice_id, .. } => {
-            with_document(tx, app, customer_id, Document::Invoice(invoice_id), Matter::Invoice).await
+            with_document(tx, app, links, (customer_id, Document::Invoice(invoice_id)), Matter::Invoice).await
         }
         Job::SendCreditNote { customer_id, credit_note_id, .. } => {
             let document = Document::CreditNote(credit_note_id);
-            with_document(tx, app, customer_id, document, Matter::CreditNote).await
+            with_document(tx, app, links, (customer_id, document), Matter::CreditNote).await
         }
         Job::SendReminder { customer_id, invoice_id, step } => {
             let last = step >= app.config.reminders.last_step();
-            reminder(tx, app, customer_id, &[invoice_id], Asking { step, last, on: None }).await
+            reminder(tx, app, links, customer_id, &[invoice_id], Asking { step, last, on: None }).await
         }
         Job::SendReminders { customer_id, on, step, last } => {
             let overdue = payments::reminded_of(tx, customer_id, app.clock.now()).await?;
-            reminder(tx, app, customer_id, &overdue, Asking { step, last, on: Some(on) }).await
+            reminder(tx, app, links, customer_id, &overdue, Asking { step, last, on: Some(on) }).await
         }
         Job::SendSpendingNotice { customer_id, period_start, percent } => {
             spending_notice(tx, app, customer_id, period_start, percent).await
@@ -187,12 +199,14 @@ async fn customer(tx: &mut Tx, id: CustomerId) -> Result<Customer> {
 struct Told {
     drawing: Drawing,
     facts: DocumentFacts,
+    link: Option<NewLink>,
 }
 
 /// Reads a document for a mail, which carries it or links to it; in the document's language.
 async fn tell(
     tx: &mut Tx,
     app: &App,
+    links: Option<&Links>,
     customer: &Customer,
     document: Document,
 ) -> Result<std::result::Result<Told, Tried>> {
@@ -204,25 +218,26 @@ async fn tell(
     };
     let language = drawing.invoice.language;
     let by_letter = customers::delivery::gets_letters(tx, customer).await?;
-    let link = app.mailer.linking().filter(|_| !by_letter).map(|links| {
-        let (url, expires) = links.to(customer.id, document, app.clock.now());
-        let last = expires.checked_sub(SignedDuration::from_hours(24)).unwrap_or(expires);
-        LinkFacts { url, last_day: date(language, day(last, &customer.zone)) }
+    let link = links.filter(|_| !by_letter);
+    let link = link.map(|links| links.to(customer.id, document, LinkId(app.clock.id()), app.clock.now()));
+    let link_facts = link.as_ref().map(|NewLink { url, expires_at, .. }| {
+        let last = expires_at.checked_sub(SignedDuration::from_hours(24)).unwrap_or(*expires_at);
+        LinkFacts { url: url.clone(), last_day: date(language, day(last, &customer.zone)) }
     });
-    let facts = DocumentFacts::of(&drawing, &number, link);
-    Ok(Ok(Told { drawing, facts }))
+    let facts = DocumentFacts::of(&drawing, &number, link_facts);
+    Ok(Ok(Told { drawing, facts, link }))
 }
 
 /// A mail about a document.
 async fn with_document(
     tx: &mut Tx,
     app: &App,
-    customer_id: CustomerId,
-    document: Document,
+    links: Option<&Links>,
+    (customer_id, document): (CustomerId, Document),
     matter: impl FnOnce(DocumentFacts) -> Matter,
 ) -> Result<Gathered> {
     let customer = customer(tx, customer_id).await?;
-    let Told { drawing, facts } = match tell(tx, app, &customer, document).await? {
+    let Told { drawing, facts, link } = match tell(tx, app, links, &customer, document).await? {
         Ok(told) => told,
         Err(tried) => return Ok(Gathered::None(tried)),
     };
@@ -234,6 +249,7 @@ async fn with_document(
         language,
         matter: matter(facts),
         attached,
+        links: link.into_iter().collect(),
         by_letter: false,
     })))
 }
@@ -250,6 +266,7 @@ struct Asking {
 async fn reminder(
     tx: &mut Tx,
     app: &App,
+    links: Option<&Links>,
     customer_id: CustomerId,
     ids: &[InvoiceId],
     asking: Asking,
@@ -257,12 +274,14 @@ async fn reminder(
     let customer = customer(tx, customer_id).await?;
     let now = app.clock.now();
     let (mut overdue, mut attached, mut open) = (Vec::new(), Vec::new(), Vec::new());
+    let mut made = Vec::new();
     let mut said = None;
     for id in ids {
-        let Told { drawing, facts } = match tell(tx, app, &customer, Document::Invoice(*id)).await? {
-            Ok(told) => told,
-            Err(tried) => return Ok(Gathered::None(tried)),
-        };
+        let Told { drawing, facts, link } =
+            match tell(tx, app, links, &customer, Document::Invoice(*id)).await? {
+                Ok(told) => told,
+                Err(tried) => return Ok(Gathered::None(tried)),
+            };
         if !facts.to_pay {
             continue;
         }
@@ -270,6 +289,7 @@ async fn reminder(
         let today = day(now, &invoice.period.zone);
         let days_overdue = today.since(invoice.due_on).map_or(0, |span| span.get_days());
         open.push(drawing.settlement.open);
+        made.extend(link);
         said = Some((invoice.language, invoice.seller.clone()));
         if facts.link.is_none() {
             attached.push(drawing);
@@ -291,6 +311,7 @@ async fn reminder(
         language,
         matter,
         attached,
+        links: made,
         by_letter: false,
     })))
 }
@@ -323,6 +344,7 @@ async fn spending_notice(
         language,
         matter,
         attached: Vec::new(),
+        links: Vec::new(),
         by_letter: false,
     })))
 }
@@ -345,6 +367,7 @@ async fn low_balance(tx: &mut Tx, app: &App, id: CustomerId, number: i64) -> Res
         language,
         matter,
         attached: Vec::new(),
+        links: Vec::new(),
         by_letter: false,
     })))
 }

@@ -191,7 +191,7 @@ pub async fn vouchers(app: &App, args: VouchersArgs, output: Output) -> Result<b
         expires_at,
     };
     let mut tx = app.db.begin().await?;
-    let made = match make_vouchers(&mut tx, new, &app.clock).await? {
+    let made = match make_vouchers(&mut tx, new, &app.voucher_keys, &app.clock).await? {
         Made::Vouchers(made) => made,
         Made::Wrong(wrong) => return Err(Error::Other(wrong.to_string())),
         Made::BatchTaken => return Err(Error::Other("there is a batch of this name: choose another".into())),

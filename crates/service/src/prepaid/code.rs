@@ -44,7 +44,12 @@ impl Code {
         Ok(Self(digits))
     }
 
-    /// What is kept of it.
+    /// Its digits, for who keeps it under a key.
+    pub(super) fn digits(&self) -> &[u8] {
+        self.0.as_bytes()
+    }
+
+    /// What is kept of it without a key.
     pub(super) fn hash(&self) -> Hash {
         hash::of(self.0.as_bytes())
     }

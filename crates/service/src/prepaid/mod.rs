@@ -20,6 +20,7 @@ mod top_up;
 mod top_up_service;
 mod transfer;
 mod verify;
+mod voucher_keys;
 mod vouchers;
 mod worth;
 
@@ -44,6 +45,7 @@ pub use top_up::{NewTopUp, TopUpKind, ToppedUp, top_up};
 pub use top_up_service::TopUpService;
 pub use transfer::{NewTransfer, Transferred, transfer};
 pub use verify::{Verified, verify};
+pub use voucher_keys::VoucherKeys;
 pub use vouchers::{Made, NewVouchers, RedeemVoucher, Redeemed, VoucherBatch, make_vouchers, redeem};
 
 use crate::id::BalanceId;

@@ -11,6 +11,7 @@ use utoipa::ToSchema;
 
 use super::book::{Booked, Booking, book};
 use super::code::{Code, NoCode};
+use super::voucher_keys::VoucherKeys;
 use super::worth::{Gift, Worth, is_current};
 use super::{
     BookingDone, Checked, MovementKind, Quantity, QuantitySchema, WrongField, booking_done, hold, purse_of,
@@ -165,7 +166,7 @@ pub(super) struct Voucher {
 }
 
 /// Makes a batch of vouchers. Their codes are in the answer and nowhere else.
-pub async fn make_vouchers(tx: &mut Tx, new: NewVouchers, clock: &Clock) -> Result<Made> {
+pub async fn make_vouchers(tx: &mut Tx, new: NewVouchers, keys: &VoucherKeys, clock: &Clock) -> Result<Made> {
     let now = clock.now();
     let batch = match batch_of(&new, now) {
         Ok(batch) => batch,
@@ -178,7 +179,7 @@ pub async fn make_vouchers(tx: &mut Tx, new: NewVouchers, clock: &Clock) -> Resu
     while u32::try_from(codes.len()).unwrap_or(u32::MAX) < new.count {
         codes.insert(Code::random()?);
     }
-    let hashes: Vec<_> = codes.iter().map(Code::hash).collect();
+    let hashes: Vec<_> = codes.iter().map(|code| keys.hash(code)).collect();
     store::insert_vouchers(tx, &batch.name, &hashes).await?;
     Ok(Made::Vouchers(VoucherBatch {
         count: new.count,
@@ -220,20 +221,29 @@ pub async fn redeem(
     tx: &mut Tx,
     customer: CustomerId,
     redeem: &RedeemVoucher,
+    keys: &VoucherKeys,
     clock: &Clock,
 ) -> Result<Redeemed> {
-    let hash = match Code::read(&redeem.code) {
-        Ok(code) => code.hash(),
+    let hashes = match Code::read(&redeem.code) {
+        Ok(code) => keys.hashes(&code),
         Err(NoCode::Length) => return Ok(Redeemed::NotACode),
         Err(NoCode::Mistyped) => return Ok(Redeemed::Mistyped),
     };
     let Some(holder) = customers::hold(tx, customer).await? else { return Ok(Redeemed::UnknownCustomer) };
     let mut purses = hold(tx, &[customer]).await?;
-    let mut booking = Booking::new(MovementKind::Voucher, None, None, &hash, clock)?;
+    let mut found = None;
+    for hash in hashes {
+        let booking = Booking::new(MovementKind::Voucher, None, None, &hash, clock)?;
+        let won = store::redeem(tx, &hash, customer, booking.id, booking.booked_at).await?;
+        if let Some(voucher) = store::voucher(tx, &hash).await? {
+            found = Some((booking, won, voucher));
+            break;
+        }
+    }
+    let Some((mut booking, won, Voucher { batch, redeemed })) = found else {
+        return Ok(Redeemed::UnknownVoucher);
+    };
     let now = booking.booked_at;
-    let won = store::redeem(tx, &hash, customer, booking.id, now).await?;
-    let Some(voucher) = store::voucher(tx, &hash).await? else { return Ok(Redeemed::UnknownVoucher) };
-    let Voucher { batch, redeemed } = voucher;
     match redeemed {
         _ if won => {}
         Some((by, known)) if by == customer => {

@@ -10,6 +10,7 @@ use crate::cli::{Output, say};
 use crate::customers;
 use crate::error::{Error, Result};
 use crate::payments::Status;
+use crate::visible;
 
 /// List invoices of all customers
 #[derive(Debug, clap::Args)]
@@ -115,7 +116,7 @@ fn words(listed: &ListedInvoice) -> String {
 }
 
 fn put(row: &[u8]) -> Result<()> {
-    match std::io::stdout().write_all(row) {
+    match visible::stdout().write_all(row) {
         Err(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(Error::file("standard output")),
     }

@@ -10,6 +10,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
+use crate::visible;
 use crate::whole_file::WholeFile;
 
 /// Remove what was kept long enough, as the settings `retention.…` say; `serve` and `work` do it once a day
@@ -70,6 +71,7 @@ pub async fn export(app: &App, args: ExportArgs, output: Output) -> Result<bool>
         return Err(fault()(std::io::ErrorKind::AlreadyExists.into()));
     }
     let mut file = args.to.as_deref().map(WholeFile::begin).transpose().map_err(fault())?;
+    let mut out = visible::stdout();
     let bar = output.bar(None, "{spinner} {pos} lines {elapsed}");
     let (lines, read) = mpsc::channel::<Vec<u8>>(256);
     let write = async {
@@ -78,12 +80,12 @@ pub async fn export(app: &App, args: ExportArgs, output: Output) -> Result<bool>
         while let Some(line) = read.recv().await {
             let written = match &mut file {
                 Some(file) => file.write_all(&line),
-                None => std::io::stdout().write_all(&line),
+                None => out.write_all(&line),
             };
             written.map_err(fault())?;
             bar.inc(1);
         }
-        std::io::stdout().flush().map_err(fault())
+        out.flush().map_err(fault())
     };
     let (copied, written) = tokio::join!(super::export(&mut tx, &customer, lines), write);
     bar.finish_and_clear();

@@ -16,7 +16,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, NOBODY};
 use crate::seals::{REMOVER, Removal};
-use crate::{audit, calls, customers, http, invoices, sessions, suspense, timekeeping};
+use crate::{audit, calls, customers, http, invoices, mail, sessions, suspense, timekeeping};
 
 /// What was removed, or would be.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -31,6 +31,8 @@ pub struct Purged {
     pub documents: u64,
     pub idempotency_keys: u64,
     pub audit_entries: u64,
+    /// Links to documents that have expired.
+    pub links: u64,
     /// Customers whose call detail is kept for longer, by reason.
     pub held: Held,
 }
@@ -45,14 +47,18 @@ pub struct Held {
 
 impl std::fmt::Display for Purged {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { calls, sessions, suspense, documents, idempotency_keys, audit_entries, held } = self;
+        let Self { calls, sessions, suspense, documents, idempotency_keys, audit_entries, links, held } =
+            self;
         let Held { disputes, unbilled, unpaid } = held;
         writeln!(
             out,
             "{calls} calls, {sessions} calls charged while they happened, {suspense} records in suspense"
         )?;
         writeln!(out, "{documents} invoices and credit notes")?;
-        writeln!(out, "{idempotency_keys} idempotency keys, {audit_entries} entries of the audit log")?;
+        writeln!(
+            out,
+            "{idempotency_keys} idempotency keys, {audit_entries} entries of the audit log, {links} links to documents"
+        )?;
         write!(
             out,
             "kept for longer: the calls of {disputes} customers for a dispute, of {unbilled} to be billed, of {unpaid} to be paid"
@@ -69,6 +75,7 @@ enum Part {
     Documents(Timestamp),
     IdempotencyKeys(Timestamp),
     AuditEntries(Timestamp),
+    Links(Timestamp),
 }
 
 /// So much is removed in one transaction.
@@ -168,7 +175,7 @@ fn utc() -> Calendar {
 fn others(app: &App) -> Result<Vec<Part>> {
     let (settings, now) = (app.config.retention, app.clock.now());
     let ago = |hours: i64| now.checked_sub(SignedDuration::from_hours(hours)).unwrap_or(Timestamp::MIN);
-    let mut parts = Vec::new();
+    let mut parts = vec![Part::Links(now)];
     if settings.invoice_years > 0 {
         let before = invoices::document_before(now, settings.invoice_years)?;
         parts.push(Part::Documents(before));
@@ -264,6 +271,7 @@ async fn some_of(tx: &mut Tx, part: Part, clock: &Clock) -> Result<u64> {
             audit::note_removal(tx, Removal::AuditEntries, None, before, entries, clock).await?;
             Ok(entries)
         }
+        Part::Links(before) => mail::purge_links(tx, before, SOME).await,
     }
 }
 
@@ -276,6 +284,7 @@ async fn count_of(tx: &mut Tx, part: Part) -> Result<u64> {
         Part::Suspense(before) => ("suspense where seen_at < $1", before),
         Part::IdempotencyKeys(before) => ("idempotency_keys where created_at < $1", before),
         Part::AuditEntries(before) => (kept.as_str(), before),
+        Part::Links(before) => ("document_links where expires_at < $1", before),
     };
     store::count(tx, sql, before).await
 }
@@ -290,6 +299,7 @@ impl Purged {
             Part::Documents(_) => &mut self.documents,
             Part::IdempotencyKeys(_) => &mut self.idempotency_keys,
             Part::AuditEntries(_) => &mut self.audit_entries,
+            Part::Links(_) => &mut self.links,
         }
     }
 }

@@ -1,8 +1,11 @@
 //! A customer with an invoice, and the mails and jobs that come of it.
 
+use std::path::{Path, PathBuf};
+
 use jiff::SignedDuration;
 use mail_parser::{Message, MessageParser};
 use serde_json::{Value, json};
+use tempfile::TempDir;
 use tollbook::app::App;
 use tollbook::db::Param;
 use tollbook::id::{CustomerId, InvoiceId};
@@ -114,4 +117,46 @@ pub(crate) fn pass(db: &TestApp, seconds: i64) {
 
 pub(crate) fn parse(mail: &[u8]) -> Message<'_> {
     MessageParser::default().parse(mail).expect("the mail is well-formed")
+}
+
+/// An application that mails into a folder, under further settings.
+pub(crate) fn mailbox(db: &TestApp, further: &str) -> (TempDir, App) {
+    let folder = tempfile::tempdir().unwrap();
+    let settings = format!("[mail]\nfolder = \"{}\"\n{further}", folder.path().join("mail").display());
+    let app = db.configured(&settings).unwrap();
+    (folder, app)
+}
+
+/// The mails in it, with the names of all its files.
+pub(crate) fn mails(folder: &TempDir) -> Vec<(String, Vec<u8>)> {
+    let Ok(entries) = std::fs::read_dir(folder.path().join("mail")) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let read = |path: PathBuf| {
+        (path.file_name().unwrap().to_str().unwrap().to_owned(), std::fs::read(&path).unwrap())
+    };
+    paths.map(read).collect()
+}
+
+/// The only mail in it.
+pub(crate) fn the_mail(folder: &TempDir) -> Vec<u8> {
+    let mut mails = mails(folder);
+    assert_eq!(mails.len(), 1, "{:?}", mails.iter().map(|(name, _)| name).collect::<Vec<_>>());
+    mails.remove(0).1
+}
+
+/// Settings that send links, signed with the secret in the folder.
+pub(crate) fn links(folder: &Path) -> String {
+    let secret = folder.join("secret");
+    std::fs::write(&secret, "0123456789abcdef0123456789abcdef\n").unwrap();
+    format!(
+        "[delivery]\ninvoices = \"link\"\npublic_url = \"https://bill.example.org/\"\nsecret_file = \"{}\"\n",
+        secret.display()
+    )
+}
+
+/// The path of the link in a text.
+pub(crate) fn link_in(text: &str) -> String {
+    let start = text.find("https://bill.example.org/d/").unwrap_or_else(|| panic!("no link in {text}"));
+    let link = text[start..].split_whitespace().next().unwrap();
+    link["https://bill.example.org".len()..].to_owned()
 }

@@ -37,7 +37,7 @@ use tollbook::clock::Clock;
 use tollbook::config::Config;
 use tollbook::http::Rates;
 use tollbook::mail::Mailer;
-use tollbook::prepaid::TopUpService;
+use tollbook::prepaid::{TopUpService, VoucherKeys};
 use tollbook::webhooks::Courier;
 use tower::ServiceExt;
 
@@ -165,10 +165,19 @@ impl TestApp {
         let config = Config::from_tomls(&[SETTINGS, over]).map_err(|error| error.to_string())?;
         let mailer = Mailer::open(&config).map_err(|error| error.to_string())?;
         let top_ups = TopUpService::open(&config.prepaid).map_err(|error| error.to_string())?;
+        let voucher_keys = VoucherKeys::open(&config.prepaid).map_err(|error| error.to_string())?;
         let courier = Courier::open(&config.webhooks).map_err(|error| error.to_string())?;
         let (mailer, top_ups, courier) = (Arc::new(mailer), Arc::new(top_ups), Arc::new(courier));
-        let rates = Rates::new(&config.http, &self.app.clock);
-        Ok(App { config: Arc::new(config), mailer, top_ups, courier, rates, ..self.app.clone() })
+        let rates = Rates::new(&config.http, &self.app.clock, self.app.db.metrics());
+        Ok(App {
+            config: Arc::new(config),
+            mailer,
+            top_ups,
+            voucher_keys,
+            courier,
+            rates,
+            ..self.app.clone()
+        })
     }
 
     pub(crate) async fn get(&self, path: &str) -> Answer {

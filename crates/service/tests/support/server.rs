@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::task::JoinHandle;
 use tollbook::app::App;
 use tollbook::http::{Ended, serve};
@@ -29,6 +29,14 @@ impl Server {
 
     pub(crate) async fn connect(&self) -> Connection {
         Connection(TcpStream::connect(self.address).await.expect("it listens"))
+    }
+
+    /// Connects from another address of this machine.
+    pub(crate) async fn connect_from(&self, address: &str) -> Connection {
+        let socket = TcpSocket::new_v4().expect("a socket");
+        let from = SocketAddr::new(address.parse().expect("an address"), 0);
+        socket.bind(from).expect("all of 127.0.0.0/8 is this machine");
+        Connection(socket.connect(self.address).await.expect("it listens"))
     }
 
     /// Sends bytes on a connection of their own; answers the status, if there was an answer, and the whole of it.

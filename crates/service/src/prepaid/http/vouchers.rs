@@ -37,7 +37,7 @@ async fn make(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Prob
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    match crate::prepaid::make_vouchers(&mut write.tx, new, &app.clock).await? {
+    match crate::prepaid::make_vouchers(&mut write.tx, new, &app.voucher_keys, &app.clock).await? {
         Made::Vouchers(mut made) => {
             let answer = shown(&made, &sent.parts.headers)?;
             // What is kept for the key has no codes.
@@ -84,7 +84,7 @@ async fn redeem(
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    match crate::prepaid::redeem(&mut write.tx, id, &voucher, &app.clock).await? {
+    match crate::prepaid::redeem(&mut write.tx, id, &voucher, &app.voucher_keys, &app.clock).await? {
         Redeemed::New(done) => write.finish(StatusCode::CREATED, &done).await,
         Redeemed::Known(done) => write.finish(StatusCode::OK, &done).await,
         Redeemed::NotACode => Err(Problem::invalid("/code", "is no code: it has 16 digits")),

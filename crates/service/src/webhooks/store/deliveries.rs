@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use crate::db::{self, Hold, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{EndpointId, MessageId};
+use crate::log::Concealed;
 use crate::webhooks::{Delivery, DeliveryState};
 
 const DELIVERIES: Place = Place::new("webhook_deliveries", &["endpoint_id", "message_id"]);
@@ -75,6 +76,7 @@ pub(in crate::webhooks) async fn finish(
     let sql = "update webhook_deliveries set state = $4, last_status = $5, last_error = $6, finished_at = $7
                where endpoint_id = $1 and message_id = $2 and attempts = $3 and state = 'ready'";
     let (attempts, status) = (i64::from(claimed.attempts), status.map(i64::from));
+    let error = error.map(|error| Concealed(error).to_string());
     let params: [&dyn Param; 7] =
         [&endpoint.0, &claimed.message.0, &attempts, &state.code(), &status, &error, &Ts(now)];
     tx.execute(sql, &params).await?;
@@ -91,6 +93,7 @@ pub(in crate::webhooks) async fn put_off(
     let sql = "update webhook_deliveries set next_try_at = $4, last_status = $5, last_error = $6
                where endpoint_id = $1 and message_id = $2 and attempts = $3 and state = 'ready'";
     let (attempts, status) = (i64::from(claimed.attempts), status.map(i64::from));
+    let error = Concealed(error).to_string();
     let params: [&dyn Param; 6] =
         [&endpoint.0, &claimed.message.0, &attempts, &Ts(next_try_at), &status, &error];
     tx.execute(sql, &params).await?;
