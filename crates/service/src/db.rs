@@ -6,6 +6,7 @@
 mod backup;
 mod bulk;
 mod connect;
+mod faults;
 mod instant;
 mod row;
 mod schema;
@@ -23,6 +24,7 @@ use tokio_postgres::types::ToSql;
 
 pub use backup::BackedUp;
 pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
+pub use faults::{Fault, Faults};
 pub use instant::Ts;
 pub use row::{Place, Row, int, json_text, limit, word};
 pub use schema::Schema;
@@ -46,6 +48,7 @@ pub struct Postgres {
     /// For those who look few rows up by their keys.
     by_keys: Pool,
     metrics: Metrics,
+    faults: Faults,
 }
 
 /// One writer, as SQLite has it, and readers beside it (write-ahead log).
@@ -55,6 +58,7 @@ pub struct Sqlite {
     readers: Arc<[Arc<Mutex<Connection>>]>,
     next_reader: Arc<AtomicUsize>,
     metrics: Metrics,
+    faults: Faults,
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it is rolled back.
@@ -67,12 +71,16 @@ pub struct SqliteTx {
     connection: OwnedMutexGuard<Connection>,
     open: bool,
     tally: Tally,
+    faults: Faults,
+    /// Whether a test lets the disk be full meanwhile.
+    is_full: bool,
 }
 
 pub struct PostgresTx {
     /// Taken only when the transaction ends.
     client: Option<Object>,
     tally: Tally,
+    faults: Faults,
 }
 
 /// What can go wrong with a database.
@@ -213,6 +221,14 @@ impl Db {
         }
     }
 
+    /// What is planned to go wrong: only tests plan anything.
+    pub fn faults(&self) -> &Faults {
+        match self {
+            Self::Sqlite(sqlite) => &sqlite.faults,
+            Self::Postgres(postgres) => &postgres.faults,
+        }
+    }
+
     /// The engine's name.
     pub fn engine(&self) -> &'static str {
         match self {
@@ -255,11 +271,13 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
 
 impl SqliteTx {
     async fn begin(sqlite: &Sqlite, connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
+        sqlite.faults.begin()?;
         // Nothing waits on SQLite: one transaction after the other would keep this thread from all else.
         tokio::task::yield_now().await;
         let connection = connection.lock_owned().await;
         connection.execute_batch(begin)?;
-        Ok(Tx::Sqlite(Self { connection, open: true, tally: Tally::new(sqlite.metrics.clone()) }))
+        let (tally, faults) = (Tally::new(sqlite.metrics.clone()), sqlite.faults.clone());
+        Ok(Tx::Sqlite(Self { connection, open: true, tally, faults, is_full: false }))
     }
 }
 
@@ -270,14 +288,17 @@ impl Drop for SqliteTx {
         {
             tracing::error!(%error, "rollback failed");
         }
+        self.make_room(!self.open);
     }
 }
 
 impl PostgresTx {
     async fn begin(postgres: &Postgres, pool: &Pool, begin: &str) -> Result<Tx> {
+        postgres.faults.begin()?;
         let client = pool.get().await?;
         client.batch_execute(begin).await?;
-        Ok(Tx::Postgres(Self { client: Some(client), tally: Tally::new(postgres.metrics.clone()) }))
+        let (tally, faults) = (Tally::new(postgres.metrics.clone()), postgres.faults.clone());
+        Ok(Tx::Postgres(Self { client: Some(client), tally, faults }))
     }
 
     fn client(&self) -> Result<&Object> {
@@ -288,6 +309,9 @@ impl PostgresTx {
 impl Drop for PostgresTx {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
+        if self.faults.is_dead() {
+            return drop(Object::take(client));
+        }
         // Dropping must not wait: the rollback goes on by itself, then the connection is free again.
         tokio::spawn(async move {
             if let Err(error) = client.batch_execute("rollback").await {
@@ -301,6 +325,7 @@ impl Drop for PostgresTx {
 impl Tx {
     /// Runs a statement; answers how many rows it touched.
     pub async fn execute(&mut self, sql: &str, params: &[&dyn Param]) -> Result<u64> {
+        self.meet().await?;
         match self {
             Self::Sqlite(tx) => {
                 let mut statement = tx.connection.prepare_cached(&numbered(sql))?;
@@ -319,6 +344,7 @@ impl Tx {
 
     /// Runs a statement; answers its rows.
     pub async fn rows(&mut self, sql: &str, params: &[&dyn Param]) -> Result<Vec<Row>> {
+        self.meet().await?;
         match self {
             Self::Sqlite(tx) => {
                 let mut statement = tx.connection.prepare_cached(&numbered(sql))?;
@@ -353,6 +379,7 @@ impl Tx {
 
     /// Runs statements without parameters or answers: schema changes and savepoints.
     pub async fn script(&mut self, sql: &str) -> Result<()> {
+        self.meet().await?;
         match self {
             Self::Sqlite(tx) => Ok(tx.connection.execute_batch(sql)?),
             Self::Postgres(tx) => Ok(tx.client()?.batch_execute(sql).await?),
@@ -372,6 +399,7 @@ impl Tx {
 
     /// Makes everything since the beginning permanent.
     pub async fn commit(mut self) -> Result<()> {
+        let after = self.meet_commit().await?;
         match &mut self {
             Self::Sqlite(tx) => {
                 tx.connection.execute_batch("commit")?;
@@ -381,8 +409,13 @@ impl Tx {
                 // After a failed statement PostgreSQL makes of a commit a rollback and calls that a success;
                 // any other statement fails then.
                 tx.client()?.batch_execute("select 1; commit").await?;
-                tx.client = None;
+                if after.is_none() {
+                    tx.client = None;
+                }
             }
+        }
+        if let Some(fault) = after {
+            return Err(self.lose_answer(fault).await);
         }
         self.tally_mut().settle();
         Ok(())

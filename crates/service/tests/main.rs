@@ -32,6 +32,7 @@ mod edges;
 mod einvoice_rules;
 mod einvoices;
 mod expiry;
+mod faults;
 mod first_hour;
 mod generated_client;
 mod health;

@@ -8,7 +8,7 @@ use deadpool_postgres::{ClientWrapper, Hook, HookError, Manager, Pool};
 use rusqlite::Connection;
 use tokio::sync::Mutex;
 
-use super::{Error, Postgres, Result, Sqlite};
+use super::{Error, Faults, Postgres, Result, Sqlite};
 use crate::metrics::Metrics;
 
 const SQLITE_READERS: usize = 4;
@@ -30,7 +30,8 @@ impl Sqlite {
             .map(|_| connect(&path).map(|reader| Arc::new(Mutex::new(reader))))
             .collect::<Result<_>>()?;
         let writer = Arc::new(Mutex::new(writer));
-        Ok(Self { writer, readers, next_reader: Arc::default(), metrics: metrics()? })
+        let (metrics, faults) = (metrics()?, Faults::default());
+        Ok(Self { writer, readers, next_reader: Arc::default(), metrics, faults })
     }
 
     pub(super) fn reader(&self) -> Arc<Mutex<Connection>> {
@@ -78,7 +79,7 @@ fn open_postgres(url: &str, settings: &'static str) -> Result<Pool> {
 impl Postgres {
     pub(super) async fn open(url: &str) -> Result<Self> {
         let (pool, by_keys) = (open_postgres(url, "")?, open_postgres(url, BY_KEYS_ONLY)?);
-        let opened = Self { pool, by_keys, metrics: metrics()? };
+        let opened = Self { pool, by_keys, metrics: metrics()?, faults: Faults::default() };
         drop(opened.pool.get().await?);
         Ok(opened)
     }
