@@ -72,6 +72,7 @@ pub struct SqliteTx {
     open: bool,
     tally: Tally,
     faults: Faults,
+    writes: bool,
     /// Whether a test lets the disk be full meanwhile.
     is_full: bool,
 }
@@ -277,7 +278,8 @@ impl SqliteTx {
         let connection = connection.lock_owned().await;
         connection.execute_batch(begin)?;
         let (tally, faults) = (Tally::new(sqlite.metrics.clone()), sqlite.faults.clone());
-        Ok(Tx::Sqlite(Self { connection, open: true, tally, faults, is_full: false }))
+        let writes = begin.ends_with("immediate");
+        Ok(Tx::Sqlite(Self { connection, open: true, tally, faults, writes, is_full: false }))
     }
 }
 
@@ -288,7 +290,7 @@ impl Drop for SqliteTx {
         {
             tracing::error!(%error, "rollback failed");
         }
-        self.make_room(!self.open);
+        self.make_room();
     }
 }
 

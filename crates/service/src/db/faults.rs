@@ -26,7 +26,7 @@ pub enum Fault {
     ConnectionLost,
     /// It is not answered until the program dies.
     Frozen,
-    /// The disk has no room: on SQLite for whatever makes the file larger until the transaction ends.
+    /// The disk has no room. Who only reads does not notice.
     Full,
     /// Another transaction is in the way.
     Conflict,
@@ -209,21 +209,25 @@ impl Tx {
 }
 
 impl SqliteTx {
-    /// The file cannot grow any more until the transaction ends.
+    /// The file cannot grow any more until the transaction ends, and what is written first finds that out.
     fn fill(&mut self) -> Result<()> {
+        if !self.writes {
+            self.faults.unmet();
+            return Ok(());
+        }
         self.is_full = true;
-        Ok(self.connection.execute_batch("pragma max_page_count = 1")?)
+        let filling = "pragma max_page_count = 1; create table no_room (filling blob);
+                       insert into no_room (filling) values (zeroblob(16777216))";
+        self.connection.execute_batch(filling)?;
+        Err(Error::Over)
     }
 
     /// There is room again.
-    pub(super) fn make_room(&mut self, is_committed: bool) {
-        if std::mem::take(&mut self.is_full) {
-            if is_committed {
-                self.faults.unmet();
-            }
-            if let Err(error) = self.connection.execute_batch("pragma max_page_count = 4294967294") {
-                tracing::error!(%error, "a full disk was not emptied");
-            }
+    pub(super) fn make_room(&mut self) {
+        if std::mem::take(&mut self.is_full)
+            && let Err(error) = self.connection.execute_batch("pragma max_page_count = 4294967294")
+        {
+            tracing::error!(%error, "a full disk was not emptied");
         }
     }
 }

@@ -63,7 +63,7 @@ impl Keep {
 }
 
 impl Planned {
-    pub(crate) fn by(chance: &mut Chance, deed: &Deed) -> Self {
+    pub(crate) fn by(chance: &mut Chance, deed: &Deed, is_alone: bool) -> Self {
         let mut planned = Self::default();
         let many = match chance.below(100) {
             0..=24 => 0,
@@ -84,12 +84,9 @@ impl Planned {
             planned.faults.extend(fault.map(|(fault, _)| (*fault, before)));
         }
         if !deed.needs_the_time() && chance.percent(20) {
-            // Forward by less than records may still come for a month, back by days.
-            planned.leap = if chance.percent(50) {
-                chance.within(60, 5 * 3_600)
-            } else {
-                -chance.within(60, 3 * 86_400)
-            };
+            // Forward by less than an hour, back by days.
+            let forward = is_alone && chance.percent(50);
+            planned.leap = if forward { chance.within(60, 3_600) } else { -chance.within(60, 3 * 86_400) };
         }
         planned.dies_sending = matches!(deed, Deed::Round) && chance.percent(40);
         planned

@@ -158,7 +158,7 @@ impl Run {
         self.steps.push(place);
         let has_faults = self.story.keep.has_faults(place);
         let planned = deeds.iter().map(|deed| {
-            let planned = Planned::by(&mut chance, deed);
+            let planned = Planned::by(&mut chance, deed, deeds.len() == 1);
             if has_faults { planned } else { Planned::default() }
         });
         let planned: Vec<_> = planned.collect();
