@@ -220,7 +220,15 @@ impl Choice<'_> {
             return None;
         }
         let now = self.now;
-        let customer = self.free(|model, place| !model.customers[place].is_postpaid())?;
+        let has_call = |model: &Model, place: usize| {
+            let purse = model.customers[place].purse.as_ref();
+            purse.is_some_and(|purse| purse.session.as_ref().is_some_and(|session| session.over_at > now))
+        };
+        let talking = if self.chance.percent(70) { self.free(has_call) } else { None };
+        let customer = match talking {
+            Some(talking) => talking,
+            None => self.free(|model, place| !model.customers[place].is_postpaid())?,
+        };
         let session = self.model.customers[customer].purse.as_ref()?.session.clone();
         let wanted = self.chance.within(1, 400);
         let state = session.as_ref().map(|session| session.state);

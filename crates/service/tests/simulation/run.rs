@@ -136,9 +136,11 @@ impl Run {
             self.since = later(self.since, rest * 86_400);
             self.now = later(self.now, rest * 86_400);
         }
-        let steps = 1 + chance.below(4);
+        let steps = 1 + chance.below(6);
         for step in 0..=steps {
-            let pace = 1 + chance.within(30, 14_000);
+            // Often soon enough that a call goes on meanwhile.
+            let most = if chance.percent(40) { 240 } else { 14_000 };
+            let pace = chance.within(20, most);
             self.now = later(self.now, pace);
             let place = self.day * STEPS + step;
             if self.story.keep.has_step(place) {
