@@ -20,6 +20,10 @@ lint:
 demo *arguments:
     cargo run --release -- demo {{arguments}}
 
+# Simulates years of billing while programs die: just simulate --seconds 3600 --seed 7
+simulate *arguments:
+    cargo test -p tollbook --test simulation -- {{arguments}}
+
 # How fast are rating and reading?
 bench *arguments:
     cargo bench --workspace {{arguments}}

@@ -12,7 +12,7 @@ use crate::{calls, credit_notes, invoices, ledger, payments, prepaid, seals, ses
 
 /// What was checked and what is wrong.
 #[derive(Debug, Serialize)]
-pub(crate) struct Report {
+pub struct Report {
     imports: u64,
     charges: u64,
     allowances: u64,
@@ -31,9 +31,9 @@ pub(crate) struct Report {
     vouchers: u64,
     sessions: u64,
     /// No fault, but to be seen to.
-    unbilled: Vec<String>,
+    pub unbilled: Vec<String>,
     legs_charged_twice: Vec<String>,
-    refused: Vec<String>,
+    pub refused: Vec<String>,
     held: Vec<String>,
     waiting_for_approval: u64,
     without_record: Vec<String>,
@@ -48,7 +48,7 @@ pub(crate) struct Report {
     chained_documents: u64,
     #[serde(skip)]
     first_without_session: Vec<String>,
-    pub(crate) faults: Vec<String>,
+    pub faults: Vec<String>,
 }
 
 /// Checks everything; answers whether it adds up.
@@ -59,7 +59,7 @@ pub(crate) async fn run(app: &App, output: Output) -> Result<bool> {
 }
 
 /// Checks everything that a transaction sees.
-pub(crate) async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
+pub async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
     // Of what cannot be read all is named first: one such value stops what reads it.
     let mut faults = Faults(Vec::new());
     for fault in values::verify(tx).await? {

@@ -140,6 +140,13 @@ impl Clock {
         }
     }
 
+    /// Lets the ids of a fixed clock go on after this one, if they are not beyond it: tests keep those of several programs apart.
+    pub fn count_from(&self, id: i64) {
+        if let Self::Fixed { last_id, .. } = self {
+            last_id.fetch_max(id, Ordering::Relaxed);
+        }
+    }
+
     /// A new id: positive, greater than every earlier one of this process.
     pub fn id(&self) -> i64 {
         let Watched { source, ids_ahead, last_id, .. } = &*self.0;

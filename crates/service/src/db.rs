@@ -7,6 +7,7 @@ mod backup;
 mod bulk;
 mod connect;
 mod error;
+mod faults;
 mod instant;
 mod leaves;
 mod row;
@@ -29,6 +30,7 @@ use tokio_postgres::types::ToSql;
 pub use backup::BackedUp;
 pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
 pub use error::{Error, Result};
+pub use faults::{Fault, Faults};
 pub use instant::Ts;
 pub use leaves::{Digest, Form, Leaf};
 pub use row::{Place, Row, int, json_text, limit, word};
@@ -59,6 +61,7 @@ pub struct Postgres {
     by_keys: Pool,
     waiting: Arc<Waiting>,
     metrics: Metrics,
+    faults: Faults,
 }
 
 /// One writer, as SQLite has it, and readers beside it (write-ahead log).
@@ -69,6 +72,7 @@ pub struct Sqlite {
     next_reader: Arc<AtomicUsize>,
     limits: Limits,
     metrics: Metrics,
+    faults: Faults,
 }
 
 /// A transaction. Dropped without [`Tx::commit`], it is rolled back.
@@ -82,6 +86,10 @@ pub struct SqliteTx {
     open: bool,
     tally: Tally,
     leaves: Leaves,
+    faults: Faults,
+    writes: bool,
+    /// Whether a test lets the disk be full meanwhile.
+    is_full: bool,
 }
 
 pub struct PostgresTx {
@@ -92,6 +100,8 @@ pub struct PostgresTx {
     waiting: Arc<Waiting>,
     tally: Tally,
     leaves: Leaves,
+    faults: Faults,
+}
 }
 
 /// A parameter of a statement: whatever both engines take.
@@ -180,6 +190,14 @@ impl Db {
         }
     }
 
+    /// What is planned to go wrong: only tests plan anything.
+    pub fn faults(&self) -> &Faults {
+        match self {
+            Self::Sqlite(sqlite) => &sqlite.faults,
+            Self::Postgres(postgres) => &postgres.faults,
+        }
+    }
+
     /// The engine's name.
     pub fn engine(&self) -> &'static str {
         match self {
@@ -235,6 +253,7 @@ const SQLITE_LOOK: Duration = Duration::from_millis(5);
 
 impl SqliteTx {
     async fn begin(sqlite: &Sqlite, connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
+        sqlite.faults.begin()?;
         // Nothing waits on SQLite: one transaction after the other would keep this thread from all else.
         tokio::task::yield_now().await;
         let wait = sqlite.limits.wait();
@@ -252,8 +271,9 @@ impl SqliteTx {
                 begun => break begun?,
             }
         }
-        let tally = Tally::new(sqlite.metrics.clone());
-        Ok(Tx::Sqlite(Self { connection, open: true, tally, leaves: Leaves::default() }))
+        let (tally, faults) = (Tally::new(sqlite.metrics.clone()), sqlite.faults.clone());
+        let (writes, leaves) = (begin.ends_with("immediate"), Leaves::default());
+        Ok(Tx::Sqlite(Self { connection, open: true, tally, leaves, faults, writes, is_full: false }))
     }
 }
 
@@ -264,14 +284,17 @@ impl Drop for SqliteTx {
         {
             tracing::error!(%error, "rollback failed");
         }
+        self.make_room();
     }
 }
 
 impl PostgresTx {
     async fn begin(postgres: &Postgres, pool: &Pool, begin: &str) -> Result<Tx> {
+        postgres.faults.begin()?;
         let client = Some(Box::pin(postgres.waiting.begin(pool, begin)).await?);
         let (waiting, tally) = (postgres.waiting.clone(), Tally::new(postgres.metrics.clone()));
-        Ok(Tx::Postgres(Self { client, asks: AtomicBool::new(false), waiting, tally, leaves: Leaves::default() }))
+        let (faults, leaves) = (postgres.faults.clone(), Leaves::default());
+        Ok(Tx::Postgres(Self { client, asks: AtomicBool::new(false), waiting, tally, leaves, faults }))
     }
 
     fn client(&self) -> Result<&Object> {
@@ -287,6 +310,9 @@ impl PostgresTx {
 impl Drop for PostgresTx {
     fn drop(&mut self) {
         let Some(client) = self.client.take() else { return };
+        if self.faults.is_dead() {
+            return drop(Object::take(client));
+        }
         if self.asks.load(Ordering::Relaxed) {
             self.waiting.throw_away(client);
         } else {
@@ -298,6 +324,7 @@ impl Drop for PostgresTx {
 impl Tx {
     /// Runs a statement; answers how many rows it touched.
     pub async fn execute(&mut self, sql: &str, params: &[&dyn Param]) -> Result<u64> {
+        self.meet().await?;
         match self {
             Self::Sqlite(tx) => {
                 let mut statement = tx.connection.prepare_cached(&numbered(sql))?;
@@ -319,6 +346,7 @@ impl Tx {
 
     /// Runs a statement; answers its rows.
     pub async fn rows(&mut self, sql: &str, params: &[&dyn Param]) -> Result<Vec<Row>> {
+        self.meet().await?;
         match self {
             Self::Sqlite(tx) => {
                 let mut statement = tx.connection.prepare_cached(&numbered(sql))?;
@@ -356,6 +384,7 @@ impl Tx {
 
     /// Runs statements without parameters or answers: schema changes and savepoints.
     pub async fn script(&mut self, sql: &str) -> Result<()> {
+        self.meet().await?;
         match self {
             Self::Sqlite(tx) => Ok(tx.connection.execute_batch(sql)?),
             Self::Postgres(tx) => {
@@ -389,6 +418,7 @@ impl Tx {
 
     /// Makes everything since the beginning permanent, and the leaves of what is sealed with it.
     pub async fn commit(mut self) -> Result<()> {
+        let after = self.meet_commit().await?;
         match &mut self {
             Self::Sqlite(tx) => {
                 if let Some(Batch { id, committed_at, rows, leaves }) = tx.leaves.take() {
@@ -414,8 +444,13 @@ impl Tx {
                     Ok(())
                 });
                 tx.answer(committed).await?;
-                tx.client = None;
+                if after.is_none() {
+                    tx.client = None;
+                }
             }
+        }
+        if let Some(fault) = after {
+            return Err(self.lose_answer(fault).await);
         }
         self.tally_mut().settle();
         Ok(())

@@ -8,7 +8,7 @@ pub mod app;
 pub mod audit;
 mod backup;
 pub mod calls;
-mod check;
+pub mod check;
 pub mod cli;
 pub mod clock;
 pub mod config;

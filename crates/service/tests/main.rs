@@ -34,6 +34,7 @@ mod edges;
 mod einvoice_rules;
 mod einvoices;
 mod expiry;
+mod faults;
 mod first_hour;
 mod generated_client;
 mod guesses;

@@ -159,6 +159,7 @@ impl Tx {
         sql: &str,
         rows: &[[Cell<'_>; WIDTH]],
     ) -> Result<Vec<u64>> {
+        self.meet().await?;
         match self {
             Self::Sqlite(tx) => {
                 let mut statement = tx.connection.prepare_cached(&numbered(sql))?;
@@ -204,6 +205,7 @@ impl Tx {
         columns: &[&str; WIDTH],
         rows: &[impl Cells<WIDTH>],
     ) -> Result<()> {
+        self.meet().await?;
         let names = columns.join(", ");
         let cells = rows.iter().map(Cells::cells);
         match self {

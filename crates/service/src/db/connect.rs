@@ -11,7 +11,7 @@ use tokio::sync::Mutex;
 use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::waiting::Waiting;
-use super::{Error, Limits, Postgres, Result, Sqlite};
+use super::{Error, Faults, Limits, Postgres, Result, Sqlite};
 use crate::metrics::Metrics;
 
 const SQLITE_READERS: usize = 4;
@@ -45,7 +45,8 @@ impl Sqlite {
             .map(|_| connect(&path).map(|reader| Arc::new(Mutex::new(reader))))
             .collect::<Result<_>>()?;
         let writer = Arc::new(Mutex::new(writer));
-        Ok(Self { writer, readers, next_reader: Arc::default(), limits, metrics: metrics()? })
+        let (metrics, faults) = (metrics()?, Faults::default());
+        Ok(Self { writer, readers, next_reader: Arc::default(), limits, metrics, faults })
     }
 
     /// One that is free, else the next in turn.
@@ -135,7 +136,7 @@ impl Postgres {
         let pool = open_pool((&config, &tls), limits, "")?;
         let by_keys = open_pool((&config, &tls), limits, BY_KEYS_ONLY)?;
         let waiting = Arc::new(Waiting::new(limits, config, tls));
-        let opened = Self { pool, by_keys, waiting, metrics: metrics()? };
+        let opened = Self { pool, by_keys, waiting, metrics: metrics()?, faults: Faults::default() };
         drop(opened.waiting.begin(&opened.pool, "select 1").await?);
         Ok(opened)
     }
