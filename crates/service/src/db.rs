@@ -102,7 +102,6 @@ pub struct PostgresTx {
     leaves: Leaves,
     faults: Faults,
 }
-}
 
 /// A parameter of a statement: whatever both engines take.
 pub trait Param: Sync + Send {
@@ -435,7 +434,9 @@ impl Tx {
                     // After a failed statement PostgreSQL makes of a commit a rollback and calls that a success;
                     // any other statement fails then.
                     let commit = client.batch_execute("select 1; commit");
-                    let Some(Batch { id, committed_at, rows, leaves }) = batch else { return Ok(commit.await?) };
+                    let Some(Batch { id, committed_at, rows, leaves }) = batch else {
+                        return Ok(commit.await?);
+                    };
                     let insert = client.prepare_cached(Batch::INSERT).await?;
                     let committed_at = Ts(committed_at);
                     let params: [&(dyn ToSql + Sync); 4] = [&id, &committed_at, &rows, &leaves];

@@ -20,6 +20,8 @@ use crate::metrics::CLOCK_IN_DOUBT;
 
 /// What was found without a doubt is believed for this long.
 const BELIEVED: Duration = Duration::from_secs(5);
+/// Noting that a program works takes no longer.
+const NOTING: Duration = Duration::from_millis(300);
 
 /// What is known of the time; cheap to clone.
 #[derive(Debug, Clone, Default)]
@@ -79,11 +81,13 @@ pub async fn doubt(app: &App) -> Result<Option<Doubt>> {
     let seen = see(app).await?;
     follow(app, &seen);
     let doubt = judge(app, &seen);
-    // A database that takes nothing is told by whoever must write.
-    if doubt.is_none()
-        && let Err(error) = note(app).await
-    {
-        tracing::debug!(%error, "that a program works now was not noted");
+    if doubt.is_none() {
+        // Nobody waits for it: a database that takes nothing is told by whoever must write.
+        match tokio::time::timeout(NOTING, note(app)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "that a program works now was not noted"),
+            Err(_) => tracing::debug!("that a program works now was not noted in time"),
+        }
     }
     app.db.metrics().set(CLOCK_IN_DOUBT, &[], u64::from(doubt.is_some()));
     app.timekeeping.keep(doubt);
