@@ -155,7 +155,7 @@ async fn a_connection_that_sends_nothing_is_closed_early() {
     half.write(b"TP/1.1\r\nhost: a\r\n\r\n").await.unwrap();
     assert_eq!(half.first().await.0, Some(200));
     assert!(
-        numbers(&server.app).await.contains("tollbook_http_connections_closed_total{why=\"first_byte\"} 1")
+        numbers(&server.app).await.contains("tollbook_http_connections_closed_total{why=\"silence\"} 1")
     );
 }
 
