@@ -68,7 +68,7 @@ on_both_databases! {
         assert_eq!(ask(&app, HERE, &fresh).await.status, 200);
         let numbers = app.db.metrics().text();
         assert!(numbers.contains("tollbook_wrong_credentials_total{kind=\"token\"} 3"), "{numbers}");
-        assert!(numbers.contains("tollbook_wrong_credentials_total{kind=\"not_looked_at\"} 2"), "{numbers}");
+        assert!(numbers.contains("tollbook_wrong_credentials_total{kind=\"unseen\"} 2"), "{numbers}");
     }
 
     async fn an_address_that_guesses_secrets_is_not_listened_to_for_a_minute(db: TestApp) {

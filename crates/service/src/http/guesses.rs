@@ -17,7 +17,7 @@ use crate::app::SharedApp;
 use crate::config::Http;
 use crate::metrics::{Metrics, WRONG_CREDENTIALS};
 
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 /// Where a request comes from, if it came over a connection.
 #[derive(Debug, Clone, Copy)]
@@ -92,7 +92,7 @@ impl Guesses {
         let left = (minute.began + MINUTE).saturating_sub(self.pace.elapsed());
         let barred = minute.wrong >= limit && !left.is_zero();
         if barred {
-            self.metrics.count(WRONG_CREDENTIALS, &[("kind", "not_looked_at")], 1);
+            self.metrics.count(WRONG_CREDENTIALS, &[("kind", "unseen")], 1);
         }
         barred.then_some(left)
     }

@@ -304,7 +304,7 @@ impl Standing {
         if self.is_known.load(Ordering::Relaxed) || self.seat.was_heard() {
             return std::future::pending().await;
         }
-        self.room.metrics.count(HTTP_EVICTED, &[("why", "first_byte")], 1);
+        self.room.metrics.count(HTTP_EVICTED, &[("why", "silence")], 1);
     }
 
     /// Notes that a switch has proven itself here: from now on the connection has a place of switches, if there is one.
