@@ -68,6 +68,10 @@ struct Run {
 
 /// Simulates until the end, or the first failure.
 pub(crate) async fn simulate(story: Story) -> (Counts, Option<Failure>) {
+    Box::pin(live_through(story)).await
+}
+
+async fn live_through(story: Story) -> (Counts, Option<Failure>) {
     let store = Store::create(story.engine).await;
     let peers = Peers::start(story.seed).await;
     peers.be_calm(story.keep.calm);
