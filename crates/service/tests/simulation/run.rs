@@ -68,10 +68,6 @@ struct Run {
 
 /// Simulates until the end, or the first failure.
 pub(crate) async fn simulate(story: Story) -> (Counts, Option<Failure>) {
-    Box::pin(live_through(story)).await
-}
-
-async fn live_through(story: Story) -> (Counts, Option<Failure>) {
     let store = Store::create(story.engine).await;
     let peers = Peers::start(story.seed).await;
     peers.be_calm(story.keep.calm);
@@ -90,7 +86,7 @@ async fn live_through(story: Story) -> (Counts, Option<Failure>) {
         watch: Stopwatch::start(),
         story,
     };
-    let ended = run.live(&store.url).await;
+    let ended = Box::pin(run.live(&store.url)).await;
     for (fault, times) in run.peers.faults() {
         run.counts.met(&fault, times);
     }
