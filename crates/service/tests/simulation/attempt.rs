@@ -71,7 +71,7 @@ pub(crate) async fn see_through(
         program.plan(None);
         let came = waited.ok().flatten().filter(|_| !is_dead);
         // A round is complete when nothing was in its way.
-        let is_whole = !leaps && !(is_round && struck.is_some());
+        let is_whole = !(leaps || is_round && struck.is_some());
         if let Some(came) = came.filter(|came| is_whole && !is_under_way(came)) {
             program.set(now);
             latest = latest.max(now);

@@ -86,7 +86,7 @@ pub(crate) async fn simulate(story: Story) -> (Counts, Option<Failure>) {
         watch: Stopwatch::start(),
         story,
     };
-    let ended = run.live(&store.url).await;
+    let ended = Box::pin(run.live(&store.url)).await;
     for (fault, times) in run.peers.faults() {
         run.counts.met(&fault, times);
     }

@@ -79,7 +79,7 @@ async fn customer(
     let month: Date = month_of(now, &zone);
     let from = begins(month, &zone);
     let (reference, line) = (format!("S-{place}"), format!("+49302312{place:04}"));
-    let email = (!is_prepaid && place % MAILED_OF == 0).then(|| format!("s{place}@example.org"));
+    let email = (!is_prepaid && place.is_multiple_of(MAILED_OF)).then(|| format!("s{place}@example.org"));
     let plan = place % PLANS.len();
     let body = json!({
         "reference": reference, "currency": "EUR", "zone": zone_name, "bill_from": from,
