@@ -215,7 +215,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         }
         Command::Demo(args) => {
             log::begin(&log::Settings { level: "warn".to_owned(), ..demo::config()?.log })?;
-            return demo::run(args, output).await;
+            return Box::pin(demo::run(args, output)).await;
         }
         _ => {}
     }
@@ -251,7 +251,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::Serve(args) => serve(app, &args, output).await,
         Command::Tariff(command) => tariffs::cli::run(&app, command, output).await,
         Command::Import(args) => calls::cli::import(&app, args, output).await,
-        Command::Suspense(args) => corrections::cli::suspense(&app, args, output).await,
+        Command::Suspense(args) => Box::pin(corrections::cli::suspense(&app, args, output)).await,
         Command::Quote(args) => calls::cli::quote(&app, args, output).await,
         Command::History(args) => calls::cli::history(&app, args, output).await,
         Command::Bill(args) => invoices::cli::bill(&app, args, output).await,
@@ -265,9 +265,9 @@ pub async fn run(cli: Cli) -> Result<bool> {
         Command::TopUp(args) => prepaid::cli::top_up(&app, args, output).await,
         Command::Balances(args) => prepaid::cli::balances(&app, args, output).await,
         Command::Vouchers(args) => prepaid::cli::vouchers(&app, args, output).await,
-        Command::Credit(args) => credit_notes::cli::credit(&app, args, output).await,
+        Command::Credit(args) => Box::pin(credit_notes::cli::credit(&app, args, output)).await,
         Command::Dispute(command) => disputes::cli::run(&app, command, output).await,
-        Command::Work(args) => jobs::cli::work(&app, &args, output).await,
+        Command::Work(args) => Box::pin(jobs::cli::work(&app, &args, output)).await,
         Command::Jobs(args) => jobs::cli::jobs(&app, args, output).await,
         Command::Letters(args) => letters::cli::letters(&app, args, output).await,
         Command::Webhooks(command) => webhooks::cli::run(&app, command, output).await,

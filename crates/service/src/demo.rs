@@ -245,7 +245,7 @@ pub async fn run(args: &Args, output: Output) -> Result<bool> {
     let folder = dir.join("invoices");
     write_pdfs(&app, &all, &folder).await?;
     let xmls = write_xmls(&all, &folder)?;
-    let sent = jobs::work_off(&app).await?;
+    let sent = Box::pin(jobs::work_off(&app)).await?;
     let token = token(&app).await?;
     let request = format!("curl --oauth2-bearer {token} http://{}/v1/customers", args.listen);
     let shown = Shown { total, billed: &billed, xmls, sent, dir: &shown.to_string(), request: &request };

@@ -38,7 +38,7 @@ async fn a_file_that_another_program_writes_to_is_waited_for_and_told() {
     Caller::first(&db).await;
     let other = impatient(&db).await;
     let held = db.app.db.begin().await.expect("a transaction");
-    let customer = json!({"reference": "C-2", "currency": "EUR", "party": {"name": "C", "country": "DE"}});
+    let customer = json!({"reference": "C-9", "currency": "EUR", "party": {"name": "C", "country": "DE"}});
     let call =
         |called: &str| json!({"call_id": "c", "calling_number": "+493023125001", "called_number": called});
     let ask = async |path: &str, body| send(other.clone(), json_request(path, &body)).await;

@@ -119,7 +119,7 @@ on_both_databases! {
             }
             closing.commit().await.unwrap();
         };
-        let (answer, ()) = tokio::time::timeout(Duration::from_secs(20), async { tokio::join!(assigning, commit) })
+        let (answer, ()) = tokio::time::timeout(Duration::from_secs(20), Box::pin(async { tokio::join!(assigning, commit) }))
             .await
             .expect("the line waits for the customer");
         assert_eq!(answer.status, 409, "{answer:?}");

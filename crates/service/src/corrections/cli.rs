@@ -47,7 +47,7 @@ struct ReplaceArgs {
 pub async fn suspense(app: &App, args: SuspenseArgs, output: Output) -> Result<bool> {
     match args.command {
         None => suspense::cli::list(app, args.list, output).await,
-        Some(Command::Replace(args)) => replace(app, args, output).await,
+        Some(Command::Replace(args)) => Box::pin(replace(app, args, output)).await,
     }
 }
 
@@ -55,10 +55,11 @@ async fn replace(app: &App, args: ReplaceArgs, output: Output) -> Result<bool> {
     let ReplaceArgs { source, record_id, reason, line, import } = args;
     let asked = Replace { source, record_id, line, import_id: import, reason };
     let mut tx = app.db.begin().await?;
-    let done = match super::replace(&mut tx, (&app.tariffs, &app.config, &app.clock), &asked).await? {
-        Replaced::Done(done) => done,
-        refusal => return Err(Error::Other(refusal.to_string())),
-    };
+    let done =
+        match Box::pin(super::replace(&mut tx, (&app.tariffs, &app.config, &app.clock), &asked)).await? {
+            Replaced::Done(done) => done,
+            refusal => return Err(Error::Other(refusal.to_string())),
+        };
     let mut credited_by = None;
     if let Some(id) = done.credit_note_id {
         invoices::number_in(&mut tx, &app.config, &app.clock).await?;

@@ -32,7 +32,7 @@ async fn replace(State(app): State<SharedApp>, sent: Sent) -> Result<Response, P
         Begun::Done(response) => return Ok(response),
     };
     let world = (&app.tariffs, &*app.config, &app.clock);
-    let refusal = match super::replace(&mut write.tx, world, &asked).await? {
+    let refusal = match Box::pin(super::replace(&mut write.tx, world, &asked)).await? {
         Replaced::Done(done) => {
             if done.credit_note_id.is_some() {
                 // Nothing leaves the house unnumbered.

@@ -86,7 +86,7 @@ impl Error {
                 None => {
                     error.is_closed()
                         || std::error::Error::source(error)
-                            .is_some_and(|source| source.is::<std::io::Error>())
+                            .is_some_and(<dyn std::error::Error + 'static>::is::<std::io::Error>)
                 }
             },
             _ => false,

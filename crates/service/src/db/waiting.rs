@@ -24,7 +24,7 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 /// Connections that may be found dead before a new one is tried.
 const TRIES: usize = 3;
 /// Whoever could not begin for longer will not, by itself.
-const STUCK: Duration = Duration::from_secs(60);
+const STUCK: Duration = Duration::from_mins(1);
 /// What was found out about the server is believed for this long.
 const BELIEVED: Duration = Duration::from_secs(1);
 
@@ -230,7 +230,7 @@ impl Waiting {
             match done {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => {
-                    tracing::warn!(%error, "a transaction was not rolled back: its connection is closed")
+                    tracing::warn!(%error, "a transaction was not rolled back: its connection is closed");
                 }
                 Err(_) => tracing::warn!("a rollback was not answered: its connection is closed"),
             }

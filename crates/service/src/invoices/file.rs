@@ -21,7 +21,7 @@ use crate::id::CustomerId;
 /// Documents that are drawn at the same time.
 const AT_ONCE: usize = 2;
 /// For how long a document is kept, and how many bytes of them at most.
-const KEPT: Duration = Duration::from_secs(300);
+const KEPT: Duration = Duration::from_mins(5);
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// The documents that are drawn and were drawn just now; cheap to clone.

@@ -15,7 +15,7 @@ pub struct WorkArgs {
 
 pub async fn work(app: &App, args: &WorkArgs, output: Output) -> Result<bool> {
     if args.once {
-        let round = super::round(app).await?;
+        let round = Box::pin(super::round(app)).await?;
         let words = round.to_string();
         output.answer(&round, words)?;
         return Ok(true);
@@ -23,7 +23,7 @@ pub async fn work(app: &App, args: &WorkArgs, output: Output) -> Result<bool> {
     let every = app.config.jobs.every_seconds;
     output.note(format_args!("working every {every} seconds (Ctrl-C stops)"));
     stop_when_told(&app.stopping);
-    super::run(app.clone()).await;
+    Box::pin(super::run(app.clone())).await;
     Ok(true)
 }
 

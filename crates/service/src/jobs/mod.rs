@@ -258,7 +258,7 @@ pub async fn work_off(app: &App) -> Result<Worked> {
         }
         for job in claimed {
             let renewing = tokio::spawn(renew(app.clone(), job.clone()));
-            let tried = try_job(app, &job).await;
+            let tried = Box::pin(try_job(app, &job)).await;
             renewing.abort();
             let tried = match tried {
                 Ok(tried) => tried,
@@ -348,9 +348,9 @@ async fn try_job(app: &App, stored: &StoredJob) -> Result<Tried> {
         | Job::SendReminder { .. }
         | Job::SendReminders { .. }
         | Job::SendSpendingNotice { .. }
-        | Job::SendLowBalance { .. } => mail::send(app, stored).await,
+        | Job::SendLowBalance { .. } => Box::pin(mail::send(app, stored)).await,
         Job::RequestTopUp { customer_id, number } => {
-            prepaid::replenish(app, stored, *customer_id, *number).await
+            Box::pin(prepaid::replenish(app, stored, *customer_id, *number)).await
         }
         Job::MendEndpoint { endpoint_id, disabled_at } => {
             webhooks::report(app, *endpoint_id, *disabled_at).await

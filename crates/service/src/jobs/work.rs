@@ -64,7 +64,7 @@ impl std::fmt::Display for Round {
 
 /// Does all that is due now. Any number of programs may do it at once: each thing is done by one of them.
 pub async fn round(app: &App) -> Result<Round> {
-    let (done, webhooks) = (all_but_slow(app).await, webhooks::deliver(app).await);
+    let (done, webhooks) = (Box::pin(all_but_slow(app)).await, webhooks::deliver(app).await);
     let purged = retention::purge(app).await;
     Ok(Round { webhooks: webhooks?, purged: purged?, ..done? })
 }
@@ -76,7 +76,7 @@ async fn all_but_slow(app: &App) -> Result<Round> {
     let expired_sessions = sessions::expire(app).await;
     // What calls held that are over now may expire, or pay a fee.
     let kept = prepaid::round(app).await;
-    let jobs = super::work_off(app).await;
+    let jobs = Box::pin(super::work_off(app)).await;
     let expired_tokens = purge_access(app).await;
     let removed_messages = remove_messages(app).await;
     let sealed_rows = seal(app).await;
@@ -141,7 +141,7 @@ pub async fn run(app: App) {
     let pause = std::time::Duration::from_secs(app.config.jobs.every_seconds.max(1));
     loop {
         let watch = Stopwatch::start();
-        let done = all_but_slow(&app).await;
+        let done = Box::pin(all_but_slow(&app)).await;
         match &done {
             Ok(_) => {}
             // That was said once.

@@ -148,7 +148,7 @@ pub(crate) async fn replenish(
     number: i64,
 ) -> Result<Tried> {
     let now = app.clock.now();
-    let Some(service) = app.top_ups.service() else { return mail::send(app, stored).await };
+    let Some(service) = app.top_ups.service() else { return Box::pin(mail::send(app, stored)).await };
     if let Some(why) = service.resting(now) {
         return Ok(Tried::Again(why));
     }

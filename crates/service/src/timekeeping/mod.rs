@@ -209,13 +209,10 @@ impl Timekeeping {
         known.looked = Some(Stopwatch::start());
         let kind = |doubt: Option<Doubt>| doubt.map(|doubt| std::mem::discriminant(&doubt));
         if kind(known.doubt) != kind(doubt) {
-            match doubt {
-                Some(doubt) => {
-                    tracing::error!(
-                        "{doubt}: billing, reminders, renewals, expiry and purging wait; {REMEDY}"
-                    );
-                }
-                None => tracing::warn!("the time is right again: what waited for it goes on"),
+            if let Some(doubt) = doubt {
+                tracing::error!("{doubt}: billing, reminders, renewals, expiry and purging wait; {REMEDY}");
+            } else {
+                tracing::warn!("the time is right again: what waited for it goes on");
             }
         }
         known.doubt = doubt;

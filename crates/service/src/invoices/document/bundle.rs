@@ -40,7 +40,7 @@ pub fn bundle(printed: &[Printed], brand: &Brand) -> Result<Vec<u8>, DocumentErr
     for one in printed {
         match one {
             Printed::Document(drawing, calls) => {
-                super::draw_pages(&mut document, (drawing, calls), brand, &|| true)?
+                super::draw_pages(&mut document, (drawing, calls), brand, &|| true)?;
             }
             Printed::Text { sender, recipient, text } => {
                 letter(&mut document, [sender, recipient], text, brand)?;
