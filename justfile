@@ -22,7 +22,7 @@ demo *arguments:
 
 # Simulates years of billing while programs die: just simulate --seconds 3600 --seed 7
 simulate *arguments:
-    cargo test -p tollbook --test simulation -- {{arguments}}
+    cargo test --workspace --test simulation -- {{arguments}}
 
 # How fast are rating and reading?
 bench *arguments:

@@ -1,7 +1,7 @@
 //! What can be said on the command line? The commands, and how they answer.
 
 use std::io::{IsTerminal, Write as _};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
@@ -221,7 +221,7 @@ pub async fn run(cli: Cli) -> Result<bool> {
     }
     let mut sources = Config::sources(cli.config.as_deref(), &cli.settings)?;
     let url = config::database_url(cli.database_url.as_deref(), cli.database_url_file.as_deref())
-        .and_then(|url| with_password(&url, cli.database_password_file.as_deref()));
+        .and_then(|url| config::with_password(&url, cli.database_password_file.as_deref()));
     if let Command::Config(config::check::Command::Check(args)) = cli.command {
         let address = config::check::Address { url, file: cli.database_url_file.as_deref() };
         return config::check::check(sources, address, args, output).await;
@@ -286,16 +286,6 @@ pub async fn run(cli: Cli) -> Result<bool> {
         | Command::CopyDatabase(_)
         | Command::Healthcheck(_) => Ok(true),
     }
-}
-
-/// A database's address with the password that a file holds.
-pub(crate) fn with_password(url: &str, file: Option<&Path>) -> Result<String> {
-    let Some(file) = file else { return Ok(url.to_owned()) };
-    let password = crate::config::secret("the database's password", file)?;
-    // Every byte is escaped, so none can be taken for a part of the address.
-    let password = password.bytes().fold(String::new(), |text, byte| text + &format!("%{byte:02X}"));
-    let joint = if url.contains('?') { '&' } else { '?' };
-    Ok(format!("{url}{joint}password={password}"))
 }
 
 async fn migrate(url: &str, limits: crate::db::Limits, output: Output) -> Result<bool> {
@@ -427,28 +417,5 @@ async fn stop() {
     tokio::select! {
         _ = tokio::signal::ctrl_c() => {}
         _ = terminate.recv() => {}
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_password_from_a_file_stands_in_the_address_escaped() {
-        let folder = tempfile::tempdir().unwrap();
-        let file = folder.path().join("password");
-        std::fs::write(&file, "a@/:?&#%\nmore").unwrap();
-        let url = |url| with_password(url, Some(&file)).unwrap();
-        let escaped = "password=%61%40%2F%3A%3F%26%23%25";
-        assert_eq!(url("postgres://u@h/d"), format!("postgres://u@h/d?{escaped}"));
-        assert_eq!(
-            url("postgres://u@h/d?sslmode=require"),
-            format!("postgres://u@h/d?sslmode=require&{escaped}")
-        );
-        assert_eq!(with_password("sqlite://f", None).unwrap(), "sqlite://f");
-        std::fs::write(&file, "\n").unwrap();
-        let refused = with_password("postgres://u@h/d", Some(&file)).unwrap_err().to_string();
-        assert!(refused.contains("the first line is empty"), "{refused}");
     }
 }

@@ -1,17 +1,17 @@
 //! What is set, and by whom? `default.toml` first, then a file, the environment, and `--set`.
 
+mod address;
 pub mod check;
+mod http;
 pub mod operator;
 pub mod sources;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
 use calculation::call::Limits;
 use calculation::money::{Amount, Currency};
-use ipnet::IpNet;
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
@@ -20,6 +20,9 @@ use crate::db;
 use crate::error::{Error, Result};
 use crate::invoices::document::{self, Colour, Texts};
 use crate::{log, mail};
+pub use address::database_url;
+pub(crate) use address::with_password;
+pub use http::Http;
 pub use operator::Operator;
 use sources::Sources;
 
@@ -205,31 +208,6 @@ fn brand<'de, D: Deserializer<'de>>(settings: D) -> std::result::Result<document
     document::Brand::load(&Brand::deserialize(settings)?).map_err(serde::de::Error::custom)
 }
 
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Http {
-    pub listen: SocketAddr,
-    pub body_limit_bytes: usize,
-    pub header_timeout_seconds: u64,
-    pub body_timeout_seconds: u64,
-    pub first_byte_seconds: u64,
-    pub connections: usize,
-    pub connections_per_address: usize,
-    pub switch_connections: usize,
-    #[serde(deserialize_with = "networks")]
-    pub switches: Vec<IpNet>,
-    pub probes: Option<SocketAddr>,
-    pub drain_seconds: u64,
-    pub shutdown_seconds: u64,
-    pub requests_per_second: u32,
-    pub burst: u32,
-    pub token_requests_per_minute: u32,
-    pub wrong_credentials_per_minute: u32,
-    pub unlimited: Vec<String>,
-    #[serde(deserialize_with = "networks")]
-    pub proxies: Vec<IpNet>,
-}
-
 /// Who may come in.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -394,28 +372,6 @@ impl Payments {
             Some(format!("payments.reversal_fee `{code}`: {what}"))
         };
         self.reversal_fee.iter().filter_map(fault).collect()
-    }
-}
-
-fn networks<'de, D: Deserializer<'de>>(settings: D) -> std::result::Result<Vec<IpNet>, D::Error> {
-    let network = |text: String| {
-        let alone = text.parse::<IpAddr>().map(IpNet::from);
-        let network = alone.or_else(|_| text.parse::<IpNet>());
-        network.map_err(|_| serde::de::Error::custom(format!("`{text}` is neither an address nor a network")))
-    };
-    Vec::<String>::deserialize(settings)?.into_iter().map(network).collect()
-}
-
-/// Where the database is: an address, or a file whose first line is one.
-pub fn database_url(url: Option<&str>, file: Option<&Path>) -> Result<String> {
-    match (url, file) {
-        (Some(_), Some(_)) => {
-            let both = "give the database's address or the file that holds it, not both";
-            Err(Error::Other(format!("--database-url, --database-url-file: {both}")))
-        }
-        (Some(url), None) => Ok(url.to_owned()),
-        (None, Some(path)) => secret("--database-url-file", path),
-        (None, None) => Ok("sqlite://tollbook.db".to_owned()),
     }
 }
 

@@ -351,7 +351,7 @@ on_both_databases! {
             "clients", "client_secrets", "access_tokens", "webhook_endpoints", "webhook_messages", "webhook_deliveries",
             "audit_entries", "disputes", "call_replacements", "replaced_calls", "reminded_customers", "letters",
             "seal_batches", "seals", "seal_series",
-            "document_links",
+            "document_links", "program_time",
         ] {
             tx.script(&format!("drop table {later}")).await.unwrap();
         }
@@ -368,6 +368,7 @@ on_both_databases! {
             ("cycles", "held_at"), ("cycles", "held_reason"), ("cycles", "approved_until"), ("cycles", "review_until"),
             ("calls", "seal_batch_id"), ("ledger_entries", "seal_batch_id"), ("invoice_directory", "content_hash"),
             ("invoice_directory", "chain_hash"), ("invoice_directory", "seal_batch_id"), ("invoice_series", "chain_hash"),
+            ("jobs", "unanswered"),
         ] {
             tx.script(&format!("alter table {table} drop column {column}")).await.unwrap();
         }

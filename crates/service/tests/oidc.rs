@@ -257,7 +257,7 @@ on_both_databases! {
         let guarded = Guarded::under(&db, &issuer.settings());
         let token = signer.sign(&claims(&issuer));
         let answer = guarded.ask("GET", "/v1/plans", Some(&token)).await;
-        assert_eq!((answer.status.as_u16(), &answer.body["type"]), (503, &json!("about:blank")), "{answer:?}");
+        assert_eq!((answer.status.as_u16(), &answer.body["type"]), (503, &json!("/problems/unavailable")), "{answer:?}");
         // Our own tokens need no issuer.
         let own = guarded.token("support", None).await;
         assert_eq!(guarded.ask("GET", "/v1/plans", Some(&own)).await.status, 200);

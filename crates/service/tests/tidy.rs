@@ -11,8 +11,8 @@ const IMPURE: [&str; 7] =
 /// Where transactions begin and end besides the doors: db.rs defines them, the import commits each batch,
 /// a billing run each customer's invoice, its numbering each block, reminding each customer's reminders, what is
 /// due of balances each chunk, a mail the links in it before it leaves, asking for a top-up what it read, the desk the requests that came together,
-/// expiry some sessions, a lane of webhooks what it claims and what became of it, and the demo is a door of its own.
-const TRANSACTIONS: [&str; 17] = [
+/// expiry some sessions, what was seen of the time, a lane of webhooks what it claims and what became of it, and the demo is a door of its own.
+const TRANSACTIONS: [&str; 18] = [
     "access/oauth.rs",
     "audit/command.rs",
     "audit/queue.rs",
@@ -28,6 +28,7 @@ const TRANSACTIONS: [&str; 17] = [
     "retention/purge.rs",
     "group_commit.rs",
     "sessions/expire.rs",
+    "timekeeping/mod.rs",
     "webhooks/lanes.rs",
     "demo.rs",
 ];

@@ -38,7 +38,7 @@ struct Answer<'a> {
 /// Copies from the database at a URL; answers whether it was done.
 pub async fn copy_database(from: &str, args: CopyArgs, config: Config, output: Output) -> Result<bool> {
     let watch = Stopwatch::start();
-    let url = crate::cli::with_password(&args.to, args.to_password_file.as_deref())?;
+    let url = crate::config::with_password(&args.to, args.to_password_file.as_deref())?;
     let source = Db::open_existing(from).await?;
     let target = App::open(&url, Clock::system(), config).await?;
     let bar = output.bar(Some(0), "{bar:30} {pos}/{len} rows {elapsed} {eta}");

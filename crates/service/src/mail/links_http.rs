@@ -30,9 +30,15 @@ pub(super) fn routes() -> OpenApiRouter<SharedApp> {
 #[serde(deny_unknown_fields, default)]
 struct RevokeLinks {
     /// These; all that were made until now when absent, those without an id too.
-    #[schema(value_type = Option<Vec<String>>, min_items = 1, max_items = 100)]
+    #[schema(value_type = Option<Vec<LinkIdSchema>>, min_items = 1, max_items = 100, example = json!(["lnk_01h2x3y4z5a6b"]))]
     links: Option<Vec<LinkId>>,
 }
+
+/// A link, by its id.
+#[derive(ToSchema)]
+#[schema(as = LinkId, pattern = "^lnk_[0-7][0-9a-hjkmnp-tv-z]{12}$")]
+#[expect(dead_code, reason = "describes the id, which is text")]
+struct LinkIdSchema(String);
 
 /// How many links were revoked.
 #[derive(Debug, Serialize, ToSchema)]

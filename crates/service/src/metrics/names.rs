@@ -51,7 +51,7 @@ metrics! {
     JOB_LAG Gauge "job_lag_seconds" "For how long the oldest job has been due."
     ROUNDS Counter "rounds_total" "Rounds of work, done or failed."
     ROUND_SECONDS Histogram "round_duration_seconds" "How long rounds of work took."
-    CLOCK_IN_DOUBT Gauge "clock_in_doubt" "Whether billing and expiry wait because the machine's clock leapt or contradicts the database."
+    CLOCK_IN_DOUBT Gauge "clock_in_doubt" "1 while billing and expiry wait because the machine's clock leapt or contradicts the database."
     SUSPENSE Gauge "suspense_records" "Records that wait in suspense."
     BILLING_WAITING Gauge "billing_waiting" "Customers with a month that is over and waits for approval."
     BILLING_HELD Gauge "billing_held" "Customers whose invoices are held."

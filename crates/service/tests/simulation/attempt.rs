@@ -65,6 +65,9 @@ pub(crate) async fn see_through(
             return Err(format!("attempt {attempt} of {} is not answered in time: {faults:?}", deed.kind()));
         }
         let is_dead = program.faults().is_dead() || waited.is_err();
+        if is_round && (leaps || is_dead || struck.is_some()) {
+            peers.give_reason();
+        }
         if is_dead {
             program.replace(now).await?;
         }

@@ -1,6 +1,6 @@
 //! Does every cent stay right while programs die, disks fill up and connections break, for years?
 //!
-//! `cargo test --test simulation -- [--seconds 60] [--seed 7] [--days 400] [--database sqlite|postgres]`
+//! `cargo test --workspace --test simulation -- [--seconds 60] [--seed 7] [--days 400] [--database sqlite|postgres]`
 //! A failure prints the command line that replays it. `docs/reliability.md` says what is simulated.
 #![expect(clippy::print_stdout, reason = "what was met and found is what it is for")]
 

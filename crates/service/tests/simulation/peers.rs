@@ -18,7 +18,7 @@ use crate::chance::Chance;
 
 /// So long the slow ones take: less than anybody waits.
 const SLOW: Duration = Duration::from_millis(40);
-/// A message is mistreated at most so often, so that no copy is sent more often than twice for it.
+/// A message is lied about at most so often.
 const MOST_LIES: u64 = 2;
 
 /// What a peer does with a message.
@@ -63,6 +63,8 @@ pub(crate) struct Message {
     pub(crate) copies: u64,
     /// How often it was taken without the sender knowing.
     lies: u64,
+    /// So many reasons to send something again there were when it first came.
+    reasons: u64,
     pub(crate) subject: String,
     pub(crate) to: String,
 }
@@ -76,6 +78,8 @@ struct Told {
     mails: BTreeMap<String, Message>,
     hooks: BTreeMap<String, Message>,
     faults: BTreeMap<String, u64>,
+    /// Programs that met a fault or a wrong time while they may have sent something.
+    reasons: u64,
 }
 
 #[derive(Clone)]
@@ -95,6 +99,7 @@ impl Peers {
             mails: none.clone(),
             hooks: none,
             faults: BTreeMap::new(),
+            reasons: 0,
         };
         let told = Arc::new(Mutex::new(told));
         let (smtp, hooks) = (listener().await, listener().await);
@@ -126,6 +131,20 @@ impl Peers {
         self.told().victim = victim;
     }
 
+    /// A program met a fault: what it sent may be sent again.
+    pub(crate) fn give_reason(&self) {
+        self.told().reasons += 1;
+    }
+
+    /// A message that was taken more often than there was reason to.
+    pub(crate) fn sent_too_often(&self) -> Option<String> {
+        let told = self.told();
+        let mut all = told.mails.iter().chain(&told.hooks);
+        let too_often =
+            all.find(|(_, message)| message.copies > 1 + message.lies + told.reasons - message.reasons);
+        too_often.map(|(id, message)| format!("{id} was sent too often: {message:?}"))
+    }
+
     /// Faults of peers so far, by what they were.
     pub(crate) fn faults(&self) -> BTreeMap<String, u64> {
         self.told().faults.clone()
@@ -143,8 +162,9 @@ impl Peers {
     fn judge(&self, kind: &str, id: &str, message: &Message) -> Mood {
         let mut told = self.told();
         let roll = if told.is_calm { 99 } else { told.chance.below(100) };
+        let reasons = told.reasons;
         let known = if kind == "mail" { &mut told.mails } else { &mut told.hooks };
-        let entry = known.entry(id.to_owned()).or_insert_with(|| message.clone());
+        let entry = known.entry(id.to_owned()).or_insert_with(|| Message { reasons, ..message.clone() });
         let may_lie = entry.lies < MOST_LIES;
         let mut mood = match roll {
             0..=3 => Mood::Drops,

@@ -79,7 +79,7 @@ pub(crate) fn tell_failure(story: &Story, failure: &Failure) {
         println!("  {deed}");
     }
     let mut replay = format!(
-        "cargo test -p tollbook --test simulation -- --database {} --seed {seed} --days {} --seconds 100000",
+        "cargo test --workspace --test simulation -- --database {} --seed {seed} --days {} --seconds 100000",
         engine.name(),
         failure.day + 1
     );
