@@ -32,7 +32,7 @@ const CHARGED: &[(&str, Rule)] = &[
 ];
 
 /// What must be so, by table. The test below knows each other number: ids, and amounts that may be below zero.
-const RULES: [(&str, &[(&str, Rule)]); 32] = [
+const RULES: [(&str, &[(&str, Rule)]); 33] = [
     ("tariff_versions", &[("version", LARGE), ("rate_count", LARGE), ("content_hash", Hash)]),
     ("rates", &[("version", LARGE), ("position", LARGE)]),
     ("tax_rates", &[("rate", LARGE)]),
@@ -63,7 +63,8 @@ const RULES: [(&str, &[(&str, Rule)]); 32] = [
     ("credited_calls", &[("line", LARGE)]),
     ("receivables", &[("open", LARGE), ("reminders", SMALL)]),
     ("reminded_customers", &[("least", LARGE)]),
-    ("jobs", &[("attempts", SMALL)]),
+    ("jobs", &[("attempts", SMALL), ("unanswered", SMALL)]),
+    ("program_time", &[("place", SMALL)]),
     ("charging_accounts", &[("top_ups_asked", SMALL)]),
     ("bookings", &[("content_hash", Hash)]),
     ("voucher_batches", &[("amount", LARGE), ("balance_days", LARGE), ("vouchers", SMALL)]),
