@@ -25,6 +25,8 @@ const AT_ONCE: Duration = Duration::from_secs(2);
 const TRIES: usize = 3;
 /// Whoever could not begin for longer will not, by itself.
 const STUCK: Duration = Duration::from_mins(1);
+/// A probe of this program waits for no more.
+const PROBE: Duration = Duration::from_millis(500);
 /// What was found out about the server is believed for this long.
 const BELIEVED: Duration = Duration::from_secs(1);
 
@@ -114,7 +116,11 @@ impl Waiting {
     /// Whether no transaction has begun for long, though the server answers.
     pub(super) async fn is_stuck(&self) -> bool {
         let since = *self.silent.lock().unwrap_or_else(PoisonError::into_inner);
-        since.is_some_and(|since| since.elapsed() > STUCK) && self.lives().await
+        if since.is_none_or(|since| since.elapsed() <= STUCK) {
+            return false;
+        }
+        // A server that is away is slow to say so, and whoever asks after this program has no patience for it.
+        timeout(PROBE, self.lives()).await.unwrap_or(false)
     }
 
     async fn try_begin(&self, pool: &Pool, begin: &str) -> Result<Object> {
