@@ -47,8 +47,13 @@ async fn a_file_that_another_program_writes_to_is_waited_for_and_told() {
     assert_eq!(ask("/v1/charging/sessions", call("112")).await.status, 201);
     let get = |path: &str| axum::http::Request::get(path).body(axum::body::Body::empty()).expect("a path");
     assert_eq!(send(other.clone(), get("/v1/customers")).await.status, 200);
-    // Whoever waits for others is not sent away.
-    let ready = send(other.clone(), get("/readyz")).await;
+    // Whoever waits for others is not sent away. A machine with much to do may take a second for less.
+    let mut ready = send(other.clone(), get("/readyz")).await;
+    for _ in 0..10 {
+        if ready.status != 200 {
+            ready = send(other.clone(), get("/readyz")).await;
+        }
+    }
     assert_eq!((ready.status.as_u16(), check(&ready, "writing")), (200, "degraded".to_owned()));
     drop(held);
     // What was noted meanwhile is written first.

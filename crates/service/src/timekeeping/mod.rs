@@ -30,6 +30,8 @@ pub struct Timekeeping(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     looked: Option<Stopwatch>,
+    /// When it was last noted that this program works.
+    noted: Option<Stopwatch>,
     doubt: Option<Doubt>,
     /// The latest acceptance that was followed.
     accepted_at: Option<Timestamp>,
@@ -74,21 +76,12 @@ const REMEDY: &str = "set the clock, or say `tollbook clock accept` if it is rig
 
 /// The doubt about the time, if there is one.
 pub async fn doubt(app: &App) -> Result<Option<Doubt>> {
-    let leap = app.clock.leap();
-    if leap.is_none() && app.timekeeping.is_sure() {
+    if app.clock.leap().is_none() && app.timekeeping.is_sure() {
         return Ok(None);
     }
     let seen = see(app).await?;
     follow(app, &seen);
     let doubt = judge(app, &seen);
-    if doubt.is_none() {
-        // Nobody waits for it: a database that takes nothing is told by whoever must write.
-        match tokio::time::timeout(NOTING, note(app)).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "that a program works now was not noted"),
-            Err(_) => tracing::debug!("that a program works now was not noted in time"),
-        }
-    }
     app.db.metrics().set(CLOCK_IN_DOUBT, &[], u64::from(doubt.is_some()));
     app.timekeeping.keep(doubt);
     Ok(doubt)
@@ -96,10 +89,18 @@ pub async fn doubt(app: &App) -> Result<Option<Doubt>> {
 
 /// Refuses what time alone brings about while the time is in doubt.
 pub async fn require(app: &App) -> Result<()> {
-    match doubt(app).await? {
-        None => Ok(()),
-        Some(doubt) => Err(Error::Clock(format!("{doubt}: {REMEDY}"))),
+    if let Some(doubt) = doubt(app).await? {
+        return Err(Error::Clock(format!("{doubt}: {REMEDY}")));
     }
+    if app.timekeeping.is_to_be_noted() {
+        // Nobody waits for it: a database that takes nothing is told by whoever must write.
+        match tokio::time::timeout(NOTING, note(app)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "that a program works now was not noted"),
+            Err(_) => tracing::debug!("that a program works now was not noted in time"),
+        }
+    }
+    Ok(())
 }
 
 /// What is seen of the time.
@@ -194,6 +195,16 @@ impl Timekeeping {
     fn is_sure(&self) -> bool {
         let known = self.known();
         known.doubt.is_none() && known.looked.is_some_and(|looked| looked.elapsed() < BELIEVED)
+    }
+
+    /// Whether nobody noted a moment ago that this program works; whoever asks does.
+    fn is_to_be_noted(&self) -> bool {
+        let mut known = self.known();
+        let is_due = known.noted.is_none_or(|noted| noted.elapsed() >= BELIEVED);
+        if is_due {
+            known.noted = Some(Stopwatch::start());
+        }
+        is_due
     }
 
     /// Whether an acceptance is newer than the one that was followed; what stood there when the program began is not new.
