@@ -24,6 +24,10 @@ demo *arguments:
 simulate *arguments:
     cargo test --workspace --test simulation -- {{arguments}}
 
+# Gives a reader what nobody would send: just fuzz csv 600; all of them for a minute without arguments.
+fuzz *arguments:
+    scripts/fuzz {{arguments}}
+
 # How fast are rating and reading?
 bench *arguments:
     cargo bench --workspace {{arguments}}

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::limit;
 use crate::money::Amount;
 use crate::phone_number::Dialled;
 use crate::plan_terms::TermsError;
@@ -34,6 +35,10 @@ impl CallLimits {
     pub fn check(&self) -> Result<(), TermsError> {
         let amounts = [("/call_amount", self.call_amount), ("/day_amount", self.day_amount)];
         let counts = [("/call_seconds", self.call_seconds), ("/calls_at_once", self.calls_at_once)];
+        let over = amounts.into_iter().find(|(_, most)| limit::one(most.unwrap_or_default()).is_err());
+        if let Some((pointer, _)) = over {
+            return Err(TermsError::new(pointer, limit::OverLimit::One.to_string()));
+        }
         let amounts =
             amounts.into_iter().filter(|(_, amount)| amount.is_some_and(|most| most <= Amount::ZERO));
         let counts = counts.into_iter().filter(|(_, count)| *count == Some(0));

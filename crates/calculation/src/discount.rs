@@ -97,10 +97,11 @@ impl DiscountTerms {
             Reduction::Amount(amount) if amount <= Amount::ZERO => {
                 return Err(TermsError::new("/amount", "is not above zero"));
             }
+            Reduction::Amount(amount) => TermsError::sound_amount("/amount", amount)?,
             Reduction::Percent(Percent(units)) if !(1..=WHOLE).contains(&units) => {
                 return Err(TermsError::new("/percent", "is not above 0 and at most 100"));
             }
-            Reduction::Amount(_) | Reduction::Percent(_) => {}
+            Reduction::Percent(_) => {}
         }
         match self.duration {
             Duration::Months(0) => Err(TermsError::new("/duration/months", "is 0: it would never be given")),

@@ -10,7 +10,8 @@
 //! what [`plan_terms`] agree, [`usage_pricing`] prices a month's minutes together, [`commitment`] says what
 //! is missing, [`discount`] takes off, [`invoice`] adds the charges up and [`tax`] taxes them. The way of money: [`settlement`] takes what a call
 //! cost from balances, [`renewal`] says what a month of a prepaid plan costs, [`allocation`] which payment settles which
-//! invoice, and [`posting`] what each of it moves in the ledger. What parties say of themselves is judged by [`country`], [`vat_id`] and
+//! invoice, and [`posting`] what each of it moves in the ledger. How much may come together says [`limit`], and [`total`] adds up
+//! what many customers come to. What parties say of themselves is judged by [`country`], [`vat_id`] and
 //! [`bank_account`].
 #![warn(missing_docs)]
 #![deny(clippy::arithmetic_side_effects, clippy::as_conversions, clippy::indexing_slicing)]
@@ -29,6 +30,7 @@ pub mod discount;
 pub mod emergency;
 pub mod fee;
 pub mod invoice;
+pub mod limit;
 pub mod money;
 pub mod period;
 pub mod phone_number;
@@ -40,6 +42,7 @@ pub mod renewal;
 pub mod settlement;
 pub mod tariff;
 pub mod tax;
+pub mod total;
 pub mod usage_pricing;
 pub mod vat_id;
 pub mod zone;

@@ -4,7 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::call_limits::CallLimits;
 use crate::fee::FeeTiming;
-use crate::money::Amount;
+use crate::limit;
+use crate::money::{Amount, Price};
 use crate::usage_pricing::UsagePricing;
 
 /// What a plan agrees besides its fee, its allowances and its tariff. All of it may be left out.
@@ -62,12 +63,12 @@ impl Default for PlanTerms {
 }
 
 impl PlanTerms {
-    /// Whether the terms can be kept: no amount is below zero, and every second has a price.
+    /// Whether the terms can be kept: no amount is below zero or beyond the limit, and every second has a price.
     pub fn check(&self) -> Result<(), TermsError> {
         let amounts =
             [("/minimum_commitment", self.minimum_commitment), ("/spending_cap", self.spending_cap)];
         for (pointer, amount) in amounts {
-            TermsError::not_negative(pointer, amount.unwrap_or_default().micros())?;
+            TermsError::sound_amount(pointer, amount.unwrap_or_default())?;
         }
         for (place, pricing) in self.usage_pricing.iter().enumerate() {
             pricing.check().map_err(|error| error.within(&format!("/usage_pricing/{place}")))?;
@@ -109,7 +110,18 @@ impl TermsError {
         Self { pointer: format!("{outer}{}", self.pointer), ..self }
     }
 
-    pub(crate) fn not_negative(pointer: &str, count: i64) -> Result<(), Self> {
+    /// Refuses an amount below zero or beyond the limit.
+    pub(crate) fn sound_amount(pointer: &str, amount: Amount) -> Result<(), Self> {
+        Self::not_negative(pointer, amount.micros())?;
+        limit::one(amount).map_err(|over| Self::new(pointer, over.to_string()))
+    }
+
+    pub(crate) fn sound_price(pointer: &str, price: Price) -> Result<(), Self> {
+        Self::not_negative(pointer, price.nanos())?;
+        limit::price(price).map_err(|over| Self::new(pointer, over.to_string()))
+    }
+
+    fn not_negative(pointer: &str, count: i64) -> Result<(), Self> {
         if count < 0 { Err(Self::new(pointer, "is below zero")) } else { Ok(()) }
     }
 }

@@ -176,7 +176,7 @@ impl PricingModel {
             Self::Package { minutes: 0, .. } => {
                 Err(TermsError::new("/minutes", "is 0: a package has minutes"))
             }
-            Self::Package { price, .. } => TermsError::not_negative("/price", price.micros()),
+            Self::Package { price, .. } => TermsError::sound_amount("/price", *price),
         }
     }
 }
@@ -192,8 +192,8 @@ impl Tier {
     }
 
     fn check(&self) -> Result<(), TermsError> {
-        TermsError::not_negative("/price_per_minute", self.price_per_minute.nanos())?;
-        TermsError::not_negative("/flat_fee", self.flat_fee.micros())
+        TermsError::sound_price("/price_per_minute", self.price_per_minute)?;
+        TermsError::sound_amount("/flat_fee", self.flat_fee)
     }
 }
 

@@ -115,7 +115,9 @@ impl Case {
             ("plan", [name, fee, terms @ ..]) => {
                 let terms = if terms.is_empty() { "{}".to_owned() } else { terms.join(" ") };
                 let terms: PlanTerms = serde_json::from_str(&terms).unwrap();
-                terms.check().unwrap();
+                // What was agreed before there were limits is computed as well.
+                let is_unsound = terms.check().is_err_and(|error| !error.message.starts_with("is more than"));
+                assert!(!is_unsound, "{name}: {terms:?}");
                 self.plans.push(Plan { name: (*name).into(), fee: fee.parse().unwrap(), terms });
             }
             ("on", [name, plan, "from", from, to @ ..]) => {

@@ -1,13 +1,20 @@
 //! Does everything add up? `tollbook check` proves it from what is stored, and says what it checked.
 
+mod pairs;
+mod sums;
 mod values;
+mod words;
+
+use std::collections::HashSet;
 
 use serde::Serialize;
+
+pub use sums::Unsummable;
 
 use crate::app::App;
 use crate::cli::Output;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::{Result, noted};
 use crate::{calls, credit_notes, invoices, ledger, payments, prepaid, seals, sessions};
 
 /// What was checked and what is wrong.
@@ -48,6 +55,8 @@ pub struct Report {
     chained_documents: u64,
     #[serde(skip)]
     first_without_session: Vec<String>,
+    /// Sums of customers that no amount holds: `faults` names them too.
+    pub cannot_be_summed: Vec<Unsummable>,
     pub faults: Vec<String>,
 }
 
@@ -63,11 +72,18 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
     // Of what cannot be read all is named first: one such value stops what reads it.
     let mut faults = Faults(Vec::new());
     for fault in values::verify(tx).await? {
-        faults.note(&fault.into());
+        faults.caught(Err::<(), _>(fault.into()))?;
     }
+    for fault in words::verify(tx).await? {
+        faults.caught(Err::<(), _>(fault.into()))?;
+    }
+    let cannot_be_summed = sums::verify(tx).await?;
+    faults.0.extend(cannot_be_summed.iter().map(ToString::to_string));
+    faults.0.extend(pairs::verify(tx).await?);
     let calls = faults.caught(calls::verify(tx, app).await)?;
     let invoices = faults.caught(invoices::verify(tx).await)?;
-    let standing = invoices::review::standing(tx, &app.config, app.clock.now()).await?;
+    let standing = invoices::review::standing(tx, &app.config, app.clock.now()).await;
+    let standing = noted(standing, &mut faults.0)?;
     let ledger = faults.caught(ledger::verify(tx).await)?;
     let payments = faults.caught(payments::verify(tx).await)?;
     let credit_notes = faults.caught(credit_notes::verify(tx).await)?;
@@ -77,7 +93,7 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
     let seals = faults.caught(seals::verify(tx).await)?;
     let documents = [calls.faults, invoices.faults, credit_notes.faults, seals.faults];
     let money = [ledger.faults, payments.faults, prepaid.faults, sessions.faults];
-    let faults = [faults.0, documents.concat(), money.concat()].concat();
+    let faults = faults.all(vec![documents.concat(), money.concat()]);
     Ok(Report {
         imports: calls.imports,
         charges: calls.charges,
@@ -99,7 +115,7 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
         legs_charged_twice: calls.legs,
         refused: invoices.refused,
         held: invoices.held,
-        waiting_for_approval: standing.waiting,
+        waiting_for_approval: standing.map_or(0, |standing| standing.waiting),
         without_record: sessions.without_record,
         without_session: sessions.without_session,
         seals: seals.seals,
@@ -108,6 +124,7 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
         not_sealed: seals.before,
         chained_documents: seals.documents,
         first_without_session: sessions.first_without_session,
+        cannot_be_summed,
         faults,
     })
 }
@@ -116,23 +133,20 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Report> {
 struct Faults(Vec<String>);
 
 impl Faults {
-    fn note(&mut self, fault: &Error) {
-        let fault = fault.to_string();
-        if !self.0.contains(&fault) {
-            self.0.push(fault);
-        }
+    /// What a part of the check found. A part that met a value which cannot be, and could not go round it, went no further:
+    /// that is a fault, and the other parts go on.
+    fn caught<Verified: Default>(&mut self, found: Result<Verified>) -> Result<Verified> {
+        Ok(noted(found, &mut self.0)?.unwrap_or_default())
     }
 
-    /// What a part of the check found. A part that met a value which cannot be went no further: that is a fault, and
-    /// the other parts go on.
-    fn caught<Verified: Default>(&mut self, found: Result<Verified>) -> Result<Verified> {
-        match found {
-            Err(fault @ (Error::Inconsistent { .. } | Error::Contradiction(_))) => {
-                self.note(&fault);
-                Ok(Verified::default())
-            }
-            other => other,
-        }
+    /// All of them, each once.
+    fn all(self, parts: Vec<Vec<String>>) -> Vec<String> {
+        let mut seen = HashSet::new();
+        self.0
+            .into_iter()
+            .chain(parts.into_iter().flatten())
+            .filter(|fault| seen.insert(fault.clone()))
+            .collect()
     }
 }
 

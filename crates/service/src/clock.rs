@@ -248,6 +248,14 @@ pub fn random_bytes<const N: usize>() -> Result<[u8; N]> {
     Ok(bytes)
 }
 
+/// The instant of a deed that builds on an earlier one: right after that, if a program did it whose clock is ahead of this one.
+pub fn after(now: Timestamp, earlier: Timestamp) -> Timestamp {
+    if now >= earlier {
+        return now;
+    }
+    earlier.checked_add(SignedDuration::from_micros(1)).unwrap_or(earlier)
+}
+
 /// Measures how long work takes, for people to read.
 #[derive(Debug, Clone, Copy)]
 pub struct Stopwatch(std::time::Instant);
@@ -294,6 +302,16 @@ mod tests {
             clock.set_wrong_by(hours(0));
             assert_eq!((clock.now(), clock.leap()), (noon + hours(1), None), "it is right again by itself");
         }
+    }
+
+    #[test]
+    fn what_builds_on_a_deed_is_after_it_whatever_the_clock_says() {
+        let (_, noon) = clock();
+        let later = noon + SignedDuration::from_micros(1);
+        assert_eq!(
+            [after(noon, noon - hours(1)), after(noon, noon), after(noon - hours(1), noon)],
+            [noon, noon, later]
+        );
     }
 
     #[test]

@@ -11,6 +11,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
 use calculation::call::Limits;
+use calculation::limit::{self, OverLimit};
 use calculation::money::{Amount, Currency};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
@@ -347,6 +348,9 @@ impl Reminders {
             if amount < Amount::ZERO {
                 faults.push(format!("reminders.{name} `{amount}` must not be below zero"));
             }
+            if let Err(over) = limit::one(amount) {
+                faults.push(format!("reminders.{name} `{amount}` {over}"));
+            }
         }
         for country in self.least_by_country.keys() {
             if country.len() != 2 || !country.bytes().all(|letter| letter.is_ascii_uppercase()) {
@@ -364,6 +368,7 @@ impl Payments {
             let what = match code.parse::<Currency>() {
                 Err(error) => error.to_string(),
                 Ok(_) if *fee < Amount::ZERO => format!("{fee} must not be below zero"),
+                Ok(_) if limit::one(*fee).is_err() => format!("{fee} {}", OverLimit::One),
                 Ok(currency) if fee.to_minor_unit(currency) != Some(*fee) => {
                     format!("{fee} has more digits than {code} is paid in: {}", currency.minor_digits())
                 }

@@ -8,6 +8,7 @@ mod bulk;
 mod connect;
 mod error;
 mod faults;
+mod halves;
 mod instant;
 mod leaves;
 mod row;
@@ -31,6 +32,7 @@ pub use backup::BackedUp;
 pub use bulk::{Cell, Cells, IN_LIST, Kind, in_list};
 pub use error::{Error, Result};
 pub use faults::{Fault, Faults};
+pub use halves::Halves;
 pub use instant::Ts;
 pub use leaves::{Digest, Form, Leaf};
 pub use row::{Place, Row, int, json_text, limit, word};
@@ -225,6 +227,8 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0017_fees", include_str!("../migrations/sqlite/0017_fees.sql")),
     ("0018_timekeeping", include_str!("../migrations/sqlite/0018_timekeeping.sql")),
     ("0019_delivery", include_str!("../migrations/sqlite/0019_delivery.sql")),
+    ("0021_handed_over", include_str!("../migrations/sqlite/0021_handed_over.sql")),
+    ("0022_accepted", include_str!("../migrations/sqlite/0022_accepted.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -245,6 +249,8 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0017_fees", include_str!("../migrations/postgres/0017_fees.sql")),
     ("0018_timekeeping", include_str!("../migrations/postgres/0018_timekeeping.sql")),
     ("0019_delivery", include_str!("../migrations/postgres/0019_delivery.sql")),
+    ("0021_handed_over", include_str!("../migrations/postgres/0021_handed_over.sql")),
+    ("0022_accepted", include_str!("../migrations/postgres/0022_accepted.sql")),
 ];
 
 /// How often it is looked whether another program has ended its transaction; no thread sleeps meanwhile.

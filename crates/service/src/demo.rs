@@ -141,7 +141,7 @@ pub async fn load(app: &App) -> Result<()> {
     }
     for plan in read::<Plans>(PLANS)?.plan {
         let created = plans::create(&mut tx, plan, PlanId(app.clock.id()), now).await?;
-        expect(matches!(created, plans::Created::Plan(_)), &created)?;
+        expect(matches!(created, plans::Created::Plan(..)), &created)?;
     }
     for sample in read::<Customers>(CUSTOMERS)?.customer {
         let top_up = sample.top_up;
@@ -265,7 +265,7 @@ async fn token(app: &App) -> Result<String> {
     let secret = access::new_secret(&app.clock).await?;
     let mut tx = app.db.begin().await?;
     let added = access::add(&mut tx, new, secret, &app.clock).await?;
-    let Added::Client(client, _) = added else { return Err(Error::Other("samples: no client".to_owned())) };
+    let Added::Client(client, ..) = added else { return Err(Error::Other("samples: no client".to_owned())) };
     let token = access::token(&mut tx, client.id, app).await?;
     tx.commit().await?;
     token.ok_or_else(|| Error::Other("samples: no token".to_owned()))

@@ -1,15 +1,17 @@
 //! Is that an address, and how do mail servers know it?
 
+use std::net::IpAddr;
+
 use lettre::Address;
 use lettre::message::Mailbox;
 
 /// An address, its domain in ASCII: `bücher.example` is `xn--bcher-kva.example` (RFC 5891).
-pub(crate) fn address(text: &str) -> Result<Address, String> {
+pub fn address(text: &str) -> Result<Address, String> {
     known(text.parse().map_err(|error: lettre::address::AddressError| error.to_string())?)
 }
 
 /// An address of ours, with a name or without: every mail server must take it.
-pub(crate) fn own(text: &str) -> Result<Mailbox, String> {
+pub fn own(text: &str) -> Result<Mailbox, String> {
     let mailbox: Mailbox = text.parse().map_err(|error: lettre::address::AddressError| error.to_string())?;
     let email = known(mailbox.email)?;
     if !email.user().is_ascii() {
@@ -19,7 +21,7 @@ pub(crate) fn own(text: &str) -> Result<Mailbox, String> {
 }
 
 /// What is wrong with a text that is to be one address, without a name; nothing if it is one.
-pub(crate) fn fault(text: &str) -> Option<String> {
+pub fn fault(text: &str) -> Option<String> {
     let error = address(text.trim()).err()?;
     let what = if text.trim().is_empty() {
         "is empty: leave it out if there is none".to_owned()
@@ -34,11 +36,20 @@ pub(crate) fn fault(text: &str) -> Option<String> {
 }
 
 fn known(address: Address) -> Result<Address, String> {
+    if address.domain().starts_with('[') && !is_address_literal(address.domain()) {
+        return Err("in brackets stands the address of a machine, such as [192.0.2.1]".to_owned());
+    }
     if address.domain().is_ascii() {
         return Ok(address);
     }
     let domain = idna::domain_to_ascii(address.domain()).map_err(|error| error.to_string())?;
     Address::new(address.user(), domain).map_err(|error| error.to_string())
+}
+
+/// An IP address in brackets (RFC 5321, 4.1.3).
+fn is_address_literal(domain: &str) -> bool {
+    let inner = domain.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or_default();
+    inner.strip_prefix("IPv6:").unwrap_or(inner).parse::<IpAddr>().is_ok()
 }
 
 #[cfg(test)]
@@ -67,6 +78,10 @@ mod tests {
         for (text, written) in [
             ("anna@example.org", Some("anna@example.org")),
             ("anna@[192.0.2.1]", Some("anna@[192.0.2.1]")),
+            ("anna@[2001:db8::1]", Some("anna@[2001:db8::1]")),
+            ("anna@[/,0.]", None),
+            ("anna@[0>\".1]", None),
+            ("anna@[192.0.2.1", None),
             ("anna@Bücher.example", Some("anna@xn--bcher-kva.example")),
             ("ännchen@bücher.example", Some("ännchen@xn--bcher-kva.example")),
             ("anna", None),

@@ -45,6 +45,24 @@ impl From<db::Error> for Error {
     }
 }
 
+/// What was found. A fault of what is stored is noted instead, once, so that a check names it and goes on.
+pub(crate) fn noted<T, E: Into<Error>>(
+    found: std::result::Result<T, E>,
+    faults: &mut Vec<String>,
+) -> Result<Option<T>> {
+    match found.map_err(Into::into) {
+        Ok(found) => Ok(Some(found)),
+        Err(fault @ (Error::Inconsistent { .. } | Error::Contradiction(_))) => {
+            let fault = fault.to_string();
+            if !faults.contains(&fault) {
+                faults.push(fault);
+            }
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
 impl Error {
     /// Turns an I/O fault into one with its context, such as the file's name.
     pub fn file(context: impl Into<String>) -> impl FnOnce(std::io::Error) -> Self {

@@ -5,6 +5,17 @@
 use std::fmt::{self, Display, Write as _};
 use std::io::{self, IsTerminal, Write};
 
+/// What is given on the command line to be kept and shown to others: words on one line.
+pub fn one_line(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty".to_owned());
+    }
+    if text.chars().any(char::is_control) {
+        return Err("it has a control character: write it on one line".to_owned());
+    }
+    Ok(text.to_owned())
+}
+
 /// A text in which each such character is escaped as in JSON: `\u001b`. Lines and tabs stay.
 #[derive(Debug, Clone, Copy)]
 pub struct Visible<T>(pub T);

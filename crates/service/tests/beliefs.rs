@@ -135,5 +135,50 @@ on_both_databases! {
         }
         let history = failed(&db.url, &["history", "C-2"]);
         assert!(history.contains("of calls (source switch, record_id a)"), "{history}");
+        for (table, column) in [
+            ("customers", "language"), ("plans", "payment"), ("calls", "outcome"), ("calls", "disposition"), ("jobs", "state"),
+            ("ledger_entries", "kind"), ("postings", "account"),
+        ] {
+            let some = if table == "postings" { "where account = 'revenue'" } else { "" };
+            run(&db, &format!("update {table} set {column} = 'perhaps' {some}"), &[]).await;
+        }
+        let told = String::from_utf8(tollbook(&db.url, &["check"]).stdout).unwrap();
+        for named in [
+            "`language` of customers (", "`payment` of plans (", "`outcome` of calls (", "`disposition` of calls (", "`state` of jobs (",
+            "`kind` of ledger_entries (", "`account` of postings (",
+        ] {
+            assert!(told.contains(named) && told.contains("`perhaps` is not one of `"), "{named}: {told}");
+        }
+    }
+
+    async fn a_lost_counter_and_another_currency_are_found(db: TestApp) {
+        calls(&db).await;
+        let customer = Account::of(&db, "C-2").await;
+        customer.pay("bank-1", "1.00").await;
+        assert!(done(&db.url, &["check"]).ends_with("all adds up\n"));
+        run(&db, "delete from allowance_uses", &[]).await;
+        run(&db, "update payments set currency = 'USD'", &[]).await;
+        let told = String::from_utf8(tollbook(&db.url, &["check"]).stdout).unwrap();
+        assert_eq!(told.matches("counts other seconds than its calls took").count(), 1, "{told}");
+        assert!(told.contains("its currency is not that of its entry in the ledger"), "{told}");
+    }
+
+    async fn a_row_without_its_counterpart_is_found(db: TestApp) {
+        calls(&db).await;
+        assert!(done(&db.url, &["check"]).ends_with("all adds up\n"));
+        for (damage, words) in [
+            ("update number_directory set customer_id = customer_id + 1 where e164 = '+493023125002'", "is not in the directory of numbers as it is"),
+            ("delete from lines where e164 = '+493023125002'", "has a number that is none of their lines"),
+            ("delete from customer_directory where reference = 'C-2'", "their reference leads to somebody else, or to nobody"),
+            ("delete from cycles", "which month of theirs is billed next"),
+            ("delete from imports", "there are calls of it, but it is not there"),
+            ("delete from invoice_series where year > 0", "numbers are given of which no series knows"),
+        ] {
+            let mut tx = db.app.db.begin().await.unwrap();
+            assert!(tx.execute(damage, &[]).await.unwrap() > 0, "{damage}");
+            let report = tollbook::check::verify(&mut tx, &db.app).await.unwrap();
+            assert!(report.faults.iter().any(|fault| fault.contains(words)), "{damage}: {:#?}", report.faults);
+        }
+        assert!(done(&db.url, &["check"]).ends_with("all adds up\n"));
     }
 }

@@ -3,16 +3,15 @@
 use axum::http::header;
 use serde_json::json;
 use tollbook::app::App;
-use tollbook::clock::Clock;
 use tollbook::config::Config;
 
-use crate::support::charging::{Caller, UK};
+use crate::support::charging::{Caller, UK, second_clock};
 use crate::support::{Answer, Engine, TestApp, app, json_request, now, send};
 
 /// The same program, with less patience.
 async fn impatient(db: &TestApp) -> App {
     let config = Config::from_toml("[database]\nwait_seconds = 1\n").expect("the settings are sound");
-    let app = App::open(&db.url, Clock::fixed(now()), config).await.expect("the database opens");
+    let app = App::open(&db.url, second_clock(now()), config).await.expect("the database opens");
     let access = app.access.clone().without_authentication();
     App { access, ..app }
 }
@@ -92,4 +91,24 @@ async fn a_file_without_room_is_told_and_takes_more_when_there_is_room() {
     assert_eq!(db.get("/v1/customers").await.status, 200);
     limit("1000000").await;
     assert_eq!(db.post_json("/v1/customers", &customer(number)).await.status, 201);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_row_that_another_holds_is_not_waited_for_without_end() {
+    let db = app(Engine::Postgres).await;
+    let caller = Caller::first(&db).await;
+    let other = impatient(&db).await;
+    let mut held = db.app.db.begin().await.expect("a transaction");
+    held.rows("select customer_id from customers for update", &[]).await.expect("the rows are free");
+    held.rows("select customer_id from charging_accounts for update", &[]).await.expect("the rows are free");
+    let top_up = json!({"reference": "t-1", "amount": "1.00", "currency": "EUR"});
+    let path = format!("{}/top-ups", caller.path);
+    let answer = send(other.clone(), json_request(&path, &top_up)).await;
+    assert_unavailable(&answer, "1");
+    // Who asks for nothing that is held is served.
+    let get = axum::http::Request::get("/v1/plans").body(axum::body::Body::empty()).expect("a path");
+    assert_eq!(send(other.clone(), get).await.status, 200);
+    held.commit().await.expect("the rows are let go of");
+    let answer = send(other, json_request(&path, &top_up)).await;
+    assert_eq!(answer.status, 201, "{answer:?}");
 }

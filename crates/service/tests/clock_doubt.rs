@@ -1,10 +1,13 @@
 //! What waits while the time is in doubt, what goes on, and when is it over?
 
+use std::process::Command;
+
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tollbook::app::App;
 use tollbook::clock::Clock;
 use tollbook::config::Config;
+use tollbook::db::Ts;
 use tollbook::error::Error;
 use tollbook::{jobs, retention, timekeeping};
 
@@ -12,7 +15,7 @@ use crate::support::account::Account;
 use crate::support::charging::{Caller, UK, ask, release, released, second_clock};
 use crate::support::cycle::{at, customer, invoices_of, provider, round_at};
 use crate::support::program::{done, tollbook};
-use crate::support::{TestApp, on_both_databases};
+use crate::support::{Engine, TestApp, on_both_databases};
 
 const OCTOBER: &str = "2026-10-20T12:00:00Z";
 
@@ -147,4 +150,65 @@ on_both_databases! {
         done(&db.url, &["clock", "accept"]);
         done(&db.url, &["work", "--once"]);
     }
+}
+
+/// The program as on a machine whose clock shows another time.
+fn at_another_time(shown: &str, url: &str, arguments: &[&str]) -> (bool, String) {
+    let mut command = Command::new("faketime");
+    command.args(["-f", shown, env!("CARGO_BIN_EXE_tollbook"), "--database-url", url]).args(arguments);
+    let output = command.output().expect("faketime runs");
+    (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clock_beside_that_of_the_database_server_bills_nothing() {
+    let db = crate::support::app(Engine::Postgres).await;
+    done(&db.url, &["work", "--once"]);
+    for (shown, how) in
+        [("+2d", "ahead of the database's"), ("-2d", "behind the database's"), ("+2h", "ahead of")]
+    {
+        let (done, said) = at_another_time(shown, &db.url, &["work", "--once"]);
+        assert!(!done && said.contains("the time is in doubt") && said.contains(how), "{shown}: {said}");
+        let (believed, said) = at_another_time(shown, &db.url, &["clock"]);
+        assert!(!believed && said.contains(how) && said.contains("tollbook clock accept"), "{shown}: {said}");
+    }
+    assert!(at_another_time("+30m", &db.url, &["work", "--once"]).0);
+    // Nor does it remove what has expired by that clock alone, or date a seal.
+    done(&db.url, &["client", "add", "switch", "--role", "switch"]);
+    let mut tx = db.app.db.begin().await.unwrap();
+    let token = "insert into access_tokens (token_hash, client_id, scopes, issued_at, expires_at)
+                 select $1, client_id, '[]', $2, $3 from clients";
+    let now = Clock::system().now();
+    let expires_at = now + SignedDuration::from_hours(1);
+    tx.execute(token, &[&vec![1_u8; 32], &Ts(now), &Ts(expires_at)]).await.unwrap();
+    tx.commit().await.unwrap();
+    let kept = async || {
+        let mut tx = db.app.db.read().await.unwrap();
+        let tokens = tx.counted("select count(*) as tokens from access_tokens", &[], "tokens").await.unwrap();
+        (tokens, tx.counted("select count(*) as seals from seals", &[], "seals").await.unwrap())
+    };
+    let before = kept().await;
+    assert!(!at_another_time("+3h", &db.url, &["work", "--once"]).0);
+    assert_eq!((kept().await, before.0), (before, 1));
+    // Which of the two clocks is wrong, somebody must know.
+    let (accepted, said) = at_another_time("+3h", &db.url, &["clock", "accept"]);
+    assert!(
+        !accepted && said.contains("one of the two is wrong") && said.contains("--database-is-wrong"),
+        "{said}"
+    );
+    done(&db.url, &["work", "--once"]);
+    let (accepted, said) = at_another_time("+3h", &db.url, &["clock", "accept", "--database-is-wrong"]);
+    assert!(accepted && said.contains("is accepted as the time"), "{said}");
+    assert!(at_another_time("+3h", &db.url, &["work", "--once"]).0);
+    let (believed, said) = at_another_time("+6h", &db.url, &["clock"]);
+    assert!(!believed && said.contains("ahead of the database's"), "{said}");
+    // Whose clock agrees with the wrong one is behind now, until the right one is there.
+    assert!(
+        String::from_utf8_lossy(&tollbook(&db.url, &["clock"]).stdout)
+            .contains("behind the work that was done")
+    );
+    done(&db.url, &["clock", "accept"]);
+    done(&db.url, &["work", "--once"]);
+    let (done, said) = at_another_time("2023-05-01 10:00:00", &db.url, &["work", "--once"]);
+    assert!(!done && said.contains("before 2024"), "{said}");
 }

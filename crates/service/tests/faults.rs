@@ -117,4 +117,21 @@ on_both_databases! {
         write(&other.db, 2).await.unwrap();
         assert_eq!(numbers(&other.db).await, [2]);
     }
+
+    async fn what_is_silent_is_waited_for_as_long_as_is_set(db: TestApp) {
+        scratch(&db).await;
+        let limits = "[database]\nsilence_seconds = 1\nstatement_seconds = 1\n";
+        let other = App::open(&db.url, Clock::fixed(now()), Config::from_toml(limits).unwrap()).await.unwrap();
+        other.db.faults().plan(Some(Fault::Silent), 0);
+        let written = write(&other.db, 1).await;
+        match db.engine {
+            // A file has no connection that could be silent.
+            Engine::Sqlite => written.unwrap(),
+            Engine::Postgres => {
+                let why = written.unwrap_err().to_string();
+                assert!(why.contains("database.statement_seconds sets the limit"), "{why}");
+            }
+        }
+        write(&other.db, 2).await.unwrap();
+    }
 }

@@ -7,6 +7,7 @@ use tollbook::id::{CustomerId, InvoiceId};
 use tollbook::invoices;
 use tollbook::jobs::{self, Job, State};
 
+use crate::support::mailing::execute;
 use crate::support::operator::{Record, create, import_text, operator};
 use crate::support::{TestApp, on_both_databases};
 
@@ -92,8 +93,10 @@ on_both_databases! {
     async fn one_customers_fault_is_that_customers_alone(db: TestApp) {
         operator(&db).await;
         let huge = json!({"name": "Huge", "currency": "EUR", "payment": "postpaid", "tariff": "standard",
-                          "monthly_fee": "9223372036854.775807"});
+                          "monthly_fee": "1.00"});
         create(&db, "/v1/plans", huge).await;
+        // The limit came later than the plan.
+        execute(&db, "update plans set monthly_fee = $1 where name = 'Huge'", &[&i64::MAX]).await;
         let subscription = json!({"plan": "Huge", "valid_from": "2026-01-01T00:00:00Z"});
         create(&db, "/v1/customers", json!({"reference": "H", "currency": "EUR", "zone": "Europe/Berlin",
             "party": {"name": "Huge", "country": "DE"}, "subscription": subscription})).await;

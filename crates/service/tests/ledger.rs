@@ -357,7 +357,7 @@ on_both_databases! {
         }
         for index in ["invoices_kept", "credit_notes_kept", "idempotency_keys_age", "suspense_of_record", "calls_of_call", "receivables_next_step",
             "invoices_of_month", "ledger_entries_by_time", "cycles_open", "cycles_reviewed", "cycles_approved", "cycles_held",
-            "invoice_directory_documents"] {
+            "invoice_directory_documents", "customer_directory_looks"] {
             tx.script(&format!("drop index {index}")).await.unwrap();
         }
         for (table, column) in [
@@ -369,6 +369,7 @@ on_both_databases! {
             ("calls", "seal_batch_id"), ("ledger_entries", "seal_batch_id"), ("invoice_directory", "content_hash"),
             ("invoice_directory", "chain_hash"), ("invoice_directory", "seal_batch_id"), ("invoice_series", "chain_hash"),
             ("jobs", "unanswered"),
+            ("jobs", "handed_over_at"), ("customer_directory", "look"),
         ] {
             tx.script(&format!("alter table {table} drop column {column}")).await.unwrap();
         }

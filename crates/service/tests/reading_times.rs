@@ -91,6 +91,10 @@ on_both_databases! {
             ("c-22", "s,s+,e+,605,10,ANSWERED", "contradiction"),
             ("c-23", "s,NULL,e+,605,NULL,BUSY", "not_answered"),
             ("c-24", "s,s+,2026-11-02T10:00:07Z,7,0,ANSWERED", "zero_seconds"),
+            ("c-26", "s,,e+,605,0,ANSWERED", "contradiction"),
+            ("c-27", "s,,e+,,0,ANSWERED", "contradiction"),
+            ("c-28", "s,,2026-11-02T10:00:02Z,2,0,ANSWERED", "not_answered"),
+            ("c-29", "s,,e+,605,0,NO ANSWER", "not_answered"),
             ("c-25", "2026-11-02T10:00:06.100Z,s+,e+,600,600,ANSWERED", "impossible_times"),
         ];
         let records: Vec<_> = cases.iter().map(|(id, rest, _)| (*id, at("10", rest))).collect();

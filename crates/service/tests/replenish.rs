@@ -325,7 +325,7 @@ fn a_wrong_setting_is_named() {
     assert_eq!(refusal(""), None);
     assert_eq!(refusal(&with_secret("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw")), None);
     for (settings, part) in [
-        ("top_up_url = \"pay.example.org\"".to_owned(), "prepaid.top_up_url `pay.example.org`"),
+        ("top_up_url = \"pay.example.org\"".to_owned(), "prepaid.top_up_url must be https://HOST/PATH"),
         (format!("{url}top_up_timeout_seconds = 0"), "prepaid.top_up_timeout_seconds must be 1 to 300"),
         (format!("{url}top_up_timeout_seconds = 301"), "prepaid.top_up_timeout_seconds must be 1 to 300"),
         (

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use axum::body::Body;
+use axum::http::Request;
 use serde_json::{Value, json};
 use tollbook::config::BillingMode;
 
@@ -104,6 +106,20 @@ on_both_databases! {
         assert_eq!(db.get(&format!("{}/invoices", usual.path)).await.body.as_array().unwrap().len(), 1);
         let flagged = preview(&db, "month=2026-11&flagged=true").await;
         assert_eq!(shown(&flagged).into_keys().collect::<Vec<_>>(), ["french", "more", "nowhere", "quiet", "suspended"]);
+    }
+
+    async fn a_record_that_waits_without_a_called_number_is_somebodys(db: TestApp) {
+        let db = under(db, Some(BillingMode::Review));
+        provider(&db).await;
+        caller(&db, "one", FROM[0]).await;
+        db.app.clock.set(at("2026-12-02T00:00:00Z"));
+        let line = r#""","+493023125001","","from-internal","","PJSIP/1-1","PJSIP/trunk-2","Dial","","2026-11-11 10:09:35","2026-11-11 10:09:43","2026-11-11 10:10:03",28,20,"ANSWERED","DOCUMENTATION","1794391775.17","""#;
+        let path = "/v1/imports?source=pbx&format=asterisk&zone=UTC&region=DE";
+        let answer = db.send(Request::post(path).body(Body::from(format!("{line}\n"))).unwrap()).await;
+        assert_eq!(answer.body["import"]["control"]["suspended"], 1, "{answer:?}");
+        let waits = db.get("/v1/suspense").await;
+        assert_eq!(waits.body["items"][0]["reason"], "not_a_number", "{waits:?}");
+        assert!(flags(&preview(&db, "month=2026-11").await, "one").contains("suspense"));
     }
 
     async fn a_preview_is_what_is_then_issued(db: TestApp) {

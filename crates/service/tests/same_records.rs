@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 use crate::calls::assert_adds_up;
 use crate::support::account::Account;
 use crate::support::operator::{Record, import_others, import_text, operator};
+use crate::support::program::tollbook;
 use crate::support::{Answer, TestApp, on_both_databases};
 
 const HEADER: &str = "record_id,call_id,leg,direction,calling_number,called_number,redirecting_number,charged_party,\
@@ -45,6 +46,17 @@ async fn post(db: &TestApp, source: &str, record: &Value) -> Answer {
 
 fn counted(control: tollbook::calls::Control) -> [u64; 4] {
     [control.charged, control.free, control.duplicate, control.suspended]
+}
+
+/// The record of ten minutes of talk in an hour of October, as it is posted.
+fn posted(id: &str, day: usize, hour: usize) -> String {
+    let mut record = Record::new(id).json();
+    let time = |at: &str| json!(format!("2026-10-{day:02}T{hour:02}:{at}Z"));
+    record["start_time"] = time("00:00");
+    record["answer_time"] = time("00:05");
+    record["end_time"] = time("10:05");
+    record["billsec"] = json!(600);
+    record.to_string()
 }
 
 on_both_databases! {
@@ -168,15 +180,7 @@ on_both_databases! {
         assert!(detail.contains("10 of the first 10 calls") && detail.contains("source first"), "{detail}");
         assert_eq!(db.get("/v1/imports").await.body["items"].as_array().unwrap().len(), 1);
         assert_eq!(amounts(&db, "C-1").await.len(), 10);
-        let batch: Vec<String> = (0..3).map(|hour| {
-            let mut record = Record::new(&format!("x{hour}")).json();
-            let time = |at: &str| json!(format!("2026-10-05T{hour:02}:{at}Z"));
-            record["start_time"] = time("00:00");
-            record["answer_time"] = time("00:05");
-            record["end_time"] = time("10:05");
-            record["billsec"] = json!(600);
-            record.to_string()
-        }).collect();
+        let batch: Vec<_> = (0..3).map(|hour| posted(&format!("x{hour}"), 5, hour)).collect();
         let batch = batch.join("\n");
         let post = async |query: &str| {
             let request = axum::http::Request::post(format!("/v1/calls:batch?{query}"));
@@ -202,9 +206,35 @@ on_both_databases! {
         assert_eq!(upload("source=second&other_calls=true").await.body["import"]["control"]["charged"], 10);
         assert_eq!(upload("source=second").await.body["import"]["control"]["duplicate"], 10);
         assert_eq!(post("source=third&other_calls=true").await.body["control"]["charged"], 3);
+        let told = String::from_utf8(tollbook(&db.url, &["check"]).stdout).unwrap();
+        assert!(told.contains("first/v-0 and third/x0 of cus_") && told.contains("of the same talk, from two sources"), "{told}");
         // A later file under the new name goes through.
         let later = text.replace("2026-10-05", "2026-10-06");
         assert_eq!(counted(import_text(&db, "second", &later.replace("v-", "z-")).await)[0], 10);
+        assert_adds_up(&db).await;
+    }
+
+    async fn two_files_of_the_same_calls_at_the_same_moment_are_charged_once(db: TestApp) {
+        operator(&db).await;
+        for day in 1..=8 {
+            let text: Vec<_> = (10..20).map(|hour| CALL.replace("-05T10:", &format!("-{day:02}T{hour}:")).replace("v-1", &format!("v-{day}-{hour}"))).collect();
+            let text = file(&text.iter().map(String::as_str).collect::<Vec<_>>());
+            let send = async |path: &str, body: String| {
+                let request = axum::http::Request::post(path).body(axum::body::Body::from(body)).unwrap();
+                db.send(request).await.status
+            };
+            let batch: Vec<_> = (10..20).map(|hour| posted(&format!("b-{day}-{hour}"), day, hour)).collect();
+            let mut answers = [0; 3];
+            (answers[0], answers[1], answers[2]) = tokio::join!(
+                async { send("/v1/imports?source=one", text.clone()).await.into() },
+                async { send("/v1/imports?source=two", text.clone()).await.into() },
+                async { send("/v1/calls:batch?source=three", batch.join("\n")).await.into() },
+            );
+            let taken = answers.iter().filter(|status| matches!(status, 200 | 201)).count();
+            let refused = answers.iter().filter(|status| **status == 409).count();
+            assert_eq!((taken, refused), (1, 2), "day {day}: {answers:?}");
+            assert_eq!(amounts(&db, "C-1").await.len(), 10 * day);
+        }
         assert_adds_up(&db).await;
     }
 

@@ -254,6 +254,13 @@ on_both_databases! {
         import_text(&db, "switch", &Record::file(&[Record { start: "2026-11-03T10:00:00Z", ..Record::new("a4") }])).await;
         Account::of(&db, "C-1").await.issue("2026-11", "2026-12-05").await;
         assert_sealed(&db).await;
+        assert!(!sealed(&db.app).await.is_empty());
+        for counter in ["calls_before", "entries_before", "audit_entries_before", "documents_before"] {
+            let mut tx = db.app.db.begin().await.unwrap();
+            tx.execute(&format!("update seal_series set {counter} = {counter} + 1"), &[]).await.unwrap();
+            let found = faults(&mut tx).await;
+            assert!(found.iter().any(|found| found.contains("are not those that seal 1 begins with")), "{counter}: {found:#?}");
+        }
         let mut tx = db.app.db.begin().await.unwrap();
         tx.execute(&inserted("x1", "started_at", "null"), &[]).await.unwrap();
         let found = faults(&mut tx).await;

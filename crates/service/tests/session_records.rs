@@ -62,6 +62,43 @@ on_both_databases! {
         assert_adds_up(&db).await;
     }
 
+    async fn a_call_whose_record_was_charged_is_not_granted_afterwards(db: TestApp) {
+        let caller = Caller::first(&db).await;
+        caller.top_up("1.00").await;
+        pass(&db, 300);
+        // One names its call, the other's own id is the call's.
+        for (id, call) in [("r-1", "a"), ("b", "b")] {
+            assert_eq!(outcome(&send_record(&db, &cdr(&caller, id, call, 130)).await), ("charged", "0.06"));
+        }
+        let before = caller.balances().await;
+        for (call, record, request) in
+            [("a", "pbx/r-1", json!({})), ("b", "pbx/b", json!({"started_at": now().to_string()}))]
+        {
+            let asked = caller.call(call, UK, request);
+            let refused = ask(&db, &asked).await;
+            assert_refused(&refused, 409, "session-closed");
+            assert!(refused.body["detail"].as_str().unwrap().contains(record), "{refused:?}");
+            // Sent again it is answered alike.
+            assert_eq!(ask(&db, &asked).await.body, refused.body);
+        }
+        assert_eq!(caller.balances().await, before);
+        // Had it been charged besides, the check would say so.
+        let mut tx = db.app.db.begin().await.unwrap();
+        let besides = "update charging_sessions set state = 'released', prepaid = true, charged = 1 where call_id = 'b'";
+        assert_eq!(tx.execute(besides, &[]).await.unwrap(), 1);
+        let found = sessions::verify(&mut tx, db.app.clock.now(), 24).await.unwrap().faults;
+        assert!(found.iter().any(|fault| fault.contains("was charged besides record pbx/b of the same call")), "{found:?}");
+        drop(tx);
+        // Another talk that the switch calls alike begins after the end of the one that was charged.
+        send_record(&db, &cdr(&caller, "r-2", "c", 130)).await;
+        let later = json!({"started_at": (now() + jiff::SignedDuration::from_secs(131)).to_string()});
+        let session = ask(&db, &caller.call("c", UK, later)).await;
+        assert_eq!(session.status, 201, "{session:?}");
+        released(&db, &session.body, 1, 60).await;
+        caller.has("0.80", "0.00").await;
+        assert_adds_up(&db).await;
+    }
+
     async fn a_record_with_other_seconds_corrects(db: TestApp) {
         let caller = Caller::first(&db).await;
         caller.top_up("0.10").await;

@@ -41,8 +41,18 @@ on_both_databases! {
         let copy = done(&db.url, &["export", "C-9"]);
         // What is not shown by a terminal is exact.
         assert!(copy.contains(name), "{copy}");
+        // What is typed to be kept and shown has no such thing in it.
+        for arguments in [
+            ["credit", "INV-1", "--reason", ESCAPE], ["import", "-", "--source", ESCAPE], ["dispute", "settle", "--note", ESCAPE],
+            ["tariff", "import", "--name", ESCAPE],
+        ] {
+            let error = failed(&db.url, &arguments);
+            assert!(!acts(&error) && error.contains("control character"), "{arguments:?}: {error:?}");
+        }
     }
 }
+
+const ESCAPE: &str = "a\u{1b}[31mb";
 
 /// Whether a value holds the id somewhere.
 fn holds(value: &Value) -> bool {

@@ -42,7 +42,8 @@ on_both_databases! {
         assert_eq!(import_text(&db, "switch-a", &file).await.duplicate, 1_201);
         let heard = heard(&db, &receiver).await;
         let calls: Vec<_> = heard.iter().map(|(_, data)| data["calls"].as_array().unwrap()).collect();
-        assert_eq!(calls.iter().map(|calls| calls.len()).collect::<Vec<_>>(), [500, 500, 201]);
+        // The first lines of a file are charged before the rest is read.
+        assert_eq!(calls.iter().map(|calls| calls.len()).collect::<Vec<_>>(), [99, 500, 500, 102]);
         let mut ids: Vec<_> = calls.iter().flat_map(|calls| calls.iter()).map(|call| call["record_id"].as_str().unwrap()).collect();
         ids.sort_unstable();
         ids.dedup();

@@ -117,7 +117,7 @@ pub(super) fn read_csv<'l>(
     columns: &[Option<usize>],
     zone: &TimeZone,
 ) -> Result<Cdr<'l>, Flaw> {
-    read(row(line, columns)?, zone)
+    read(row(line, columns)?, zone, Writer::Switch)
 }
 
 /// The fields of one line of CSV.
@@ -145,8 +145,16 @@ fn without_null(slot: usize, cell: Cell) -> Cell {
     }
 }
 
+/// Who wrote a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Writer {
+    Switch,
+    /// We did, of a record in any format: Asterisk's may lack a called number.
+    Ourselves,
+}
+
 /// Reads a row whose slots hold what the line says.
-pub(super) fn read<'l>(mut row: Row<'l>, zone: &TimeZone) -> Result<Cdr<'l>, Flaw> {
+pub(super) fn read<'l>(mut row: Row<'l>, zone: &TimeZone, writer: Writer) -> Result<Cdr<'l>, Flaw> {
     refuse_other_than_full(row.text(RECORD_TYPE))?;
     let written_id = limited(row.take(RECORD_ID), name(RECORD_ID))?;
     let record_id = present(trimmed(written_id.clone()), name(RECORD_ID))?;
@@ -174,7 +182,10 @@ pub(super) fn read<'l>(mut row: Row<'l>, zone: &TimeZone) -> Result<Cdr<'l>, Fla
     };
     let direction = direction(row.text(DIRECTION))?;
     let charged_party = charged_party(row.text(CHARGED_PARTY))?;
-    let called_number = present(limited(row.take(CALLED_NUMBER), name(CALLED_NUMBER))?, name(CALLED_NUMBER))?;
+    let mut called_number = limited(row.take(CALLED_NUMBER), name(CALLED_NUMBER))?;
+    if writer == Writer::Switch {
+        called_number = present(called_number, name(CALLED_NUMBER))?;
+    }
     let Settled { start, answer, end, warnings } = times.settle()?;
     let derived = answer.map(|answer| time::milliseconds_between(answer, end));
     Ok(Cdr {

@@ -9,13 +9,18 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::json;
 use serde_json::value::RawValue;
 
-use super::canonical::{self, BILLSEC, DURATION};
+use super::canonical::{self, BILLSEC, DURATION, Writer};
 use super::line::{Cell, Line, Row, malformed, shown};
 use super::{Cdr, Flaw, Reason};
 
 /// Reads one object; `map` holds (our name, key in the file).
 pub(super) fn read<'l>(line: Line<'l>, map: &[(String, String)], zone: &TimeZone) -> Result<Cdr<'l>, Flaw> {
-    canonical::read(row(line, map)?, zone)
+    canonical::read(row(line, map)?, zone, Writer::Switch)
+}
+
+/// Reads what [`write`] has written.
+pub(super) fn read_written(line: Line<'_>) -> Result<Cdr<'_>, Flaw> {
+    canonical::read(row(line, &[])?, &TimeZone::unknown(), Writer::Ourselves)
 }
 
 /// The fields of one object.

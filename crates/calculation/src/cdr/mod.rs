@@ -134,7 +134,7 @@ impl Cdr<'_> {
 }
 
 impl Cdr<'_> {
-    /// The record as a line of NDJSON, in which it can be read again whatever its format was.
+    /// The record as a line of NDJSON, which [`Reader::written`] reads again whatever its format was.
     ///
     /// ```
     /// use calculation::cdr::{Feed, Format, Reader};
@@ -143,7 +143,7 @@ impl Cdr<'_> {
     ///     "start_time":"2026-03-01T12:00:00Z","end_time":"2026-03-01T12:00:20Z","disposition":"BUSY"}"#;
     /// let line: Vec<u8> = line.iter().copied().filter(|byte| *byte != b'\n').collect();
     /// let cdr = reader.read(&line)?;
-    /// assert_eq!(reader.read(cdr.to_json().as_bytes())?, cdr);
+    /// assert_eq!(Reader::written().read(cdr.to_json().as_bytes())?, cdr);
     /// # Ok::<(), calculation::cdr::Flaw>(())
     /// ```
     pub fn to_json(&self) -> String {

@@ -98,6 +98,8 @@ pub struct Reader {
 enum Layout {
     Csv(Vec<Option<usize>>),
     Ndjson(Vec<(String, String)>),
+    /// As [`Cdr::to_json`] writes it.
+    Written,
     Master(Seventeenth),
     Table(Table),
 }
@@ -139,6 +141,11 @@ impl Reader {
         Ok((Self { zone, trunks, layout }, first))
     }
 
+    /// A reader for what [`Cdr::to_json`] has written, whatever format the record came in.
+    pub fn written() -> Self {
+        Self { zone: TimeZone::unknown(), trunks: Vec::new(), layout: Layout::Written }
+    }
+
     /// Reads one line, given without its newline, as one record.
     ///
     /// Only the fields that are read must be UTF-8.
@@ -156,6 +163,7 @@ impl Reader {
         match &self.layout {
             Layout::Csv(columns) => canonical::read_csv(line, columns, &self.zone),
             Layout::Ndjson(map) => json::read(line, map, &self.zone),
+            Layout::Written => json::read_written(line),
             Layout::Master(seventeenth) => asterisk::read_master(line, *seventeenth, switch),
             Layout::Table(table) => table.read(line, switch),
         }
@@ -169,6 +177,8 @@ impl Reader {
         match &self.layout {
             Layout::Csv(columns) => canonical::clock_proof(&canonical::row(line, columns).ok()?, &self.zone),
             Layout::Ndjson(map) => canonical::clock_proof(&json::row(line, map).ok()?, &self.zone),
+            // Its times have an offset.
+            Layout::Written => None,
             Layout::Master(seventeenth) => {
                 asterisk::clock_proof(&asterisk::master_row(line, *seventeenth).ok()?, &self.zone)
             }

@@ -113,7 +113,7 @@ impl Operator {
         };
         let id = PlanId(self.clock.id());
         let created = plans::create(tx, plan, id, now).await;
-        assert!(matches!(created, Ok(plans::Created::Plan(_))), "{created:?}");
+        assert!(matches!(created, Ok(plans::Created::Plan(..))), "{created:?}");
         id
     }
 

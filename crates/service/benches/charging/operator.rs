@@ -69,7 +69,7 @@ impl Operator {
                 terms: PlanTerms::default(),
             };
             let created = plans::create(tx, plan, PlanId(app.clock.id()), now).await;
-            assert!(matches!(created, Ok(plans::Created::Plan(_))), "{created:?}");
+            assert!(matches!(created, Ok(plans::Created::Plan(..))), "{created:?}");
         }
     }
 

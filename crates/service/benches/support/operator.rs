@@ -87,7 +87,7 @@ impl Operator {
             terms: PlanTerms::default(),
         };
         let created = plans::create(&mut tx, plan, PlanId(app.clock.id()), now).await;
-        assert!(matches!(created, Ok(plans::Created::Plan(_))), "{created:?}");
+        assert!(matches!(created, Ok(plans::Created::Plan(..))), "{created:?}");
         for customer in 0..self.customers {
             let created =
                 customers::create(&mut tx, new_customer(customer, currency), "UTC", &app.clock).await;

@@ -10,6 +10,7 @@ use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{ClientId, CustomerId, SecretId};
+use crate::names;
 
 /// A client to be made.
 #[derive(Debug, Clone, Deserialize, ToSchema)]
@@ -34,8 +35,8 @@ pub async fn new_secret(clock: &Clock) -> Result<NewSecret> {
 /// What became of a new client.
 #[derive(Debug)]
 pub enum Added {
-    /// Its secret is told only here.
-    Client(Client, String),
+    /// Its secret is told only here, and the name of another client that looks like it.
+    Client(Client, String, Option<String>),
     /// The role customer needs a customer.
     NoCustomer,
     /// Another role has none.
@@ -59,12 +60,15 @@ pub async fn add(tx: &mut Tx, new: NewClient, secret: NewSecret, clock: &Clock) 
         (_, None) => {}
     }
     let (id, created_at) = (ClientId(clock.id()), clock.now());
+    let others = store::names(tx).await?;
+    let others = || others.iter().map(String::as_str);
+    let (name, looks_like) = (names::known_as(&name, others()), names::look_alike(&name, others()));
     let client = Client { id, name, role, customer_id, created_at, revoked_at: None };
     if !store::insert_client(tx, &client).await? {
         return Ok(Added::NameTaken);
     }
     store::insert_secret(tx, id, &secret, created_at).await?;
-    Ok(Added::Client(client, secret.text))
+    Ok(Added::Client(client, secret.text, looks_like))
 }
 
 /// What became of a rotation.

@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
+use crate::names;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -72,8 +73,11 @@ async fn add(app: &App, args: AddArgs, output: Output) -> Result<bool> {
     };
     let refusal = match super::add(&mut tx, NewClient { name, role, customer_id }, secret, &app.clock).await?
     {
-        Added::Client(client, secret) => {
+        Added::Client(client, secret, looks_like) => {
             tx.commit().await?;
+            if let Some(other) = looks_like {
+                output.note(format_args!("{}", names::warning(&client.name, &other)));
+            }
             return told(&client, &secret, None, output);
         }
         Added::NoCustomer => "the role customer needs --customer".to_owned(),

@@ -41,11 +41,15 @@ struct ClientSecret {
     #[schema(value_type = Option<String>, format = DateTime)]
     #[serde(skip_serializing_if = "Option::is_none")]
     old_secret_until: Option<Timestamp>,
+    /// The name of another client, if this one's looks the same to a reader. Make sure that both are meant. Absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looks_like: Option<String>,
 }
 
 /// Commits and tells a secret. What is kept for the key has none.
 async fn tell(write: Write, status: StatusCode, told: ClientSecret) -> Result<Response, Problem> {
-    let kept = ClientSecret { client: told.client.clone(), client_secret: None, ..told };
+    let (client, looks_like) = (told.client.clone(), told.looks_like.clone());
+    let kept = ClientSecret { client, client_secret: None, looks_like, ..told };
     write.finish(status, &kept).await?;
     Ok((status, [(header::CACHE_CONTROL, "no-store")], Json(told)).into_response())
 }
@@ -79,8 +83,9 @@ async fn add(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Probl
         Begun::Done(response) => return Ok(response),
     };
     match super::add(&mut write.tx, new, secret, &app.clock).await? {
-        Added::Client(client, secret) => {
-            let told = ClientSecret { client, client_secret: Some(secret), old_secret_until: None };
+        Added::Client(client, secret, looks_like) => {
+            let told =
+                ClientSecret { client, client_secret: Some(secret), old_secret_until: None, looks_like };
             tell(write, StatusCode::CREATED, told).await
         }
         Added::NoCustomer => Err(Problem::invalid("/customer_id", "the role customer needs a customer")),
@@ -153,7 +158,12 @@ async fn rotate(
     match super::rotate(&mut write.tx, id, secret, overlap, &app.clock).await? {
         Rotated::Client(client, secret, until) => {
             check_reach(&sent, client.role)?;
-            let told = ClientSecret { client, client_secret: Some(secret), old_secret_until: Some(until) };
+            let told = ClientSecret {
+                client,
+                client_secret: Some(secret),
+                old_secret_until: Some(until),
+                looks_like: None,
+            };
             tell(write, StatusCode::OK, told).await
         }
         Rotated::Unknown => Err(unknown(id)),

@@ -22,7 +22,7 @@ type Claims = Map<String, Value>;
 type Wrong = &'static str;
 
 /// An issuer, and what its tokens must say.
-pub(super) struct Issuer {
+pub struct Issuer {
     name: String,
     audience: String,
     role_claim: String,
@@ -33,7 +33,7 @@ pub(super) struct Issuer {
 
 impl Issuer {
     /// The issuer as it is set; it is not asked yet, so that the program starts without it.
-    pub(super) fn open(settings: &config::Access) -> Result<Option<Self>> {
+    pub fn open(settings: &config::Access) -> Result<Option<Self>> {
         if settings.clock_skew_seconds > LARGEST_SKEW_SECONDS {
             return Err(wrong("access.clock_skew_seconds", format!("must be 0 to {LARGEST_SKEW_SECONDS}")));
         }
@@ -96,7 +96,8 @@ impl Issuer {
         self.read(&token.claims, now).map_err(Unknown::Invalid)
     }
 
-    fn read(&self, claims: &Claims, now: Timestamp) -> std::result::Result<(Caller, Timestamp), Wrong> {
+    /// Who claims say that a token is of, and until when; or which of them is wrong.
+    pub fn read(&self, claims: &Claims, now: Timestamp) -> std::result::Result<(Caller, Timestamp), Wrong> {
         if text(claims, "iss")? != self.name {
             return Err("the token is another issuer's");
         }

@@ -50,7 +50,8 @@ struct State {
     asked_at: Option<Timestamp>,
 }
 
-struct Key {
+/// A key that an issuer signs with.
+pub struct Key {
     id: Option<String>,
     algorithm: Algorithm,
     verifies: Arc<DecodingKey>,
@@ -204,7 +205,7 @@ pub(super) fn checked(url: &str) -> std::result::Result<Uri, &'static str> {
 }
 
 /// A key for signatures of a kind that is taken; of others a set may have any number.
-fn read(value: &Value) -> Option<Key> {
+pub fn read(value: &Value) -> Option<Key> {
     let jwk: Jwk = serde_json::from_value(value.clone()).ok()?;
     let algorithm = match &jwk.algorithm {
         AlgorithmParameters::RSA(rsa) => {

@@ -28,6 +28,8 @@ pub use change::{
 };
 pub use describe::describe;
 pub use guard::{Table, guard};
+pub use issuer::Issuer;
+pub use keys::{Key, read as read_key};
 pub use scope::{SCOPES, Scope, Scopes};
 
 use crate::app::App;

@@ -47,6 +47,12 @@ pub(super) async fn clients(tx: &mut Tx, after: Option<ClientId>, limit: usize) 
     Ok(CLIENT.all(&tx.rows(&sql, &[&after, &limit]).await?, read_client)?)
 }
 
+/// The names of the clients that were not revoked.
+pub(super) async fn names(tx: &mut Tx) -> Result<Vec<String>> {
+    let rows = tx.rows("select name from clients where revoked_at is null order by name", &[]).await?;
+    Ok(rows.iter().map(|row| row.get("name")).collect::<db::Result<_>>()?)
+}
+
 pub(super) async fn has_client(tx: &mut Tx) -> Result<bool> {
     Ok(tx.row("select 1 as one from clients where revoked_at is null limit 1", &[]).await?.is_some())
 }

@@ -1,5 +1,6 @@
 //! Charges a customer something once, with the invoice of the month.
 
+use calculation::limit::{self, OverLimit};
 use calculation::money::{Amount, Currency, Money};
 
 use super::{NewCharge, OneOffCharge, store};
@@ -18,14 +19,11 @@ pub enum Charged {
     /// The customer pays in this currency.
     OtherCurrency(Currency),
     NotAboveZero,
-    /// With tax and beside others it might not fit an invoice, and no charge is taken back.
-    TooLarge,
+    /// Alone, or beside others that wait for an invoice: no charge is taken back, so they must fit one with their tax.
+    TooLarge(OverLimit),
     /// Finer than the currency's minor unit.
     TooFine,
 }
-
-/// A hundred billion.
-const LARGEST: Amount = Amount::from_micros(100_000_000_000_000_000);
 
 /// Charges a customer once.
 pub async fn charge(tx: &mut Tx, customer: CustomerId, new: NewCharge, clock: &Clock) -> Result<Charged> {
@@ -43,11 +41,15 @@ pub async fn charge(tx: &mut Tx, customer: CustomerId, new: NewCharge, clock: &C
     if amount <= Amount::ZERO {
         return Ok(Charged::NotAboveZero);
     }
-    if amount > LARGEST {
-        return Ok(Charged::TooLarge);
+    if let Err(over) = limit::one(amount) {
+        return Ok(Charged::TooLarge(over));
     }
     if amount.to_minor_unit(currency) != Some(amount) {
         return Ok(Charged::TooFine);
+    }
+    let waiting = store::waiting_charges(tx, customer).await?;
+    if let Err(over) = limit::together([waiting, amount]) {
+        return Ok(Charged::TooLarge(over));
     }
     let NewCharge { description, tax_class, charged_at, .. } = new;
     let charge = OneOffCharge {

@@ -62,7 +62,7 @@ async fn charge(
             "/amount/amount",
             "is not above zero: to give something back, issue a credit note or give a discount",
         )),
-        Charged::TooLarge => Err(Problem::invalid("/amount/amount", "is more than a hundred billion")),
+        Charged::TooLarge(over) => Err(Problem::invalid("/amount/amount", over.to_string())),
         Charged::TooFine => Err(Problem::invalid("/amount/amount", "is finer than the currency is paid in")),
     }
 }

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use calculation::discount::DiscountTerms;
 use calculation::money::Money;
 use calculation::tax::TaxClass;
+use calculation::total::Total;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -153,6 +154,6 @@ pub async fn take_up(tx: &mut Tx, taken: &[TakenUp]) -> Result<()> {
 }
 
 /// What charges and discounts come to by invoice, for a check: net of both.
-pub async fn of_invoice(tx: &mut Tx, customer: CustomerId, invoice: InvoiceId) -> Result<(i64, i64)> {
+pub async fn of_invoice(tx: &mut Tx, customer: CustomerId, invoice: InvoiceId) -> Result<(Total, Total)> {
     store::of_invoice(tx, customer, invoice).await
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use calculation::money::Money;
+use calculation::money::{Amount, Money};
+use calculation::total::Total;
 use jiff::Timestamp;
 
 use super::{Discount, OneOffCharge, TakenUp};
-use crate::db::{self, Cell, IN_LIST, Place, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, Halves, IN_LIST, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{ChargeId, CustomerId, DiscountId, InvoiceId};
 
@@ -148,14 +149,31 @@ pub(super) async fn take_up(tx: &mut Tx, taken: &[TakenUp]) -> Result<()> {
     Ok(tx.insert_rows("discount_uses", &columns, &uses).await?)
 }
 
-pub(super) async fn of_invoice(tx: &mut Tx, customer: CustomerId, invoice: InvoiceId) -> Result<(i64, i64)> {
-    let sql = "select
-        (select coalesce(cast(sum(amount) as bigint), 0) from one_off_charges
-         where customer_id = $1 and invoice_id = $2) as charged,
-        (select coalesce(cast(sum(amount) as bigint), 0) from discount_uses
-         where customer_id = $1 and invoice_id = $2) as discounted";
-    let row = tx.row(sql, &[&customer.0, &invoice.0]).await?;
-    Ok(row.map_or(Ok((0, 0)), |row| Ok::<_, db::Error>((row.get("charged")?, row.get("discounted")?)))?)
+/// What a customer's charges that wait for an invoice come to.
+pub(super) async fn waiting_charges(tx: &mut Tx, customer: CustomerId) -> Result<Amount> {
+    let sql = format!(
+        "select {} from one_off_charges where customer_id = $1 and invoice_id is null",
+        Halves::sum("amount").columns("waiting")
+    );
+    let row = tx.row(&sql, &[&customer.0]).await?;
+    Ok(row.map_or(Ok(Amount::ZERO), |row| ONE_OFF_CHARGES.read(&row, |row| row.sum_amount("waiting")))?)
+}
+
+/// What an invoice charged once, and what discounts took off it.
+pub(super) async fn of_invoice(
+    tx: &mut Tx,
+    customer: CustomerId,
+    invoice: InvoiceId,
+) -> Result<(Total, Total)> {
+    let mut sums = [Total::default(); 2];
+    for (sum, table) in sums.iter_mut().zip(["one_off_charges", "discount_uses"]) {
+        let amount = Halves::sum("amount").columns("amount");
+        let sql = format!("select {amount} from {table} where customer_id = $1 and invoice_id = $2");
+        let row = tx.row(&sql, &[&customer.0, &invoice.0]).await?;
+        *sum = row.map_or(Ok(Total::default()), |row| row.total("amount"))?;
+    }
+    let [charged, discounted] = sums;
+    Ok((charged, discounted))
 }
 
 /// The discounts that an invoice used.

@@ -15,6 +15,8 @@ use jiff::Timestamp;
 use super::Control;
 use super::announce;
 use super::content::{Content, Said};
+use super::elsewhere::{Elsewhere, elsewhere};
+use super::first_look::FIRST_LINES;
 use super::import::BATCH_RECORDS;
 use super::legs::Legs;
 use super::pass::Pass;
@@ -166,7 +168,34 @@ impl Charging {
 
 /// Charges a batch; answers what became of each record, in its order.
 pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Clock) -> Result<Vec<Outcome>> {
-    let mut held = hold_customers(tx, &run.source, batch, clock).await?;
+    let hold = needed_hold(tx, &run.source, batch).await?;
+    let held = hold_customers(tx, batch, hold, clock).await?;
+    charge_held(tx, run, batch, held, clock).await
+}
+
+/// Like [`charge`], for the first records of many, but refuses them when another source has brought most of them already. An
+/// import of the same calls at the same moment waits for this one and then finds its calls.
+pub(super) async fn charge_first(
+    tx: &mut Tx,
+    run: &mut Charging,
+    batch: &Batch,
+    clock: &Clock,
+) -> Result<std::result::Result<Vec<Outcome>, Elsewhere>> {
+    let held = hold_customers(tx, batch, Hold::Exclusive, clock).await?;
+    let first = batch.incoming.get(..FIRST_LINES).unwrap_or(&batch.incoming);
+    if let Some(found) = elsewhere(tx, &run.source, first).await? {
+        return Ok(Err(found));
+    }
+    charge_held(tx, run, batch, held, clock).await.map(Ok)
+}
+
+async fn charge_held(
+    tx: &mut Tx,
+    run: &mut Charging,
+    batch: &Batch,
+    mut held: Held,
+    clock: &Clock,
+) -> Result<Vec<Outcome>> {
     held.legs = Legs::load(tx, &run.source, batch).await?;
     let all_ids = || batch.incoming.iter().flat_map(Incoming::record_ids).collect::<Vec<_>>();
     let mut stored = store::Stored::new();
@@ -200,7 +229,7 @@ pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Cloc
                 run.look_first = !stored.is_empty();
                 store::save_uses(tx, &pass.changed_uses(&held)).await?;
                 pass.prepaid.clone().save(tx, clock).await?;
-                spending::note(tx, &pass.spent()?, clock).await?;
+                spending::note(tx, &pass.spent(), clock).await?;
                 settle_suspense(tx, run, batch, &pass.outcomes, clock).await?;
                 tally(tx, batch, &pass.outcomes);
                 return Ok(pass.outcomes);
@@ -260,21 +289,24 @@ pub(super) struct Held {
     pub(super) legs: Legs,
 }
 
-/// Holds the customers that are charged against being invoiced meanwhile. One statement holds them in the
-/// order of their ids, so that two batches never wait for each other. Allowances are counted: whoever takes
-/// from them must be alone.
-async fn hold_customers(tx: &mut Tx, source: &str, batch: &Batch, clock: &Clock) -> Result<Held> {
-    let bills = || batch.incoming.iter().filter_map(Incoming::bill);
-    let customers: BTreeSet<CustomerId> = bills().map(|bill| bill.account.id).collect();
-    let counted: BTreeSet<CustomerId> =
-        bills().filter(|bill| bill.counts()).map(|bill| bill.account.id).collect();
-    let capped = bills().any(|bill| bill.spending_cap().is_some());
+/// How the customers of a batch must be held. Allowances and spending are counters: only one batch at a time may change them.
+async fn needed_hold(tx: &mut Tx, source: &str, batch: &Batch) -> Result<Hold> {
+    let mut bills = batch.incoming.iter().filter_map(Incoming::bill);
+    let is_counted = bills.any(|bill| bill.counts() || bill.spending_cap().is_some());
     // Two imports that charge a leg each of one call must not miss each other.
     let names_call = batch.incoming.iter().any(Incoming::names_call);
     let has_legs = batch.incoming.iter().any(Incoming::is_of_other_call)
         || names_call && (batch.incoming.len() <= FEW || store::may_have_legs(tx, source).await?);
-    let is_alone = !counted.is_empty() || capped || has_legs;
-    let hold = if is_alone { Hold::Exclusive } else { Hold::Shared };
+    Ok(if is_counted || has_legs { Hold::Exclusive } else { Hold::Shared })
+}
+
+/// Holds the customers that are charged against being invoiced meanwhile. One statement holds them in the
+/// order of their ids, so that two batches never wait for each other.
+async fn hold_customers(tx: &mut Tx, batch: &Batch, hold: Hold, clock: &Clock) -> Result<Held> {
+    let bills = || batch.incoming.iter().filter_map(Incoming::bill);
+    let customers: BTreeSet<CustomerId> = bills().map(|bill| bill.account.id).collect();
+    let counted: BTreeSet<CustomerId> =
+        bills().filter(|bill| bill.counts()).map(|bill| bill.account.id).collect();
     let held = store::hold_customers(tx, &customers, hold).await?;
     // Months are those of the zone. One that was settled since the run began would put calls into months
     // that nobody bills.

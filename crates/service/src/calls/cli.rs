@@ -17,6 +17,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
+use crate::names;
 use crate::tariffs::cli::pair;
 
 #[derive(Debug, Args)]
@@ -24,7 +25,7 @@ pub struct ImportArgs {
     /// The file of call records; `-` reads standard input
     file: PathBuf,
     /// The switch or feed they come from: with each record's id the key that prevents charging twice
-    #[arg(long)]
+    #[arg(long, value_parser = crate::visible::one_line)]
     source: String,
     /// csv, ndjson, asterisk or asterisk-table; told from the first line when absent
     #[arg(long)]
@@ -67,7 +68,7 @@ pub async fn import(app: &App, args: ImportArgs, output: Output) -> Result<bool>
     let name = file.display().to_string();
     let zone = zone.unwrap_or_else(TimeZone::unknown);
     let source = Source {
-        name: source.trim().to_owned(),
+        name: super::known_feed(app, &source).await?,
         format,
         zone,
         region,
@@ -111,7 +112,10 @@ pub async fn import_with_progress(
     let imported = super::import(app, import, &progress).await?;
     bar.finish_and_clear();
     match imported {
-        Imported::Done { import, reasons, warnings } => {
+        Imported::Done { import, reasons, warnings, looks_like } => {
+            if let Some(other) = &looks_like {
+                output.note(format_args!("{}", names::warning(&import.source, other)));
+            }
             let seconds = watch.elapsed().as_millis();
             let mut words = format!("{}: {} ({seconds} ms)", import.file_name, import.control);
             for (reason, count) in &reasons {
@@ -129,7 +133,7 @@ pub async fn import_with_progress(
                     import.control
                 )));
             }
-            output.answer(&json!({"import": import, "suspended": reasons, "warnings": warnings}), words)?;
+            output.answer(&json!({"import": import, "suspended": reasons, "warnings": warnings, "looks_like": looks_like}), words)?;
             Ok(true)
         }
         Imported::Unreadable(flaw) => Err(Error::Other(format!("nothing was imported: {flaw}"))),

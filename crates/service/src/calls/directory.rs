@@ -17,6 +17,7 @@ use crate::customers::{Everybody, calendar_of};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, PlanId, TariffId};
+use crate::names;
 use crate::plans::{Payment, Plan};
 use crate::tariffs::{TariffBook, Version};
 
@@ -143,7 +144,8 @@ impl Directory {
 
     /// The customer that a reference names.
     pub fn named(&self, reference: &str) -> Option<CustomerId> {
-        self.references.get(reference).copied()
+        let named = |form: &str| self.references.get(form).copied();
+        named(reference).or_else(|| named(&names::folded(reference)))
     }
 
     /// The customer that holds a number at an instant.

@@ -18,7 +18,7 @@ use super::{
     Answer, Call, Control, Counted, Cursor, HistoryQuery, Outcome, Posted, Quote, Quoted, Sender, Spending,
     Why,
 };
-use crate::app::SharedApp;
+use crate::app::{App, SharedApp};
 use crate::http::{
     Begun, IdempotencyKey, Key, Kind, Page, PageQuery, Params, Problem, Sent, Write, check_instant,
     check_name,
@@ -57,9 +57,9 @@ struct SourceQuery {
 }
 
 impl SourceQuery {
-    fn sender(self) -> Result<Sender, Problem> {
-        let source = self.source.trim().to_owned();
-        check_name("/source", &source, 100)?;
+    async fn sender(self, app: &App) -> Result<Sender, Problem> {
+        check_name("/source", self.source.trim(), 100)?;
+        let source = super::known_feed(app, &self.source).await?;
         let form = uploads::number_form(self.bare_digits.as_deref(), self.outside_digit.as_deref())?;
         Ok(Sender { source, form })
     }
@@ -97,7 +97,7 @@ async fn post_one(
     Params(query): Params<SourceQuery>,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let sender = query.sender()?;
+    let sender = query.sender(&app).await?;
     if serde_json::from_slice::<serde_json::Map<_, _>>(&sent.body).is_err() {
         return Err(Problem::malformed("the body is no JSON object: send one canonical record"));
     }
@@ -165,7 +165,7 @@ async fn post_many(
     sent: Sent,
 ) -> Result<Response, Problem> {
     let BatchQuery { source, bare_digits, outside_digit, other_calls } = query;
-    let sender = SourceQuery { source, bare_digits, outside_digit }.sender()?;
+    let sender = SourceQuery { source, bare_digits, outside_digit }.sender(&app).await?;
     let other_calls = other_calls.unwrap_or_default();
     let lines = sent.body.split(|byte| *byte == b'\n').map(compact).filter(|line| !line.is_empty());
     let compacted: Vec<Vec<u8>> = lines.take(LARGEST_BATCH + 1).collect();

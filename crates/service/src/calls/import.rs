@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use calculation::call::Limits;
-use calculation::cdr::{Cdr, Flaw, Format, Reason};
+use calculation::cdr::{Cdr, Flaw};
 use calculation::phone_number::{NumberForm, Region};
 use jiff::Timestamp;
 use tokio::runtime::Handle;
@@ -20,13 +20,13 @@ use super::assigned::Assigned;
 use super::charge::{self, Batch, Charging, Incoming, Outcome};
 use super::content::{self, Said};
 use super::directory::Directory;
-use super::elsewhere::{Elsewhere, elsewhere};
+use super::elsewhere::Elsewhere;
 use super::first_look::{self, Head, Opened};
-use super::lines::{LONGEST_LINE, LineEnd, next_line};
+use super::lines::{LineEnd, check_end, next_line};
 use super::resolve::{Bench, resolve};
 use super::source::Source;
 use super::understood::ReadBy;
-use super::{Control, ImportRow, Reasons, announce, store};
+use super::{Control, ImportRow, Reasons, announce, feed, store};
 use crate::app::App;
 use crate::error::{Error, Result};
 use crate::hash;
@@ -55,8 +55,8 @@ pub struct Import<R> {
 #[derive(Debug)]
 pub enum Imported {
     /// It went through; the control total says what became of its records, `reasons` why some are suspended,
-    /// `warnings` what was unusual about others.
-    Done { import: ImportRow, reasons: Reasons, warnings: Reasons },
+    /// `warnings` what was unusual about others. `looks_like` is the name of another feed that looks like that of a new one.
+    Done { import: ImportRow, reasons: Reasons, warnings: Reasons, looks_like: Option<String> },
     /// It was refused at the first look: nothing of it is stored.
     Unreadable(Flaw),
     /// Its calls are there already, under another source: nothing of it is stored.
@@ -85,19 +85,28 @@ pub enum Begun<R> {
     Elsewhere(Elsewhere),
 }
 
-/// An import that is known, and of which nothing is charged yet.
+/// An import that is known, and of which the first lines are charged.
 pub struct BegunImport<R> {
     pub row: ImportRow,
-    run: Charging,
+    first: First,
     directory: Directory,
     region: Option<Region>,
     form: NumberForm,
     reader: Opened,
     input: BufReader<R>,
-    head: Head,
+    /// Lines and bytes of the input that are charged.
+    before: (u64, u64),
+    looks_like: Option<String>,
 }
 
-/// Begins an import: looks at its first lines and stores that it is there.
+/// The first records of an input, charged with what was stored of it.
+struct First {
+    run: Charging,
+    batch: Batch,
+    outcomes: Vec<Outcome>,
+}
+
+/// Begins an import: looks at its first lines, and charges them together with storing that it is there.
 pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Result<Begun<R>> {
     let Import { source, file_name, input } = import;
     let mut tx = app.db.read().await?;
@@ -110,13 +119,6 @@ pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Re
         Ok(opened) => opened,
         Err(flaw) => return Ok(Begun::Unreadable(flaw)),
     };
-    if !source.other_calls {
-        let first = first_records(app, &source, &directory, (&reader, &head));
-        let mut tx = app.db.read().await?;
-        if let Some(found) = elsewhere(&mut tx, &source.name, &first).await? {
-            return Ok(Begun::Elsewhere(found));
-        }
-    }
     let row = ImportRow {
         id: ImportId(app.clock.id()),
         source: source.name.clone(),
@@ -127,13 +129,16 @@ pub async fn begin<R: Read + Send + 'static>(app: &App, import: Import<R>) -> Re
         control: Control::default(),
         purged: 0,
     };
-    let mut tx = app.db.begin().await?;
-    store::insert_import(&mut tx, &row).await?;
+    let batch = first_records(app, &source, &directory, (&reader, &head));
+    let before = head.0.iter().fold((0, 0), |(lines, bytes), line| (lines + 1, bytes + line.bytes));
     let Source { region, form, .. } = source;
-    let read_by = ReadBy { reader: reader.reader.clone(), region, form };
-    let run = Charging::begin(&mut tx, &source.name, read_by, row.id).await?;
-    tx.commit().await?;
-    Ok(Begun::Import(Box::new(BegunImport { row, run, directory, region, form, reader, input, head })))
+    let begun = match store_first(app, &source, &reader, row, batch).await? {
+        Ok((row, first, looks_like)) => {
+            BegunImport { row, first, directory, region, form, reader, input, before, looks_like }
+        }
+        Err(found) => return Ok(Begun::Elsewhere(found)),
+    };
+    Ok(Begun::Import(Box::new(begun)))
 }
 
 /// The records of the first lines, judged.
@@ -142,12 +147,69 @@ fn first_records(
     source: &Source,
     directory: &Directory,
     (opened, head): (&Opened, &Head),
-) -> Vec<Incoming> {
+) -> Batch {
     let (assigned, limits, now) = (Assigned::default(), app.config.limits(), app.clock.now());
     let Source { region, form, .. } = *source;
     let bench = Bench { directory, region, form, assigned: &assigned, limits, now };
-    let judge = |(line, text)| judged(line, text, 0..0, opened.reader.read(text), bench);
-    head.records().map(judge).collect()
+    let mut batch = Batch::default();
+    for (number, line) in (1..).zip(&head.0) {
+        if let Some(end) = line.end.filter(|_| !line.content.is_empty()) {
+            push(&mut batch, opened, bench, number, &line.content, end);
+        }
+    }
+    batch
+}
+
+/// Stores that an import is there, and charges its first records in the same transaction, unless they are there already.
+async fn store_first(
+    app: &App,
+    source: &Source,
+    reader: &Opened,
+    row: ImportRow,
+    batch: Batch,
+) -> Result<std::result::Result<(ImportRow, First, Option<String>), Elsewhere>> {
+    let read_by = ReadBy { reader: reader.reader.clone(), region: source.region, form: source.form };
+    let (app, source) = (app.clone(), source.clone());
+    apart(async move {
+        let mut tries = Tries::default();
+        loop {
+            match try_first(&app, &source, &read_by, &row, &batch).await {
+                Err(error) if tries.another(&error) => {}
+                Err(error) => return Err(error),
+                Ok(Err(found)) => return Ok(Err(found)),
+                Ok(Ok((run, outcomes, looks_like))) => {
+                    let control = counted(row.control, &outcomes);
+                    let first = First { run, batch, outcomes };
+                    return Ok(Ok((ImportRow { control, ..row }, first, looks_like)));
+                }
+            }
+        }
+    })
+    .await?
+}
+
+async fn try_first(
+    app: &App,
+    source: &Source,
+    read_by: &ReadBy,
+    row: &ImportRow,
+    batch: &Batch,
+) -> Result<std::result::Result<(Charging, Vec<Outcome>, Option<String>), Elsewhere>> {
+    let mut tx = app.db.begin().await?;
+    let looks_like = feed::looks_like(&mut tx, &row.source).await?;
+    store::insert_import(&mut tx, row).await?;
+    let mut run = Charging::begin(&mut tx, &source.name, read_by.clone(), row.id).await?;
+    let outcomes = if source.other_calls {
+        charge::charge(&mut tx, &mut run, batch, &app.clock).await?
+    } else {
+        match charge::charge_first(&mut tx, &mut run, batch, &app.clock).await? {
+            Ok(outcomes) => outcomes,
+            Err(found) => return Ok(Err(found)),
+        }
+    };
+    store::save_control(&mut tx, row.id, &counted(row.control, &outcomes), None).await?;
+    tx.commit().await?;
+    Ok(Ok((run, outcomes, looks_like)))
 }
 
 impl<R: Read + Send + 'static> BegunImport<R> {
@@ -157,7 +219,11 @@ impl<R: Read + Send + 'static> BegunImport<R> {
         app: &App,
         progress: &(dyn Fn(u64, &Control) + Send + Sync),
     ) -> Result<Imported> {
-        let Self { mut row, mut run, directory, region, form, reader, input, head } = *self;
+        let Self { mut row, first, directory, region, form, reader, input, before, looks_like } = *self;
+        let First { mut run, batch, outcomes } = first;
+        let mut told = Told::default();
+        told.add(&batch, &outcomes);
+        progress(before.1, &row.control);
         let (sender, mut batches) = mpsc::channel(BATCHES_AHEAD);
         let (done, spares) = std::sync::mpsc::channel();
         // Until it is known that nobody waits.
@@ -165,8 +231,8 @@ impl<R: Read + Send + 'static> BegunImport<R> {
         let (desk, limits, now) = (app.desk.clone(), app.config.limits(), app.clock.now());
         let assigned = Assigned::remembered();
         let judge = Judge { directory, desk, busy: busy.clone(), region, form, assigned, limits, now };
-        let thread = std::thread::spawn(move || read_batches(&reader, &judge, input, head, &sender, &spares));
-        let (mut reasons, mut warnings) = (Reasons::new(), Reasons::new());
+        let thread =
+            std::thread::spawn(move || read_batches(&reader, &judge, input, before, &sender, &spares));
         while let Some(read) = batches.recv().await {
             let (mut batch, bytes): (Batch, u64) = read.map_err(Error::file(row.file_name.clone()))?;
             let stored;
@@ -174,14 +240,7 @@ impl<R: Read + Send + 'static> BegunImport<R> {
             let (outcomes, control) = stored?;
             row.control = control;
             busy.store(is_busy(app).await?, Ordering::Relaxed);
-            for (incoming, outcome) in batch.incoming.iter().zip(&outcomes) {
-                if let Outcome::Suspended(flaw) = outcome {
-                    *reasons.entry(flaw.reason.code()).or_default() += 1;
-                }
-                for warning in incoming.warnings(outcome).iter() {
-                    *warnings.entry(warning.code()).or_default() += 1;
-                }
-            }
+            told.add(&batch, &outcomes);
             progress(bytes, &row.control);
             // When nobody reads any more, nobody needs the room.
             let _ = done.send(batch);
@@ -192,7 +251,28 @@ impl<R: Read + Send + 'static> BegunImport<R> {
         store::save_control(&mut tx, row.id, &row.control, row.finished_at).await?;
         announce::imported(&mut tx, &row, &app.clock).await?;
         tx.commit().await?;
-        Ok(Imported::Done { import: row, reasons, warnings })
+        let Told { reasons, warnings } = told;
+        Ok(Imported::Done { import: row, reasons, warnings, looks_like })
+    }
+}
+
+/// What is told of an import's records: why some are suspended, and what was unusual about others.
+#[derive(Debug, Default)]
+struct Told {
+    reasons: Reasons,
+    warnings: Reasons,
+}
+
+impl Told {
+    fn add(&mut self, batch: &Batch, outcomes: &[Outcome]) {
+        for (incoming, outcome) in batch.incoming.iter().zip(outcomes) {
+            if let Outcome::Suspended(flaw) = outcome {
+                *self.reasons.entry(flaw.reason.code()).or_default() += 1;
+            }
+            for warning in incoming.warnings(outcome).iter() {
+                *self.warnings.entry(warning.code()).or_default() += 1;
+            }
+        }
     }
 }
 
@@ -204,8 +284,14 @@ async fn is_busy(app: &App) -> Result<bool> {
 
 type Stored = Result<(Vec<Outcome>, Control)>;
 
-/// Charges one batch on a thread that may be kept for long, as SQLite does: others do meanwhile what it would have done.
+/// Does work on a thread that may be kept for long, as SQLite does: others do meanwhile what it would have done.
 /// It is a task of its own, for waiting inside of another's turn would swallow what wakes that one.
+async fn apart<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Result<T> {
+    let task = tokio::spawn(async { tokio::task::block_in_place(|| Handle::current().block_on(work)) });
+    task.await.map_err(|error| Error::Other(error.to_string()))
+}
+
+/// Charges one batch apart.
 async fn store_apart(
     app: &App,
     mut run: Charging,
@@ -213,41 +299,57 @@ async fn store_apart(
     before: Control,
 ) -> Result<(Charging, Batch, Stored)> {
     let app = app.clone();
-    let stored = tokio::spawn(async move {
-        let stored = tokio::task::block_in_place(|| {
-            Handle::current().block_on(store_batch(&app, &mut run, &batch, before))
-        });
+    apart(async move {
+        let stored = store_batch(&app, &mut run, &batch, before).await;
         (run, batch, stored)
-    });
-    stored.await.map_err(|error| Error::Other(error.to_string()))
+    })
+    .await
 }
 
 /// Charges one batch in a transaction of its own; tries again when it met another writer.
 async fn store_batch(app: &App, run: &mut Charging, batch: &Batch, before: Control) -> Stored {
-    let mut tries = 0;
+    let mut tries = Tries::default();
     loop {
-        tries += 1;
         let mut tx = app.db.begin().await?;
         match charge::charge(&mut tx, run, batch, &app.clock).await {
             Ok(outcomes) => {
-                let mut control = before;
-                for outcome in &outcomes {
-                    control.count(outcome);
-                }
+                let control = counted(before, &outcomes);
                 if let Some(import) = run.import {
                     store::save_control(&mut tx, import, &control, None).await?;
                 }
                 tx.commit().await?;
                 return Ok((outcomes, control));
             }
-            Err(Error::Database(error))
-                if tries < TRIES && (error.is_transient() || error.is_unique_violation()) =>
-            {
-                tracing::info!(%error, tries, "a batch met another writer and is tried again");
-            }
+            Err(error) if tries.another(&error) => {}
             Err(error) => return Err(error),
         }
     }
+}
+
+/// How often a batch was tried.
+#[derive(Debug, Default)]
+struct Tries(usize);
+
+impl Tries {
+    /// Whether a batch that failed is tried again: it met another writer, and not too often.
+    fn another(&mut self, error: &Error) -> bool {
+        let Error::Database(error) = error else { return false };
+        self.0 += 1;
+        let is_met = error.is_transient() || error.is_unique_violation();
+        if is_met && self.0 < TRIES {
+            tracing::info!(%error, tries = self.0, "a batch met another writer and is tried again");
+            return true;
+        }
+        false
+    }
+}
+
+/// Adds the outcomes of more records to a control total.
+fn counted(mut control: Control, outcomes: &[Outcome]) -> Control {
+    for outcome in outcomes {
+        control.count(outcome);
+    }
+    control
 }
 
 /// Who judges records while they are read.
@@ -270,42 +372,31 @@ impl Judge {
     }
 }
 
-/// Reads the input to its end, the lines that were read ahead first, and hands it over in batches. A batch nobody
-/// wants ends the reading.
+/// Reads the rest of an input, after so many lines and bytes, and hands it over in batches. A batch nobody wants ends the
+/// reading.
 fn read_batches(
     opened: &Opened,
     judge: &Judge,
     mut input: BufReader<impl Read>,
-    head: Head,
+    (mut number, mut bytes): (u64, u64),
     batches: &mpsc::Sender<std::io::Result<(Batch, u64)>>,
     spares: &std::sync::mpsc::Receiver<Batch>,
 ) {
     let mut line = Vec::new();
-    let (mut number, mut bytes) = (0, 0);
     let mut batch = Batch::with_room();
-    let mut ahead = head.0.into_iter();
     loop {
-        let end = match ahead.next() {
-            Some(read) => {
-                line = read.content;
-                bytes += read.bytes;
-                read.end
+        let end = match next_line(&mut input, &mut line) {
+            Ok(Some(end)) => end,
+            Ok(None) => break,
+            Err(error) => {
+                let _ = batches.blocking_send(Err(error));
+                return;
             }
-            None => match next_line(&mut input, &mut line) {
-                Ok(Some(end)) => {
-                    bytes += end.bytes;
-                    Some(end)
-                }
-                Ok(None) => break,
-                Err(error) => {
-                    let _ = batches.blocking_send(Err(error));
-                    return;
-                }
-            },
         };
+        bytes += end.bytes;
         number += 1;
-        if let Some(end) = end.filter(|_| !line.is_empty()) {
-            push(&mut batch, opened, judge, number, &line, end);
+        if !line.is_empty() {
+            push(&mut batch, opened, judge.bench(), number, &line, end);
         }
         if is_full(&batch, judge) {
             // Batches are used again, so that memory stays as it is after the first few.
@@ -325,12 +416,12 @@ fn is_full(batch: &Batch, judge: &Judge) -> bool {
     batch.incoming.len() >= most || batch.text.len() >= BATCH_BYTES
 }
 
-fn push(batch: &mut Batch, opened: &Opened, judge: &Judge, line: u64, content: &[u8], end: LineEnd) {
+fn push(batch: &mut Batch, opened: &Opened, bench: Bench<'_>, line: u64, content: &[u8], end: LineEnd) {
     let start = batch.text.len();
     batch.text.extend_from_slice(content);
     let range = start..batch.text.len();
     let cdr = check_end(opened.format, content, end).and_then(|()| opened.reader.read(content));
-    batch.incoming.push(judged(line, content, range, cdr, judge.bench()));
+    batch.incoming.push(judged(line, content, range, cdr, bench));
 }
 
 pub(super) fn judged(
@@ -350,24 +441,4 @@ pub(super) fn judged(
     let is_text = !cdr.record_id.contains('\0');
     let said = (record.is_err() && is_text).then(|| Box::new(Said::of(&cdr)));
     Incoming { line, hash, content: range, record, said }
-}
-
-const DISPOSITIONS: [&[u8]; 7] =
-    [b"ANSWERED", b"NO ANSWER", b"NO_ANSWER", b"BUSY", b"FAILED", b"CANCELLED", b"CONGESTION"];
-
-/// Refuses lines that were cut, and a last line of which the end may be missing unseen: `125` may have
-/// been `1250`. A closing quote, brace or the word of a disposition shows that it is whole.
-fn check_end(format: Format, content: &[u8], end: LineEnd) -> std::result::Result<(), Flaw> {
-    if end.cut {
-        let message = format!("a line of more than {LONGEST_LINE} bytes: no record is that long");
-        return Err(Flaw::new(Reason::MalformedLine, "line", message));
-    }
-    let last_field = content.rsplit(|byte| *byte == b',').next().unwrap_or_default();
-    let is_disposition = DISPOSITIONS.iter().any(|word| last_field.eq_ignore_ascii_case(word));
-    let whole = last_field.ends_with(b"\"") || is_disposition;
-    if end.unended && !whole && format != Format::CanonicalNdjson {
-        let message = "the last line has no line end and may be cut: if it is whole, end it and import again";
-        return Err(Flaw::new(Reason::MalformedLine, "line", message));
-    }
-    Ok(())
 }

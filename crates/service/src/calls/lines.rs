@@ -2,22 +2,24 @@
 
 use std::io::{BufRead, ErrorKind};
 
+use calculation::cdr::{Flaw, Format, Reason};
+
 /// A longer line is no record; its end is skipped, its beginning kept for suspense.
-pub(super) const LONGEST_LINE: usize = 256 * 1024;
+pub const LONGEST_LINE: usize = 256 * 1024;
 
 /// One line as it was read, without its end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct LineEnd {
+pub struct LineEnd {
     /// Bytes read from the input, the line's end included.
-    pub(super) bytes: u64,
+    pub bytes: u64,
     /// It was longer than a line may be, and is cut.
-    pub(super) cut: bool,
+    pub cut: bool,
     /// It ended with the input, not with a line end: the rest of it may be missing.
-    pub(super) unended: bool,
+    pub unended: bool,
 }
 
 /// Reads the next line into `line`; nothing at the end of the input.
-pub(super) fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<LineEnd>> {
+pub fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io::Result<Option<LineEnd>> {
     line.clear();
     let mut end = LineEnd { bytes: 0, cut: false, unended: true };
     while end.unended {
@@ -43,6 +45,26 @@ pub(super) fn next_line(input: &mut impl BufRead, line: &mut Vec<u8>) -> std::io
         line.pop();
     }
     Ok(Some(end))
+}
+
+const DISPOSITIONS: [&[u8]; 7] =
+    [b"ANSWERED", b"NO ANSWER", b"NO_ANSWER", b"BUSY", b"FAILED", b"CANCELLED", b"CONGESTION"];
+
+/// Refuses lines that were cut, and a last line of which the end may be missing unseen: `125` may have
+/// been `1250`. A closing quote, brace or the word of a disposition shows that it is whole.
+pub(super) fn check_end(format: Format, content: &[u8], end: LineEnd) -> std::result::Result<(), Flaw> {
+    if end.cut {
+        let message = format!("a line of more than {LONGEST_LINE} bytes: no record is that long");
+        return Err(Flaw::new(Reason::MalformedLine, "line", message));
+    }
+    let last_field = content.rsplit(|byte| *byte == b',').next().unwrap_or_default();
+    let is_disposition = DISPOSITIONS.iter().any(|word| last_field.eq_ignore_ascii_case(word));
+    let whole = last_field.ends_with(b"\"") || is_disposition;
+    if end.unended && !whole && format != Format::CanonicalNdjson {
+        let message = "the last line has no line end and may be cut: if it is whole, end it and import again";
+        return Err(Flaw::new(Reason::MalformedLine, "line", message));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -194,15 +194,15 @@ impl<'b> Pass<'b> {
     }
 
     /// What this pass charged to customers with a spending cap, by month.
-    pub(super) fn spent(&self) -> Result<Spent> {
+    pub(super) fn spent(&self) -> Spent {
         let mut spent = Spent::new();
         for charged in self.charged.iter().flatten() {
             let Some(cap) = charged.bill.spending_cap() else { continue };
             let key = (charged.bill.account.id, charged.period_start);
             let (_, sum) = spent.entry(key).or_insert((cap, Amount::ZERO));
-            *sum = sum.checked_add(charged.charge.amount).ok_or_else(spending::too_large)?;
+            *sum = spending::counted(*sum, charged.charge.amount);
         }
-        Ok(spent)
+        spent
     }
 
     /// The ids of records that would be suspended and may be those of calls.

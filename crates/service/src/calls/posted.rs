@@ -4,10 +4,9 @@ use calculation::cdr::{Cdr, Flaw};
 use calculation::phone_number::{Dialled, E164, NumberForm, dialled_as};
 
 use super::assigned::Assigned;
-use super::charge::{self, Batch, Charging, Counted};
+use super::charge::{self, Batch, Charging, Counted, Outcome};
 use super::directory::Directory;
-use super::elsewhere::{Elsewhere, elsewhere};
-use super::first_look::FIRST_LINES;
+use super::elsewhere::Elsewhere;
 use super::import::judged;
 use super::resolve::Bench;
 use super::source::Sender;
@@ -29,8 +28,9 @@ pub async fn charge_records(
     sender: &Sender,
     records: &[(u64, &[u8])],
 ) -> Result<Vec<Counted>> {
-    let (read_by, batch) = resolved(tx, world, sender, records).await?;
-    charged(tx, world, &sender.source, (read_by, batch)).await
+    let (mut run, batch) = begun(tx, world, sender, records).await?;
+    let outcomes = charge::charge(tx, &mut run, &batch, world.2).await?;
+    Ok(counted(&batch, outcomes))
 }
 
 /// What became of many records that were posted together.
@@ -49,20 +49,24 @@ pub async fn charge_many(
     other_calls: bool,
     records: &[(u64, &[u8])],
 ) -> Result<Posted> {
-    let (read_by, batch) = resolved(tx, world, sender, records).await?;
-    let first = batch.incoming.get(..FIRST_LINES).unwrap_or(&batch.incoming);
-    if !other_calls && let Some(found) = elsewhere(tx, &sender.source, first).await? {
-        return Ok(Posted::Elsewhere(found));
-    }
-    charged(tx, world, &sender.source, (read_by, batch)).await.map(Posted::Counted)
+    let (mut run, batch) = begun(tx, world, sender, records).await?;
+    let outcomes = if other_calls {
+        charge::charge(tx, &mut run, &batch, world.2).await?
+    } else {
+        match charge::charge_first(tx, &mut run, &batch, world.2).await? {
+            Ok(outcomes) => outcomes,
+            Err(found) => return Ok(Posted::Elsewhere(found)),
+        }
+    };
+    Ok(Posted::Counted(counted(&batch, outcomes)))
 }
 
-async fn resolved(
+async fn begun(
     tx: &mut Tx,
     (tariffs, config, clock): World<'_>,
     sender: &Sender,
     records: &[(u64, &[u8])],
-) -> Result<(ReadBy, Batch)> {
+) -> Result<(Charging, Batch)> {
     let form = sender.form;
     let read_by = ReadBy { form, ..ReadBy::ndjson()? };
     let read: Vec<_> = records.iter().map(|(_, record)| read_by.read(record)).collect();
@@ -79,23 +83,17 @@ async fn resolved(
         let range = start..batch.text.len();
         batch.incoming.push(judged(*line, content, range, cdr, bench));
     }
-    Ok((read_by, batch))
+    let run = Charging::begin_few(tx, &sender.source, read_by, &batch).await?;
+    Ok((run, batch))
 }
 
-async fn charged(
-    tx: &mut Tx,
-    (_, _, clock): World<'_>,
-    source: &str,
-    (read_by, batch): (ReadBy, Batch),
-) -> Result<Vec<Counted>> {
-    let mut run = Charging::begin_few(tx, source, read_by, &batch).await?;
-    let outcomes = charge::charge(tx, &mut run, &batch, clock).await?;
+fn counted(batch: &Batch, outcomes: Vec<Outcome>) -> Vec<Counted> {
     let counted = batch.incoming.iter().zip(outcomes).map(|(incoming, outcome)| Counted {
         record_id: incoming.record_id().map(str::to_owned),
         warnings: incoming.warnings(&outcome),
         outcome,
     });
-    Ok(counted.collect())
+    counted.collect()
 }
 
 /// The numbers and references in records: who might pay for them.

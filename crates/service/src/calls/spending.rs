@@ -30,7 +30,7 @@ pub(super) type Spent = BTreeMap<MonthKey, (Amount, Amount)>;
 pub(super) async fn note(tx: &mut Tx, spent: &Spent, clock: &Clock) -> Result<()> {
     for ((customer_id, period_start), (cap, amount)) in spent {
         let (before, told) = store::spending(tx, *customer_id, *period_start).await?;
-        let now = before.checked_add(*amount).ok_or_else(too_large)?;
+        let now = counted(before, *amount);
         let percent = percent(now, *cap);
         let reached = TOLD_AT.into_iter().rev().find(|at| *at <= percent).filter(|at| *at > told);
         store::save_spending(tx, *customer_id, *period_start, now, reached.unwrap_or(told)).await?;
@@ -44,9 +44,10 @@ pub(super) async fn note(tx: &mut Tx, spent: &Spent, clock: &Clock) -> Result<()
     Ok(())
 }
 
-/// What is told when a sum of calls is more than any amount.
-pub(super) fn too_large() -> Error {
-    Error::Contradiction("a month's calls do not fit an amount".to_owned())
+/// What is counted against a cap with one amount more. A full counter stays full, whatever comes: the customer was told of
+/// every threshold, and no import stops for it.
+pub(super) fn counted(before: Amount, more: Amount) -> Amount {
+    Amount::from_micros(before.micros().saturating_add(more.micros()))
 }
 
 /// So many whole percent of the cap are used.
@@ -78,6 +79,8 @@ pub async fn spending(tx: &mut Tx, customer: &Customer, period_start: Timestamp)
     let period = calendar.holding(period_start).map_err(|error| Error::Other(error.to_string()))?;
     let uses = super::usage(tx, &[(customer.id, period)]).await?;
     let amounts = uses.values().flatten().map(|used| used.amount);
+    let too_large =
+        || Error::Contradiction(format!("{}: a month of calls does not fit an amount", customer.id));
     let used = Amount::sum(amounts).ok_or_else(too_large)?;
     let mut cap = customer.billing.spending_cap;
     if cap.is_none() {

@@ -1,5 +1,6 @@
 //! The calls in the database.
 
+mod feeds;
 mod itemised;
 mod known;
 mod months;
@@ -24,14 +25,16 @@ use crate::db::{self, Cell, Cells, Hold, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
 
+pub(super) use feeds::{feeds, knows_feed};
 pub use itemised::itemised;
 pub(super) use known::{
     Known, Stored, Talk, around, legs_charged_twice, may_have_legs, stored, talks_of_calls,
+    told_by_two_sources,
 };
 use months::POSTPAID;
 pub(super) use months::{
-    InvoicedWith, any_settled, credited_and_replaced, invoiced, invoiced_with, late_usage, late_usage_left,
-    save_spending, spending, usage, usage_left,
+    InvoicedWith, allowance_counters, any_settled, credited_and_replaced, invoiced, invoiced_with,
+    late_usage, late_usage_left, save_spending, spending, usage, usage_left,
 };
 pub(super) use notable::{beginnings, dialled_in};
 pub(super) use purge::{count_purgeable, delete_calls, delete_counters, unbilled_from};
@@ -486,12 +489,12 @@ pub(super) async fn charged_after(
     tx: &mut Tx,
     after: &(String, String),
     limit: i64,
-) -> Result<Vec<StoredCall>> {
+) -> Result<Vec<((String, String), db::Result<StoredCall>)>> {
     let sql = "select * from calls where (source, record_id) > ($1, $2) and outcome = 'charged'
                order by source, record_id limit $3";
     let (source, record) = after;
     let rows = tx.rows(sql, &[source, record, &limit]).await?;
-    Ok(CALLS.all(&rows, call)?)
+    Ok(CALLS.each(&rows, |row| Ok((row.get("source")?, row.get("record_id")?)), call)?)
 }
 
 /// How many calls each import stored.
@@ -516,25 +519,4 @@ pub(super) async fn skipped_months(tx: &mut Tx) -> Result<Vec<MonthKey>> {
     );
     let key = |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.time("period_start")?));
     Ok(tx.rows(&sql, &[]).await?.iter().map(key).collect::<db::Result<_>>()?)
-}
-
-/// How many allowance counters there are, and the customers whose counters are wrong.
-pub(super) async fn allowance_counters(tx: &mut Tx) -> Result<(u64, Vec<CustomerId>)> {
-    let sql = "select u.customer_id, u.used_seconds,
-                 (select coalesce(cast(sum(a.seconds) as bigint), 0) from call_allowances a
-                  join calls c on c.customer_id = a.customer_id and c.source = a.source
-                              and c.record_id = a.record_id
-                  where a.customer_id = u.customer_id and a.allowance = u.allowance
-                    and not exists (select 1 from call_replacements r where r.customer_id = c.customer_id
-                                      and r.source = c.source and r.reversed = c.record_id and r.stored_as <> r.reversed)
-                    and coalesce(c.late_for, c.period_start) = u.period_start and c.plan_id = u.plan_id) as taken
-               from allowance_uses u";
-    let rows = tx.rows(sql, &[]).await?;
-    let mut wrong = Vec::new();
-    for row in &rows {
-        if row.get::<i64>("used_seconds")? != row.get::<i64>("taken")? {
-            wrong.push(CustomerId(row.get("customer_id")?));
-        }
-    }
-    Ok((rows.len() as u64, wrong))
 }

@@ -48,7 +48,8 @@ impl ReadBy {
     pub(super) fn again(text: &str) -> Result<(Self, &str)> {
         let read: Understood<'_> = serde_json::from_str(text)
             .map_err(|error| Error::Contradiction(format!("a record in suspense: {error}")))?;
-        Ok((Self { region: read.region, form: read.form, ..Self::ndjson()? }, read.record.get()))
+        let read_by = Self { reader: Reader::written(), region: read.region, form: read.form };
+        Ok((read_by, read.record.get()))
     }
 
     pub(super) fn read<'l>(&self, line: &'l [u8]) -> std::result::Result<Cdr<'l>, Flaw> {

@@ -4,7 +4,7 @@ use super::content::overlap;
 use super::{recompute, store};
 use crate::app::App;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Result, noted};
 use crate::id::ImportId;
 
 /// What was checked and what is wrong.
@@ -26,13 +26,15 @@ const PAGE: i64 = 1_000;
 pub async fn verify(tx: &mut Tx, app: &App) -> Result<Verified> {
     let mut verified = Verified::default();
     let stored_of = store::stored_of_imports(tx).await?;
-    for import in store::imports(tx, ImportId(i64::MAX), usize::MAX).await? {
+    let imports = store::imports(tx, ImportId(i64::MAX), usize::MAX).await;
+    for import in noted(imports, &mut verified.faults)?.unwrap_or_default() {
         verified.imports += 1;
         if !import.control.balances() {
             verified.faults.push(format!("import {} does not balance: {}", import.id, import.control));
         }
         let stored = stored_of.get(&import.id.0).copied().unwrap_or_default();
-        if stored + import.purged != import.control.charged + import.control.free {
+        let counted = [import.control.charged, import.control.free].map(u128::from);
+        if u128::from(stored) + u128::from(import.purged) != counted[0] + counted[1] {
             let (id, control) = (import.id, import.control);
             verified.faults.push(format!("import {id} says {control}, but {stored} of its calls are stored"));
         }
@@ -40,18 +42,21 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Verified> {
     let mut after = (String::new(), String::new());
     loop {
         let page = store::charged_after(tx, &after, PAGE).await?;
-        let Some(last) = page.last() else { break };
-        after = (last.call.source.clone(), last.call.record_id.clone());
-        for stored in &page {
+        let Some((last, _)) = page.last() else { break };
+        after = last.clone();
+        for (_, stored) in page {
             verified.charges += 1;
-            let again = recompute(tx, app, stored).await?;
+            let Some(stored) = noted(stored, &mut verified.faults)? else { continue };
+            let again = recompute(tx, app, &stored).await;
+            let Some(again) = noted(again, &mut verified.faults)? else { continue };
             if again.is_none_or(|again| !again.same) {
                 let call = &stored.call;
                 verified.faults.push(format!("call {}/{} is not what it costs", call.source, call.record_id));
             }
         }
     }
-    for [one, other] in store::legs_charged_twice(tx).await? {
+    let legs = store::legs_charged_twice(tx).await;
+    for [one, other] in noted(legs, &mut verified.faults)?.unwrap_or_default() {
         if overlap(Some((one.answered_at, one.seconds)), Some((other.answered_at, other.seconds))) {
             let (call, customer) = (&one.call_id, one.customer);
             let (one, other) = (
@@ -63,10 +68,16 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Verified> {
             ));
         }
     }
+    for (customer, [one, other]) in store::told_by_two_sources(tx).await? {
+        verified
+            .legs
+            .push(format!("{one} and {other} of {customer} tell of the same talk, from two sources"));
+    }
     for (customer, start) in store::skipped_months(tx).await? {
         verified.unbilled.push(format!("{customer}: the month from {start} was not billed, a later one was"));
     }
-    let (counters, wrong) = store::allowance_counters(tx).await?;
+    let counters = store::allowance_counters(tx).await;
+    let (counters, wrong) = noted(counters, &mut verified.faults)?.unwrap_or_default();
     verified.allowances = counters;
     verified.faults.extend(
         wrong

@@ -12,6 +12,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::CustomerId;
+use crate::names;
 use crate::suspense::{self, Key};
 
 /// How many are read at once.
@@ -67,7 +68,9 @@ async fn customers_of(tx: &mut Tx, named: &[Named]) -> Result<Vec<(CustomerId, T
         lines.entry(span.number).or_default().push(span);
     }
     let of = |named: &Named| {
-        let by_reference = named.reference.as_ref().and_then(|reference| references.get(reference).copied());
+        let by_reference = named.reference.as_ref().and_then(|reference| {
+            references.get(reference).or_else(|| references.get(&names::folded(reference))).copied()
+        });
         let holds =
             |span: &&LineSpan| span.valid_from <= named.at && span.valid_to.is_none_or(|to| named.at < to);
         let holder = || lines.get(&named.number?)?.iter().find(holds).map(|span| span.customer_id);

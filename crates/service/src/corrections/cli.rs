@@ -34,7 +34,7 @@ struct ReplaceArgs {
     /// The id of both records
     record_id: String,
     /// Why: the history shows it, and the credit note if there is one
-    #[arg(long)]
+    #[arg(long, value_parser = crate::visible::one_line)]
     reason: String,
     /// On which line the right record stood, if several wait under the id
     #[arg(long)]

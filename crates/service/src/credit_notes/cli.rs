@@ -15,7 +15,7 @@ pub struct CreditArgs {
     /// The invoice's number, such as INV-2026-000001; or that of a credit note, which is taken back as a whole
     number: String,
     /// Why, as the credit note shows it
-    #[arg(long)]
+    #[arg(long, value_parser = crate::visible::one_line)]
     reason: String,
     /// Only this line of it, counted from 1
     #[arg(long, value_name = "NUMBER", conflicts_with = "call")]

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use calculation::credit::{self, CreditError, CreditedBefore, Wanted, left_of};
 use calculation::invoice::{Correction, DocumentKind, Invoice, InvoiceLine, Itemisation, LineKind};
 use calculation::money::Amount;
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::less::{self, Less};
 use super::{Credits, NewCredit, store};
 use crate::calls::{self, Call, RecordKey, StoredCall};
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::config::Config;
 use crate::customers;
 use crate::db::Tx;
@@ -139,9 +140,11 @@ async fn credit_some(
             }
         }
     };
-    let now = clock.now();
+    // An invoice issued before this shows what is credited now, whichever program's clock was ahead.
+    let last = invoices::last_issued_at(tx, customer).await?;
+    let now = after(clock.now(), last.unwrap_or(stored.issued_at));
     if !asked.calls.is_empty() && asked.gives_nothing() {
-        asked.remember(tx, (customer, invoice), None, clock).await?;
+        asked.remember(tx, (customer, invoice), None, now, clock).await?;
         return Ok(if asked.later() > Amount::ZERO {
             Credited::Later(asked.later())
         } else {
@@ -190,7 +193,7 @@ async fn credit_some(
     };
     let (currency, net, tax, gross) = (note.currency, note.net, note.tax, note.gross);
     store::insert(tx, customer, invoice, id, &note, &places, now).await?;
-    asked.remember(tx, (customer, invoice), Some((id, net)), clock).await?;
+    asked.remember(tx, (customer, invoice), Some((id, net)), now, clock).await?;
     ledger::post(tx, &[Entry::credit_note(customer, id, currency, net, tax, gross, now)], clock).await?;
     payments::settle_by_credit(tx, customer, invoice, id, gross, now, clock).await?;
     Ok(Credited::New(id))
@@ -250,12 +253,13 @@ impl Asked {
         tx: &mut Tx,
         (customer, invoice): (CustomerId, InvoiceId),
         note: Option<(CreditNoteId, Amount)>,
+        at: Timestamp,
         clock: &Clock,
     ) -> Result<()> {
         let mut net = note.map_or(Amount::ZERO, |(_, net)| net);
         for (call, place) in &self.calls {
             let of = (invoice, *place, note.map(|(id, _)| id));
-            store::insert_call(tx, customer, call, of, (net, clock.now())).await?;
+            store::insert_call(tx, customer, call, of, (net, at)).await?;
             net = Amount::ZERO;
         }
         if let Some((month, less)) = &self.settled {

@@ -5,11 +5,12 @@ use std::collections::BTreeSet;
 use calculation::credit::CreditedBefore;
 use calculation::invoice::Invoice;
 use calculation::money::{Amount, Money};
+use calculation::total::Total;
 use jiff::Timestamp;
 
 use super::CreditNote;
 use crate::calls::{Call, RecordKey};
-use crate::db::{self, Cell, Param, Place, Row, Ts, Tx};
+use crate::db::{self, Cell, Halves, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 
@@ -98,10 +99,14 @@ pub(super) async fn credited_before(
     invoice: InvoiceId,
 ) -> Result<CreditedBefore> {
     let mut before = CreditedBefore::default();
-    let sql = "select customer_id, invoice_id, line, cast(sum(net) as bigint) as net from credited_lines
-               where customer_id = $1 and invoice_id = $2 group by customer_id, invoice_id, line";
-    for row in tx.rows(sql, &[&customer.0, &invoice.0]).await? {
-        let (place, net) = CREDITED_LINES.read(&row, |row| Ok((row.count("line")?, row.amount("net")?)))?;
+    let sql = format!(
+        "select customer_id, invoice_id, line, {} from credited_lines
+         where customer_id = $1 and invoice_id = $2 group by customer_id, invoice_id, line",
+        Halves::sum("net").columns("net")
+    );
+    for row in tx.rows(&sql, &[&customer.0, &invoice.0]).await? {
+        let read = |row: &Row| Ok((row.count("line")?, row.sum_amount("net")?));
+        let (place, net) = CREDITED_LINES.read(&row, read)?;
         before.lines.insert(place, net);
     }
     let sql = format!("{CREDIT_NOTES} where customer_id = $1 and invoice_id = $2");
@@ -171,17 +176,24 @@ pub(super) async fn of_customer(tx: &mut Tx, customer: CustomerId) -> Result<Vec
 }
 
 /// Credit notes of every customer, after a cursor.
-pub(super) async fn after(tx: &mut Tx, after: CreditNoteId, limit: i64) -> Result<Vec<CreditNote>> {
+pub(super) async fn after(
+    tx: &mut Tx,
+    after: CreditNoteId,
+    limit: i64,
+) -> Result<Vec<(CreditNoteId, db::Result<CreditNote>)>> {
     let sql = format!("{CREDIT_NOTES} where credit_note_id > $1 order by credit_note_id limit $2");
-    Ok(CREDIT_NOTE.all(&tx.rows(&sql, &[&after.0, &limit]).await?, credit_note)?)
+    let rows = tx.rows(&sql, &[&after.0, &limit]).await?;
+    Ok(CREDIT_NOTE.each(&rows, |row| row.get("credit_note_id").map(CreditNoteId), credit_note)?)
 }
 
 /// What a credit note gives back of the invoice's lines, together.
-pub(super) async fn net_of_lines(tx: &mut Tx, note: &CreditNote) -> Result<Amount> {
-    let sql = "select coalesce(cast(sum(net) as bigint), 0) as net from credited_lines
-               where customer_id = $1 and invoice_id = $2 and credit_note_id = $3";
-    let row = tx.row(sql, &[&note.customer_id.0, &note.invoice_id.0, &note.id.0]).await?;
-    Ok(Amount::from_micros(row.map_or(Ok(0), |row| row.get("net"))?))
+pub(super) async fn net_of_lines(tx: &mut Tx, note: &CreditNote) -> Result<Total> {
+    let net = Halves::sum("net").columns("net");
+    let sql = format!(
+        "select {net} from credited_lines where customer_id = $1 and invoice_id = $2 and credit_note_id = $3"
+    );
+    let row = tx.row(&sql, &[&note.customer_id.0, &note.invoice_id.0, &note.id.0]).await?;
+    Ok(row.map_or(Ok(Total::default()), |row| row.total("net"))?)
 }
 
 fn credit_note(row: &Row) -> db::Result<CreditNote> {

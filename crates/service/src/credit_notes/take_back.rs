@@ -6,7 +6,7 @@ use calculation::period::first_instant;
 use jiff::tz::TimeZone;
 
 use super::{CreditNote, store};
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::config::Config;
 use crate::customers;
 use crate::db::Tx;
@@ -75,7 +75,7 @@ pub async fn take_back(
     if invoices::is_replaced(tx, customer, note.invoice_id).await? {
         return Ok(TakenBack::Replaced);
     }
-    let (new, now) = (CreditNoteId(clock.id()), clock.now());
+    let (new, now) = (CreditNoteId(clock.id()), after(clock.now(), note.issued_at));
     let document = note.credit_note.clone();
     let issued_on = config.seller_zone().to_datetime(now).date();
     let negative = |amount: Amount| Amount::from_micros(amount.micros().saturating_neg());
@@ -101,7 +101,7 @@ pub async fn take_back(
     store::forget_credited_calls(tx, customer, id).await?;
     put_right_later(tx, &note, new).await?;
     ledger::post(tx, &[Entry::credit_note(customer, new, currency, net, tax, gross, now)], clock).await?;
-    payments::take_back_credit(tx, customer, note.invoice_id, id, negative(gross), clock).await?;
+    payments::take_back_credit(tx, customer, note.invoice_id, id, negative(gross), now, clock).await?;
     Ok(TakenBack::New(new))
 }
 

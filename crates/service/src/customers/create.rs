@@ -7,11 +7,14 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::check::tidied;
-use super::{Assigned, Customer, NewCustomer, Subscribed, assign_line, first_month, store, subscribe};
+use super::{
+    Assigned, Customer, NewCustomer, Subscribed, assign_line, first_month, references, store, subscribe,
+};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::CustomerId;
+use crate::names;
 
 /// A customer who was created, and what comes of it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -22,6 +25,10 @@ pub struct CreatedCustomer {
     /// (`POST /v1/billing/approvals`), unless the setting `invoices.mode` is `automatic`. Absent when there is none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub back_invoices: Option<u64>,
+    /// The reference of another customer, if this one's looks the same to a reader: capitals, letters of other scripts, `0` and `O`.
+    /// Make sure that both are meant. Absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<String>,
 }
 
 /// What became of it.
@@ -43,7 +50,7 @@ pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &
     let id = CustomerId(clock.id());
     let customer = Customer {
         id,
-        reference: reference.trim().to_owned(),
+        reference: names::folded(&reference),
         party: tidied(party),
         currency,
         zone,
@@ -55,7 +62,7 @@ pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &
         calls_kept_from: None,
         erased_at: None,
     };
-    if !store::insert(tx, &customer).await? {
+    if references::named(tx, &reference).await?.is_some() || !store::insert(tx, &customer).await? {
         return Ok(Created::ReferenceTaken);
     }
     store::insert_cycle(tx, id, bill_from.unwrap_or(now), now).await?;
@@ -74,7 +81,8 @@ pub async fn create(tx: &mut Tx, new: NewCustomer, operator_zone: &str, clock: &
     // A line may have settled the zone.
     let customer = store::by_id(tx, id).await?.unwrap_or(customer);
     let back_invoices = Some(first_month::begin(tx, &customer, now).await?).filter(|months| *months > 0);
-    Ok(Created::Customer(Box::new(CreatedCustomer { customer, back_invoices })))
+    let looks_like = references::look_alike(tx, &customer.reference).await?;
+    Ok(Created::Customer(Box::new(CreatedCustomer { customer, back_invoices, looks_like })))
 }
 
 fn zone(new: &NewCustomer, operator_zone: &str) -> Option<(String, ZoneStep)> {

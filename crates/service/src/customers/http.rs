@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use calculation::invoice::Party;
+use calculation::limit;
 use calculation::money::Amount;
 use jiff::Timestamp;
 use serde::Deserialize;
@@ -125,6 +126,9 @@ fn check_billing(billing: &Billing) -> Result<(), Problem> {
     check_text("/billing/tax_note", note, 300)?;
     if billing.spending_cap.is_some_and(|cap| cap <= Amount::ZERO) {
         return Err(Problem::invalid("/billing/spending_cap", "is not above zero"));
+    }
+    if let Err(over) = limit::one(billing.spending_cap.unwrap_or_default()) {
+        return Err(Problem::invalid("/billing/spending_cap", over.to_string()));
     }
     Ok(())
 }

@@ -11,6 +11,7 @@ mod described;
 mod end_line;
 mod first_month;
 pub mod http;
+mod references;
 mod seat;
 mod store;
 mod subscribe;
@@ -41,6 +42,7 @@ pub use described::{
     PeppolAddressSchema, TaxTreatmentSchema, ZoneStepSchema,
 };
 pub use end_line::{Ended, end_line};
+pub use references::look_at_references;
 pub use seat::{Seat, seats};
 pub use store::{FormerZone, LineSpan, ReferenceEntry, SubscriptionSpan};
 pub use subscribe::{Subscribed, subscribe};
@@ -53,6 +55,7 @@ pub use undo::{Undone, cancel_line, cancel_subscription, reopen};
 use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
+use crate::names;
 
 /// A customer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -282,8 +285,8 @@ pub async fn hold(tx: &mut Tx, id: CustomerId) -> Result<Option<Customer>> {
 
 /// The customer with a reference.
 pub async fn by_reference(tx: &mut Tx, reference: &str) -> Result<Option<Customer>> {
-    match store::id_of_reference(tx, reference).await? {
-        Some(id) => store::by_id(tx, id).await,
+    match references::named(tx, reference).await? {
+        Some(entry) => store::by_id(tx, entry.customer_id).await,
         None => Ok(None),
     }
 }
@@ -376,9 +379,11 @@ pub async fn holders(tx: &mut Tx, numbers: &[E164]) -> Result<Vec<LineSpan>> {
     store::spans_of_numbers(tx, numbers).await
 }
 
-/// Whom some references name.
+/// Whom some references name, as they are given and folded.
 pub async fn named_by(tx: &mut Tx, references: &[String]) -> Result<Vec<ReferenceEntry>> {
-    store::entries_of_references(tx, references).await
+    let folded = references.iter().map(|reference| names::folded(reference));
+    let forms: BTreeSet<_> = references.iter().cloned().chain(folded).collect();
+    store::entries_of_references(tx, &forms.into_iter().collect::<Vec<_>>()).await
 }
 
 /// Who is who, for a charging run: all customers, or those that some numbers and references lead to.
@@ -408,7 +413,7 @@ pub async fn some(
     references: &[String],
     ids: &[CustomerId],
 ) -> Result<Everybody> {
-    let references = store::entries_of_references(tx, references).await?;
+    let references = named_by(tx, references).await?;
     let mut lines = store::spans_of_numbers(tx, numbers).await?;
     let by_reference = references.iter().map(|entry| entry.customer_id);
     let by_number = lines.iter().map(|span| span.customer_id);

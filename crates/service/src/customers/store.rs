@@ -3,6 +3,7 @@
 mod cycle;
 mod forget;
 mod parties;
+mod references;
 mod undo;
 
 use std::collections::BTreeMap;
@@ -21,11 +22,14 @@ use crate::id::{CustomerId, LineId, PlanId, SubscriptionId};
 pub(super) use cycle::{begin_cycle, bill_from, hold_cycle, insert_cycle};
 pub(super) use forget::{erase, keep_calls_from};
 pub(super) use parties::{insert_party, seats};
+pub(super) use references::{
+    claim_reference, entries_of_references, id_of_reference, looking_like, references, save_look,
+    without_look,
+};
 pub(super) use undo::{delete_line, note_change, reopen_line, reopen_subscription};
 
 const CUSTOMERS: Place = Place::new("customers", &["customer_id"]);
 const FORMER: Place = Place::new("former_zones", &["customer_id", "until_day"]);
-const DIRECTORY: Place = Place::new("customer_directory", &["reference"]);
 const NUMBERS: Place = Place::new("number_directory", &["e164", "valid_from"]);
 const LINES: Place = Place::new("lines", &["customer_id", "line_id"]);
 const SUBSCRIPTIONS: Place = Place::new("subscriptions", &["customer_id", "subscription_id"]);
@@ -62,9 +66,7 @@ const CUSTOMER: &str =
 
 /// Stores a new customer; answers whether the reference was free.
 pub(super) async fn insert(tx: &mut Tx, customer: &Customer) -> Result<bool> {
-    let directory = "insert into customer_directory (reference, customer_id) values ($1, $2)
-                     on conflict (reference) do nothing";
-    if tx.execute(directory, &[&customer.reference, &customer.id.0]).await? == 0 {
+    if !claim_reference(tx, &customer.reference, customer.id).await? {
         return Ok(false);
     }
     let sql = "insert into customers (customer_id, reference, party, country, currency, zone, zone_step, created_at)
@@ -195,29 +197,6 @@ pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Customer>> {
 
 pub(super) async fn count(tx: &mut Tx) -> Result<u64> {
     Ok(tx.counted("select count(*) as customers from customers", &[], "customers").await?)
-}
-
-pub(super) async fn id_of_reference(tx: &mut Tx, reference: &str) -> Result<Option<CustomerId>> {
-    let row =
-        tx.row("select customer_id from customer_directory where reference = $1", &[&reference]).await?;
-    Ok(row.map(|row| row.get("customer_id").map(CustomerId)).transpose()?)
-}
-
-pub(super) async fn entries_of_references(tx: &mut Tx, references: &[String]) -> Result<Vec<ReferenceEntry>> {
-    let sql = "select d.reference, d.customer_id from :given g cross join customer_directory d
-               where d.reference = g.column1";
-    let given: Vec<_> = references.iter().map(|reference| [Cell::Text(reference)]).collect();
-    let rows = tx.rows_over(sql, [Kind::Text], &given).await?;
-    Ok(DIRECTORY.all(&rows, reference_entry)?)
-}
-
-fn reference_entry(row: &Row) -> db::Result<ReferenceEntry> {
-    Ok(ReferenceEntry { reference: row.get("reference")?, customer_id: CustomerId(row.get("customer_id")?) })
-}
-
-pub(super) async fn references(tx: &mut Tx) -> Result<Vec<ReferenceEntry>> {
-    let rows = tx.rows("select reference, customer_id from customer_directory", &[]).await?;
-    Ok(DIRECTORY.all(&rows, reference_entry)?)
 }
 
 /// Holds a number against others that would change who holds it.

@@ -21,7 +21,7 @@ const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
 const KEEPALIVE_RETRIES: u32 = 3;
 const UNCONFIRMED: Duration = Duration::from_secs(5);
 /// The server notices as soon that this program is gone, and lets go of the rows that it held; one that hangs within a
-/// transaction is cut off.
+/// transaction is cut off, and who waits for its rows waits no longer than others wait for a connection.
 const SERVER_SIDE: &str =
     "set tcp_keepalives_idle = 10; set tcp_keepalives_interval = 5; set tcp_keepalives_count = 3;
     set idle_in_transaction_session_timeout = '2min'";
@@ -80,7 +80,8 @@ fn open_pool(
     settings: &str,
 ) -> Result<Pool> {
     let manager = Manager::new(config.clone(), tls.clone());
-    let settings: Arc<str> = format!("{SERVER_SIDE}{settings}").into();
+    let lock = limits.wait().as_secs();
+    let settings: Arc<str> = format!("{SERVER_SIDE}; set lock_timeout = '{lock}s'{settings}").into();
     let set = Hook::async_fn(move |client: &mut ClientWrapper, _| {
         let settings = settings.clone();
         Box::pin(async move { client.batch_execute(&settings).await.map_err(HookError::Backend) })

@@ -109,7 +109,11 @@ impl Error {
             Self::Postgres(error) => {
                 matches!(
                     error.code(),
-                    Some(&(SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE))
+                    Some(
+                        &(SqlState::T_R_DEADLOCK_DETECTED
+                            | SqlState::T_R_SERIALIZATION_FAILURE
+                            | SqlState::LOCK_NOT_AVAILABLE)
+                    )
                 )
             }
             _ => false,

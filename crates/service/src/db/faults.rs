@@ -26,6 +26,8 @@ pub enum Fault {
     ConnectionLost,
     /// It is not answered until the program dies.
     Frozen,
+    /// It is not answered, and the program waits for as long as its settings say. On SQLite, which has no connection, nothing.
+    Silent,
     /// The disk has no room. Who only reads does not notice.
     Full,
     /// Another transaction is in the way.
@@ -176,6 +178,7 @@ impl Tx {
                 self.faults().clone().dead().await;
                 return Err(Error::Over);
             }
+            Fault::Silent => return self.wait_in_vain().await,
             _ => {}
         }
         match self {
@@ -189,6 +192,17 @@ impl Tx {
                 Fault::Conflict => refused(tx.client()?, "40001").await,
                 _ => cut(tx.client()?).await,
             }),
+        }
+    }
+
+    /// Waits as for a statement that is never answered.
+    async fn wait_in_vain(&mut self) -> Result<()> {
+        match self {
+            Self::Sqlite(tx) => {
+                tx.faults.unmet();
+                Ok(())
+            }
+            Self::Postgres(tx) => tx.answer(Box::pin(std::future::pending())).await,
         }
     }
 

@@ -5,11 +5,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use calculation::money::Amount;
+use calculation::total::Total;
 use jiff::Timestamp;
 use rusqlite::types::Value;
 use tokio_postgres::types::{FromSql, Type};
 
-use super::{Error, Result, Ts};
+use super::{Error, Result, Ts, halves};
 use crate::hash::hex;
 
 /// The value of a column: whatever both engines give.
@@ -38,6 +39,16 @@ impl<'p> Place<'p> {
     /// Reads each of the rows.
     pub fn all<T, C: FromIterator<T>>(&self, rows: &[Row], read: impl Fn(&Row) -> Result<T>) -> Result<C> {
         rows.iter().map(|row| self.read(row, &read)).collect()
+    }
+
+    /// Reads each of the rows for itself, with its key: one that cannot be read stops no other.
+    pub fn each<K, T>(
+        &self,
+        rows: &[Row],
+        key: impl Fn(&Row) -> Result<K>,
+        read: impl Fn(&Row) -> Result<T>,
+    ) -> Result<Vec<(K, Result<T>)>> {
+        rows.iter().map(|row| Ok((key(row)?, self.read(row, &read)))).collect()
     }
 
     /// Reads the row that was found, if one was.
@@ -122,6 +133,29 @@ impl Row {
     /// An amount that may be absent.
     pub fn optional_amount(&self, column: &str) -> Result<Option<Amount>> {
         Ok(self.get::<Option<i64>>(column)?.map(Amount::from_micros))
+    }
+
+    /// A sum that a statement has as [`Halves`](super::Halves).
+    pub fn sum(&self, column: &str) -> Result<i128> {
+        let half = |half: &str| self.get::<i64>(&format!("{column}_{half}")).map(i128::from);
+        Ok(half("high")? * halves::UNIT + half("low")?)
+    }
+
+    /// A sum of amounts of one customer.
+    pub fn sum_amount(&self, column: &str) -> Result<Amount> {
+        let total = self.total(column)?;
+        total.amount().ok_or_else(|| wrong(column, &format!("the sum {total} does not fit an amount")))
+    }
+
+    /// A sum of amounts of many customers.
+    pub fn total(&self, column: &str) -> Result<Total> {
+        self.sum(column).map(Total::from_micros)
+    }
+
+    /// A sum of counts.
+    pub fn sum_count<T: TryFrom<i128>>(&self, column: &str) -> Result<T> {
+        let sum = self.sum(column)?;
+        T::try_from(sum).map_err(|_| wrong(column, &format!("{sum} is not a count that can be")))
     }
 
     /// A hash, which has one length.

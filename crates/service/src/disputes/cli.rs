@@ -40,7 +40,7 @@ pub struct OpenArgs {
     #[command(flatten)]
     about: Subject,
     /// What the customer says
-    #[arg(long)]
+    #[arg(long, value_parser = crate::visible::one_line)]
     reason: String,
 }
 
@@ -53,7 +53,7 @@ pub struct SettleArgs {
     /// Who was right
     outcome: Outcome,
     /// What was agreed
-    #[arg(long)]
+    #[arg(long, value_parser = crate::visible::one_line)]
     note: Option<String>,
 }
 

@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::{About, Dispute, NewDispute, store};
 use crate::calls::{self, CallKey};
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, DisputeId, InvoiceId};
@@ -51,13 +51,18 @@ pub async fn open(tx: &mut Tx, customer: CustomerId, new: NewDispute, clock: &Cl
             return Ok(Opened::Already(open.id));
         }
     }
+    let issued_at = match invoice {
+        Some(invoice) => invoices::issued_at(tx, customer, invoice).await?,
+        None => None,
+    };
+    let now = issued_at.map_or(clock.now(), |issued_at| after(clock.now(), issued_at));
     let dispute = Dispute {
         id: DisputeId(clock.id()),
         customer_id: customer,
         invoice_id: invoice,
         call,
         reason: new.reason,
-        opened_at: clock.now(),
+        opened_at: now,
         keeps_from,
         settlement: None,
     };

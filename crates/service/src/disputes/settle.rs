@@ -1,7 +1,7 @@
 //! Settles a dispute: says who was right.
 
 use super::{Dispute, Outcome, Settlement, store};
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::customers;
 use crate::db::Tx;
 use crate::error::Result;
@@ -30,7 +30,7 @@ pub async fn settle(
     if let Some(settlement) = dispute.settlement {
         return Ok(Settled::Already(settlement));
     }
-    let settlement = Settlement { outcome, note, settled_at: clock.now() };
+    let settlement = Settlement { outcome, note, settled_at: after(clock.now(), dispute.opened_at) };
     store::settle(tx, customer, id, &settlement).await?;
     dispute.settlement = Some(settlement);
     Ok(Settled::Dispute(dispute))

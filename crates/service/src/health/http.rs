@@ -55,7 +55,11 @@ async fn readyz(State(app): State<SharedApp>) -> Response {
         Status::Ready | Status::Degraded => StatusCode::OK,
         Status::Unready => StatusCode::SERVICE_UNAVAILABLE,
     };
-    fresh(status, Json(readiness))
+    let mut response = fresh(status, Json(readiness));
+    if status == StatusCode::SERVICE_UNAVAILABLE {
+        response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("5"));
+    }
+    response
 }
 
 /// An answer that nobody keeps.

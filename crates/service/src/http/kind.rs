@@ -67,7 +67,7 @@ kinds! {
     SequenceReused "sequence-reused" CONFLICT "The request was another before"
         "The `call_id` or `sequence` came with other content before. Give another call another `call_id`, the next request a greater sequence.";
     SessionClosed "session-closed" CONFLICT "The call is over"
-        "The session was released or has expired. Authorise a new call.";
+        "The session was released or has expired, or a record of the call was charged already. Authorise a new call.";
     PricesLost "prices-lost" CONFLICT "Prefixes would lose their price"
         "The list leaves prefixes without a price of their own, though they have one now; `errors` names them. Say with `mode` whether the list amends the one in force or replaces it, or add rows.";
     ChangedMeanwhile "changed-meanwhile" PRECONDITION_FAILED "It was changed meanwhile"

@@ -26,7 +26,7 @@ mod write;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::extract::Request;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{Next, from_fn, from_fn_with_state};
@@ -39,7 +39,7 @@ use tower_http::decompression::RequestDecompressionLayer;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::{IntoParams, OpenApi};
 use utoipa_axum::router::OpenApiRouter;
-use utoipa_swagger_ui::SwaggerUi;
+use utoipa_swagger_ui::{Config, SwaggerUi};
 
 pub use context::{Context, Trace};
 pub use file::{WAITING, download, streamed};
@@ -119,11 +119,18 @@ struct Api;
 /// The whole API, ready to be served.
 pub fn router(app: App) -> Router {
     let (routes, document) = parts();
+    // Made once: whoever asks for it needs no token.
+    let text = Bytes::from(serde_json::to_vec(&document).unwrap_or_default());
     let app = SharedApp::new(app);
     let router = guarded(routes, &document, &app)
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
+        .merge(SwaggerUi::new("/docs").config(Config::from("/openapi.json")))
+        .route("/openapi.json", axum::routing::get(move || async move { described(text) }))
         .route("/", axum::routing::get(|| async { axum::response::Redirect::temporary("/docs") }));
     around(router, app)
+}
+
+fn described(text: Bytes) -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], text).into_response()
 }
 
 /// What tells whether the program is well, and nothing else.

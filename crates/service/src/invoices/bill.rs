@@ -103,7 +103,7 @@ pub async fn bill_due(app: &App) -> Result<Billed> {
         workers.spawn(async move {
             let mut billed = Billed::default();
             loop {
-                let chunk = issue_chunk(&app, &Chunk::Due(None)).await?;
+                let chunk = Box::pin(issue_chunk(&app, &Chunk::Due(None))).await?;
                 if chunk.is_empty() {
                     return Ok::<_, Error>(billed);
                 }
@@ -158,7 +158,7 @@ async fn work(app: App, queue: Queue, done: mpsc::Sender<Result<Issues>>) {
     loop {
         let next = queue.lock().await.recv().await;
         let Some(chunk) = next else { return };
-        if done.send(issue_chunk(&app, &chunk).await).await.is_err() {
+        if done.send(Box::pin(issue_chunk(&app, &chunk)).await).await.is_err() {
             return;
         }
     }

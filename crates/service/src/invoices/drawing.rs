@@ -3,7 +3,7 @@
 //! What a document says is frozen; what is open of it is not. The PDF, the payment code, the mail and the
 //! electronic invoice are all made of one [`Drawing`], so that they never ask for different amounts.
 
-use calculation::invoice::{DocumentKind, Invoice};
+use calculation::invoice::{DocumentKind, Invoice, Itemisation};
 use calculation::money::Amount;
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -86,6 +86,14 @@ impl Drawing {
             DocumentKind::CreditNote => Some(gross),
             DocumentKind::Invoice if gross < Amount::ZERO => Some(negated(gross)),
             DocumentKind::Invoice => None,
+        }
+    }
+
+    /// How many calls are listed one by one.
+    pub fn listed_calls(&self) -> u64 {
+        match self.invoice.itemisation {
+            Itemisation::None => 0,
+            Itemisation::Masked | Itemisation::Full => self.invoice.lines.iter().map(|line| line.calls).sum(),
         }
     }
 

@@ -19,7 +19,9 @@ use crate::error::{Error, Result};
 use crate::id::CustomerId;
 
 /// Documents that are drawn at the same time.
-const AT_ONCE: usize = 2;
+const AT_ONCE: u32 = 2;
+/// One that lists more calls is drawn alone: with 100,000 of them it takes 130 MB while it is drawn.
+const LONG_CALLS: u64 = 10_000;
 /// For how long a document is kept, and how many bytes of them at most.
 const KEPT: Duration = Duration::from_mins(5);
 const KEPT_BYTES: usize = 32 * 1024 * 1024;
@@ -43,7 +45,7 @@ struct Kept {
 
 impl Default for Drawings {
     fn default() -> Self {
-        Self(Arc::new(Places { free: Semaphore::new(AT_ONCE), kept: Mutex::default() }))
+        Self(Arc::new(Places { free: Semaphore::new(AT_ONCE as usize), kept: Mutex::default() }))
     }
 }
 
@@ -76,7 +78,8 @@ impl Drop for Waits {
 /// The document of a customer as a PDF file, with the calls behind it, in today's brand.
 pub async fn of(app: &App, customer: CustomerId, drawing: &Drawing) -> Result<Bytes> {
     let closed = |_| Error::Other("documents are not drawn any more".to_owned());
-    let place = app.drawings.0.free.acquire().await.map_err(closed)?;
+    let places = if drawing.listed_calls() > LONG_CALLS { AT_ONCE } else { 1 };
+    let place = app.drawings.0.free.acquire_many(places).await.map_err(closed)?;
     // Who drew the same meanwhile has kept it.
     if let Some(file) = app.drawings.find(customer, drawing) {
         return Ok(file);

@@ -129,7 +129,7 @@ pub async fn issue_some(
         }
         None => true,
     });
-    let mut made = Made { moves: found, ..Made::default() };
+    let mut made = Made { at: now, moves: found, ..Made::default() };
     let mut voids = BTreeMap::new();
     for asked in done {
         let Asked { customer, calendar, period, .. } = &asked;
@@ -143,6 +143,9 @@ pub async fn issue_some(
                 continue;
             }
             anew::release(tx, &void).await?;
+            // What was credited before is left out of the new invoice, whichever program's clock was ahead.
+            made.at =
+                store::last_credited_at(tx, id).await?.map_or(made.at, |credited| made.at.max(credited));
             open.push(Asked { bill: AskedBill::InsteadOf(void.id), ..asked });
             voids.insert(id, void);
             continue;
@@ -153,7 +156,7 @@ pub async fn issue_some(
     let rates = TaxRates::load(tx).await?;
     for facts in facts::load(tx, open).await? {
         let id = facts.customer.id;
-        let composed = compose_facts(config, &rates, &facts, now);
+        let composed = compose_facts(config, &rates, &facts, made.at);
         let issued = match composed {
             Composed::Invoice(_) if config.operator.party.name.trim().is_empty() => Issued::NoOperator,
             Composed::Invoice(composition) => {
@@ -223,6 +226,8 @@ fn move_on(cycle: Option<&Cycle>, calendar: &Calendar, period: Period) -> Result
 /// What is to be stored of a transaction's invoices.
 #[derive(Debug, Default)]
 struct Made {
+    /// When they are issued.
+    at: Timestamp,
     invoices: Vec<NewInvoice>,
     remembered: Vec<(CustomerId, InvoiceId, Remembered)>,
     settled: Vec<(CustomerId, InvoiceId, Settled)>,
@@ -271,16 +276,15 @@ impl Made {
         }
         let Invoice { currency, net, tax, gross, due_on, .. } = invoice;
         let due_at = payments::due_at(due_on, zone)?;
-        self.entries.push(Entry::issue(customer, id, currency, net, tax, gross, clock.now()));
+        self.entries.push(Entry::issue(customer, id, currency, net, tax, gross, self.at));
         self.receivables.push(NewReceivable { customer, invoice: id, currency, due_at, gross });
         self.invoices.push(NewInvoice { id, customer, kind, invoice });
         Ok(id)
     }
 
     async fn store(&self, tx: &mut Tx, clock: &Clock) -> Result<()> {
-        let now = clock.now();
-        store::close(tx, &self.closed, now).await?;
-        store::insert(tx, &self.invoices, now).await?;
+        store::close(tx, &self.closed, self.at).await?;
+        store::insert(tx, &self.invoices, self.at).await?;
         for (customer, void, by) in &self.replaced {
             store::mark_replaced(tx, *customer, *void, *by).await?;
         }
@@ -292,7 +296,7 @@ impl Made {
         store::forget_changes(tx, &self.closed).await?;
         adjustments::take_up(tx, &self.taken_up).await?;
         ledger::post(tx, &self.entries, clock).await?;
-        payments::open_receivables(tx, &self.receivables, now, clock).await?;
+        payments::open_receivables(tx, &self.receivables, self.at, clock).await?;
         store::move_cycles(tx, &self.moves).await
     }
 }

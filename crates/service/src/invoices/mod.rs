@@ -92,6 +92,16 @@ pub async fn by_id(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<O
     store::by_id(tx, customer, id).await
 }
 
+/// When an invoice was issued.
+pub async fn issued_at(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<Option<Timestamp>> {
+    store::issued_at(tx, customer, id).await
+}
+
+/// When the last of a customer's invoices was issued.
+pub async fn last_issued_at(tx: &mut Tx, customer: CustomerId) -> Result<Option<Timestamp>> {
+    store::last_issued_at(tx, customer).await
+}
+
 /// An invoice as it stands, or as it stood when it was issued.
 pub async fn drawing(tx: &mut Tx, stored: &StoredInvoice, as_issued: bool) -> Result<Drawing> {
     let (content, at) = (stored.invoice.clone(), as_issued.then_some(stored.issued_at));

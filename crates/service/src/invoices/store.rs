@@ -30,10 +30,12 @@ pub(super) use cycles::{
     Cycle, changed_from, claim_due, cycles, forget_changes, hold_cycles, move_cycles, refuse_cycle, refused,
 };
 pub(super) use documents::{
-    Credit, credits, has_credited_calls, months_put_right, settle, settled, since_month, unsettle,
+    Credit, credits, has_credited_calls, issued_at, last_credited_at, last_issued_at, months_put_right,
+    settle, settled, since_month, unsettle,
 };
 pub(super) use numbers::{
-    Document, Numbered, any_unnumbered, hold_series, save_numbers, save_series, series, unnumbered,
+    Document, Numbered, any_unnumbered, count_numbers, hold_series, save_numbers, save_series, series,
+    unnumbered,
 };
 pub(super) use purge::{count_kept, kept, save_purged};
 pub(super) use rates::{insert_tax_rate, replace_tax_rate, tax_rate, tax_rates};
@@ -215,9 +217,14 @@ pub(super) async fn of_month(tx: &mut Tx, month: &str) -> Result<Vec<StoredInvoi
 }
 
 /// Invoices by id over all customers, after a cursor.
-pub(super) async fn after(tx: &mut Tx, after: InvoiceId, limit: i64) -> Result<Vec<StoredInvoice>> {
+pub(super) async fn after(
+    tx: &mut Tx,
+    after: InvoiceId,
+    limit: i64,
+) -> Result<Vec<(InvoiceId, db::Result<StoredInvoice>)>> {
     let sql = format!("{INVOICES} where invoice_id > $1 order by invoice_id limit $2");
-    Ok(INVOICE.all(&tx.rows(&sql, &[&after.0, &limit]).await?, invoice)?)
+    let rows = tx.rows(&sql, &[&after.0, &limit]).await?;
+    Ok(INVOICE.each(&rows, |row| row.get("invoice_id").map(InvoiceId), invoice)?)
 }
 
 /// Invoices of months that begin at an instant or later, over all customers, after a cursor.

@@ -7,6 +7,7 @@ use calculation::invoice::{Invoice, InvoiceLine, LineKind, totals};
 use calculation::money::Amount;
 use calculation::period::Period;
 use calculation::tax::{TaxCategory, TaxClass, TaxRate};
+use calculation::total::Total;
 use jiff::civil::Date;
 
 use super::compose::bill;
@@ -15,7 +16,7 @@ use super::review::Held;
 use super::{StoredInvoice, mirrored, store};
 use crate::customers;
 use crate::db::{self, IN_LIST, Tx};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, noted};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Default)]
@@ -41,13 +42,19 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     let mut after = crate::id::InvoiceId(0);
     loop {
         let page = store::after(tx, after, db::limit(IN_LIST)).await?;
-        let Some(last) = page.last() else { break };
-        after = last.id;
-        let facts = facts_of(tx, &page).await?;
-        for (stored, facts) in page.iter().zip(facts) {
-            verified.invoices += 1;
-            let whole = verify_one(tx, &rates, stored, facts, &mut verified.faults).await?;
-            verified.without_detail += u64::from(!whole);
+        let Some((last, _)) = page.last() else { break };
+        after = *last;
+        verified.invoices += page.len() as u64;
+        let mut readable = Vec::with_capacity(page.len());
+        for (_, stored) in page {
+            readable.extend(noted(stored, &mut verified.faults)?);
+        }
+        for (stored, facts) in with_facts(tx, &readable, &mut verified.faults).await? {
+            let mut faults = Vec::new();
+            let whole = verify_one(tx, &rates, stored, facts, &mut faults).await;
+            let whole = noted(whole, &mut faults)?;
+            verified.without_detail += u64::from(whole == Some(false));
+            verified.faults.append(&mut faults);
         }
     }
     for (series, year, last, count) in store::series(tx).await? {
@@ -58,16 +65,43 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
                 .push(format!("series {series}-{year}: {count} numbers are given, the last is {last}"));
         }
     }
+    let numbers = store::count_numbers(tx).await?;
+    if numbers > verified.numbers {
+        let more = numbers - verified.numbers;
+        verified.faults.push(format!("{more} numbers are given of which no series knows: it was removed"));
+    }
     verified.faults.append(&mut mirrored::faults(tx).await?);
-    for (reference, from, reason) in store::refused(tx, 1_000).await? {
+    let refused = store::refused(tx, 1_000).await;
+    for (reference, from, reason) in noted(refused, &mut verified.faults)?.unwrap_or_default() {
         verified.refused.push(format!("{reference}: the month that holds {from}: {reason}"));
     }
     verified.faults.append(&mut store::contradictions(tx).await?);
-    for held in store::held(tx, crate::id::NOBODY, MOST_HELD).await? {
+    let held = store::held(tx, crate::id::NOBODY, MOST_HELD).await;
+    for held in noted(held, &mut verified.faults)?.unwrap_or_default() {
         let Held { held_at, reason } = held.hold;
         verified.held.push(format!("{} since {held_at}: {reason}", held.customer_reference));
     }
     Ok(verified)
+}
+
+/// Each invoice with what is known of its month. Where one cannot be read they are read one by one, so that it is named and
+/// the others are looked at.
+async fn with_facts<'i>(
+    tx: &mut Tx,
+    page: &'i [StoredInvoice],
+    faults: &mut Vec<String>,
+) -> Result<Vec<(&'i StoredInvoice, Facts)>> {
+    let mut unread = Vec::new();
+    let together = facts_of(tx, page).await;
+    if let Some(facts) = noted(together, &mut unread)? {
+        return Ok(page.iter().zip(facts).collect());
+    }
+    let mut found = Vec::with_capacity(page.len());
+    for stored in page {
+        let facts = facts_of(tx, std::slice::from_ref(stored)).await;
+        found.extend(noted(facts, faults)?.and_then(|mut facts| facts.pop()).map(|facts| (stored, facts)));
+    }
+    Ok(found)
 }
 
 /// What is known of the invoices' months, in their order.
@@ -155,18 +189,18 @@ async fn verify_one(
         return Ok(has_calls);
     };
     let (charged, discounted) = crate::adjustments::of_invoice(tx, stored.customer_id, stored.id).await?;
-    let sum = |kind| sum_of(invoice, kind).map(Amount::micros);
-    if sum(LineKind::Fee) != Some(fees) {
+    let sum = |kind| sum_of(invoice, kind);
+    if sum(LineKind::Fee) != fees {
         faults.push(format!("invoice {name}: its fees are not those remembered of its subscriptions"));
     }
-    if sum(LineKind::OneOff) != Some(charged) || sum(LineKind::Discount) != Some(-discounted) {
+    if sum(LineKind::OneOff) != charged || sum(LineKind::Discount) != discounted.negated() {
         faults.push(format!("invoice {name}: its one-off charges or discounts are not those it took up"));
     }
     Ok(has_calls)
 }
 
-fn sum_of(invoice: &Invoice, kind: LineKind) -> Option<Amount> {
-    Amount::sum(invoice.lines.iter().filter(|line| line.kind == kind).map(|line| line.net))
+fn sum_of(invoice: &Invoice, kind: LineKind) -> Total {
+    invoice.lines.iter().filter(|line| line.kind == kind).map(|line| line.net).collect()
 }
 
 /// What lines of the month's own usage say, but for their tax. What came late is compared month by month.

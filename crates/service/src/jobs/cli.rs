@@ -57,7 +57,7 @@ pub async fn jobs(app: &App, args: JobsArgs, output: Output) -> Result<bool> {
 }
 
 fn words(stored: &StoredJob) -> String {
-    let StoredJob { id, job, state, attempts, last_error, run_at, finished_at, .. } = stored;
+    let StoredJob { id, job, state, attempts, unanswered, last_error, run_at, finished_at, .. } = stored;
     let when = match (state, finished_at) {
         (State::Ready, _) => format!("next at {run_at}"),
         (State::Done | State::Failed, Some(finished)) => format!("at {finished}"),
@@ -65,5 +65,6 @@ fn words(stored: &StoredJob) -> String {
     };
     let what = serde_json::to_string(job).unwrap_or_default();
     let why = last_error.as_ref().map_or(String::new(), |error| format!("\n  {error}"));
-    format!("{id} {} after {attempts} attempts, {when}: {what}{why}", state.code())
+    let unheard = if *unanswered > 0 { format!(", {unanswered} of them unanswered") } else { String::new() };
+    format!("{id} {} after {attempts} attempts{unheard}, {when}: {what}{why}", state.code())
 }

@@ -9,8 +9,6 @@ pub mod http;
 mod store;
 mod work;
 
-use std::time::Duration;
-
 use jiff::civil::Date;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 use serde::{Deserialize, Serialize};
@@ -21,8 +19,9 @@ pub use work::{Round, round, run};
 use crate::app::App;
 use crate::clock::Clock;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, EndpointId, InvoiceId, JobId};
+use crate::lease;
 use crate::letters;
 use crate::mail;
 use crate::metrics::JOBS;
@@ -155,6 +154,9 @@ pub struct StoredJob {
     pub attempts: u32,
     /// How often it was handed over and no answer came.
     pub unanswered: u32,
+    /// Since when it is handed over, while no answer is noted.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub handed_over_at: Option<Timestamp>,
     /// Why it did not succeed the last time.
     pub last_error: Option<String>,
     #[schema(value_type = String, format = DateTime)]
@@ -224,9 +226,6 @@ pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
 
 /// So many jobs are claimed at once: a lease must outlive trying all of them, and a mail may take minutes.
 const CLAIM: usize = 1;
-/// A claim holds so long, and is renewed while the job is tried; the jobs of a worker that died are then another's.
-const LEASE: SignedDuration = SignedDuration::from_secs(45);
-const RENEWAL: Duration = Duration::from_secs(15);
 /// After so many attempts of which nobody knows how they ended, a job is given up: what was to be sent was sent that often.
 const UNANSWERED: u32 = 3;
 /// After so many attempts, over about two days, a job is given up.
@@ -250,84 +249,105 @@ pub async fn work_off(app: &App) -> Result<Worked> {
         }
         let now = app.clock.now();
         let mut tx = app.db.begin().await?;
-        let lease = now.checked_add(LEASE).unwrap_or(now);
-        let claimed = store::claim(&mut tx, CLAIM, now, lease).await?;
+        let claimed = store::claim(&mut tx, CLAIM, now, lease::end(now)).await?;
         tx.commit().await?;
         if claimed.is_empty() {
             return Ok(worked);
         }
         for job in claimed {
-            let renewing = tokio::spawn(renew(app.clone(), job.clone()));
-            let tried = Box::pin(try_job(app, &job)).await;
-            renewing.abort();
-            let tried = match tried {
-                Ok(tried) => tried,
-                Err(error) => {
-                    tracing::error!(%error, job = %job.id, "a job met a fault and is tried again");
-                    Tried::Again(error.to_string())
-                }
-            };
+            let tried = try_claimed(app, &job).await;
             let mut tx = app.db.begin().await?;
-            let now = app.clock.now();
-            let outcome = match &tried {
-                Tried::Done | Tried::Letter { .. } => "done",
-                Tried::Again(_) if job.attempts < ATTEMPTS => "put_off",
-                Tried::Unanswered(_) if job.unanswered + 1 < UNANSWERED => "put_off",
-                Tried::Again(_) | Tried::Unanswered(_) | Tried::Failed(_) => "failed",
-            };
-            tx.tally(JOBS, &[("kind", job.job.kind()), ("outcome", outcome)], 1);
-            match tried {
-                Tried::Done => {
-                    worked.done += 1;
-                    store::finish(&mut tx, &job, State::Done, None, now).await?;
-                }
-                Tried::Letter { customer, title } => {
-                    worked.done += 1;
-                    letters::put(&mut tx, &job, customer, title, now).await?;
-                    store::finish(&mut tx, &job, State::Done, None, now).await?;
-                }
-                Tried::Again(why) if job.attempts < ATTEMPTS => {
-                    worked.put_off += 1;
-                    store::put_off(&mut tx, &job, &why, later(now, job.attempts)).await?;
-                }
-                Tried::Unanswered(why) if job.unanswered + 1 < UNANSWERED => {
-                    worked.put_off += 1;
-                    let unanswered = job.unanswered + 1;
-                    let next = now.checked_add(unanswered_pause(unanswered)).unwrap_or(now);
-                    store::put_off_unanswered(&mut tx, &job, &why, next).await?;
-                }
-                Tried::Unanswered(why) => {
-                    worked.failed += 1;
-                    let why = format!(
-                        "{why}. It was handed over {UNANSWERED} times and may have arrived each time: ask before retrying the job"
-                    );
-                    store::finish(&mut tx, &job, State::Failed, Some(&why), now).await?;
-                }
-                Tried::Again(why) | Tried::Failed(why) => {
-                    worked.failed += 1;
-                    store::finish(&mut tx, &job, State::Failed, Some(&why), now).await?;
-                }
-            }
+            let settled = settle(&mut tx, job, tried, app.clock.now()).await?;
             tx.commit().await?;
+            worked.count(settled);
         }
     }
 }
 
-/// Holds the claim on a job while it is tried.
-async fn renew(app: App, job: StoredJob) {
-    loop {
-        tokio::time::sleep(RENEWAL).await;
-        let now = app.clock.now();
-        let lease = now.checked_add(LEASE).unwrap_or(now);
-        let renewed = async {
-            let mut tx = app.db.begin().await?;
-            store::renew(&mut tx, &job, lease).await?;
-            Ok::<_, Error>(tx.commit().await?)
-        };
-        if let Err(error) = renewed.await {
-            tracing::warn!(%error, job = %job.id, "the claim on a job was not renewed");
+/// What follows from trying a job.
+#[derive(Clone, Copy)]
+enum Settled {
+    Done,
+    PutOff,
+    Failed,
+}
+
+impl Worked {
+    fn count(&mut self, settled: Settled) {
+        match settled {
+            Settled::Done => self.done += 1,
+            Settled::PutOff => self.put_off += 1,
+            Settled::Failed => self.failed += 1,
         }
     }
+}
+
+/// Tries a job, and holds the claim on it meanwhile. One that was handed over by who did not live to note the answer is not tried.
+async fn try_claimed(app: &App, job: &StoredJob) -> Tried {
+    if let Some(at) = job.handed_over_at {
+        return Tried::Unanswered(format!("the program that handed it over at {at} noted no answer"));
+    }
+    let (its_app, its_job) = (app.clone(), job.clone());
+    let renewing = move || renew(its_app.clone(), its_job.clone());
+    lease::held(Box::pin(try_job(app, job)), renewing).await.unwrap_or_else(|error| {
+        tracing::error!(%error, job = %job.id, "a job met a fault and is tried again");
+        Tried::Again(error.to_string())
+    })
+}
+
+async fn renew(app: App, job: StoredJob) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    store::renew(&mut tx, &job, lease::end(app.clock.now())).await?;
+    Ok(tx.commit().await?)
+}
+
+/// Notes, before a job is handed over to somebody whose answer may be lost, that it is; answers whether it still is the
+/// caller's. What was noted counts as unanswered unless the caller lives to tell the answer.
+pub(crate) async fn hand_over(app: &App, job: &StoredJob) -> Result<bool> {
+    let mut tx = app.db.begin().await?;
+    let is_ours = store::hand_over(&mut tx, job, app.clock.now()).await?;
+    tx.commit().await?;
+    Ok(is_ours)
+}
+
+/// Stores what became of trying a job.
+async fn settle(tx: &mut Tx, mut job: StoredJob, tried: Tried, now: Timestamp) -> Result<Settled> {
+    job.unanswered += u32::from(matches!(tried, Tried::Unanswered(_)));
+    let again = match &tried {
+        Tried::Again(_) if job.attempts < ATTEMPTS => Some(later(now, job.attempts)),
+        Tried::Unanswered(_) if job.unanswered < UNANSWERED => {
+            Some(now.checked_add(unanswered_pause(job.unanswered)).unwrap_or(now))
+        }
+        _ => None,
+    };
+    let (settled, outcome) = match (&tried, again) {
+        (Tried::Done | Tried::Letter { .. }, _) => (Settled::Done, "done"),
+        (_, Some(_)) => (Settled::PutOff, "put_off"),
+        (_, None) => (Settled::Failed, "failed"),
+    };
+    tx.tally(JOBS, &[("kind", job.job.kind()), ("outcome", outcome)], 1);
+    match (tried, again) {
+        (Tried::Done, _) => store::finish(tx, &job, State::Done, None, now).await?,
+        (Tried::Letter { customer, title }, _) => {
+            letters::put(tx, &job, customer, title, now).await?;
+            store::finish(tx, &job, State::Done, None, now).await?;
+        }
+        (Tried::Again(why) | Tried::Unanswered(why) | Tried::Failed(why), Some(next)) => {
+            store::put_off(tx, &job, &why, next).await?;
+        }
+        (Tried::Unanswered(why), None) => {
+            let (id, times) = (job.id, job.unanswered);
+            let why = format!(
+                "{why}. It was handed over {times} times and may have arrived each time: ask whether it did, and send it again \
+                 with `tollbook jobs --retry {id}` if not"
+            );
+            store::finish(tx, &job, State::Failed, Some(&why), now).await?;
+        }
+        (Tried::Again(why) | Tried::Failed(why), None) => {
+            store::finish(tx, &job, State::Failed, Some(&why), now).await?;
+        }
+    }
+    Ok(settled)
 }
 
 /// After how long something is sent again of which nobody knows whether it arrived: a quarter of an hour, then two hours.

@@ -10,8 +10,7 @@ use crate::log::Concealed;
 
 const JOBS: Place = Place::new("jobs", &["job_id"]);
 
-const COLUMNS: &str =
-    "job_id, payload, state, run_at, attempts, unanswered, last_error, created_at, finished_at";
+const COLUMNS: &str = "job_id, payload, state, run_at, attempts, unanswered, handed_over_at, last_error, created_at, finished_at";
 
 /// Stores jobs; one whose key is there already stays as it is.
 pub(super) async fn insert(tx: &mut Tx, jobs: &[(JobId, &Job)], now: Timestamp) -> Result<()> {
@@ -64,6 +63,12 @@ pub(super) async fn claim(
     Ok(claimed)
 }
 
+/// Notes that a job is handed over from now on; answers whether it still is the worker's who claimed it.
+pub(super) async fn hand_over(tx: &mut Tx, job: &StoredJob, now: Timestamp) -> Result<bool> {
+    let sql = "update jobs set handed_over_at = $2 where job_id = $1 and state = 'ready' and attempts = $3";
+    Ok(tx.execute(sql, &[&job.id.0, &Ts(now), &i64::from(job.attempts)]).await? == 1)
+}
+
 /// Settles a job; one whose lease was over and that another has claimed since is left to that one.
 pub(super) async fn finish(
     tx: &mut Tx,
@@ -72,31 +77,21 @@ pub(super) async fn finish(
     error: Option<&str>,
     now: Timestamp,
 ) -> Result<()> {
-    let sql = "update jobs set state = $2, last_error = $3, finished_at = $4
+    let sql = "update jobs set state = $2, last_error = $3, finished_at = $4, unanswered = $6, handed_over_at = null
                where job_id = $1 and state = 'ready' and attempts = $5";
     let (state, attempts) = (state.code(), i64::from(job.attempts));
     let error = error.map(|error| Concealed(error).to_string());
-    tx.execute(sql, &[&job.id.0, &state, &error, &Ts(now), &attempts]).await?;
+    let unanswered = i64::from(job.unanswered);
+    tx.execute(sql, &[&job.id.0, &state, &error, &Ts(now), &attempts, &unanswered]).await?;
     Ok(())
 }
 
 pub(super) async fn put_off(tx: &mut Tx, job: &StoredJob, error: &str, run_at: Timestamp) -> Result<()> {
-    let sql = "update jobs set run_at = $2, last_error = $3 where job_id = $1 and state = 'ready' and attempts = $4";
-    let error = Concealed(error).to_string();
-    tx.execute(sql, &[&job.id.0, &Ts(run_at), &error, &i64::from(job.attempts)]).await?;
-    Ok(())
-}
-
-/// Puts off a job of which nobody knows whether it was done.
-pub(super) async fn put_off_unanswered(
-    tx: &mut Tx,
-    job: &StoredJob,
-    error: &str,
-    run_at: Timestamp,
-) -> Result<()> {
-    let sql = "update jobs set run_at = $2, last_error = $3, unanswered = unanswered + 1
+    let sql = "update jobs set run_at = $2, last_error = $3, unanswered = $5, handed_over_at = null
                where job_id = $1 and state = 'ready' and attempts = $4";
-    tx.execute(sql, &[&job.id.0, &Ts(run_at), &error, &i64::from(job.attempts)]).await?;
+    let error = Concealed(error).to_string();
+    let (attempts, unanswered) = (i64::from(job.attempts), i64::from(job.unanswered));
+    tx.execute(sql, &[&job.id.0, &Ts(run_at), &error, &attempts, &unanswered]).await?;
     Ok(())
 }
 
@@ -108,7 +103,9 @@ pub(super) async fn renew(tx: &mut Tx, job: &StoredJob, lease: Timestamp) -> Res
 }
 
 pub(super) async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
-    let sql = "update jobs set state = 'ready', run_at = $2, attempts = 0, unanswered = 0, finished_at = null
+    let sql =
+        "update jobs set state = 'ready', run_at = $2, attempts = 0, unanswered = 0, handed_over_at = null,
+                 finished_at = null
                where job_id = $1 and state = 'failed'";
     Ok(tx.execute(sql, &[&id.0, &Ts(now)]).await? == 1)
 }
@@ -150,6 +147,7 @@ fn job(row: &Row) -> db::Result<StoredJob> {
         run_at: row.time("run_at")?,
         attempts: row.count("attempts")?,
         unanswered: row.count("unanswered")?,
+        handed_over_at: row.optional_time("handed_over_at")?,
         last_error: row.get("last_error")?,
         created_at: row.time("created_at")?,
         finished_at: row.optional_time("finished_at")?,

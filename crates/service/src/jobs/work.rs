@@ -7,6 +7,7 @@ use super::Worked;
 use crate::access;
 use crate::app::App;
 use crate::clock::Stopwatch;
+use crate::customers;
 use crate::error::{Error, Result};
 use crate::invoices::{self, Billed};
 use crate::metrics::{ROUND_SECONDS, ROUNDS};
@@ -15,6 +16,7 @@ use crate::prepaid::{self, Kept};
 use crate::retention::{self, Purged};
 use crate::seals::{self, Sealed};
 use crate::sessions;
+use crate::timekeeping;
 use crate::webhooks::{self, Delivered};
 
 /// What a round came to.
@@ -79,7 +81,9 @@ async fn all_but_slow(app: &App) -> Result<Round> {
     let jobs = Box::pin(super::work_off(app)).await;
     let expired_tokens = purge_access(app).await;
     let removed_messages = remove_messages(app).await;
+    let looked_at = look_at_references(app).await;
     let sealed_rows = seal(app).await;
+    looked_at?;
     Ok(Round {
         billed: billed?,
         reminders: reminders?,
@@ -95,13 +99,27 @@ async fn all_but_slow(app: &App) -> Result<Round> {
 }
 
 async fn purge_access(app: &App) -> Result<u64> {
+    timekeeping::require(app).await?;
     let mut tx = app.db.begin().await?;
     let purged = access::purge(&mut tx, app.clock.now()).await?;
     tx.commit().await?;
     Ok(purged)
 }
 
+/// Stores what references look like that are from before that was stored.
+async fn look_at_references(app: &App) -> Result<()> {
+    loop {
+        let mut tx = app.db.begin().await?;
+        let looked_at = customers::look_at_references(&mut tx).await?;
+        tx.commit().await?;
+        if looked_at == 0 {
+            return Ok(());
+        }
+    }
+}
+
 async fn remove_messages(app: &App) -> Result<u64> {
+    timekeeping::require(app).await?;
     let mut removed = 0;
     loop {
         let mut tx = app.db.begin().await?;
@@ -116,6 +134,8 @@ async fn remove_messages(app: &App) -> Result<u64> {
 
 /// Seals what was committed since the last seal, if that is long enough ago.
 async fn seal(app: &App) -> Result<u64> {
+    // A seal says when it was made.
+    timekeeping::require(app).await?;
     let (mut rows, mut apart) = (0, SignedDuration::from_mins(app.config.audit.seal_minutes.into()));
     loop {
         let mut tx = app.db.begin().await?;

@@ -13,6 +13,8 @@ use crate::visible::Visible;
 const NUMBER: std::ops::RangeInclusive<usize> = 7..=18;
 /// What is a secret as far as it goes on.
 const SECRETS: [&str; 6] = ["Bearer ", "bearer ", "Basic ", "basic ", "whsec_", "tok_"];
+/// Behind them a blank does not end a secret.
+const SCHEMES: [&str; 4] = ["Bearer", "bearer", "Basic", "basic"];
 /// Shorter ones are words.
 const SHORTEST_SECRET: usize = 8;
 /// A client's secret is its id, which anybody may read, and what is random: `sec_` and 13 digits, `_` and the rest.
@@ -139,10 +141,18 @@ fn secret(rest: &str) -> Shown {
     (length >= SHORTEST_SECRET).then(|| (format!("{begin}***"), begin.len() + length))
 }
 
-/// How long the value is that a text begins with.
+/// How long the value is that a text begins with. `token=Bearer …` goes on after the blank.
 fn value(rest: &str) -> usize {
     let ends = |letter: char| letter.is_whitespace() || "\"\\'`,&;()<>[]{}|".contains(letter);
-    rest.find(ends).unwrap_or(rest.len())
+    let mut length = 0;
+    loop {
+        length += rest[length..].find(ends).unwrap_or(rest.len() - length);
+        let names_scheme = SCHEMES.iter().any(|scheme| rest[..length].ends_with(scheme));
+        if !(names_scheme && rest[length..].starts_with(' ')) {
+            return length;
+        }
+        length += 1;
+    }
 }
 
 fn client_secret(rest: &str) -> Shown {
@@ -168,8 +178,9 @@ fn link(rest: &str) -> Shown {
 
 fn web_token(rest: &str) -> Shown {
     let length = WEB_TOKEN.len() + value(rest.strip_prefix(WEB_TOKEN)?);
-    let is_signed = rest[..length].matches('.').count() == 2;
-    is_signed.then(|| (format!("{WEB_TOKEN}***"), length))
+    // A signed one has two points, an encrypted one four.
+    let is_token = rest[..length].matches('.').count() >= 2;
+    is_token.then(|| (format!("{WEB_TOKEN}***"), length))
 }
 
 /// The code of a voucher, with or without what stands between its fours. The check digit tells it from other numbers.
@@ -205,7 +216,9 @@ fn password(rest: &str) -> Shown {
     let end = address.find(|letter: char| letter.is_whitespace() || letter == '/' || letter == '"');
     let (user, _) = address[..end.unwrap_or(address.len())].rsplit_once('@')?;
     let (name, password) = user.split_once(':')?;
-    Some((format!("{begin}{name}:***"), begin.len() + name.len() + 1 + password.len()))
+    // The name is shown, but for a secret in it.
+    let shown = replaced(name, secret_at);
+    Some((format!("{begin}{shown}:***"), begin.len() + name.len() + 1 + password.len()))
 }
 
 #[cfg(test)]
@@ -252,6 +265,7 @@ mod tests {
         for (text, shown) in [
             ("postgres://tollbook:pass:w@rd@host/db", "postgres://tollbook:***@host/db"),
             ("postgres://tollbook@host/db", "postgres://tollbook@host/db"),
+            ("https://tok_abcdefghij,a:b@host/", "https://tok_***,a:***@host/"),
             ("authorization: Bearer abcdefghij.k-l next", "authorization: Bearer *** next"),
             ("{\"a\":\"Basic dXNlcjpwYXNz\"}", "{\"a\":\"Basic ***\"}"),
             ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_***"),
@@ -272,10 +286,14 @@ mod tests {
                 "https://a.example/d/***",
             ),
             ("(eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2ln)", "(eyJ***)"),
+            ("eyJhbGciOiJkaXIifQ..aXY.Y2lwaGVy.dGFn", "eyJ***"),
             ("code 4111-1111-1111-1111.", "code ****-****-****-****."),
             ("code 4111 1111 1111 1111", "code ****-****-****-****"),
             ("{\"code\":\"4111111111111111\"}", "{\"code\":\"****-****-****-****\"}"),
             ("tok_en and token=", "tok_en and token="),
+            ("token=Bearer abcdefghij next", "token=*** next"),
+            ("whsec_abcdefgh,Basic abcdefghij", "whsec_***,Basic ***"),
+            ("sec_0cnadvaem1t98_xBearer Basic abcdefghij, or", "sec_0cnadvaem1t98_***, or"),
         ] {
             assert_eq!(mask(text), shown);
             assert_eq!(Concealed(text).to_string(), shown);

@@ -29,16 +29,17 @@ pub(crate) use links::purge as purge_links;
 pub(crate) use send::{letter_of, send};
 pub use settings::{Carried, Delivery, Settings, Tls, Transport};
 
+use crate::app::App;
 use crate::config::Config;
 use crate::email;
 use crate::error::Result;
 use crate::id::JobId;
-use crate::jobs::{StoredJob, Tried};
+use crate::jobs::{self, StoredJob, Tried};
 use folder::Folder;
 use link::Links;
 use messages::Messages;
 use settings::wrong;
-use smtp::Smtp;
+use smtp::{Parcel, Smtp};
 
 /// How mail leaves the house.
 enum Mail {
@@ -77,9 +78,12 @@ impl Mailer {
         }
     }
 
-    async fn deliver(&self, job: &StoredJob, to: &Mailbox, mail: &[u8], now: Timestamp) -> Tried {
+    async fn deliver(&self, app: &App, job: &StoredJob, to: &Mailbox, mail: &[u8], now: Timestamp) -> Tried {
         match &self.mail {
-            Mail::Smtp(smtp) => smtp.deliver(&to.email, mail, now).await,
+            Mail::Smtp(smtp) => {
+                let noting = Box::pin(jobs::hand_over(app, job));
+                smtp.deliver(Parcel { to: &to.email, mail }, noting, now).await
+            }
             Mail::Folder(folder) => tokio::task::block_in_place(|| folder.deliver(job.id, mail)),
         }
     }

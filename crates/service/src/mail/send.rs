@@ -96,7 +96,7 @@ pub(crate) async fn send(app: &App, stored: &StoredJob) -> Result<Tried> {
         links::add(&mut tx, &parcel.links).await?;
         tx.commit().await?;
     }
-    Ok(app.mailer.deliver(stored, &to, &mail, now).await)
+    Ok(app.mailer.deliver(app, stored, &to, &mail, now).await)
 }
 
 /// A mail of a customer who gets letters: it is to be printed.

@@ -39,6 +39,13 @@ pub(super) struct Smtp {
     rest: Mutex<Option<(Timestamp, String)>>,
 }
 
+/// A mail, and to whom.
+#[derive(Clone, Copy)]
+pub(super) struct Parcel<'p> {
+    pub(super) to: &'p Address,
+    pub(super) mail: &'p [u8],
+}
+
 enum Encryption {
     None,
     StartTls(TlsParameters),
@@ -88,10 +95,15 @@ impl Smtp {
         *self.rest.lock().unwrap_or_else(PoisonError::into_inner) = Some((until, why.to_owned()));
     }
 
-    /// Sends a mail to a customer.
-    pub(super) async fn deliver(&self, to: &Address, mail: &[u8], now: Timestamp) -> Tried {
+    /// Sends a mail to a customer. Before the server gets it, it is noted that it may have it, if it is this program's to send.
+    pub(super) async fn deliver(
+        &self,
+        parcel: Parcel<'_>,
+        noting: impl Future<Output = Result<bool>>,
+        now: Timestamp,
+    ) -> Tried {
         let handed_over = AtomicBool::new(false);
-        match tokio::time::timeout(self.timeout, self.hand_over(to, mail, now, &handed_over)).await {
+        match tokio::time::timeout(self.timeout, self.hand_over(parcel, noting, now, &handed_over)).await {
             Ok(Ok(mut connection)) => {
                 let _ = tokio::time::timeout(FAREWELL, connection.quit()).await;
                 Tried::Done
@@ -110,8 +122,8 @@ impl Smtp {
     /// and will be mended; what it refuses for good after that concerns this mail.
     async fn hand_over(
         &self,
-        to: &Address,
-        mail: &[u8],
+        Parcel { to, mail }: Parcel<'_>,
+        noting: impl Future<Output = Result<bool>>,
         now: Timestamp,
         handed_over: &AtomicBool,
     ) -> std::result::Result<AsyncSmtpConnection, Tried> {
@@ -141,6 +153,13 @@ impl Smtp {
                 return Err(ours(error));
             }
             tracing::warn!(%error, %bcc, "the mail server refuses mail.bcc");
+        }
+        match noting.await {
+            Ok(true) => {}
+            Ok(false) => return Err(Tried::Again("another program has the job by now".to_owned())),
+            Err(error) => {
+                return Err(Tried::Again(format!("it was not noted that the mail leaves: {error}")));
+            }
         }
         connection.command(Data).await.map_err(theirs)?;
         handed_over.store(true, Ordering::Relaxed);

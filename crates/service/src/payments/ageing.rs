@@ -1,6 +1,6 @@
 //! How old is what customers owe? What is open, by the days since it was due.
 
-use calculation::money::Money;
+use calculation::total::TotalMoney;
 use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -15,18 +15,18 @@ use crate::id::{CustomerId, NOBODY};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
 pub struct Ages {
     #[schema(value_type = MoneySchema)]
-    pub not_due: Money,
+    pub not_due: TotalMoney,
     #[schema(value_type = MoneySchema)]
-    pub days_1_to_30: Money,
+    pub days_1_to_30: TotalMoney,
     #[schema(value_type = MoneySchema)]
-    pub days_31_to_60: Money,
+    pub days_31_to_60: TotalMoney,
     #[schema(value_type = MoneySchema)]
-    pub days_61_to_90: Money,
+    pub days_61_to_90: TotalMoney,
     #[schema(value_type = MoneySchema)]
-    pub days_over_90: Money,
+    pub days_over_90: TotalMoney,
     /// All of it.
     #[schema(value_type = MoneySchema)]
-    pub open: Money,
+    pub open: TotalMoney,
 }
 
 /// What a customer owes, by its age.

@@ -2,12 +2,13 @@
 
 use std::path::PathBuf;
 
-use calculation::money::{Currency, Money};
+use calculation::money::Currency;
+use calculation::total::TotalMoney;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
 use serde_json::json;
 
-use super::import::amount_of;
+use super::import::{amount_of, delimiter};
 use super::{
     Ages, ImportedPayments, Layout, NewPayment, Payment, PaymentKind, Recorded, Reversed, ReversedPayment,
     ageing, ageing_of_customers, by_reference, record, record_line, reverse,
@@ -134,8 +135,7 @@ async fn import(app: &App, args: &ImportArgs, output: Output) -> Result<bool> {
     let shown = args.file.display();
     let text = std::fs::read_to_string(&args.file).map_err(Error::file(shown.to_string()))?;
     let wrong = |message: String| Error::Other(format!("{shown}: {message}"));
-    let first = text.lines().next().unwrap_or_default();
-    let delimiter = if first.contains(';') { b';' } else { b',' };
+    let delimiter = delimiter(&text);
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter).trim(csv::Trim::All).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| wrong(error.to_string()))?;
@@ -216,7 +216,7 @@ pub async fn show_ageing(app: &App, output: Output) -> Result<bool> {
 
 fn columns(ages: &Ages) -> [String; 6] {
     let Ages { not_due, days_1_to_30, days_31_to_60, days_61_to_90, days_over_90, open } = ages;
-    let amount = |money: &Money| money.amount.to_text(money.currency.minor_digits());
+    let amount = |money: &TotalMoney| money.amount.to_text(money.currency.minor_digits());
     [
         amount(not_due),
         amount(days_1_to_30),

@@ -53,7 +53,7 @@ async fn record(
         Recorded::Known(payment) => write.finish(StatusCode::OK, &payment).await,
         Recorded::NotAReference => Err(Problem::invalid("/reference", words)),
         Recorded::NotAMethod => Err(Problem::invalid("/method", words)),
-        Recorded::NotPositive | Recorded::TooLarge | Recorded::TooFine(_) => {
+        Recorded::NotPositive | Recorded::TooLarge(_) | Recorded::TooFine(_) => {
             Err(Problem::invalid("/amount", words))
         }
         Recorded::NotADay => Err(Problem::invalid("/paid_on", words)),

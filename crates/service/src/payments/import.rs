@@ -120,6 +120,11 @@ impl Layout {
     }
 }
 
+/// What parts the columns of a list: its header has it.
+pub fn delimiter(text: &str) -> u8 {
+    if text.lines().next().is_some_and(|header| header.contains(';')) { b';' } else { b',' }
+}
+
 /// An amount as a person or a bank writes it. `1.000` may be meant as a thousand: more digits than the currency is paid in
 /// are refused, zeros too.
 pub(super) fn amount_of(text: &str, currency: Currency) -> std::result::Result<Amount, String> {

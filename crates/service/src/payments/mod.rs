@@ -19,6 +19,7 @@ mod recover;
 mod reference;
 mod remind;
 mod reverse;
+mod save;
 mod settle;
 mod settlement;
 mod status;
@@ -37,7 +38,7 @@ use utoipa::ToSchema;
 
 pub use ageing::{AgedCustomer, Ages, ageing, ageing_of_customers};
 pub(crate) use announce::announce_paid;
-pub use import::{BankLine, ImportedPayments, Layout, RefusedLine, record_line};
+pub use import::{BankLine, ImportedPayments, Layout, RefusedLine, delimiter, record_line};
 pub use open::open_receivables;
 pub use record::{Recorded, record};
 pub use remind::{Reminded, remind};

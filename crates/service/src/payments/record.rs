@@ -1,6 +1,7 @@
 //! Records a payment or a refund, once by its reference.
 
 use calculation::allocation::{Left, allocate};
+use calculation::limit::{self, OverLimit};
 use calculation::money::{Amount, Currency, Money};
 use jiff::Timestamp;
 use jiff::civil::Date;
@@ -25,7 +26,8 @@ pub enum Recorded {
     NotAReference,
     NotAMethod,
     NotPositive,
-    TooLarge,
+    /// Alone, or as credit beside what is there.
+    TooLarge(OverLimit),
     /// The currency's minor unit has only so many digits.
     TooFine(u8),
     /// The day has begun nowhere yet, or money was older.
@@ -45,8 +47,6 @@ pub enum Recorded {
 /// As long as the purpose of a SEPA transfer may be.
 const LONGEST_REFERENCE: usize = 140;
 const LONGEST_METHOD: usize = 100;
-/// A hundred billion: many of these still fit an amount together.
-const LARGEST: Amount = Amount::from_micros(100_000_000_000_000_000);
 
 /// Records a payment or refund of a customer, who is held. A payment goes to the invoice it names, what was written off of
 /// it as well, then to those due earliest, and to what is contested last; the rest is credit. A refund is taken off the credit that is there longest.
@@ -94,6 +94,11 @@ pub async fn record(tx: &mut Tx, customer: CustomerId, new: NewPayment, clock: &
                     found => found,
                 },
             };
+            let credits = store::credits(tx, customer).await?;
+            let remaining = credits.iter().map(|credit| credit.remaining);
+            if let Err(over) = limit::together(remaining.chain([amount])) {
+                return Ok(Recorded::TooLarge(over));
+            }
             ledger::post(tx, &[Entry::payment(customer, payment.id, currency, amount, now)], clock).await?;
             let credit = Credit { source: Source::Payment, source_id: payment.id.0, remaining: amount };
             let allocations = settle::give(tx, customer, credit, first, now, clock).await?;
@@ -121,8 +126,8 @@ fn refuse(new: &NewPayment, now: Timestamp) -> Option<Recorded> {
     if new.amount <= Amount::ZERO {
         return Some(Recorded::NotPositive);
     }
-    if new.amount > LARGEST {
-        return Some(Recorded::TooLarge);
+    if let Err(over) = limit::one(new.amount) {
+        return Some(Recorded::TooLarge(over));
     }
     if new.amount.to_minor_unit(new.currency) != Some(new.amount) {
         return Some(Recorded::TooFine(new.currency.minor_digits()));
@@ -184,7 +189,7 @@ impl Recorded {
                 format!("the method must be 1 to {LONGEST_METHOD} characters, none a control character")
             }
             Self::NotPositive => "the amount must be above zero: what goes back is a refund".to_owned(),
-            Self::TooLarge => format!("the amount must be at most {LARGEST}"),
+            Self::TooLarge(over) => format!("the amount {over}"),
             Self::TooFine(digits) => format!("the amount has more than the currency's {digits} digits"),
             Self::NotADay => "the day lies in the future, or before 1970".to_owned(),
             Self::UnknownCustomer => "there is no such customer".to_owned(),

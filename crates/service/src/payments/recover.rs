@@ -4,6 +4,7 @@ use calculation::money::{Amount, Money};
 use jiff::Timestamp;
 
 use super::allocate::Allocation;
+use super::save::{later_than_issue, save};
 use super::{Source, WriteOff, store};
 use crate::clock::Clock;
 use crate::db::Tx;
@@ -27,7 +28,7 @@ pub(super) async fn recover(
     if amount <= Amount::ZERO {
         return Ok(());
     }
-    let id = WriteOffId(clock.id());
+    let (id, at) = (WriteOffId(clock.id()), later_than_issue(tx, customer, invoice, at).await?);
     let less = Amount::from_micros(amount.micros().saturating_neg());
     let recovered = WriteOff {
         id,
@@ -39,6 +40,6 @@ pub(super) async fn recover(
     };
     store::insert_write_off(tx, &recovered).await?;
     let allocation = Allocation { invoice, source: Source::WriteOff, source_id: id.0, amount: less };
-    store::save_allocations(tx, customer, &[allocation], at, clock).await?;
+    save(tx, customer, &[allocation], at, clock).await?;
     ledger::post(tx, &[Entry::recovery(customer, id, currency, amount, at)], clock).await
 }

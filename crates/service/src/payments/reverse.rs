@@ -13,7 +13,7 @@ use super::announce::announce_reversed;
 use super::take_back::take_back;
 use super::{PaidInvoice, Payment, PaymentKind, PaymentReversal, Source, store};
 use crate::adjustments::{self, Charged, NewCharge, OneOffCharge};
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::error::Result;
@@ -65,11 +65,11 @@ pub async fn reverse(
     if let Some(reversal) = &payment.reversal {
         return Ok(Reversed::Already(reversal.reversed_at));
     }
-    let (now, Money { amount, currency }) = (clock.now(), payment.amount);
+    let (now, Money { amount, currency }) = (after(clock.now(), payment.recorded_at), payment.amount);
     let reversal = PaymentReversal { reversed_at: now, reason: reason.trim().to_owned() };
     store::mark_reversed(tx, customer, id, &reversal).await?;
     ledger::post(tx, &[Entry::reversal(customer, id, currency, amount, now)], clock).await?;
-    let taken = take_back(tx, customer, Source::Payment, id.0, amount, clock).await?;
+    let taken = take_back(tx, customer, Source::Payment, id.0, amount, now, clock).await?;
     let fee = charge_fee(tx, &holder, &payment, fees, clock).await?;
     (payment.reversal, payment.allocations) = (Some(reversal), Vec::new());
     let paid =

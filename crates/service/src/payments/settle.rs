@@ -6,6 +6,7 @@ use jiff::Timestamp;
 use super::allocate::{Allocation, Credit, allocate};
 use super::announce::announce_allocated;
 use super::recover::recover;
+use super::save::save;
 use super::{Source, store, turn};
 use crate::clock::Clock;
 use crate::customers;
@@ -50,7 +51,7 @@ pub(super) async fn give(
     let mut invoices = turn::in_order(tx, customer, first).await?;
     let mut credits = [given];
     let allocations = allocate(&mut credits, &mut invoices);
-    store::save_allocations(tx, customer, &allocations, at, clock).await?;
+    save(tx, customer, &allocations, at, clock).await?;
     announce_allocated(tx, customer, &allocations, clock).await?;
     let [left] = credits;
     if left.remaining > Amount::ZERO {
@@ -92,7 +93,7 @@ pub(super) async fn take_credit(
     for allocation in &allocations {
         store::use_credit(tx, customer, allocation.source, allocation.source_id, allocation.amount).await?;
     }
-    store::save_allocations(tx, customer, &allocations, at, clock).await?;
+    save(tx, customer, &allocations, at, clock).await?;
     announce_allocated(tx, customer, &allocations, clock).await
 }
 

@@ -18,8 +18,8 @@ pub(super) use ladder::{
     to_suspend, with_rests, withdraw_suspension,
 };
 pub(super) use proof::{
-    counts, lost_receivables, overused, settled_too_early, suspended_for_nothing, unfilled, wrong_balances,
-    wrong_credit, wrong_marks, wrong_opens, wrong_references,
+    counts, in_other_currency, lost_receivables, overused, settled_too_early, suspended_for_nothing,
+    unfilled, wrong_balances, wrong_credit, wrong_marks, wrong_opens, wrong_references,
 };
 
 pub(super) use settled::{given_by, settled_by};
@@ -27,13 +27,13 @@ pub(super) use settled::{given_by, settled_by};
 use super::allocate::{Allocation, Credit, Open};
 use super::status::Facts;
 use super::{NewReceivable, PaidInvoice, Payment, PaymentKind, PaymentReversal, Position, Source, WriteOff};
-use crate::clock::Clock;
-use crate::db::{self, Cell, IN_LIST, Kind, Place, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, Halves, IN_LIST, Kind, Place, Row, Ts, Tx, in_list};
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId, PaymentId};
 
 const CREDITS: Place = Place::new("credits", &["customer_id", "source", "source_id"]);
 pub(super) const RECEIVABLES: Place = Place::new("receivables", &["customer_id", "invoice_id"]);
+const ALLOCATIONS: Place = Place::new("allocations", &["customer_id", "invoice_id", "source_id"]);
 const PAYMENTS: Place = Place::new("payments", &["customer_id", "payment_id"]);
 
 pub(super) fn amount(row: &Row, column: &str) -> db::Result<Amount> {
@@ -127,29 +127,25 @@ pub(super) async fn open_invoices(tx: &mut Tx, customer: CustomerId) -> Result<V
     Ok(RECEIVABLES.all(&tx.rows(sql, &[&customer.0]).await?, open)?)
 }
 
-/// Stores allocations, and takes them off what is open.
-pub(super) async fn save_allocations(
+/// Stores an allocation, and takes it off what is open.
+pub(super) async fn save_allocation(
     tx: &mut Tx,
     customer: CustomerId,
-    allocations: &[Allocation],
+    allocation: Allocation,
+    id: i64,
     at: Timestamp,
-    clock: &Clock,
 ) -> Result<()> {
-    for allocation in allocations {
-        let Allocation { invoice, source, source_id, amount } = *allocation;
-        let sql = "update receivables set open = open - $3
-                   where customer_id = $1 and invoice_id = $2 and open >= $3";
-        let touched = tx.execute(sql, &[&customer.0, &invoice.0, &amount.micros()]).await?;
-        one(touched, || format!("invoice {invoice} was settled twice: the customer was not held"))?;
-        let sql =
-            "insert into allocations (customer_id, allocation_id, invoice_id, source, source_id, amount,
-                                            allocated_at)
-                   values ($1, $2, $3, $4, $5, $6, $7)";
-        let (id, source) = (clock.id(), source.code());
-        let params: [&dyn db::Param; 7] =
-            [&customer.0, &id, &invoice.0, &source, &source_id, &amount.micros(), &Ts(at)];
-        tx.execute(sql, &params).await?;
-    }
+    let Allocation { invoice, source, source_id, amount } = allocation;
+    let sql = "update receivables set open = open - $3
+               where customer_id = $1 and invoice_id = $2 and open >= $3";
+    let touched = tx.execute(sql, &[&customer.0, &invoice.0, &amount.micros()]).await?;
+    one(touched, || format!("invoice {invoice} was settled twice: the customer was not held"))?;
+    let sql = "insert into allocations (customer_id, allocation_id, invoice_id, source, source_id, amount, allocated_at)
+               values ($1, $2, $3, $4, $5, $6, $7)";
+    let source = source.code();
+    let params: [&dyn db::Param; 7] =
+        [&customer.0, &id, &invoice.0, &source, &source_id, &amount.micros(), &Ts(at)];
+    tx.execute(sql, &params).await?;
     Ok(())
 }
 
@@ -181,15 +177,23 @@ pub(super) async fn receivable(
 
 /// What is open, overdue and credit of a customer.
 pub(super) async fn position(tx: &mut Tx, customer: CustomerId, now: Timestamp) -> Result<Position> {
-    let sql = "select coalesce(cast(sum(open) as bigint), 0) as open,
-                 coalesce(cast(sum(case when due_at <= $2 then open else 0 end) as bigint), 0) as overdue,
-                 (select coalesce(cast(sum(remaining) as bigint), 0) from credits
-                  where customer_id = $1) as credit
-               from receivables where customer_id = $1 and open > 0";
-    let nothing = Position { open: Amount::ZERO, overdue: Amount::ZERO, credit: Amount::ZERO };
-    let Some(row) = tx.row(sql, &[&customer.0, &Ts(now)]).await? else { return Ok(nothing) };
-    let (open, overdue) = (amount(&row, "open")?, amount(&row, "overdue")?);
-    Ok(Position { open, overdue, credit: amount(&row, "credit")? })
+    let open = Halves::of("open");
+    let sql = format!(
+        "select customer_id, {}, {} from receivables
+         where customer_id = $1 and open > 0 group by customer_id",
+        open.summed().columns("open"),
+        open.when("due_at <= $2").summed().columns("overdue")
+    );
+    let row = tx.row(&sql, &[&customer.0, &Ts(now)]).await?;
+    let sums = |row: &Row| Ok((row.sum_amount("open")?, row.sum_amount("overdue")?));
+    let (open, overdue) = RECEIVABLES.one(row.as_ref(), sums)?.unwrap_or_default();
+    let sql = format!(
+        "select customer_id, {} from credits where customer_id = $1 group by customer_id",
+        Halves::sum("remaining").columns("credit")
+    );
+    let row = tx.row(&sql, &[&customer.0]).await?;
+    let credit = CREDITS.one(row.as_ref(), |row| row.sum_amount("credit"))?.unwrap_or_default();
+    Ok(Position { open, overdue, credit })
 }
 
 /// What tells how a customer's invoices stand, from one id to another.
@@ -305,13 +309,19 @@ pub(super) async fn payments(
     let mut found: Vec<_> = PAYMENTS.all(&rows, |row| payment(customer, row))?;
     let (Some(newest), Some(oldest)) = (found.first(), found.last()) else { return Ok(found) };
     // Parts that were taken back are in it, below zero.
-    let sql = "select invoice_id, source_id, cast(sum(amount) as bigint) as amount, min(allocation_id) as first
-               from allocations where customer_id = $1 and source = 'payment' and source_id >= $2 and source_id <= $3
-               group by invoice_id, source_id having sum(amount) <> 0 order by first";
-    for row in tx.rows(sql, &[&customer.0, &oldest.id.0, &newest.id.0]).await? {
+    let sum = Halves::sum("amount");
+    let sql = format!(
+        "select customer_id, invoice_id, source_id, {}, min(allocation_id) as first
+         from allocations where customer_id = $1 and source = 'payment' and source_id >= $2 and source_id <= $3
+         group by customer_id, invoice_id, source_id having {} order by first",
+        sum.columns("amount"),
+        sum.is_not_zero()
+    );
+    for row in tx.rows(&sql, &[&customer.0, &oldest.id.0, &newest.id.0]).await? {
         let id = PaymentId(row.get("source_id")?);
         if let Some(payment) = found.iter_mut().find(|payment| payment.id == id) {
-            let amount = Money { amount: amount(&row, "amount")?, currency: payment.amount.currency };
+            let amount = ALLOCATIONS.read(&row, |row| row.sum_amount("amount"))?;
+            let amount = Money { amount, currency: payment.amount.currency };
             payment.allocations.push(PaidInvoice { invoice_id: InvoiceId(row.get("invoice_id")?), amount });
         }
     }

@@ -2,8 +2,10 @@
 
 use calculation::allocation::{Left, allocate};
 use calculation::money::Amount;
+use jiff::Timestamp;
 
 use super::allocate::{Allocation, Credit};
+use super::save::save;
 use super::{Source, settle, store};
 use crate::clock::Clock;
 use crate::db::Tx;
@@ -17,7 +19,8 @@ pub struct TakenBack {
     pub reopened: Vec<(InvoiceId, Amount)>,
 }
 
-/// Takes back all of a payment or credit note that came to `amount`; the caller holds the customer, and posts the entry.
+/// Takes back at an instant all of a payment or credit note that came to `amount`; the caller holds the customer, and posts the
+/// entry.
 ///
 /// What it settled is open again, wherever it went. What is left of its credit goes. What was paid back to the customer of
 /// it is taken off their other credit and, as far as there is none, stays as credit below zero, which the next money fills
@@ -30,9 +33,9 @@ pub(super) async fn take_back(
     source: Source,
     id: i64,
     amount: Amount,
+    now: Timestamp,
     clock: &Clock,
 ) -> Result<TakenBack> {
-    let now = clock.now();
     let settled = store::allocated_by(tx, customer, source, id).await?;
     let mut reopened = Vec::new();
     for (invoice, part) in settled {
@@ -41,29 +44,30 @@ pub(super) async fn take_back(
         }
         let less = Amount::from_micros(part.micros().saturating_neg());
         let allocation = Allocation { invoice, source, source_id: id, amount: less };
-        store::save_allocations(tx, customer, &[allocation], now, clock).await?;
+        save(tx, customer, &[allocation], now, clock).await?;
         reopened.push((invoice, part));
     }
     let left = store::drop_credit(tx, customer, source, id).await?;
     let gone = reopened.iter().map(|(_, part)| part.micros()).fold(left.micros(), i64::saturating_add);
     let paid_back = Amount::from_micros(amount.micros().saturating_sub(gone));
-    owe(tx, customer, (source, id), paid_back, clock).await?;
+    owe(tx, customer, (source, id), paid_back, now).await?;
     settle::take_credit(tx, customer, now, clock).await?;
     Ok(TakenBack { reopened })
 }
 
-/// Takes back a credit note of a positive amount that was a mistake; the caller holds the customer, and posts the entry.
+/// Takes back at an instant a credit note of a positive amount that was a mistake; the caller holds the customer, and posts the entry.
 pub async fn take_back_credit(
     tx: &mut Tx,
     customer: CustomerId,
     invoice: InvoiceId,
     credit_note: CreditNoteId,
     amount: Amount,
+    now: Timestamp,
     clock: &Clock,
 ) -> Result<TakenBack> {
     let less = Amount::from_micros(amount.micros().saturating_neg());
     store::count_credited(tx, customer, invoice, less).await?;
-    take_back(tx, customer, Source::CreditNote, credit_note.0, amount, clock).await
+    take_back(tx, customer, Source::CreditNote, credit_note.0, amount, now, clock).await
 }
 
 /// Takes an amount off the customer's credit, the oldest first; what is missing is credit below zero.
@@ -72,7 +76,7 @@ async fn owe(
     customer: CustomerId,
     (source, source_id): (Source, i64),
     amount: Amount,
-    clock: &Clock,
+    now: Timestamp,
 ) -> Result<()> {
     let credits = store::credits(tx, customer).await?;
     let credit = |credit: &Credit| Left { id: (credit.source, credit.source_id), amount: credit.remaining };
@@ -85,7 +89,7 @@ async fn owe(
     let [missing] = owed;
     if missing.amount > Amount::ZERO {
         let remaining = Amount::from_micros(missing.amount.micros().saturating_neg());
-        store::insert_credit(tx, customer, &Credit { source, source_id, remaining }, clock.now()).await?;
+        store::insert_credit(tx, customer, &Credit { source, source_id, remaining }, now).await?;
     }
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use super::store;
 use crate::db::Tx;
-use crate::error::Result;
+use crate::error::{Result, noted};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Default)]
@@ -32,7 +32,8 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
             "invoice {invoice} of {customer}: what it says was credited or written off is not what was"
         ));
     }
-    for (customer, source, subject) in store::overused(tx).await? {
+    let overused = store::overused(tx).await;
+    for (customer, source, subject) in noted(overused, &mut faults)?.unwrap_or_default() {
         let subject = source.subject(subject);
         faults.push(format!("{subject} of {customer} settles more than it comes to"));
     }
@@ -49,6 +50,11 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     }
     for customer in store::suspended_for_nothing(tx).await? {
         faults.push(format!("{customer}: is suspended for what is overdue, and nothing is open"));
+    }
+    for (customer, payment) in store::in_other_currency(tx).await? {
+        faults.push(format!(
+            "payment {payment} of {customer}: its currency is not that of its entry in the ledger"
+        ));
     }
     for (customer, subject) in store::wrong_references(tx).await? {
         faults.push(format!("payment {subject} of {customer}: its reference does not lead to it"));

@@ -6,6 +6,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::allocate::Allocation;
+use super::save::{later_than_issue, save};
 use super::{Source, settle, store};
 use crate::calls::MoneySchema;
 use crate::clock::Clock;
@@ -59,13 +60,14 @@ pub async fn write_off(
     if amount.micros() <= 0 {
         return Ok(WrittenOff::NothingOpen);
     }
-    let (id, now) = (WriteOffId(clock.id()), clock.now());
+    let now = later_than_issue(tx, customer, invoice, clock.now()).await?;
+    let id = WriteOffId(clock.id());
     let reason = reason.to_owned();
     let written =
         WriteOff { id, customer_id: customer, invoice_id: invoice, amount: open, reason, written_at: now };
     store::insert_write_off(tx, &written).await?;
     let allocation = Allocation { invoice, source: Source::WriteOff, source_id: id.0, amount };
-    store::save_allocations(tx, customer, &[allocation], clock.now(), clock).await?;
+    save(tx, customer, &[allocation], now, clock).await?;
     ledger::post(tx, &[Entry::write_off(customer, id, currency, amount, now)], clock).await?;
     settle::restore_if_settled(tx, customer, now).await?;
     Ok(WrittenOff::WriteOff(written))

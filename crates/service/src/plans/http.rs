@@ -4,6 +4,8 @@ use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
+use serde::Serialize;
+use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -16,10 +18,20 @@ pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new().routes(routes!(create, list)).routes(routes!(read))
 }
 
+/// A plan that was created.
+#[derive(Debug, Serialize, ToSchema)]
+struct CreatedPlan {
+    #[serde(flatten)]
+    plan: Plan,
+    /// The name of another plan, if this one's looks the same to a reader. Make sure that both are meant. Absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looks_like: Option<String>,
+}
+
 /// Create a plan
 #[utoipa::path(post, path = "/v1/plans", tag = "plans",
     security(("oauth" = ["plans:write"])), params(IdempotencyKey), request_body = NewPlan,
-    responses((status = 201, body = Plan), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
+    responses((status = 201, body = CreatedPlan), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn create(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Problem> {
     let new: NewPlan = sent.json()?;
     check_name("/name", &new.name, 200)?;
@@ -33,7 +45,9 @@ async fn create(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Pr
     };
     let id = PlanId(app.clock.id());
     match super::create(&mut write.tx, new, id, app.clock.now()).await? {
-        Created::Plan(plan) => write.finish(StatusCode::CREATED, &plan).await,
+        Created::Plan(plan, looks_like) => {
+            write.finish(StatusCode::CREATED, &CreatedPlan { plan, looks_like }).await
+        }
         Created::NameTaken => Err(Problem::conflict("a plan with this name exists: plans are never changed")),
         Created::UnknownTariff => Err(Problem::invalid("/tariff", "no tariff has this name")),
         Created::OtherCurrency(currency) => {
@@ -41,6 +55,7 @@ async fn create(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Pr
         }
         Created::Unsound(error) => Err(Problem::invalid(format!("/terms{}", error.pointer), error.message)),
         Created::NegativeFee => Err(Problem::invalid("/monthly_fee", "is below zero")),
+        Created::FeeTooLarge(over) => Err(Problem::invalid("/monthly_fee", over.to_string())),
     }
 }
 

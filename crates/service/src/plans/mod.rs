@@ -8,6 +8,7 @@ pub mod http;
 mod store;
 
 use calculation::allowance::Allowance;
+use calculation::limit::{self, OverLimit};
 use calculation::money::{Amount, Currency};
 use calculation::plan_terms::{PlanTerms, TermsError};
 use jiff::Timestamp;
@@ -17,6 +18,7 @@ use utoipa::ToSchema;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{PlanId, TariffId};
+use crate::names;
 
 /// A plan.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
@@ -100,12 +102,15 @@ pub struct AllowanceSchema {
 /// What became of creating a plan.
 #[derive(Debug)]
 pub enum Created {
-    Plan(Plan),
+    /// With the name of another that looks like it.
+    Plan(Plan, Option<String>),
     NameTaken,
     UnknownTariff,
     /// The tariff is in this currency, not the plan's.
     OtherCurrency(Currency),
     NegativeFee,
+    /// The fee is beyond the limit.
+    FeeTooLarge(OverLimit),
     Unsound(TermsError),
 }
 
@@ -113,6 +118,9 @@ pub enum Created {
 pub async fn create(tx: &mut Tx, new: NewPlan, id: PlanId, now: Timestamp) -> Result<Created> {
     if new.monthly_fee < Amount::ZERO {
         return Ok(Created::NegativeFee);
+    }
+    if let Err(over) = limit::one(new.monthly_fee) {
+        return Ok(Created::FeeTooLarge(over));
     }
     let prepaid = || if new.payment == Payment::Prepaid { new.terms.check_prepaid() } else { Ok(()) };
     if let Err(error) = new.terms.check().and_then(|()| prepaid()) {
@@ -125,12 +133,15 @@ pub async fn create(tx: &mut Tx, new: NewPlan, id: PlanId, now: Timestamp) -> Re
         return Ok(Created::OtherCurrency(tariff.currency));
     }
     let NewPlan { name, currency, payment, monthly_fee, allowances, terms, .. } = new;
+    let others = store::all(tx).await?;
+    let others = || others.iter().map(|plan| &*plan.name);
     let (tariff_id, created_at) = (tariff.id, now);
+    let (name, looks_like) = (names::known_as(&name, others()), names::look_alike(&name, others()));
     let plan = Plan { id, name, currency, payment, monthly_fee, tariff_id, allowances, terms, created_at };
     if !store::insert(tx, &plan).await? {
         return Ok(Created::NameTaken);
     }
-    Ok(Created::Plan(plan))
+    Ok(Created::Plan(plan, looks_like))
 }
 
 /// A plan by its id.
@@ -140,7 +151,12 @@ pub async fn by_id(tx: &mut Tx, id: PlanId) -> Result<Option<Plan>> {
 
 /// A plan by its name.
 pub async fn by_name(tx: &mut Tx, name: &str) -> Result<Option<Plan>> {
-    store::by_name(tx, name).await
+    if let Some(plan) = store::by_name(tx, name).await? {
+        return Ok(Some(plan));
+    }
+    let others = store::all(tx).await?;
+    let known = names::known_as(name, others.iter().map(|plan| &*plan.name));
+    store::by_name(tx, &known).await
 }
 
 /// All plans, by name.

@@ -4,8 +4,8 @@ use calculation::money::{Amount, Currency};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::book::{Booked, Booking, book, check_reason, check_reference, trimmed};
-use super::worth::count_in;
+use super::book::{Booked, Booking, book, check_reason, check_reference, known_form};
+use super::worth::{check_together, count_in};
 use super::{BookingDone, MovementKind, Quantity, Unit, WrongField, booking_done, hold, purse_of, save};
 use crate::clock::Clock;
 use crate::customers;
@@ -64,7 +64,7 @@ pub async fn adjust(
     }
     let Some(holder) = customers::hold(tx, customer).await? else { return Ok(Adjusted::UnknownCustomer) };
     let mut purses = hold(tx, &[customer]).await?;
-    new.reference = trimmed(tx, new.reference).await?;
+    new.reference = known_form(tx, new.reference).await?;
     let (reference, reason) = (Some(new.reference.clone()), Some(new.reason.clone()));
     let booking = Booking::new(MovementKind::Adjustment, reference, reason, &(id, &new), clock)?;
     match book(tx, customer, &booking).await? {
@@ -86,6 +86,9 @@ pub async fn adjust(
     }
     if count.saturating_neg() > balance.available() {
         return Ok(Adjusted::BeyondAvailable(Quantity::of(unit, balance.available(), holder.currency)));
+    }
+    if let Err(wrong) = check_together(purse, unit, count) {
+        return Ok(Adjusted::Wrong(wrong));
     }
     purse.add(id, count, (booking.kind, booking.id.0), at)?;
     if unit == Unit::Money {

@@ -9,6 +9,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::hash::{self, Hash};
 use crate::id::{BookingId, CustomerId};
+use crate::names::{earlier_forms, folded};
 
 /// As long as the purpose of a SEPA transfer may be.
 const LONGEST_REFERENCE: usize = 140;
@@ -66,13 +67,14 @@ pub(super) async fn book(tx: &mut Tx, customer: CustomerId, booking: &Booking) -
     Ok(Booked::New)
 }
 
-/// A reference without the blanks at its ends; with them only where a booking has it from before they were taken off.
-pub(super) async fn trimmed(tx: &mut Tx, reference: String) -> Result<String> {
-    let plain = reference.trim();
-    if plain.len() == reference.len() || store::booking_by_reference(tx, &reference).await?.is_some() {
-        return Ok(reference);
+/// A reference as it is stored and compared: folded, but where a booking has it from before references were.
+pub(super) async fn known_form(tx: &mut Tx, reference: String) -> Result<String> {
+    for form in earlier_forms(&reference) {
+        if store::booking_by_reference(tx, &form).await?.is_some() {
+            return Ok(form);
+        }
     }
-    Ok(plain.to_owned())
+    Ok(folded(&reference))
 }
 
 /// Refuses what is no reference.

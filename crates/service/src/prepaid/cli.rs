@@ -14,6 +14,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
+use crate::names;
 
 /// Put prepaid money on a customer's balance, once by its reference
 ///
@@ -198,6 +199,9 @@ pub async fn vouchers(app: &App, args: VouchersArgs, output: Output) -> Result<b
     };
     let codes = made.to_csv()?;
     tx.commit().await?;
+    if let Some(other) = &made.looks_like {
+        output.note(format_args!("{}", names::warning(&made.batch, other)));
+    }
     output.answer(&made, codes.trim_end())?;
     Ok(true)
 }

@@ -10,11 +10,11 @@ const CODES: u64 = 1_000_000_000_000_000;
 
 /// The code of a voucher, as 16 digits.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Code(String);
+pub struct Code(String);
 
 /// Why a text is no code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoCode {
+pub enum NoCode {
     /// It has not 16 digits.
     Length,
     /// Its check digit is another one: a digit is wrong, or two are swapped.
@@ -30,7 +30,7 @@ impl Code {
     }
 
     /// Reads a code as people write it: spaces and dashes mean nothing.
-    pub(super) fn read(text: &str) -> std::result::Result<Self, NoCode> {
+    pub fn read(text: &str) -> std::result::Result<Self, NoCode> {
         let written =
             |letter: &char| !letter.is_whitespace() && !matches!(letter, '-' | '\u{2010}'..='\u{2015}');
         let digits: String = text.chars().filter(written).collect();

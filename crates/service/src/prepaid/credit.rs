@@ -1,10 +1,11 @@
 //! How far may a customer's balance fall below zero, and when is it topped up by itself?
 
+use calculation::limit;
 use calculation::money::{Amount, Currency, Money};
 use serde::{Deserialize, Deserializer, Serialize};
 use utoipa::ToSchema;
 
-use super::worth::{LARGEST, main_of, new_main};
+use super::worth::{main_of, new_main};
 use super::{ChargingAccount, Checked, Purse, WrongField, hold, look, purse_of, save, store};
 use crate::calls::MoneySchema;
 use crate::clock::Clock;
@@ -127,7 +128,9 @@ pub async fn terms(tx: &mut Tx, customer: &Customer) -> Result<PrepaidTerms> {
     let purse = look(tx, customer.id).await?;
     let ChargingAccount { low_balance, top_up_amount, .. } = *purse.account();
     let main = purse.balances().iter().find(|balance| balance.main && balance.line.is_none());
-    let limit = main.map(|main| Amount::from_micros(-main.floor)).filter(|limit| *limit > Amount::ZERO);
+    let limit = main
+        .map(|main| Amount::from_micros(main.floor.saturating_neg()))
+        .filter(|limit| *limit > Amount::ZERO);
     let money = |amount: Amount| Money { amount, currency: customer.currency };
     Ok(PrepaidTerms {
         credit_limit: limit.map(money),
@@ -148,9 +151,7 @@ fn check(new: ChangePrepaidTerms, currency: Currency) -> Checked<()> {
         if amount < Amount::ZERO {
             return Err(WrongField::new(pointer, "is below zero"));
         }
-        if amount > LARGEST {
-            return Err(WrongField::new(pointer, "is more than a billion"));
-        }
+        limit::one(amount).map_err(|over| WrongField::new(pointer, over.to_string()))?;
         if amount.to_minor_unit(currency) != Some(amount) {
             return Err(WrongField::new(pointer, "is finer than the currency is paid in"));
         }

@@ -32,6 +32,7 @@ use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 pub use adjust::{Adjusted, NewAdjustment, adjust};
+pub use code::{Code, NoCode};
 pub use credit::{Agreed, Change, ChangePrepaidTerms, PrepaidTerms, agree, terms};
 pub use purse::{Purse, Purses, hold, look, purse_of, save};
 pub(crate) use renew::{begin_renewals, end_renewals};

@@ -15,7 +15,7 @@ pub(super) use due::{
 pub(super) use proof::{Proof, breaking, counts, wrong_batches};
 pub(super) use statement::{balances, movements_after, movements_of};
 pub(super) use terms::set_floor;
-pub(super) use vouchers::{insert_batch, insert_vouchers, redeem, voucher};
+pub(super) use vouchers::{insert_batch, insert_vouchers, names_of_batches, redeem, voucher};
 
 use std::collections::BTreeSet;
 

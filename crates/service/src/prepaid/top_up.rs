@@ -7,8 +7,8 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::book::{Booked, Booking, book, check_reference, trimmed};
-use super::worth::{Gift, Worth, is_current};
+use super::book::{Booked, Booking, book, check_reference, known_form};
+use super::worth::{Gift, Worth, check_together, is_current};
 use super::{BookingDone, Checked, MovementKind, WrongField, booking_done, hold, purse_of, save};
 use crate::clock::Clock;
 use crate::customers;
@@ -87,7 +87,7 @@ pub async fn top_up(tx: &mut Tx, customer: CustomerId, mut new: NewTopUp, clock:
     };
     let Some(holder) = customers::hold(tx, customer).await? else { return Ok(ToppedUp::UnknownCustomer) };
     let mut purses = hold(tx, &[customer]).await?;
-    new.reference = trimmed(tx, new.reference).await?;
+    new.reference = known_form(tx, new.reference).await?;
     let (kind, from) = match new.kind {
         TopUpKind::Payment => (MovementKind::TopUp, Account::Bank),
         TopUpKind::Bonus => (MovementKind::Bonus, Account::Bonus),
@@ -113,6 +113,9 @@ pub async fn top_up(tx: &mut Tx, customer: CustomerId, mut new: NewTopUp, clock:
         return Ok(ToppedUp::NotTheirLine(line));
     }
     let purse = purse_of(&mut purses, customer)?;
+    if let Err(wrong) = check_together(purse, gift.worth.unit(), gift.worth.count()) {
+        return Ok(ToppedUp::Wrong(wrong));
+    }
     gift.put(customer, purse, &booking, from, clock)?;
     purse.answered(&new.reference);
     save(tx, &mut purses, clock).await?;

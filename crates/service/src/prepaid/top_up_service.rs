@@ -80,7 +80,8 @@ impl TopUpService {
 }
 
 fn checked(url: &str) -> Result<Uri> {
-    let refuse = |what: String| wrong("prepaid.top_up_url", format!("`{url}` {what}"));
+    // What is refused may hold a login: it is not repeated.
+    let refuse = |what: String| wrong("prepaid.top_up_url", what);
     let uri: Uri = url.parse().map_err(|error| refuse(format!("is no address: {error}")))?;
     let host = uri.authority().filter(|authority| !authority.host().is_empty());
     match (uri.scheme_str(), host) {

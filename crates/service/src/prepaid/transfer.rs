@@ -4,7 +4,7 @@ use calculation::money::{Amount, Currency};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-use super::book::{Booked, Booking, book, check_reason, check_reference, trimmed};
+use super::book::{Booked, Booking, book, check_reason, check_reference, known_form};
 use super::worth::{count_in, pointer_of};
 use super::{
     Balance, BookingDone, Checked, MovementKind, Quantity, WrongField, booking_done, hold, purse_of, save,
@@ -70,7 +70,7 @@ pub async fn transfer(
     }
     let Some(holder) = customers::hold(tx, customer).await? else { return Ok(Transferred::UnknownCustomer) };
     let mut purses = hold(tx, &[customer]).await?;
-    new.reference = trimmed(tx, new.reference).await?;
+    new.reference = known_form(tx, new.reference).await?;
     let reference = Some(new.reference.clone());
     let booking = Booking::new(MovementKind::Transfer, reference, new.reason.clone(), &new, clock)?;
     match book(tx, customer, &booking).await? {

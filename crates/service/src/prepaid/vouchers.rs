@@ -12,7 +12,7 @@ use utoipa::ToSchema;
 use super::book::{Booked, Booking, book};
 use super::code::{Code, NoCode};
 use super::voucher_keys::VoucherKeys;
-use super::worth::{Gift, Worth, is_current};
+use super::worth::{Gift, Worth, check_together, is_current};
 use super::{
     BookingDone, Checked, MovementKind, Quantity, QuantitySchema, WrongField, booking_done, hold, purse_of,
     save, store,
@@ -23,6 +23,7 @@ use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::{BookingId, CustomerId};
 use crate::ledger::Account;
+use crate::names;
 use crate::payments;
 
 const MOST_VOUCHERS: u32 = 10_000;
@@ -76,6 +77,9 @@ pub struct VoucherBatch {
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(example = json!(["4111-1111-1111-1111"]))]
     pub codes: Vec<String>,
+    /// The name of another batch, if this one's looks the same to a reader. Make sure that both are meant. Absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub looks_like: Option<String>,
 }
 
 impl VoucherBatch {
@@ -144,6 +148,8 @@ pub enum Redeemed {
     OtherCurrency(Currency),
     /// The customer does not hold the line now.
     NotTheirLine(E164),
+    /// It would be too much beside what the customer has.
+    TooMuch(WrongField),
 }
 
 /// What the vouchers of a batch are worth, as it is stored.
@@ -168,10 +174,14 @@ pub(super) struct Voucher {
 /// Makes a batch of vouchers. Their codes are in the answer and nowhere else.
 pub async fn make_vouchers(tx: &mut Tx, new: NewVouchers, keys: &VoucherKeys, clock: &Clock) -> Result<Made> {
     let now = clock.now();
-    let batch = match batch_of(&new, now) {
+    let mut batch = match batch_of(&new, now) {
         Ok(batch) => batch,
         Err(wrong) => return Ok(Made::Wrong(wrong)),
     };
+    let others = store::names_of_batches(tx).await?;
+    let others = || others.iter().map(String::as_str);
+    let looks_like = names::look_alike(&batch.name, others());
+    batch.name = names::known_as(&batch.name, others());
     if !store::insert_batch(tx, &batch, new.count, now).await? {
         return Ok(Made::BatchTaken);
     }
@@ -186,6 +196,7 @@ pub async fn make_vouchers(tx: &mut Tx, new: NewVouchers, keys: &VoucherKeys, cl
         worth: batch.worth.quantity(),
         expires_at: batch.expires_at,
         codes: codes.iter().map(Code::to_string).collect(),
+        looks_like,
         batch: batch.name,
     }))
 }
@@ -272,7 +283,11 @@ pub async fn redeem(
     let expires_at = batch.balance_days.map(|days| end_of_day_in(days, &holder, now)).transpose()?;
     let Batch { balance_name: name, worth, priority, .. } = batch;
     let gift = Gift { worth, line: redeem.line, name, priority, expires_at };
-    gift.put(customer, purse_of(&mut purses, customer)?, &booking, Account::Vouchers, clock)?;
+    let purse = purse_of(&mut purses, customer)?;
+    if let Err(wrong) = check_together(purse, gift.worth.unit(), gift.worth.count()) {
+        return Ok(Redeemed::TooMuch(wrong));
+    }
+    gift.put(customer, purse, &booking, Account::Vouchers, clock)?;
     save(tx, &mut purses, clock).await?;
     Ok(Redeemed::New(booking_done(tx, &holder, booking.id).await?))
 }

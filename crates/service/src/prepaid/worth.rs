@@ -1,5 +1,6 @@
 //! What is put on a balance, and which balance takes it.
 
+use calculation::limit;
 use calculation::money::{Amount, Currency, Money};
 use calculation::phone_number::E164;
 use calculation::tariff::Prefix;
@@ -13,10 +14,6 @@ use crate::error::Result;
 use crate::id::{BalanceId, CustomerId};
 use crate::ledger::{Account, Entry, EntryKind};
 
-/// A billion: thousands of these still fit a balance together.
-pub(super) const LARGEST: Amount = Amount::from_micros(1_000_000_000_000_000);
-/// Thirty years and more.
-const LARGEST_SECONDS: i64 = 1_000_000_000;
 const MOST_DESTINATIONS: usize = 500;
 const MAIN: &str = "Main balance";
 
@@ -62,9 +59,7 @@ impl Worth {
                 "is not above zero: to take something off, adjust a balance",
             ));
         }
-        if amount > LARGEST {
-            return Err(WrongField::new("/amount", "is more than a billion"));
-        }
+        limit::one(amount).map_err(|over| WrongField::new("/amount", over.to_string()))?;
         if amount.to_minor_unit(currency) != Some(amount) {
             return Err(WrongField::new("/amount", "is finer than the currency is paid in"));
         }
@@ -81,9 +76,7 @@ impl Worth {
                 "is not above zero: to take something off, adjust a balance",
             ));
         }
-        if seconds > LARGEST_SECONDS {
-            return Err(WrongField::new("/seconds", "is more than a billion"));
-        }
+        limit::seconds(seconds).map_err(|over| WrongField::new("/seconds", over.to_string()))?;
         if destinations.is_empty() {
             let message = "is missing: name the prefixes that the seconds are for, `*` for all numbers";
             return Err(WrongField::new("/destinations", message));
@@ -140,9 +133,9 @@ pub(super) fn count_in(
     seconds: Option<i64>,
 ) -> Checked<i64> {
     let pointer = pointer_of(unit);
-    let (count, most, currency) = match (unit, amount, seconds) {
-        (Unit::Money, Some(amount), None) => (amount.micros(), LARGEST.micros(), Some(currency)),
-        (Unit::Seconds, None, Some(seconds)) => (seconds, LARGEST_SECONDS, None),
+    let (count, within, currency) = match (unit, amount, seconds) {
+        (Unit::Money, Some(amount), None) => (amount.micros(), limit::one(amount), Some(currency)),
+        (Unit::Seconds, None, Some(seconds)) => (seconds, limit::seconds(seconds), None),
         (Unit::Money, ..) => return Err(WrongField::new(pointer, "is what a balance of money takes, alone")),
         (Unit::Seconds, ..) => {
             return Err(WrongField::new(pointer, "is what a balance of seconds takes, alone"));
@@ -157,10 +150,17 @@ pub(super) fn count_in(
     if count == 0 {
         return Err(WrongField::new(pointer, "is zero"));
     }
-    if count.unsigned_abs() > most.unsigned_abs() {
-        return Err(WrongField::new(pointer, "is more than a billion"));
+    within.map(|()| count).map_err(|over| WrongField::new(pointer, over.to_string()))
+}
+
+/// Refuses what would be too much beside what a customer has of the unit.
+pub(super) fn check_together(purse: &Purse, unit: Unit, count: i64) -> Checked<()> {
+    if count <= 0 {
+        return Ok(());
     }
-    Ok(count)
+    let there = purse.balances().iter().filter(|balance| balance.unit == unit);
+    let counts = there.map(|balance| balance.amount).chain([count]).map(Amount::from_micros);
+    limit::together(counts).map_err(|over| WrongField::new(pointer_of(unit), over.to_string()))
 }
 
 /// The field of a request that names how much of a unit.

@@ -75,7 +75,7 @@ pub async fn invoices(app: &App, args: InvoicesArgs, output: Output) -> Result<b
         let Some(last) = page.last() else { break };
         after = Some(Cursor::of(last));
         for listed in &page {
-            totals.add(listed)?;
+            totals.add(listed);
             if csv {
                 put(&csv_row(listed.cells()))?;
             } else if output.is_json() {

@@ -5,6 +5,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use calculation::money::{Amount, Money};
+use calculation::total::{Total as Sum, TotalMoney};
 use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -13,7 +14,7 @@ use super::{ListedInvoice, Month, cell, store};
 use crate::calls::MoneySchema;
 use crate::cursor;
 use crate::db::Tx;
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::id::{CustomerId, InvoiceId};
 use crate::payments::Status;
 
@@ -76,13 +77,13 @@ pub async fn invoices(
 pub struct Total {
     pub invoices: u64,
     #[schema(value_type = MoneySchema)]
-    pub net: Money,
+    pub net: TotalMoney,
     #[schema(value_type = MoneySchema)]
-    pub tax: Money,
+    pub tax: TotalMoney,
     #[schema(value_type = MoneySchema)]
-    pub gross: Money,
+    pub gross: TotalMoney,
     #[schema(value_type = MoneySchema)]
-    pub open: Money,
+    pub open: TotalMoney,
 }
 
 /// What invoices of a list come to, by currency.
@@ -91,9 +92,9 @@ pub struct Totals(BTreeMap<&'static str, Total>);
 
 impl Totals {
     /// Adds an invoice.
-    pub fn add(&mut self, listed: &ListedInvoice) -> Result<()> {
+    pub fn add(&mut self, listed: &ListedInvoice) {
         let currency = listed.gross.currency;
-        let nothing = Money { amount: Amount::ZERO, currency };
+        let nothing = TotalMoney { amount: Sum::default(), currency };
         let total = self.0.entry(currency.code()).or_insert(Total {
             invoices: 0,
             net: nothing,
@@ -102,16 +103,14 @@ impl Totals {
             open: nothing,
         });
         total.invoices += 1;
-        let too_large = || Error::Other("the sum of these invoices does not fit an amount".to_owned());
         for (sum, part) in [
             (&mut total.net, listed.net),
             (&mut total.tax, listed.tax),
             (&mut total.gross, listed.gross),
             (&mut total.open, listed.open),
         ] {
-            sum.amount = sum.amount.checked_add(part.amount).ok_or_else(too_large)?;
+            sum.amount.add(part.amount);
         }
-        Ok(())
     }
 
     /// Each currency's.

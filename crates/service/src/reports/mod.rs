@@ -7,7 +7,8 @@ mod invoices;
 mod revenue;
 mod store;
 
-use calculation::money::{Amount, Money};
+use calculation::money::Money;
+use calculation::total::Total as Sum;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use serde::{Deserialize, Serialize};
@@ -93,16 +94,16 @@ pub enum Form {
 }
 
 /// An amount as a cell of a table.
-fn cell(amount: Amount, currency: calculation::money::Currency) -> String {
-    amount.to_text(currency.minor_digits())
+fn cell(amount: impl Into<Sum>, currency: calculation::money::Currency) -> String {
+    amount.into().to_text(currency.minor_digits())
 }
 
 /// A row of a CSV file (RFC 4180). What a spreadsheet would compute is text to it.
 pub(crate) fn csv_row<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> Vec<u8> {
     let quoted = |text: S| {
         let text = text.as_ref();
-        let is_formula = text.starts_with(['=', '+', '@', '\t'])
-            || (text.starts_with('-') && text.parse::<Amount>().is_err());
+        let is_formula =
+            text.starts_with(['=', '+', '@', '\t']) || (text.starts_with('-') && !is_number(text));
         let text = if is_formula { format!("'{text}") } else { text.to_owned() };
         if text.contains([',', '"', '\n', '\r', ';']) {
             format!("\"{}\"", text.replace('"', "\"\""))
@@ -112,6 +113,13 @@ pub(crate) fn csv_row<S: AsRef<str>>(cells: impl IntoIterator<Item = S>) -> Vec<
     };
     let cells: Vec<_> = cells.into_iter().map(quoted).collect();
     format!("{}\r\n", cells.join(",")).into_bytes()
+}
+
+/// Whether a text is digits with a point, below zero or not, however many.
+fn is_number(text: &str) -> bool {
+    let digits = text.trim_start_matches('-').split('.');
+    let is_digits = |part: &str| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit());
+    digits.clone().count() <= 2 && digits.clone().all(is_digits)
 }
 
 #[cfg(test)]

@@ -4,8 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use calculation::invoice::{InvoiceLine, LineKind};
-use calculation::money::{Amount, Currency, Money};
+use calculation::money::Currency;
 use calculation::tax::{TaxCategory, TaxRate};
+use calculation::total::{Total, TotalMoney};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
@@ -53,11 +54,11 @@ pub struct RevenueRow {
     pub calls: u64,
     pub seconds: u64,
     #[schema(value_type = MoneySchema)]
-    pub net: Money,
+    pub net: TotalMoney,
     /// Where it is added up by tax.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<MoneySchema>)]
-    pub tax: Option<Money>,
+    pub tax: Option<TotalMoney>,
 }
 
 const PAGE: usize = 500;
@@ -192,13 +193,9 @@ impl Sums {
         for ((key, code), sum) in self.0 {
             let currency: Currency =
                 code.parse().map_err(|_| Error::Contradiction(format!("{code} is no currency")))?;
-            let money = |sum: i128| {
-                let micros = i64::try_from(sum);
-                let micros = micros.map_err(|_| Error::Other("the sum does not fit an amount".to_owned()))?;
-                Ok::<_, Error>(Money { amount: Amount::from_micros(micros), currency })
-            };
-            let tax = if by == By::Tax { Some(money(sum.tax)?) } else { None };
-            rows.push(RevenueRow { key, calls: sum.calls, seconds: sum.seconds, net: money(sum.net)?, tax });
+            let money = |sum: i128| TotalMoney { amount: Total::from_micros(sum), currency };
+            let tax = (by == By::Tax).then(|| money(sum.tax));
+            rows.push(RevenueRow { key, calls: sum.calls, seconds: sum.seconds, net: money(sum.net), tax });
         }
         Ok(rows)
     }
@@ -251,7 +248,7 @@ impl Revenue {
         let width = self.header().len();
         let rows = |rows: &[RevenueRow], name: &str| -> Vec<Vec<String>> {
             let row = |row: &RevenueRow| {
-                let amount = |money: Money| cell(money.amount, money.currency);
+                let amount = |money: TotalMoney| cell(money.amount, money.currency);
                 let mut amounts = vec![
                     row.calls.to_string(),
                     row.seconds.to_string(),

@@ -10,6 +10,7 @@ const NODE: u8 = 1;
 const BATCH: u8 = 2;
 const SEAL: u8 = 3;
 const LINK: u8 = 4;
+const BEGINNING: u8 = 5;
 
 fn hash(kind: u8, parts: &[&[u8]]) -> Digest {
     let mut hash = Sha256::new_with_prefix([kind]);
@@ -21,6 +22,15 @@ fn hash(kind: u8, parts: &[&[u8]]) -> Digest {
 
 pub(super) fn node(left: &Digest, right: &Digest) -> Digest {
     hash(NODE, &[left, right])
+}
+
+/// What the first seal follows: how many rows there were before sealing began.
+pub(super) fn beginning(before: [u64; 4]) -> Digest {
+    if before == [0; 4] {
+        return Digest::default();
+    }
+    let [calls, entries, audit_entries, documents] = before.map(u64::to_be_bytes);
+    hash(BEGINNING, &[&calls, &entries, &audit_entries, &documents])
 }
 
 /// A batch as its seal's tree holds it.

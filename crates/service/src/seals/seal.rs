@@ -4,7 +4,7 @@ use jiff::{SignedDuration, Timestamp};
 
 use super::hashes::{self, SealContent, Tree};
 use super::{Seal, store};
-use crate::db::{Digest, Leaf, Tx};
+use crate::db::{Leaf, Tx};
 use crate::error::Result;
 
 /// A seal takes batches until it has so many rows, so that it is not long under way.
@@ -43,7 +43,10 @@ pub async fn seal(tx: &mut Tx, now: Timestamp, apart: SignedDuration) -> Result<
     let all = found.len();
     let waiting = taken(found);
     let more = waiting.len() < all || all == MOST_BATCHES;
-    let (number, previous) = last.map_or((1, Digest::default()), |last| (last.number + 1, last.hash));
+    let (number, previous) = match last {
+        Some(last) => (last.number + 1, last.hash),
+        None => (1, hashes::beginning(store::series(tx).await?.before)),
+    };
     let (mut tree, mut rows) = (Tree::default(), 0);
     for some in portions(&waiting) {
         let mut roots = Vec::with_capacity(some.len());

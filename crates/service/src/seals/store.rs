@@ -3,7 +3,7 @@
 use jiff::Timestamp;
 
 use super::Seal;
-use crate::db::{self, Cell, Digest, IN_LIST, Param, Place, Row, Ts, Tx, in_list};
+use crate::db::{self, Cell, Digest, Halves, IN_LIST, Param, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 
 const SEALS: Place = Place::new("seals", &["number"]);
@@ -18,11 +18,10 @@ pub(super) async fn any_waits(tx: &mut Tx) -> Result<bool> {
 
 /// How much waits: batches and their rows, and since when.
 pub(super) async fn waits(tx: &mut Tx) -> Result<(u64, u64)> {
-    let sql =
-        "select count(*) as batches, coalesce(cast(sum(row_count) as bigint), 0) as waiting from seal_batches
-               where seal_number is null";
-    let Some(row) = tx.row(sql, &[]).await? else { return Ok((0, 0)) };
-    Ok((row.count("batches")?, row.count("waiting")?))
+    let waiting = Halves::sum("row_count").columns("waiting");
+    let sql = format!("select count(*) as batches, {waiting} from seal_batches where seal_number is null");
+    let Some(row) = tx.row(&sql, &[]).await? else { return Ok((0, 0)) };
+    Ok((row.count("batches")?, row.sum_count("waiting")?))
 }
 
 /// Holds the series of seals until the transaction ends; answers the last seal.

@@ -63,7 +63,9 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
 
 /// Verifies that seals follow each other, and that each holds the batches that name it.
 async fn verify_seals(tx: &mut Tx, verified: &mut Verified) -> Result<()> {
-    let (mut next, mut previous) = (1, Digest::default());
+    let series = store::series(tx).await?;
+    let beginning = hashes::beginning(series.before);
+    let (mut next, mut previous) = (1, beginning);
     loop {
         let page = store::from(tx, next, PAGE).await?;
         if page.is_empty() {
@@ -71,17 +73,21 @@ async fn verify_seals(tx: &mut Tx, verified: &mut Verified) -> Result<()> {
         }
         for seal in page {
             verified.seals += 1;
+            if seal.number == 1 && seal.previous != beginning {
+                previous = seal.previous;
+                verified.faults.push(
+                    "the numbers of rows that were there before sealing began (seal_series) are not those that seal 1 begins with"
+                        .to_owned(),
+                );
+            }
             verify_seal(tx, &seal, (next, previous), &mut verified.faults).await?;
             next = seal.number.saturating_add(1);
             previous = seal.hash;
         }
     }
-    let series = store::series(tx).await?;
     if series.last_number >= next {
         verified.faults.push(missing(next, series.last_number));
-    } else if series.last_number != next - 1
-        || series.last_hash.unwrap_or(Digest::default().to_vec()) != previous
-    {
+    } else if series.last_number != next - 1 || series.last_hash.unwrap_or(beginning.to_vec()) != previous {
         verified.faults.push(format!("seal {} is not the last one that was made", next - 1));
     }
     for number in store::missing_seals(tx).await? {

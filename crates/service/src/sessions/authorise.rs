@@ -48,7 +48,7 @@ pub(super) fn authorise(till: &mut Till, bench: &Bench<'_>, asked: &Authorise, h
         request_hash: hash,
         ..Session::new(id, dialled, account.currency, bench.now)
     };
-    let answer = match grant_first(till, bench, &mut session, account, asked.requested_seconds)? {
+    let answer = match grant_first(till, bench, &mut session, account, asked)? {
         Ok(grant) => Answer::Granted(grant),
         Err(refusal) => {
             session.state = State::Refused;
@@ -97,7 +97,7 @@ fn grant_first(
     bench: &Bench<'_>,
     session: &mut Session,
     account: &Account,
-    requested: Option<u32>,
+    asked: &Authorise,
 ) -> Result<std::result::Result<Grant, Refusal>> {
     if account.suspended {
         return Ok(Err(Refusal::Suspended));
@@ -108,6 +108,12 @@ fn grant_first(
         Err(refusal) => return Ok(Err(refusal)),
     };
     session.follow(way);
+    // The request took long, and the call is over: it would be charged once more.
+    if session.prepaid
+        && let Some(record) = till.charged_by_record(account.id, asked)
+    {
+        return Ok(Err(Refusal::Recorded { record: record.to_owned() }));
+    }
     if way.bars(&dialled) {
         return Ok(Err(Refusal::Barred { destination: way.rate.destination.to_string() }));
     }
@@ -122,7 +128,7 @@ fn grant_first(
     if room.is_some_and(|room| room <= Amount::ZERO) {
         return Ok(Err(Refusal::DayAmountReached));
     }
-    let grant = grant(till, bench, session, account, way, requested)?;
+    let grant = grant(till, bench, session, account, way, asked.requested_seconds)?;
     if grant.granted_seconds > 0 {
         return Ok(Ok(grant));
     }

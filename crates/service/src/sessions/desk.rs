@@ -122,6 +122,7 @@ impl Deed for Worker {
             }
         }
         let mut till = Till::hold(tx, &wanted, &directory.accounts(), now).await?;
+        till.look_for_records(tx, &wanted.calls).await?;
         let mut answers = Vec::with_capacity(requests.len());
         for request in &requests {
             let hash = hash_of(request);

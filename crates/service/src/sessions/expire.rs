@@ -9,6 +9,7 @@ use super::store;
 use super::till::{Till, Wanted};
 use crate::app::App;
 use crate::calls::Directory;
+use crate::clock::after;
 use crate::customers;
 use crate::error::Result;
 use crate::timekeeping;
@@ -41,7 +42,8 @@ pub async fn expire(app: &App) -> Result<u64> {
             if let Err(refusal) = close(&mut till, &app.clock, &mut session, account, used, State::Expired)? {
                 tracing::error!(session = %id, ?refusal, "a session that is over cannot be priced");
                 pay::hold(till.purse(id.customer)?, &mut session, &[])?;
-                (session.state, session.closed_at) = (State::Expired, Some(now));
+                session.state = State::Expired;
+                session.closed_at = Some(after(now, session.opened_at));
             }
             till.put(session);
             expired += 1;

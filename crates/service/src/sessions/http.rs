@@ -286,7 +286,7 @@ impl From<Refusal> for Problem {
             Refusal::ClockSkew { .. } => return Self::invalid("/started_at", words),
             Refusal::OutOfOrder { .. } => Kind::SequenceOutOfOrder,
             Refusal::OtherContent => Kind::SequenceReused,
-            Refusal::Closed { .. } => Kind::SessionClosed,
+            Refusal::Closed { .. } | Refusal::Recorded { .. } => Kind::SessionClosed,
             Refusal::UsedTooMuch | Refusal::UsedLess { .. } => return Self::invalid("/used_seconds", words),
             Refusal::AnsweredOutside => return Self::invalid("/answered_at", words),
         };
@@ -315,6 +315,11 @@ impl std::fmt::Display for Refusal {
                  the next request a greater sequence",
             ),
             Self::Closed { state } => write!(out, "the session is {}", state.code()),
+            Self::Recorded { record } => write!(
+                out,
+                "the call is over, and was charged by its record {record}: another call needs a `call_id` of its own, or a \
+                 `started_at` after the end of that one"
+            ),
             Self::UsedTooMuch => out.write_str("is more than the time since the call began"),
             Self::UsedLess { before } => write!(out, "is less than the {before} s reported before"),
             Self::AnsweredOutside => out.write_str("is before the call began or in the future"),

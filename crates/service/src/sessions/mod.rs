@@ -196,6 +196,7 @@ pub enum Refusal {
     DayAmountReached,
     NoRate { detail: String },
     NoPlan,
+    Recorded { record: String },
     // Nobody can say whose it is, or what is meant.
     UnknownLine,
     NotANumber { detail: String },

@@ -12,7 +12,7 @@ use super::release::close;
 use super::till::{Till, Wanted};
 use super::{Origin, Session, State};
 use crate::calls::{self, Account, Bill, Fate, Record};
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::SessionId;
@@ -107,7 +107,8 @@ impl Reconciling {
     fn give_back(&mut self, mut session: Session, clock: &Clock) -> Result<()> {
         pay::give_back(self.till.purse(session.id.customer)?, &mut session, clock)?;
         if session.state == State::Open {
-            (session.state, session.closed_at) = (State::Released, Some(clock.now()));
+            session.state = State::Released;
+            session.closed_at = Some(after(clock.now(), session.opened_at));
         }
         self.till.put(session);
         Ok(())

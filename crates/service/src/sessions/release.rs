@@ -10,7 +10,7 @@ use super::pay::{self, Cost, Way};
 use super::till::{Till, day};
 use super::{Answer, Refusal, Release, Session, Settled, State};
 use crate::calls::Account;
-use crate::clock::Clock;
+use crate::clock::{Clock, after};
 use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::SessionId;
@@ -96,7 +96,7 @@ pub(super) fn close(
         Err(refusal) if session.prepaid => return Ok(Err(refusal)),
         Err(_) => (session.used_seconds, session.state) = (used_seconds, state),
     }
-    session.closed_at = Some(clock.now());
+    session.closed_at = Some(after(clock.now(), session.opened_at));
     Ok(Ok(cost))
 }
 
@@ -108,10 +108,13 @@ pub(super) fn check_use(
     answered_at: Option<Timestamp>,
 ) -> Option<Refusal> {
     let skew = SignedDuration::from_secs(bench.config.calls.clock_skew_seconds.into());
-    let since = |at: Timestamp| bench.now.duration_since(at).as_secs();
+    // Another program, whose clock is ahead of this one's, may have opened it, and heard of it last.
+    let used = SignedDuration::from_secs(session.used_seconds.into());
+    let now = bench.now.max(session.opened_at.checked_add(used).unwrap_or(session.opened_at));
+    let since = |at: Timestamp| now.duration_since(at).as_secs();
     if let Some(answered_at) = answered_at {
         let early = session.started_at.duration_since(answered_at) > skew;
-        if early || answered_at.duration_since(bench.now) > skew {
+        if early || answered_at.duration_since(now) > skew {
             return Some(Refusal::AnsweredOutside);
         }
     }

@@ -7,8 +7,8 @@ use calculation::money::Amount;
 use jiff::Timestamp;
 use jiff::civil::Date;
 
-use super::{Session, State, store};
-use crate::calls::Account;
+use super::{Authorise, Session, State, store};
+use crate::calls::{self, Account, RecordedTalk};
 use crate::clock::Clock;
 use crate::db::Tx;
 use crate::error::{Error, Result};
@@ -21,6 +21,8 @@ pub(super) struct Till {
     purses: Purses,
     sessions: BTreeMap<SessionId, Kept>,
     by_call: BTreeMap<(CustomerId, String), SessionId>,
+    /// Talks that a record was charged for, by call.
+    recorded: BTreeMap<(CustomerId, String), Vec<RecordedTalk>>,
     /// What customers with a cap for the day have spent, by day.
     spent: BTreeMap<(CustomerId, Date), Spent>,
 }
@@ -75,6 +77,28 @@ impl Till {
     fn keep(&mut self, session: Session, known: bool) {
         self.by_call.insert((session.id.customer, session.call_id.clone()), session.id);
         self.sessions.entry(session.id).or_insert(Kept { session, known, changed: !known });
+    }
+
+    /// Reads which of some calls a record was charged for already. Their customers are held.
+    pub(super) async fn look_for_records(
+        &mut self,
+        tx: &mut Tx,
+        calls: &[(CustomerId, String)],
+    ) -> Result<()> {
+        let calls: Vec<_> = calls.iter().map(|(customer, call_id)| (*customer, call_id.as_str())).collect();
+        for talk in calls::recorded_talks(tx, &calls).await? {
+            self.recorded.entry((talk.customer, talk.call_id.clone())).or_default().push(talk);
+        }
+        Ok(())
+    }
+
+    /// The record that was charged for a call that is asked for, unless its talk was over before the asked one began: then a
+    /// switch calls two talks alike.
+    pub(super) fn charged_by_record(&self, customer: CustomerId, asked: &Authorise) -> Option<&str> {
+        let talks = self.recorded.get(&(customer, asked.call_id.clone()))?;
+        let is_meant =
+            |talk: &&RecordedTalk| asked.started_at.is_none_or(|started_at| started_at < talk.ended_at);
+        talks.iter().find(is_meant).map(|talk| talk.record.as_str())
     }
 
     /// The session of a call.

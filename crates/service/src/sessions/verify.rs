@@ -30,6 +30,9 @@ pub async fn verify(tx: &mut Tx, now: Timestamp, record_hours: u32) -> Result<Ve
     for id in store::charged_otherwise(tx).await? {
         verified.faults.push(format!("session {id} was charged other than its reservations took"));
     }
+    for (id, record) in store::charged_besides(tx).await? {
+        verified.faults.push(format!("session {id} was charged besides record {record} of the same call"));
+    }
     for customer in store::lost_otherwise(tx).await? {
         verified
             .faults

@@ -12,12 +12,13 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::described::{TariffDifference, advice, count_of_losses};
-use super::{Imported, NewTariff, import};
+use super::{Imported, NewTariff, import, looks_like};
 use crate::app::App;
 use crate::cli::Output;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::TariffId;
+use crate::names;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -35,7 +36,7 @@ pub struct ImportArgs {
     /// The deck: CSV with a header row
     file: PathBuf,
     /// The tariff's name; a known one gets a new version
-    #[arg(long)]
+    #[arg(long, value_parser = crate::visible::one_line)]
     name: String,
     /// The tariff's terms in TOML (currency, rounding, zone, bands, holidays)
     #[arg(long, value_name = "FILE")]
@@ -129,6 +130,10 @@ async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool
     };
     let imported = import(&mut tx, new, TariffId(app.clock.id()), now).await?;
     let name = &args.name;
+    let looks_like = looks_like(&mut tx, name).await?;
+    if let Some(other) = &looks_like {
+        output.note(format_args!("{}", names::warning(name, other)));
+    }
     match imported {
         Imported::New { id, version, rates, change } => {
             let difference = TariffDifference::new(&change, mode);
@@ -143,7 +148,7 @@ async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool
             }
             tx.commit().await?;
             let value = json!({"tariff_id": id, "version": version, "rates": rates, "valid_from": valid_from,
-                "difference": difference});
+                "difference": difference, "looks_like": looks_like});
             let first = format!("{name}: version {version} with {rates} rates, in force from {valid_from}");
             output.answer(&value, format!("{first}\n{lines}"))?;
             Ok(true)

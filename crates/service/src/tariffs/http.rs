@@ -112,6 +112,9 @@ struct TariffImported {
     /// Absent when the deck made no new version.
     #[schema(nullable)]
     difference: Option<TariffDifference>,
+    /// The name of another tariff, if this one's looks the same to a reader. Make sure that both are meant. Absent when there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looks_like: Option<String>,
 }
 
 /// When a version comes into force.
@@ -149,7 +152,8 @@ async fn import(State(app): State<SharedApp>, sent: Sent) -> Result<Response, Pr
     let status = if difference.is_some() { StatusCode::CREATED } else { StatusCode::OK };
     let tariff = super::by_id(&mut write.tx, id).await?;
     let tariff = tariff.ok_or_else(|| Problem::not_found("the tariff is gone"))?;
-    write.finish(status, &TariffImported { tariff, difference }).await
+    let looks_like = super::looks_like(&mut write.tx, &tariff.name).await?;
+    write.finish(status, &TariffImported { tariff, difference, looks_like }).await
 }
 
 /// What an import would change.

@@ -10,6 +10,7 @@ use crate::db::Tx;
 use crate::error::Result;
 use crate::hash::{self, Hash};
 use crate::id::TariffId;
+use crate::names;
 
 /// A tariff version to be: its terms and its deck.
 #[derive(Debug)]
@@ -51,7 +52,8 @@ pub async fn import(tx: &mut Tx, new: NewTariff<'_>, fresh_id: TariffId, now: Ti
         Ok(deck) => deck,
         Err(faults) => return Ok(Imported::Faults(faults)),
     };
-    let (id, known_currency) = store::hold_tariff(tx, fresh_id, new.name, currency, now).await?;
+    let name = known_name(tx, new.name).await?;
+    let (id, known_currency) = store::hold_tariff(tx, fresh_id, &name, currency, now).await?;
     if known_currency != currency {
         return Ok(Imported::OtherCurrency(known_currency));
     }
@@ -82,6 +84,18 @@ pub async fn import(tx: &mut Tx, new: NewTariff<'_>, fresh_id: TariffId, now: Ti
         store::publish(tx, id, version, valid_from).await?;
     }
     Ok(Imported::New { id, version, rates: tariff.rates().len(), change })
+}
+
+/// The name under which a tariff is known, or is to be.
+async fn known_name(tx: &mut Tx, name: &str) -> Result<String> {
+    let known = store::names(tx).await?;
+    Ok(names::known_as(name, known.iter().map(String::as_str)))
+}
+
+/// The name of another tariff that looks like that of one.
+pub async fn looks_like(tx: &mut Tx, name: &str) -> Result<Option<String>> {
+    let known = store::names(tx).await?;
+    Ok(names::look_alike(name, known.iter().map(String::as_str)))
 }
 
 /// The version that a deck makes, and what it changes.
@@ -155,6 +169,6 @@ fn content_hash(new: &NewTariff<'_>) -> Hash {
 
 /// The currency and terms of the list in force at an instant: what an amendment keeps.
 pub async fn terms_at(tx: &mut Tx, name: &str, at: Timestamp) -> Result<Option<Terms>> {
-    let Some(tariff) = store::by_name(tx, name).await? else { return Ok(None) };
+    let Some(tariff) = super::by_name(tx, name).await? else { return Ok(None) };
     Ok(super::version_at(&tariff, at).map(|version| version.terms.clone()))
 }

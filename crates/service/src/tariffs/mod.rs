@@ -19,13 +19,14 @@ use utoipa::ToSchema;
 
 pub use book::{TariffBook, Version};
 pub use change::Change;
-pub use import::{Imported, NewTariff, import, terms_at};
+pub use import::{Imported, NewTariff, import, looks_like, terms_at};
 pub use publish::{Published, publish};
 pub use withdraw::{Withdrawn, withdraw};
 
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::TariffId;
+use crate::names;
 
 /// A tariff with its versions, newest first.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -158,7 +159,12 @@ pub async fn by_id(tx: &mut Tx, id: TariffId) -> Result<Option<Tariff>> {
 
 /// A tariff by its name.
 pub async fn by_name(tx: &mut Tx, name: &str) -> Result<Option<Tariff>> {
-    store::by_name(tx, name).await
+    if let Some(tariff) = store::by_name(tx, name).await? {
+        return Ok(Some(tariff));
+    }
+    let known = store::names(tx).await?;
+    let known = names::known_as(name, known.iter().map(String::as_str));
+    store::by_name(tx, &known).await
 }
 
 /// All tariffs, by name.

@@ -142,6 +142,11 @@ pub(super) async fn by_name(tx: &mut Tx, name: &str) -> Result<Option<Tariff>> {
     Ok(tariffs(&rows)?.into_iter().next())
 }
 
+pub(super) async fn names(tx: &mut Tx) -> Result<Vec<String>> {
+    let rows = tx.rows("select name from tariffs order by name", &[]).await?;
+    Ok(rows.iter().map(|row| row.get("name")).collect::<db::Result<_>>()?)
+}
+
 pub(super) async fn all(tx: &mut Tx) -> Result<Vec<Tariff>> {
     Ok(tariffs(&tx.rows(&format!("{TARIFFS} order by t.name, v.version desc"), &[]).await?)?)
 }

@@ -18,7 +18,14 @@ pub struct ClockArgs {
 #[derive(Debug, clap::Subcommand)]
 enum Command {
     /// Say that this machine's clock is right: programs that wait because they doubt it go on
-    Accept,
+    ///
+    /// Programs on other machines whose clocks differ from this one by more than `[clock]` allows wait from now on. So say it on a machine whose
+    /// time you have compared with another source.
+    Accept {
+        /// The clock of the database's server is the wrong one, and stays so: this machine's counts
+        #[arg(long)]
+        database_is_wrong: bool,
+    },
 }
 
 /// How the time stands.
@@ -33,8 +40,8 @@ struct Standing {
 
 /// Shows how the time stands, or accepts it; answers whether it is believed.
 pub async fn clock(app: &App, args: ClockArgs, output: Output) -> Result<bool> {
-    if let Some(Command::Accept) = args.command {
-        let now = super::accept(app).await?;
+    if let Some(Command::Accept { database_is_wrong }) = args.command {
+        let now = super::accept_beside(app, database_is_wrong).await?;
         output.answer(&now, format_args!("{now} is accepted as the time"))?;
         return Ok(true);
     }

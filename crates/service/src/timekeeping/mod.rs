@@ -151,7 +151,9 @@ fn judge(app: &App, seen: &Seen) -> Option<Doubt> {
     let (now, tolerance) = (app.clock.now(), tolerance(app));
     if let Some((at, _)) = seen.database {
         let ahead = now.duration_since(at);
-        if ahead.abs() > tolerance {
+        let accepted = seen.row.as_ref().and_then(|row| row.accepted_beside).map(SignedDuration::from_secs);
+        let is_accepted = accepted.is_some_and(|accepted| (ahead - accepted).abs() <= tolerance);
+        if ahead.abs() > tolerance && !is_accepted {
             return Some(Doubt::BesideDatabase { seconds: ahead.as_secs() });
         }
     }
@@ -179,10 +181,26 @@ pub async fn try_write(app: &App) -> Result<()> {
 
 /// Says that the machine's clock is right. Programs that run believe it within seconds.
 pub async fn accept(app: &App) -> Result<Timestamp> {
+    accept_beside(app, false).await
+}
+
+/// As [`accept`], also when the database's clock says otherwise, if that one is wrong.
+async fn accept_beside(app: &App, database_is_wrong: bool) -> Result<Timestamp> {
+    let seen = see(app).await?;
+    let ahead = seen.database.map(|(at, _)| app.clock.wall().duration_since(at));
+    let beside = ahead.filter(|ahead| ahead.abs() > tolerance(app)).map(|ahead| ahead.as_secs());
+    if let Some(seconds) = beside.filter(|_| !database_is_wrong) {
+        return Err(Error::Clock(format!(
+            "{}, so one of the two is wrong, and the programs whose clocks agree with the database's would wait: set this machine's \
+             clock, or that of the database's server. Only if that one is wrong and cannot be set now, say `tollbook clock accept \
+             --database-is-wrong`",
+            Doubt::BesideDatabase { seconds }
+        )));
+    }
     app.clock.accept();
     let now = app.clock.now();
     let mut tx = app.db.begin().await?;
-    store::accept(&mut tx, now).await?;
+    store::accept(&mut tx, now, beside).await?;
     tx.commit().await?;
     Ok(now)
 }

@@ -13,12 +13,18 @@ pub(super) struct Row {
     /// The latest instant at which a program worked.
     pub(super) seen_at: Timestamp,
     pub(super) accepted_at: Option<Timestamp>,
+    /// By how many seconds a right clock is ahead of the database's, when that was said to be wrong.
+    pub(super) accepted_beside: Option<i64>,
 }
 
 pub(super) async fn read(tx: &mut Tx) -> Result<Option<Row>> {
-    let sql = "select place, seen_at, accepted_at from program_time where place = 1";
+    let sql = "select place, seen_at, accepted_at, accepted_beside from program_time where place = 1";
     let row = |row: &crate::db::Row| {
-        Ok(Row { seen_at: row.time("seen_at")?, accepted_at: row.optional_time("accepted_at")? })
+        Ok(Row {
+            seen_at: row.time("seen_at")?,
+            accepted_at: row.optional_time("accepted_at")?,
+            accepted_beside: row.get("accepted_beside")?,
+        })
     };
     Ok(PROGRAM_TIME.one(tx.row(sql, &[]).await?.as_ref(), row)?)
 }
@@ -39,10 +45,11 @@ pub(super) async fn touch(tx: &mut Tx, now: Timestamp) -> Result<()> {
     Ok(())
 }
 
-/// Notes that this is the time, whatever was seen before.
-pub(super) async fn accept(tx: &mut Tx, now: Timestamp) -> Result<()> {
-    let sql = "insert into program_time (place, seen_at, accepted_at) values (1, $1, $1)
-               on conflict (place) do update set seen_at = excluded.seen_at, accepted_at = excluded.accepted_at";
-    tx.execute(sql, &[&Ts(now)]).await?;
+/// Notes that this is the time, whatever was seen before, and by how many seconds it is beside a wrong clock of the database.
+pub(super) async fn accept(tx: &mut Tx, now: Timestamp, beside: Option<i64>) -> Result<()> {
+    let sql = "insert into program_time (place, seen_at, accepted_at, accepted_beside) values (1, $1, $1, $2)
+               on conflict (place) do update set seen_at = excluded.seen_at, accepted_at = excluded.accepted_at,
+                 accepted_beside = excluded.accepted_beside";
+    tx.execute(sql, &[&Ts(now), &beside]).await?;
     Ok(())
 }

@@ -6,14 +6,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use jiff::SignedDuration;
 use tokio::task::{Id, JoinSet};
 
 use super::settle::settle;
+use super::store::Claimed;
 use super::{EndpointState, store};
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::id::EndpointId;
+use crate::id::{EndpointId, MessageId};
+use crate::lease;
 
 pub use super::settle::Delivered;
 
@@ -23,8 +24,6 @@ const LANES: usize = 16;
 const AT_ONCE: i64 = 4;
 /// A lane ends after so many turns, so that endpoints that wait for one get theirs.
 const TURNS: usize = 25;
-/// A claim holds this much longer than an attempt may take; the deliveries of a worker that died are then another's.
-const LEASE_BEYOND: SignedDuration = SignedDuration::from_secs(20);
 /// How often it is looked for what is due.
 const PAUSE: Duration = Duration::from_secs(1);
 
@@ -117,11 +116,6 @@ impl Lanes {
     }
 }
 
-fn lease_of(app: &App) -> SignedDuration {
-    let attempt = i64::try_from(app.config.webhooks.timeout_seconds).unwrap_or(60);
-    SignedDuration::from_secs(attempt).saturating_add(LEASE_BEYOND)
-}
-
 /// Delivers to an endpoint, some messages at once, until nothing is due or nothing gets through.
 async fn lane(app: App, id: EndpointId, stopping: Arc<AtomicBool>) -> Result<Delivered> {
     let mut all = Delivered::default();
@@ -133,17 +127,18 @@ async fn lane(app: App, id: EndpointId, stopping: Arc<AtomicBool>) -> Result<Del
         let mut tx = app.db.begin().await?;
         let to = store::by_id(&mut tx, id).await?;
         let Some(to) = to.filter(|to| to.endpoint.state == EndpointState::Enabled) else { break };
-        let lease = now.checked_add(lease_of(&app)).unwrap_or(now);
-        let claimed = store::claim(&mut tx, id, AT_ONCE, now, lease).await?;
+        let claimed = store::claim(&mut tx, id, AT_ONCE, now, lease::end(now)).await?;
         tx.commit().await?;
         if claimed.is_empty() {
             break;
         }
+        let (its_app, keys) = (app.clone(), claimed.iter().map(Claimed::key).collect::<Vec<_>>());
+        let renewing = move || renew(its_app.clone(), id, keys.clone());
         let attempts = claimed.into_iter().map(async |message| {
             let attempt = app.courier.attempt(&to, &message, now).await;
             (message, attempt)
         });
-        let tried = join_all(attempts).await;
+        let tried = lease::held(join_all(attempts), renewing).await;
         let mut tx = app.db.begin().await?;
         let delivered = settle(&mut tx, &to, &tried, &app.clock).await?;
         tx.commit().await?;
@@ -153,4 +148,11 @@ async fn lane(app: App, id: EndpointId, stopping: Arc<AtomicBool>) -> Result<Del
         }
     }
     Ok(all)
+}
+
+/// Holds the claim on what is on its way to an endpoint.
+async fn renew(app: App, endpoint: EndpointId, claimed: Vec<(MessageId, u32)>) -> Result<()> {
+    let mut tx = app.db.begin().await?;
+    store::renew(&mut tx, endpoint, &claimed, lease::end(app.clock.now())).await?;
+    Ok(tx.commit().await?)
 }

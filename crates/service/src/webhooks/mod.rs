@@ -22,7 +22,7 @@ mod rotate;
 mod settle;
 mod signature;
 mod store;
-mod target;
+pub mod target;
 
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};

@@ -5,7 +5,8 @@ mod deliveries;
 use jiff::Timestamp;
 
 pub(super) use deliveries::{
-    Claimed, claim, deliveries, delivery, due, expired, fail_ready, finish, put_off, replay, replay_failed,
+    Claimed, claim, deliveries, delivery, due, expired, fail_ready, finish, put_off, renew, replay,
+    replay_failed,
 };
 
 use super::{Endpoint, EndpointState, Kind};

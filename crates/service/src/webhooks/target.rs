@@ -7,7 +7,7 @@ use url::{Host, Url};
 const LONGEST_URL: usize = 2_000;
 
 /// Reads an address. What is no public number in any of its forms is refused here, a name when it is resolved.
-pub(super) fn read(text: &str, allow_private: bool) -> Result<Url, String> {
+pub fn read(text: &str, allow_private: bool) -> Result<Url, String> {
     if text.len() > LONGEST_URL {
         return Err(format!("is longer than {LONGEST_URL} bytes"));
     }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use tollbook::db::Fault;
 
 use crate::calendar::later;
@@ -48,6 +48,15 @@ pub(crate) async fn see_through(
             program.leap(now, planned.leap);
             latest = latest.max(later(now, planned.leap));
         }
+        let sees_leap = planned.leap_seen != 0 && attempt == 0;
+        if sees_leap {
+            met.push(if planned.leap_seen > 0 {
+                "clock leaps forward under a program"
+            } else {
+                "clock leaps back under a program"
+            });
+            program.app.clock.set_wrong_by(SignedDuration::from_secs(planned.leap_seen));
+        }
         let peers = program.place().peers.clone();
         peers.aim((planned.dies_sending && attempt == 0).then(|| program.faults().clone()));
         program.plan(fault);
@@ -72,9 +81,10 @@ pub(crate) async fn see_through(
             program.replace(now).await?;
         }
         program.plan(None);
+        program.app.clock.set_wrong_by(SignedDuration::ZERO);
         let came = waited.ok().flatten().filter(|_| !is_dead);
         // A round is complete when nothing was in its way.
-        let is_whole = !(leaps || is_round && struck.is_some());
+        let is_whole = !(leaps || is_round && (struck.is_some() || sees_leap));
         if let Some(came) = came.filter(|came| is_whole && !is_under_way(came)) {
             program.set(now);
             latest = latest.max(now);

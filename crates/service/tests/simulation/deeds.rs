@@ -340,8 +340,20 @@ impl Deed {
         }
     }
 
-    /// Whether its answer depends on the time of whoever answers: then no clock leaps meanwhile.
-    pub(crate) fn needs_the_time(&self) -> bool {
-        !matches!(self, Self::Round | Self::TopUp { .. } | Self::Reverse { .. } | Self::ChangePlan { .. })
+    /// By how many seconds the time of whoever answers may be too early without another answer; by none if it decides the answer.
+    pub(crate) fn may_be_early_by(&self) -> Option<i64> {
+        match self {
+            Self::Round
+            | Self::TopUp { .. }
+            | Self::Reverse { .. }
+            | Self::ChangePlan { .. }
+            | Self::Contest { .. }
+            | Self::Settle { .. }
+            | Self::CreditFee { .. }
+            | Self::CreditCall { .. } => Some(3 * 86_400),
+            // A payment of tomorrow is refused.
+            Self::Pay { .. } => Some(3_600),
+            _ => None,
+        }
     }
 }

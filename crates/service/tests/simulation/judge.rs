@@ -214,10 +214,20 @@ fn credit_call(customer: &mut Customer, call: &Call, cost: i128, (code, answer):
     status(code, &[200, 201], answer)?;
     customer.credited_calls.insert(call.id.clone());
     let usage = customer.usage.entry((month_of(call.at, &customer.zone), call.to)).or_default();
+    let before = [usage.invoiced, usage.cost].map(to_cents);
     usage.cost -= cost;
+    usage.invoiced -= cost;
     if code == 201 {
-        let given = usage.billed - to_cents(usage.cost);
-        amount(answer, "/gross/amount", given + tax(given))?;
+        // While more is known of the month than was billed, the next bill puts that right, and the credit leaves it aside. A round
+        // beside this may have billed it.
+        let left = [usage.invoiced, usage.cost].map(to_cents);
+        let may_be =
+            [usage.billed - left[0], before[0] - left[0], usage.billed - left[1], before[1] - left[1]];
+        let may_be = may_be.map(|given| (given, given + tax(given)));
+        let gross = micros(&answer["gross"]["amount"]);
+        let given = may_be.iter().find(|(_, with_tax)| Some(*with_tax) == gross);
+        let (given, _) =
+            *given.ok_or_else(|| format!("the credit comes to {gross:?}, right is {may_be:?}: {answer}"))?;
         usage.billed -= given;
         customer.credited += given + tax(given);
     }

@@ -38,10 +38,11 @@ pub(crate) struct Call {
     pub(crate) seconds: i64,
 }
 
-/// A month's calls to a destination: what they cost, and how much of that invoices ask for.
+/// A month's calls to a destination: what they cost, what those of them cost that are on invoices, and how much these ask for.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Usage {
     pub(crate) cost: i128,
+    pub(crate) invoiced: i128,
     pub(crate) billed: i128,
 }
 
@@ -203,7 +204,8 @@ impl Customer {
         let net = self.next_net(late_to);
         let next = self.next;
         for (key, usage) in self.usage.iter_mut().filter(|((month, _), _)| *month <= next) {
-            usage.billed = to_cents(usage.cost - late_to.get(key).copied().unwrap_or_default());
+            usage.invoiced = usage.cost - late_to.get(key).copied().unwrap_or_default();
+            usage.billed = to_cents(usage.invoiced);
         }
         let is_of_one_plan = self.fee(next).1;
         let gross = net + tax(net);

@@ -18,8 +18,10 @@ use crate::chance::Chance;
 
 /// So long the slow ones take: less than anybody waits.
 const SLOW: Duration = Duration::from_millis(40);
-/// A message is lied about at most so often.
+/// A message is lied about at most so often; of a mail nothing is said as often as it comes.
 const MOST_LIES: u64 = 2;
+/// A mail of which nobody knows whether it arrived is sent so often in all.
+const MOST_COPIES: u64 = 3;
 
 /// What a peer does with a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -63,6 +65,10 @@ pub(crate) struct Message {
     pub(crate) copies: u64,
     /// How often it was taken without the sender knowing.
     lies: u64,
+    /// How often it was taken and the sender told that it was not.
+    denials: u64,
+    /// How often it was dropped before it was taken.
+    drops: u64,
     /// So many reasons to send something again there were when it first came.
     reasons: u64,
     pub(crate) subject: String,
@@ -139,10 +145,13 @@ impl Peers {
     /// A message that was taken more often than there was reason to.
     pub(crate) fn sent_too_often(&self) -> Option<String> {
         let told = self.told();
-        let mut all = told.mails.iter().chain(&told.hooks);
-        let too_often =
-            all.find(|(_, message)| message.copies > 1 + message.lies + told.reasons - message.reasons);
-        too_often.map(|(id, message)| format!("{id} was sent too often: {message:?}"))
+        let with_reason = |message: &Message| 1 + message.lies + told.reasons - message.reasons;
+        // Whoever denies a mail says that it did not arrive: then it is sent again.
+        let mails =
+            told.mails.iter().map(|(id, mail)| (id, mail, with_reason(mail).min(MOST_COPIES + mail.denials)));
+        let hooks = told.hooks.iter().map(|(id, hook)| (id, hook, with_reason(hook)));
+        let too_often = mails.chain(hooks).find(|(_, message, most)| message.copies > *most);
+        too_often.map(|(id, message, most)| format!("{id} was sent more than {most} times: {message:?}"))
     }
 
     /// Faults of peers so far, by what they were.
@@ -166,12 +175,14 @@ impl Peers {
         let known = if kind == "mail" { &mut told.mails } else { &mut told.hooks };
         let entry = known.entry(id.to_owned()).or_insert_with(|| Message { reasons, ..message.clone() });
         let may_lie = entry.lies < MOST_LIES;
+        let may_be_silent = may_lie || kind == "mail";
         let mut mood = match roll {
-            0..=3 => Mood::Drops,
+            // A mail that was dropped three times would be given up and nowhere.
+            0..=3 if entry.drops == 0 || kind != "mail" => Mood::Drops,
             4..=9 => Mood::Refuses,
-            10..=15 if may_lie => Mood::TakesAndDrops,
+            10..=15 if may_be_silent => Mood::TakesAndDrops,
             16..=21 if may_lie => Mood::TakesAndDenies,
-            22..=30 if may_lie => Mood::TakesAndKills,
+            22..=30 if may_be_silent => Mood::TakesAndKills,
             31..=38 => Mood::Slow,
             _ => Mood::Takes,
         };
@@ -182,6 +193,8 @@ impl Peers {
         if let Some(entry) = known.get_mut(id) {
             entry.copies += u64::from(mood.takes());
             entry.lies += u64::from(mood.takes() && !matches!(mood, Mood::Takes | Mood::Slow));
+            entry.denials += u64::from(mood == Mood::TakesAndDenies);
+            entry.drops += u64::from(mood == Mood::Drops);
         }
         if mood != Mood::Takes {
             *told.faults.entry(format!("{kind} peer {}", mood.name())).or_default() += 1;

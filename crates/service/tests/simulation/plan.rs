@@ -8,7 +8,7 @@ use crate::chance::Chance;
 use crate::deeds::Deed;
 
 /// The faults of a database, from the frequent to the rare.
-const FAULTS: [(Fault, u64); 7] = [
+const FAULTS: [(Fault, u64); 8] = [
     (Fault::Killed, 30),
     (Fault::KilledAfterCommit, 12),
     (Fault::AnswerLost, 16),
@@ -16,6 +16,7 @@ const FAULTS: [(Fault, u64); 7] = [
     (Fault::Conflict, 12),
     (Fault::Full, 10),
     (Fault::Frozen, 4),
+    (Fault::Silent, 3),
 ];
 
 pub(crate) fn name(fault: Fault) -> &'static str {
@@ -27,6 +28,7 @@ pub(crate) fn name(fault: Fault) -> &'static str {
         Fault::Conflict => "conflict of transactions",
         Fault::Full => "disk full",
         Fault::Frozen => "connection frozen",
+        Fault::Silent => "connection silent until the limit",
     }
 }
 
@@ -35,8 +37,10 @@ pub(crate) fn name(fault: Fault) -> &'static str {
 pub(crate) struct Planned {
     /// At the first attempt, the second and so on; each after so many statements.
     pub(crate) faults: Vec<(Fault, u64)>,
-    /// By so many seconds the clock is wrong at the first attempt.
+    /// By so many seconds the program's time is wrong at the first attempt: it started so.
     pub(crate) leap: i64,
+    /// By so many seconds the machine's clock leaps before the first attempt, while the program runs: it must not believe that.
+    pub(crate) leap_seen: i64,
     /// Whether the program may die while a mail or webhook is on its way.
     pub(crate) dies_sending: bool,
 }
@@ -83,10 +87,17 @@ impl Planned {
             let before = if chance.percent(50) { chance.below(most / 2) } else { chance.below(most) };
             planned.faults.extend(fault.map(|(fault, _)| (*fault, before)));
         }
-        if !deed.needs_the_time() && chance.percent(20) {
+        if let Some(most_back) = deed.may_be_early_by()
+            && chance.percent(20)
+        {
             // Forward by less than an hour, back by days.
             let forward = is_alone && chance.percent(50);
-            planned.leap = if forward { chance.within(60, 3_600) } else { -chance.within(60, 3 * 86_400) };
+            planned.leap = if forward { chance.within(60, 3_600) } else { -chance.within(60, most_back) };
+        }
+        if planned.leap == 0 && chance.percent(12) {
+            // By more than is believed: two hours to 400 days.
+            let leap = chance.within(7_200, 400 * 86_400);
+            planned.leap_seen = if chance.percent(50) { leap } else { -leap };
         }
         planned.dies_sending = matches!(deed, Deed::Round) && chance.percent(40);
         planned

@@ -53,6 +53,10 @@ host = "localhost"
 tls = "none"
 from = "billing@harbour.example"
 timeout_seconds = 5
+
+[database]
+silence_seconds = 1
+statement_seconds = 5
 "#;
 
 /// Where programs are started.

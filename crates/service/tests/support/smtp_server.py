@@ -10,6 +10,7 @@ Each mail that is begun takes the next of --behaviours, and every further one th
   sender  refuses the sender for good (550)
   drop    ends the connection after the content, and takes nothing
   lost    takes it, but ends the connection before saying so
+  hang    takes it, and never says so
   slow    never answers to the recipient
 
 A recipient that begins with "nobody" is refused whatever the behaviour.
@@ -58,6 +59,8 @@ class Handler:
             self.take(server, session, envelope)
         if envelope.behaviour in ("drop", "lost"):
             server.transport.abort()
+        if envelope.behaviour == "hang":
+            await asyncio.sleep(3600)
         return "250 OK taken"
 
     def take(self, server, session, envelope):

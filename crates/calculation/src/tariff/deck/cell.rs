@@ -4,6 +4,7 @@ use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
+use crate::limit;
 use crate::money::{Amount, Price};
 use crate::period;
 use crate::tariff::Prefix;
@@ -67,12 +68,18 @@ fn parse_range(text: &str, from: &str, to: &str) -> Result<Vec<Prefix>, String> 
 
 pub(super) fn parse_price(text: &str) -> Result<Price, String> {
     let price: Price = text.parse().map_err(|error: crate::money::MoneyError| error.to_string())?;
-    if price < Price::default() { Err(format!("`{text}` is below zero")) } else { Ok(price) }
+    if price < Price::default() {
+        return Err(format!("`{text}` is below zero"));
+    }
+    limit::price(price).map(|()| price).map_err(|over| format!("`{text}` {over}"))
 }
 
 pub(super) fn parse_amount(text: &str) -> Result<Amount, String> {
     let amount: Amount = text.parse().map_err(|error: crate::money::MoneyError| error.to_string())?;
-    if amount < Amount::ZERO { Err(format!("`{text}` is below zero")) } else { Ok(amount) }
+    if amount < Amount::ZERO {
+        return Err(format!("`{text}` is below zero"));
+    }
+    limit::call(amount).map(|()| amount).map_err(|over| format!("`{text}` {over}"))
 }
 
 pub(super) fn parse_seconds(text: &str) -> Result<u32, String> {

@@ -68,6 +68,10 @@ struct UploadAnswer {
     suspended: Reasons,
     /// How many records were taken in under each warning (docs/operating.md).
     warnings: Reasons,
+    /// The name of another source, if this one is new and looks the same to a reader. Make sure that both are meant. Absent when
+    /// there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    looks_like: Option<String>,
 }
 
 /// Upload a file of call records
@@ -86,7 +90,8 @@ async fn upload(
     Patience(is_patient): Patience,
     body: Bytes,
 ) -> Result<Response, Problem> {
-    let source = source(&query)?;
+    let mut source = source(&query)?;
+    source.name = calls::known_feed(&app, &source.name).await?;
     let file_name = query.file_name.unwrap_or_else(|| "upload".to_owned());
     check_name("/file_name", &file_name, 300)?;
     let import = Import { source, file_name, input: Bytestream::new(body) };
@@ -100,8 +105,8 @@ async fn upload(
         return Ok(accept(&app, begun));
     }
     match begun.finish(&app, &|_, _| ()).await? {
-        Imported::Done { import, reasons, warnings } => {
-            let answer = UploadAnswer { import, suspended: reasons, warnings };
+        Imported::Done { import, reasons, warnings, looks_like } => {
+            let answer = UploadAnswer { import, suspended: reasons, warnings, looks_like };
             Ok((StatusCode::CREATED, Json(answer)).into_response())
         }
         Imported::Unreadable(flaw) => Err(unreadable(flaw)),

@@ -234,3 +234,21 @@ pub(in crate::calls) async fn legs_charged_twice(tx: &mut Tx) -> Result<Vec<[Tal
     let pair = |row: &Row| Ok([talk(row, "a")?, talk(row, "b")?]);
     Ok(CALLS.all(&tx.rows(&sql, &[]).await?, pair)?)
 }
+
+/// Two records of different sources that were both charged for the same talk, by numbers, times and seconds.
+pub(in crate::calls) async fn told_by_two_sources(tx: &mut Tx) -> Result<Vec<(CustomerId, [String; 2])>> {
+    let sql = "select a.customer_id, a.source as a_source, a.record_id as a_record, b.source as b_source, b.record_id as b_record
+               from calls a join calls b on b.customer_id = a.customer_id and b.started_at = a.started_at
+                 and b.answered_at = a.answered_at and b.talk_seconds = a.talk_seconds and b.dialled = a.dialled
+               where a.source < b.source and a.outcome = 'charged' and b.outcome = 'charged'
+                 and coalesce(a.charged_party, '') = coalesce(b.charged_party, '')
+               order by a.source, a.record_id, b.source, b.record_id limit 1000";
+    let pair = |row: &Row| {
+        let name = |one: &str| {
+            let column = |what: &str| row.get::<String>(&format!("{one}_{what}"));
+            Ok::<_, db::Error>(format!("{}/{}", column("source")?, column("record")?))
+        };
+        Ok((CustomerId(row.get("customer_id")?), [name("a")?, name("b")?]))
+    };
+    Ok(CALLS.all(&tx.rows(sql, &[]).await?, pair)?)
+}

@@ -7,20 +7,29 @@ use calculation::money::Amount;
 use calculation::period::Period;
 use jiff::Timestamp;
 
-use crate::calls::{MonthUse, RecordKey, StoredCall, amount};
-use crate::db::{self, Param, Place, Row, Ts, Tx, in_list};
+use crate::calls::{MonthUse, RecordKey, StoredCall};
+use crate::db::{self, Halves, Param, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, PlanId};
 
 /// Calls on a prepaid plan are paid already.
 pub(super) const POSTPAID: &str = "plan_id in (select plan_id from plans where payment = 'postpaid')";
 
+/// What is added up of a customer and month.
+const MONTHS: Place = Place::new("calls", &["customer_id", "period_start", "destination"]);
 const SPENDING: Place = Place::new("spending", &["customer_id", "period_start"]);
 
-const SUMS: &str = "count(*) as calls, cast(sum(billed_seconds) as bigint) as seconds,
-    cast(sum(included_seconds) as bigint) as included, cast(sum(amount) as bigint) as amount,
-    min(answered_at) as first_at, max(answered_at) as last_at";
 const GROUPS: &str = "customer_id, period_start, plan_id, destination, month_pricing";
+
+/// What the calls of a group add up to.
+fn sums() -> String {
+    let sum = |column: &str, name: &str| Halves::sum(column).columns(name);
+    let (seconds, included) = (sum("billed_seconds", "seconds"), sum("included_seconds", "included"));
+    let amount = sum("amount", "amount");
+    format!(
+        "count(*) as calls, {seconds}, {included}, {amount}, min(answered_at) as first_at, max(answered_at) as last_at"
+    )
+}
 
 /// The use of one customer in the month that begins then.
 type Used = (CustomerId, Timestamp, MonthUse);
@@ -32,15 +41,16 @@ pub(in crate::calls) async fn usage(
     rang: (Timestamp, Timestamp),
     months: (Timestamp, Timestamp),
 ) -> Result<Vec<Used>> {
+    let sums = sums();
     let sql = format!(
-        "select {GROUPS}, null as late_for, {SUMS} from calls
+        "select {GROUPS}, null as late_for, {sums} from calls
          where started_at >= $1 and started_at < $2 and period_start >= $3 and period_start <= $4
            and late_for is null and {POSTPAID} and customer_id in ({}) group by {GROUPS}",
         in_list(5)
     );
     let (from, to, first, last) = (Ts(rang.0), Ts(rang.1), Ts(months.0), Ts(months.1));
     let rows = tx.rows_in(&sql, &[&from, &to, &first, &last], customers).await?;
-    Ok(super::CALLS.all(&rows, |row| used(row, false))?)
+    Ok(MONTHS.all(&rows, |row| used(row, false))?)
 }
 
 /// The same of late calls, which may have rung at any time before.
@@ -49,14 +59,15 @@ pub(in crate::calls) async fn late_usage(
     customers: &[i64],
     months: (Timestamp, Timestamp),
 ) -> Result<Vec<Used>> {
+    let sums = sums();
     let sql = format!(
-        "select {GROUPS}, late_for, {SUMS} from calls
+        "select {GROUPS}, late_for, {sums} from calls
          where period_start >= $1 and period_start <= $2 and late_for is not null and {POSTPAID}
            and customer_id in ({}) group by {GROUPS}, late_for",
         in_list(3)
     );
     let rows = tx.rows_in(&sql, &[&Ts(months.0), &Ts(months.1)], customers).await?;
-    Ok(super::CALLS.all(&rows, |row| used(row, true))?)
+    Ok(MONTHS.all(&rows, |row| used(row, true))?)
 }
 
 fn used(row: &Row, late: bool) -> db::Result<Used> {
@@ -66,9 +77,9 @@ fn used(row: &Row, late: bool) -> db::Result<Used> {
         month_pricing: row.optional_count("month_pricing")?,
         late_for: if late { row.optional_time("late_for")? } else { None },
         calls: row.count("calls")?,
-        seconds: row.count("seconds")?,
-        included_seconds: row.count("included")?,
-        amount: amount(row.get("amount")?),
+        seconds: row.sum_count("seconds")?,
+        included_seconds: row.sum_count("included")?,
+        amount: row.sum_amount("amount")?,
         first_at: row.time("first_at")?,
         last_at: row.time("last_at")?,
     };
@@ -92,8 +103,9 @@ pub(in crate::calls) async fn usage_left(
             None,
         ),
     };
+    let sums = sums();
     let sql = format!(
-        "select {GROUPS}, {SUMS} from calls
+        "select {GROUPS}, {sums} from calls
          where customer_id = $1 and started_at >= $2 and started_at < $3 and coalesce(late_for, period_start) = $4
            and {which} and {POSTPAID}
            and not exists (select 1 from credited_calls k where k.customer_id = calls.customer_id
@@ -105,7 +117,7 @@ pub(in crate::calls) async fn usage_left(
     let (end, invoiced, until) = (Ts(month.ends_at), Ts(invoiced), Ts(until.unwrap_or(LAST)));
     let params: [&dyn Param; 6] = [&customer.0, &Ts(ring_from), &end, &Ts(start), &invoiced, &until];
     let rows = tx.rows(&sql, &params).await?;
-    let used: Vec<Used> = super::CALLS.all(&rows, |row| used(row, false))?;
+    let used: Vec<Used> = MONTHS.all(&rows, |row| used(row, false))?;
     Ok(used.into_iter().map(|(_, _, used)| used).collect())
 }
 
@@ -150,15 +162,16 @@ pub(in crate::calls) async fn late_usage_left(
     month: Timestamp,
     credited_until: Option<Timestamp>,
 ) -> Result<Vec<MonthUse>> {
+    let sums = sums();
     let sql = format!(
-        "select {GROUPS}, late_for, {SUMS} from calls
+        "select {GROUPS}, late_for, {sums} from calls
          where customer_id = $1 and period_start = $2 and late_for is not null and {POSTPAID}
            and not exists (select 1 from credited_calls k where k.customer_id = calls.customer_id
                              and k.source = calls.source and k.record_id = calls.record_id and k.credited_at <= $3)
          group by {GROUPS}, late_for"
     );
     let rows = tx.rows(&sql, &[&customer.0, &Ts(month), &Ts(credited_until.unwrap_or(LAST))]).await?;
-    let used: Vec<Used> = super::CALLS.all(&rows, |row| used(row, true))?;
+    let used: Vec<Used> = MONTHS.all(&rows, |row| used(row, true))?;
     Ok(used.into_iter().map(|(_, _, used)| used).collect())
 }
 
@@ -247,4 +260,39 @@ pub(in crate::calls) async fn save_spending(
     let params: [&dyn Param; 4] = [&customer.0, &Ts(period_start), &spent.micros(), &i64::from(told)];
     tx.execute(sql, &params).await?;
     Ok(())
+}
+
+/// How many allowance counters there are, and the customers whose counters are wrong.
+pub(in crate::calls) async fn allowance_counters(tx: &mut Tx) -> Result<(u64, Vec<CustomerId>)> {
+    // The seconds of a call fit 32 bits, and more than that is a fault of its own.
+    let sql = "select u.customer_id, u.used_seconds,
+                 (select coalesce(cast(sum(a.seconds % 4294967296) as bigint), 0) from call_allowances a
+                  join calls c on c.customer_id = a.customer_id and c.source = a.source
+                              and c.record_id = a.record_id
+                  where a.customer_id = u.customer_id and a.allowance = u.allowance
+                    and not exists (select 1 from call_replacements r where r.customer_id = c.customer_id
+                                      and r.source = c.source and r.reversed = c.record_id and r.stored_as <> r.reversed)
+                    and coalesce(c.late_for, c.period_start) = u.period_start and c.plan_id = u.plan_id) as taken
+               from allowance_uses u";
+    let rows = tx.rows(sql, &[]).await?;
+    let mut wrong = Vec::new();
+    for row in &rows {
+        if row.get::<i64>("used_seconds")? != row.get::<i64>("taken")? {
+            wrong.push(CustomerId(row.get("customer_id")?));
+        }
+    }
+    let lost = "select distinct a.customer_id from call_allowances a
+                join calls c on c.customer_id = a.customer_id and c.source = a.source and c.record_id = a.record_id
+                join customers k on k.customer_id = a.customer_id
+                where a.seconds > 0 and (k.calls_kept_from is null or coalesce(c.late_for, c.period_start) >= k.calls_kept_from)
+                  and not exists (select 1 from call_replacements r where r.customer_id = c.customer_id
+                                    and r.source = c.source and r.reversed = c.record_id and r.stored_as <> r.reversed)
+                  and not exists (select 1 from allowance_uses u where u.customer_id = a.customer_id and u.allowance = a.allowance
+                                    and u.period_start = coalesce(c.late_for, c.period_start) and u.plan_id = c.plan_id)
+                order by a.customer_id";
+    for row in &tx.rows(lost, &[]).await? {
+        wrong.push(CustomerId(row.get("customer_id")?));
+    }
+    wrong.dedup();
+    Ok((rows.len() as u64, wrong))
 }

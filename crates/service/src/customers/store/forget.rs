@@ -24,8 +24,7 @@ pub(in crate::customers) async fn erase(tx: &mut Tx, erased: &Customer, at: Time
     tx.execute("delete from number_directory where customer_id = $1", &[&id]).await?;
     tx.execute("delete from lines where customer_id = $1", &[&id]).await?;
     tx.execute("delete from customer_directory where customer_id = $1", &[&id]).await?;
-    let sql = "insert into customer_directory (reference, customer_id) values ($1, $2)";
-    tx.execute(sql, &[reference, &id]).await?;
+    super::claim_reference(tx, reference, erased.id).await?;
     let sql =
         "update customers set reference = $2, suspended_reason = null, erased_at = $3 where customer_id = $1";
     tx.execute(sql, &[&id, reference, &Ts(at)]).await?;

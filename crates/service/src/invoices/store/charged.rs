@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use calculation::bill::{Charged, Remembered, Tax};
 use calculation::money::Amount;
 use calculation::tax::TaxRate;
+use calculation::total::Total;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
-use crate::db::{self, Cell, IN_LIST, Place, Row, Tx, in_list};
+use crate::db::{self, Cell, Halves, IN_LIST, Place, Row, Tx, in_list};
 use crate::error::Result;
 use crate::id::{CustomerId, InvoiceId};
 use crate::invoices::facts::ChargedBefore;
@@ -34,15 +35,18 @@ pub(in crate::invoices) async fn charged(
     let mut charged: BTreeMap<_, ChargedBefore> = BTreeMap::new();
     for some in ids.chunks(IN_LIST) {
         let list = in_list(2);
+        let credited = Halves::of("f.credited").plus(&Halves::column("c.net").when("f.amount > 0"));
         let sql = format!(
             "select f.customer_id, f.subscription_id, f.month, f.invoice_id, f.part, f.amount, f.discounted, f.discounts_of,
-               f.tax_category, f.tax_rate, f.credited + case when f.amount > 0 then coalesce(c.net, 0) else 0 end as credited
+               f.tax_category, f.tax_rate, {}
              from fee_charges f
-             left join (select customer_id, invoice_id, line, cast(sum(net) as bigint) as net from credited_lines
+             left join (select customer_id, invoice_id, line, {} from credited_lines
                         where customer_id in ({list}) group by customer_id, invoice_id, line) c
                on c.customer_id = f.customer_id and c.invoice_id = f.invoice_id and c.line = f.line
              where f.month >= $1 and f.customer_id in ({list})
-             order by f.customer_id, f.month, f.invoice_id, f.part"
+             order by f.customer_id, f.month, f.invoice_id, f.part",
+            credited.columns("credited"),
+            Halves::sum("net").columns("net")
         );
         for row in tx.rows_in(&sql, &[&since], &super::numbers(some.iter().copied())).await? {
             let read = |row: &Row| {
@@ -50,7 +54,7 @@ pub(in crate::invoices) async fn charged(
                     tax: tax(row)?,
                     amount: row.amount("amount")?,
                     discounted: row.amount("discounted")?,
-                    credited: row.amount("credited")?,
+                    credited: row.sum_amount("credited")?,
                     discounts_of: row.optional_parse("discounts_of")?,
                 };
                 Ok(((row.get("subscription_id")?, row.parse::<Date>("month")?), entry))
@@ -116,16 +120,20 @@ pub(in crate::invoices) async fn remembered(
     tx: &mut Tx,
     customer: CustomerId,
     id: InvoiceId,
-) -> Result<Option<i64>> {
-    let sql = "select issued_on,
-                 (select coalesce(cast(sum(case when f.amount <= 0 then f.amount - f.discounted - f.credited else f.amount end)
-                                       as bigint), 0)
-                  from fee_charges f where f.customer_id = i.customer_id and f.invoice_id = i.invoice_id
-                    and f.line is not null) as fees
-               from invoices i where customer_id = $1 and invoice_id = $2";
-    let Some(row) = tx.row(sql, &[&customer.0, &id.0]).await? else { return Ok(None) };
-    let is_remembered = row.get::<Option<String>>("issued_on")?.is_some();
-    Ok(if is_remembered { Some(row.get("fees")?) } else { None })
+) -> Result<Option<Total>> {
+    let sql = "select issued_on from invoices where customer_id = $1 and invoice_id = $2";
+    let row = tx.row(sql, &[&customer.0, &id.0]).await?;
+    let issued_on: Option<String> = row.map_or(Ok(None), |row| row.get("issued_on"))?;
+    if issued_on.is_none() {
+        return Ok(None);
+    }
+    let given_back = Halves::of("discounted").plus(&Halves::of("credited")).when("amount <= 0");
+    let sql = format!(
+        "select {} from fee_charges where customer_id = $1 and invoice_id = $2 and line is not null",
+        Halves::of("amount").less(&given_back).summed().columns("fees")
+    );
+    let row = tx.row(&sql, &[&customer.0, &id.0]).await?;
+    Ok(row.map(|row| row.total("fees")).transpose()?)
 }
 
 /// Takes back the fees that a void invoice is remembered to have charged, as far as they were credited: another charges them anew.
@@ -155,15 +163,18 @@ pub(in crate::invoices) async fn reverse_charges(
 
 /// Months of which more was given back of a fee than was charged, or with another tax.
 pub(in crate::invoices) async fn refunded_too_much(tx: &mut Tx) -> Result<Vec<(CustomerId, Date)>> {
-    let sql = "select customer_id, subscription_id, month from fee_charges
-               group by customer_id, subscription_id, month, tax_category, tax_rate
-               having sum(amount) < 0 and min(case when tax_rate is null then 0 else 1 end) = 1
-               union
-               select customer_id, subscription_id, month from fee_charges
-               group by customer_id, subscription_id, month having sum(amount) < 0
-               order by 1, 3 limit 100";
+    let is_below_zero = Halves::sum("amount").is_below_zero();
+    let sql = format!(
+        "select customer_id, subscription_id, month from fee_charges
+         group by customer_id, subscription_id, month, tax_category, tax_rate
+         having {is_below_zero} and min(case when tax_rate is null then 0 else 1 end) = 1
+         union
+         select customer_id, subscription_id, month from fee_charges
+         group by customer_id, subscription_id, month having {is_below_zero}
+         order by 1, 3 limit 100"
+    );
     let found = |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.parse("month")?));
-    Ok(FEE_CHARGES.all(&tx.rows(sql, &[]).await?, found)?)
+    Ok(FEE_CHARGES.all(&tx.rows(&sql, &[]).await?, found)?)
 }
 
 /// What other invoices gave back of an invoice's fees, by the place of its line: of the last charge of a month first.
@@ -172,19 +183,24 @@ pub(in crate::invoices) async fn fees_given_back_later(
     customer: CustomerId,
     id: InvoiceId,
 ) -> Result<Vec<(usize, Amount)>> {
-    let sql = "select f.customer_id, f.subscription_id, f.month, f.invoice_id, f.part, f.amount,
-                 f.discounted + f.credited as not_paid, f.line
+    let not_paid = Halves::of("f.discounted").plus(&Halves::of("f.credited")).columns("not_paid");
+    let sql = format!(
+        "select f.customer_id, f.subscription_id, f.month, f.invoice_id, f.part, f.amount, {not_paid}, f.line
                from fee_charges f join (select distinct subscription_id, month from fee_charges
                                         where customer_id = $1 and invoice_id = $2 and line is not null and amount > 0) own
                  on own.subscription_id = f.subscription_id and own.month = f.month
                where f.customer_id = $1 and f.line is not null
-               order by f.subscription_id, f.month, f.invoice_id, f.part";
+               order by f.subscription_id, f.month, f.invoice_id, f.part"
+    );
     let mut by_month: BTreeMap<_, Vec<_>> = BTreeMap::new();
-    for row in tx.rows(sql, &[&customer.0, &id.0]).await? {
+    for row in tx.rows(&sql, &[&customer.0, &id.0]).await? {
         let read = |row: &Row| {
             let key = (row.get::<i64>("subscription_id")?, row.parse::<Date>("month")?);
             let invoice = InvoiceId(row.get("invoice_id")?);
-            Ok((key, (invoice, row.count::<usize>("line")?, row.amount("amount")?, row.amount("not_paid")?)))
+            Ok((
+                key,
+                (invoice, row.count::<usize>("line")?, row.amount("amount")?, row.sum_amount("not_paid")?),
+            ))
         };
         let (key, charge) = FEE_CHARGES.read(&row, read)?;
         by_month.entry(key).or_default().push(charge);

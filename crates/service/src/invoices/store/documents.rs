@@ -32,6 +32,38 @@ pub(in crate::invoices) async fn since_month(
     Ok(INVOICE.all(&tx.rows(&sql, &[&customer.0, &Ts(starts_at)]).await?, read)?)
 }
 
+/// When an invoice was issued.
+pub(in crate::invoices) async fn issued_at(
+    tx: &mut Tx,
+    customer: CustomerId,
+    id: InvoiceId,
+) -> Result<Option<Timestamp>> {
+    let sql = "select issued_at from invoices where customer_id = $1 and invoice_id = $2";
+    Ok(tx.row(sql, &[&customer.0, &id.0]).await?.map(|row| row.time("issued_at")).transpose()?)
+}
+
+/// When the last of a customer's invoices was issued.
+pub(in crate::invoices) async fn last_issued_at(
+    tx: &mut Tx,
+    customer: CustomerId,
+) -> Result<Option<Timestamp>> {
+    let sql = "select max(issued_at) as issued_at from invoices where customer_id = $1";
+    let row = tx.row(sql, &[&customer.0]).await?;
+    Ok(row.map(|row| row.optional_time("issued_at")).transpose()?.flatten())
+}
+
+/// When the last credit note of a customer was issued, or the last call credited.
+pub(in crate::invoices) async fn last_credited_at(
+    tx: &mut Tx,
+    customer: CustomerId,
+) -> Result<Option<Timestamp>> {
+    let sql = "select max(at) as at from (
+                 select max(issued_at) as at from credit_notes where customer_id = $1
+                 union all select max(credited_at) from credited_calls where customer_id = $1) credited";
+    let row = tx.row(sql, &[&customer.0]).await?;
+    Ok(row.map(|row| row.optional_time("at")).transpose()?.flatten())
+}
+
 /// What a credit note gave back of a line.
 pub(in crate::invoices) struct Credit {
     pub(in crate::invoices) invoice: InvoiceId,

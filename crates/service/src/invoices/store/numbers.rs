@@ -201,3 +201,8 @@ pub(in crate::invoices) async fn series(tx: &mut Tx) -> Result<Vec<(String, i64,
     };
     Ok(tx.rows(sql, &[]).await?.iter().map(entry).collect::<db::Result<_>>()?)
 }
+
+/// How many numbers were given.
+pub(in crate::invoices) async fn count_numbers(tx: &mut Tx) -> Result<u64> {
+    Ok(tx.counted("select count(*) as numbers from invoice_directory", &[], "numbers").await?)
+}

@@ -1,26 +1,31 @@
 //! What is open, by the time since it was due, for the report of ages.
 
-use calculation::money::{Amount, Money};
+use calculation::total::TotalMoney;
 use jiff::Timestamp;
 
-use super::amount;
-use crate::db::{self, Row, Ts, Tx};
+use crate::db::{self, Halves, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::CustomerId;
 use crate::payments::{AgedCustomer, Ages};
 
 /// Sums of what is open, by how long ago it was due.
-const AGES: &str = "
-  coalesce(cast(sum(case when r.due_at > $1 then r.open else 0 end) as bigint), 0) as not_due,
-  coalesce(cast(sum(case when r.due_at <= $1 and r.due_at > $2 then r.open else 0 end) as bigint), 0) as days_30,
-  coalesce(cast(sum(case when r.due_at <= $2 and r.due_at > $3 then r.open else 0 end) as bigint), 0) as days_60,
-  coalesce(cast(sum(case when r.due_at <= $3 and r.due_at > $4 then r.open else 0 end) as bigint), 0) as days_90,
-  coalesce(cast(sum(case when r.due_at <= $4 then r.open else 0 end) as bigint), 0) as older,
-  coalesce(cast(sum(r.open) as bigint), 0) as open";
+fn sums() -> String {
+    let open = Halves::of("r.open");
+    let ages = [
+        ("r.due_at > $1", "not_due"),
+        ("r.due_at <= $1 and r.due_at > $2", "days_30"),
+        ("r.due_at <= $2 and r.due_at > $3", "days_60"),
+        ("r.due_at <= $3 and r.due_at > $4", "days_90"),
+        ("r.due_at <= $4", "older"),
+    ];
+    let sums = ages.map(|(age, name)| open.when(age).summed().columns(name)).join(", ");
+    format!("{sums}, {}", open.summed().columns("open"))
+}
 
 pub(crate) async fn ageing(tx: &mut Tx, edges: &[Timestamp; 4]) -> Result<Vec<Ages>> {
+    let sums = sums();
     let sql = format!(
-        "select r.currency, {AGES} from receivables r where r.open > 0 group by r.currency order by r.currency"
+        "select r.currency, {sums} from receivables r where r.open > 0 group by r.currency order by r.currency"
     );
     let [one, two, three, four] = edges.map(Ts);
     let rows = tx.rows(&sql, &[&one, &two, &three, &four]).await?;
@@ -33,8 +38,9 @@ pub(crate) async fn ageing_of_customers(
     after: CustomerId,
     limit: usize,
 ) -> Result<Vec<AgedCustomer>> {
+    let sums = sums();
     let sql = format!(
-        "select r.customer_id, c.reference, r.currency, {AGES}
+        "select r.customer_id, c.reference, r.currency, {sums}
          from receivables r join customers c on c.customer_id = r.customer_id
          where r.open > 0 and r.customer_id > $5
          group by r.customer_id, c.reference, r.currency order by r.customer_id limit $6"
@@ -51,13 +57,13 @@ pub(crate) async fn ageing_of_customers(
 
 fn ages(row: &Row) -> db::Result<Ages> {
     let currency = row.parse("currency")?;
-    let money = |amount: Amount| Money { amount, currency };
+    let sum = |name: &str| Ok::<_, db::Error>(TotalMoney { amount: row.total(name)?, currency });
     Ok(Ages {
-        not_due: money(amount(row, "not_due")?),
-        days_1_to_30: money(amount(row, "days_30")?),
-        days_31_to_60: money(amount(row, "days_60")?),
-        days_61_to_90: money(amount(row, "days_90")?),
-        days_over_90: money(amount(row, "older")?),
-        open: money(amount(row, "open")?),
+        not_due: sum("not_due")?,
+        days_1_to_30: sum("days_30")?,
+        days_31_to_60: sum("days_60")?,
+        days_61_to_90: sum("days_90")?,
+        days_over_90: sum("older")?,
+        open: sum("open")?,
     })
 }

@@ -3,8 +3,8 @@
 use calculation::money::Amount;
 use jiff::Timestamp;
 
-use super::{CREDITS, RECEIVABLES, amount, one};
-use crate::db::{self, Row, Ts, Tx};
+use super::{ALLOCATIONS, CREDITS, RECEIVABLES, amount, one};
+use crate::db::{Halves, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, InvoiceId, PaymentId};
 use crate::payments::allocate::Credit;
@@ -17,12 +17,17 @@ pub(crate) async fn allocated_by(
     source: Source,
     id: i64,
 ) -> Result<Vec<(InvoiceId, Amount)>> {
-    let sql = "select invoice_id, cast(sum(amount) as bigint) as amount from allocations
-               where customer_id = $1 and source = $2 and source_id = $3
-               group by invoice_id having sum(amount) > 0 order by invoice_id";
-    let settled = |row: &Row| Ok((InvoiceId(row.get("invoice_id")?), amount(row, "amount")?));
-    let rows = tx.rows(sql, &[&customer.0, &source.code(), &id]).await?;
-    Ok(rows.iter().map(settled).collect::<db::Result<_>>()?)
+    let sum = Halves::sum("amount");
+    let sql = format!(
+        "select customer_id, invoice_id, {} from allocations
+         where customer_id = $1 and source = $2 and source_id = $3
+         group by customer_id, invoice_id having {} order by invoice_id",
+        sum.columns("amount"),
+        sum.is_above_zero()
+    );
+    let settled = |row: &Row| Ok((InvoiceId(row.get("invoice_id")?), row.sum_amount("amount")?));
+    let rows = tx.rows(&sql, &[&customer.0, &source.code(), &id]).await?;
+    Ok(ALLOCATIONS.all(&rows, settled)?)
 }
 
 /// Credit below zero of a customer, the oldest first.

@@ -1,6 +1,6 @@
 //! What does not add up. Each is one statement over all customers, which joins by customer only.
 
-use crate::db::{self, Row, Tx};
+use crate::db::{self, Halves, Row, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, InvoiceId, PaymentId};
 use crate::payments::Source;
@@ -28,14 +28,16 @@ pub(crate) async fn lost_receivables(tx: &mut Tx) -> Result<Vec<(CustomerId, Inv
 
 /// Receivables of which something else is open than their amount less their allocations.
 pub(crate) async fn wrong_opens(tx: &mut Tx) -> Result<Vec<(CustomerId, InvoiceId)>> {
+    let left = Halves::of("r.gross").when("r.gross > 0").less(&Halves::column("a.settled"));
     let sql = format!(
         "select r.customer_id, r.invoice_id from receivables r
-         left join (select customer_id, invoice_id, sum(amount) as settled from allocations
+         left join (select customer_id, invoice_id, {} from allocations
                     group by customer_id, invoice_id) a
            on a.customer_id = r.customer_id and a.invoice_id = r.invoice_id
-         where r.open < 0
-           or r.open <> (case when r.gross > 0 then r.gross else 0 end) - coalesce(a.settled, 0)
-         order by r.customer_id, r.invoice_id {FAULTS}"
+         where r.open < 0 or {}
+         order by r.customer_id, r.invoice_id {FAULTS}",
+        Halves::sum("amount").columns("settled"),
+        Halves::of("r.open").less(&left).is_not_zero()
     );
     invoices(tx, &sql).await
 }
@@ -52,41 +54,60 @@ pub(crate) async fn settled_too_early(tx: &mut Tx) -> Result<Vec<(CustomerId, In
 
 /// Receivables that say they were credited or written off otherwise than they were.
 pub(crate) async fn wrong_marks(tx: &mut Tx) -> Result<Vec<(CustomerId, InvoiceId)>> {
+    let differs = |mark: &str, sum: &str| Halves::of(mark).less(&Halves::column(sum)).is_not_zero();
     let sql = format!(
         "select r.customer_id, r.invoice_id from receivables r
-         left join (select customer_id, invoice_id, sum(gross) as amount from credit_notes
+         left join (select customer_id, invoice_id, {} from credit_notes
                     group by customer_id, invoice_id) c
            on c.customer_id = r.customer_id and c.invoice_id = r.invoice_id
-         left join (select customer_id, invoice_id, sum(amount) as amount from write_offs
+         left join (select customer_id, invoice_id, {} from write_offs
                     group by customer_id, invoice_id) w
            on w.customer_id = r.customer_id and w.invoice_id = r.invoice_id
-         where r.credited <> coalesce(c.amount, 0) or r.written_off <> coalesce(w.amount, 0) or r.written_off < 0
-         order by r.customer_id, r.invoice_id {FAULTS}"
+         where {} or {} or r.written_off < 0
+         order by r.customer_id, r.invoice_id {FAULTS}",
+        Halves::sum("gross").columns("amount"),
+        Halves::sum("amount").columns("amount"),
+        differs("r.credited", "c.amount"),
+        differs("r.written_off", "w.amount")
     );
     invoices(tx, &sql).await
 }
 
 /// Whatever settles invoices: of which customer, what, and how much. Refunds are none, nor is what was taken back.
-const GIVEN: &str = "
-  select customer_id, 'payment' as source, payment_id as source_id, amount from payments
-  where kind = 'payment' and reversed_at is null
-  union all select customer_id, 'credit_note', credit_note_id, gross from credit_notes
-  union all select customer_id, 'invoice', invoice_id, -gross from receivables where gross < 0
-  union all select customer_id, 'write_off', write_off_id, amount from write_offs";
+fn given() -> String {
+    let (amount, gross) = (Halves::of("amount").columns("amount"), Halves::of("gross"));
+    format!(
+        "select customer_id, 'payment' as source, payment_id as source_id, {amount} from payments
+         where kind = 'payment' and reversed_at is null
+         union all select customer_id, 'credit_note', credit_note_id, {} from credit_notes
+         union all select customer_id, 'invoice', invoice_id, {} from receivables where gross < 0
+         union all select customer_id, 'write_off', write_off_id, {amount} from write_offs",
+        gross.columns("amount"),
+        gross.negated().columns("amount")
+    )
+}
 
 /// What settles more, with what remains of it, than it comes to; or less than nothing; or is not there.
 pub(crate) async fn overused(tx: &mut Tx) -> Result<Vec<(CustomerId, Source, i64)>> {
+    let (one, given_amount) = (Halves::column("amount"), Halves::column("g.amount"));
     let sql = format!(
         "select u.customer_id, u.source, u.source_id
-         from (select customer_id, source, source_id, sum(amount) as amount, min(amount) as least
-               from (select customer_id, source, source_id, sum(amount) as amount from allocations
+         from (select customer_id, source, source_id, {}, max(case when {} then 1 else 0 end) as below_zero
+               from (select customer_id, source, source_id, {} from allocations
                      group by customer_id, source, source_id, invoice_id
-                     union all select customer_id, source, source_id, remaining from credits where remaining > 0) one
+                     union all select customer_id, source, source_id, {} from credits where remaining > 0) one
                group by customer_id, source, source_id) u
-         left join ({GIVEN}) g
+         left join ({}) g
            on g.customer_id = u.customer_id and g.source = u.source and g.source_id = u.source_id
-         where u.amount > coalesce(g.amount, 0) or (u.least < 0 and coalesce(g.amount, 0) >= 0)
-         order by u.customer_id, u.source_id {FAULTS}"
+         where {} or (u.below_zero = 1 and not {})
+         order by u.customer_id, u.source_id {FAULTS}",
+        one.summed().columns("amount"),
+        one.is_below_zero(),
+        Halves::sum("amount").columns("amount"),
+        Halves::of("remaining").columns("amount"),
+        given(),
+        Halves::column("u.amount").less(&given_amount).is_above_zero(),
+        given_amount.is_below_zero()
     );
     let source =
         |row: &Row| Ok((CustomerId(row.get("customer_id")?), row.parse("source")?, row.get("source_id")?));
@@ -104,13 +125,17 @@ pub(crate) async fn unfilled(tx: &mut Tx) -> Result<Vec<CustomerId>> {
 
 /// Customers whose credit is not all that was given less allocations and refunds.
 pub(crate) async fn wrong_credit(tx: &mut Tx) -> Result<Vec<CustomerId>> {
+    let used = Halves::of("amount").negated().columns("amount");
     let sql = format!(
         "select customer_id from (
-           select customer_id, amount from ({GIVEN}) given_amounts where source <> 'write_off'
-           union all select customer_id, -amount from payments where kind = 'refund'
-           union all select customer_id, -amount from allocations where source <> 'write_off'
-           union all select customer_id, -remaining from credits) one
-         group by customer_id having sum(amount) <> 0 order by customer_id {FAULTS}"
+           select customer_id, amount_high, amount_low from ({}) given_amounts where source <> 'write_off'
+           union all select customer_id, {used} from payments where kind = 'refund'
+           union all select customer_id, {used} from allocations where source <> 'write_off'
+           union all select customer_id, {} from credits) one
+         group by customer_id having {} order by customer_id {FAULTS}",
+        given(),
+        Halves::of("remaining").negated().columns("amount"),
+        Halves::column("amount").summed().is_not_zero()
     );
     customers(tx, &sql).await
 }
@@ -119,10 +144,14 @@ pub(crate) async fn wrong_credit(tx: &mut Tx) -> Result<Vec<CustomerId>> {
 pub(crate) async fn wrong_balances(tx: &mut Tx) -> Result<Vec<CustomerId>> {
     let sql = format!(
         "select customer_id from (
-           select customer_id, amount from postings where account = 'receivable'
-           union all select customer_id, -open from receivables
-           union all select customer_id, remaining from credits) one
-         group by customer_id having sum(amount) <> 0 order by customer_id {FAULTS}"
+           select customer_id, {} from postings where account = 'receivable'
+           union all select customer_id, {} from receivables
+           union all select customer_id, {} from credits) one
+         group by customer_id having {} order by customer_id {FAULTS}",
+        Halves::of("amount").columns("amount"),
+        Halves::of("open").negated().columns("amount"),
+        Halves::of("remaining").columns("amount"),
+        Halves::column("amount").summed().is_not_zero()
     );
     customers(tx, &sql).await
 }
@@ -157,4 +186,13 @@ async fn invoices(tx: &mut Tx, sql: &str) -> Result<Vec<(CustomerId, InvoiceId)>
 async fn customers(tx: &mut Tx, sql: &str) -> Result<Vec<CustomerId>> {
     let customer = |row: &Row| row.get("customer_id").map(CustomerId);
     Ok(tx.rows(sql, &[]).await?.iter().map(customer).collect::<db::Result<_>>()?)
+}
+
+/// Payments whose currency is not that of their entry in the ledger.
+pub(in crate::payments) async fn in_other_currency(tx: &mut Tx) -> Result<Vec<(CustomerId, PaymentId)>> {
+    let sql = "select p.customer_id, p.payment_id from payments p
+               join ledger_entries e on e.customer_id = p.customer_id and e.subject_id = p.payment_id and e.kind = p.kind
+               where e.currency <> p.currency order by p.customer_id, p.payment_id limit 100";
+    let found = |row: &Row| Ok((CustomerId(row.get("customer_id")?), PaymentId(row.get("payment_id")?)));
+    Ok(tx.rows(sql, &[]).await?.iter().map(found).collect::<db::Result<_>>()?)
 }

@@ -94,6 +94,7 @@ async fn redeem(
         Redeemed::Taken => Err(Problem::conflict("another customer has redeemed this voucher")),
         Redeemed::Expired(at) => Err(Problem::conflict(format!("the voucher expired at {at}"))),
         Redeemed::Closed => Err(closed()),
+        Redeemed::TooMuch(wrong) => Err(Problem::conflict(format!("its worth {}", wrong.message))),
         Redeemed::OtherCurrency(currency) => Err(Problem::conflict(format!(
             "the voucher is worth {currency}, and the customer pays otherwise"
         ))),

@@ -1,6 +1,6 @@
 //! What does not add up of prepaid money. Each is one statement over all customers.
 
-use crate::db::{self, Row, Tx};
+use crate::db::{self, Halves, Row, Tx};
 use crate::error::Result;
 use crate::id::CustomerId;
 
@@ -73,75 +73,107 @@ impl Proof {
     ];
 
     /// Who breaks it: customer and balance, movement, session or booking.
-    fn sql(self) -> &'static str {
+    fn sql(self) -> String {
         match self {
-            Self::Amount => AMOUNT,
-            Self::Running => RUNNING,
-            Self::LoneMovement => LONE_MOVEMENT,
-            Self::Reserved => RESERVED,
-            Self::Taken => TAKEN,
-            Self::Floor => FLOOR,
-            Self::Prepaid => PREPAID,
-            Self::Booking => BOOKING,
-            Self::Subject => SUBJECT,
-            Self::Posted => POSTED,
-            Self::Reference => REFERENCE,
-            Self::Redeemed => REDEEMED,
-            Self::Voucher => VOUCHER,
-            Self::Renewal => RENEWAL,
+            Self::Amount => amount(),
+            Self::Running => running(),
+            Self::LoneMovement => LONE_MOVEMENT.to_owned(),
+            Self::Reserved => reserved(),
+            Self::Taken => taken(),
+            Self::Floor => floor(),
+            Self::Prepaid => prepaid(),
+            Self::Booking => booking(),
+            Self::Subject => SUBJECT.to_owned(),
+            Self::Posted => posted(),
+            Self::Reference => REFERENCE.to_owned(),
+            Self::Redeemed => REDEEMED.to_owned(),
+            Self::Voucher => voucher(),
+            Self::Renewal => renewal(),
         }
     }
 }
 
-const AMOUNT: &str = "select b.customer_id, b.balance_id as subject_id from balances b
-  left join movements m on m.customer_id = b.customer_id and m.balance_id = b.balance_id
-  group by b.customer_id, b.balance_id, b.amount having b.amount <> coalesce(sum(m.amount), 0)";
+fn amount() -> String {
+    let other = Halves::sum("m.amount").less(&Halves::of("b.amount")).is_not_zero();
+    format!(
+        "select b.customer_id, b.balance_id as subject_id from balances b
+         left join movements m on m.customer_id = b.customer_id and m.balance_id = b.balance_id
+         group by b.customer_id, b.balance_id, b.amount having {other}"
+    )
+}
 
-const RUNNING: &str = "select customer_id, movement_id as subject_id
-  from (select customer_id, movement_id, balance_after,
-          sum(amount) over (partition by customer_id, balance_id order by movement_id) as running
-        from movements) one
-  where balance_after <> running";
+fn running() -> String {
+    let window = "partition by customer_id, balance_id order by movement_id";
+    format!(
+        "select customer_id, movement_id as subject_id
+         from (select customer_id, movement_id, balance_after, {} from movements) one where {}",
+        Halves::of("amount").summed_over(window).columns("running"),
+        Halves::of("balance_after").less(&Halves::column("running")).is_not_zero()
+    )
+}
 
 const LONE_MOVEMENT: &str = "select m.customer_id, m.movement_id as subject_id from movements m
   left join balances b on b.customer_id = m.customer_id and b.balance_id = m.balance_id
   where b.balance_id is null";
 
-const RESERVED: &str = "select b.customer_id, b.balance_id as subject_id from balances b
-  left join (select r.customer_id, r.balance_id, sum(r.held) as held
-             from reservations r
-             join charging_sessions s on s.customer_id = r.customer_id and s.session_id = r.session_id
-             where s.state = 'open' group by r.customer_id, r.balance_id) h
-    on h.customer_id = b.customer_id and h.balance_id = b.balance_id
-  where b.reserved <> coalesce(h.held, 0)";
+fn reserved() -> String {
+    format!(
+        "select b.customer_id, b.balance_id as subject_id from balances b
+         left join (select r.customer_id, r.balance_id, {} from reservations r
+                    join charging_sessions s on s.customer_id = r.customer_id and s.session_id = r.session_id
+                    where s.state = 'open' group by r.customer_id, r.balance_id) h
+           on h.customer_id = b.customer_id and h.balance_id = b.balance_id
+         where {}",
+        Halves::sum("r.held").columns("held"),
+        Halves::of("b.reserved").less(&Halves::column("h.held")).is_not_zero()
+    )
+}
 
-const TAKEN: &str = "select distinct customer_id, subject_id
-  from (select one.customer_id, one.subject_id, b.unit
-        from (select customer_id, session_id as subject_id, balance_id, taken as amount
-              from reservations
-              union all select customer_id, subject_id, balance_id, amount
-              from movements where kind = 'call') one
-        left join balances b
-          on b.customer_id = one.customer_id and b.balance_id = one.balance_id
-        group by one.customer_id, one.subject_id, b.unit having sum(one.amount) <> 0) wrong";
+fn taken() -> String {
+    format!(
+        "select distinct customer_id, subject_id
+         from (select one.customer_id, one.subject_id, b.unit
+               from (select customer_id, session_id as subject_id, balance_id, taken as amount
+                     from reservations
+                     union all select customer_id, subject_id, balance_id, amount
+                     from movements where kind = 'call') one
+               left join balances b
+                 on b.customer_id = one.customer_id and b.balance_id = one.balance_id
+               group by one.customer_id, one.subject_id, b.unit having {}) wrong",
+        Halves::sum("one.amount").is_not_zero()
+    )
+}
 
-const FLOOR: &str =
-    "select customer_id, balance_id as subject_id from balances where amount - reserved < floor";
+fn floor() -> String {
+    let above = Halves::of("amount").less(&Halves::of("reserved")).less(&Halves::of("floor"));
+    let below = above.is_below_zero();
+    format!("select customer_id, balance_id as subject_id from balances where {below}")
+}
 
-const PREPAID: &str = "select customer_id, customer_id as subject_id
-  from (select customer_id, amount from balances where unit = 'money'
-        union all select customer_id, amount from postings where account = 'prepaid') one
-  group by customer_id having sum(amount) <> 0";
+fn prepaid() -> String {
+    format!(
+        "select customer_id, customer_id as subject_id
+         from (select customer_id, amount from balances where unit = 'money'
+               union all select customer_id, amount from postings where account = 'prepaid') one
+         group by customer_id having {}",
+        Halves::sum("amount").is_not_zero()
+    )
+}
 
 /// A renewal moves the fee, if there is one, and whatever is included.
-const BOOKING: &str = "select k.customer_id, k.booking_id as subject_id from bookings k
-  left join movements m
-    on m.customer_id = k.customer_id and m.subject_id = k.booking_id and m.kind <> 'call'
-  where k.kind not in ('fee', 'allowance')
-  group by k.customer_id, k.booking_id, k.kind
-  having count(m.movement_id) = 0
-    or (k.kind = 'transfer' and (count(m.movement_id) <> 2 or sum(m.amount) <> 0))
-    or (k.kind not in ('transfer', 'expiry') and count(m.movement_id) <> 1)";
+fn booking() -> String {
+    format!(
+        "select k.customer_id, k.booking_id as subject_id from bookings k
+         left join movements m
+           on m.customer_id = k.customer_id and m.subject_id = k.booking_id and m.kind <> 'call'
+         where k.kind not in ('fee', 'allowance')
+         group by k.customer_id, k.booking_id, k.kind
+         having count(m.movement_id) = 0
+           or (k.kind = 'transfer' and (count(m.movement_id) <> 2 or {}))
+           or (k.kind not in ('transfer', 'expiry') and count(m.movement_id) <> 1)",
+        Halves::sum("m.amount").is_not_zero()
+    )
+}
 
 const SUBJECT: &str = "select m.customer_id, m.movement_id as subject_id from movements m
   left join bookings k
@@ -151,15 +183,20 @@ const SUBJECT: &str = "select m.customer_id, m.movement_id as subject_id from mo
   where s.session_id is null and (k.booking_id is null or not (k.kind = m.kind
     or (k.kind in ('fee', 'allowance') and m.kind in ('fee', 'allowance'))))";
 
-const POSTED: &str = "select customer_id, subject_id
-  from (select m.customer_id, m.subject_id, m.amount from movements m
-        join balances b on b.customer_id = m.customer_id and b.balance_id = m.balance_id
-        where b.unit = 'money' and m.kind <> 'call'
-        union all
-        select e.customer_id, e.subject_id, p.amount from ledger_entries e
-        join postings p on p.customer_id = e.customer_id and p.entry_id = e.entry_id
-        where p.account = 'prepaid' and e.kind <> 'call') one
-  group by customer_id, subject_id having sum(amount) <> 0";
+fn posted() -> String {
+    format!(
+        "select customer_id, subject_id
+         from (select m.customer_id, m.subject_id, m.amount from movements m
+               join balances b on b.customer_id = m.customer_id and b.balance_id = m.balance_id
+               where b.unit = 'money' and m.kind <> 'call'
+               union all
+               select e.customer_id, e.subject_id, p.amount from ledger_entries e
+               join postings p on p.customer_id = e.customer_id and p.entry_id = e.entry_id
+               where p.account = 'prepaid' and e.kind <> 'call') one
+         group by customer_id, subject_id having {}",
+        Halves::sum("amount").is_not_zero()
+    )
+}
 
 const REFERENCE: &str = "select k.customer_id, k.booking_id as subject_id from bookings k
   left join booking_directory d on d.reference = k.reference
@@ -174,22 +211,33 @@ const REDEEMED: &str =
   where k.booking_id is null
     and (v.customer_id is not null or v.booking_id is not null or v.redeemed_at is not null)";
 
-const VOUCHER: &str = "select k.customer_id, k.booking_id as subject_id from bookings k
-  left join vouchers v on v.customer_id = k.customer_id and v.booking_id = k.booking_id
-  left join voucher_batches w on w.batch = v.batch
-  left join movements m on m.customer_id = k.customer_id and m.subject_id = k.booking_id
-    and m.kind = 'voucher'
-  where k.kind = 'voucher'
-  group by k.customer_id, k.booking_id
-  having count(v.code_hash) <> 1 or sum(m.amount) <> sum(w.amount)";
+/// Of a booking that moved nothing tells the proof of bookings.
+fn voucher() -> String {
+    format!(
+        "select k.customer_id, k.booking_id as subject_id from bookings k
+         left join vouchers v on v.customer_id = k.customer_id and v.booking_id = k.booking_id
+         left join voucher_batches w on w.batch = v.batch
+         left join movements m on m.customer_id = k.customer_id and m.subject_id = k.booking_id
+           and m.kind = 'voucher'
+         where k.kind = 'voucher'
+         group by k.customer_id, k.booking_id
+         having count(v.code_hash) <> 1 or (count(m.movement_id) > 0 and {})",
+        Halves::sum("m.amount").less(&Halves::sum("w.amount")).is_not_zero()
+    )
+}
 
-const RENEWAL: &str = "select r.customer_id, r.booking_id as subject_id from renewals r
-  left join bookings k on k.customer_id = r.customer_id and k.booking_id = r.booking_id
-    and k.kind in ('fee', 'allowance')
-  left join movements m
-    on m.customer_id = k.customer_id and m.subject_id = k.booking_id and m.kind = 'fee'
-  group by r.customer_id, r.booking_id, r.fee
-  having count(k.booking_id) = 0 or -r.fee <> coalesce(sum(m.amount), 0)";
+fn renewal() -> String {
+    format!(
+        "select r.customer_id, r.booking_id as subject_id from renewals r
+         left join bookings k on k.customer_id = r.customer_id and k.booking_id = r.booking_id
+           and k.kind in ('fee', 'allowance')
+         left join movements m
+           on m.customer_id = k.customer_id and m.subject_id = k.booking_id and m.kind = 'fee'
+         group by r.customer_id, r.booking_id, r.fee
+         having count(k.booking_id) = 0 or {}",
+        Halves::sum("m.amount").plus(&Halves::of("r.fee")).is_not_zero()
+    )
+}
 
 /// Who breaks a proof: customer and balance, movement, session or booking.
 pub(crate) async fn breaking(tx: &mut Tx, proof: Proof) -> Result<Vec<(CustomerId, i64)>> {

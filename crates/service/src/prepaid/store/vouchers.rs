@@ -15,6 +15,11 @@ use crate::prepaid::worth::Worth;
 const BATCHES: Place = Place::new("voucher_batches", &["batch"]);
 
 /// Stores a batch; answers whether its name was free.
+pub(crate) async fn names_of_batches(tx: &mut Tx) -> Result<Vec<String>> {
+    let rows = tx.rows("select batch from voucher_batches order by batch", &[]).await?;
+    Ok(rows.iter().map(|row| row.get("batch")).collect::<db::Result<_>>()?)
+}
+
 pub(crate) async fn insert_batch(tx: &mut Tx, batch: &Batch, vouchers: u32, now: Timestamp) -> Result<bool> {
     let sql =
         "insert into voucher_batches (batch, balance_name, unit, currency, amount, destinations, priority,

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::db::{self, Row, Ts, Tx};
+use crate::db::{self, Halves, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, SessionId};
 
@@ -33,12 +33,14 @@ pub(in crate::sessions) async fn holding_though_over(tx: &mut Tx) -> Result<Vec<
 
 /// Sessions that say another charge than was taken from balances of money.
 pub(in crate::sessions) async fn charged_otherwise(tx: &mut Tx) -> Result<Vec<SessionId>> {
+    let taken = Halves::of("r.taken").when("b.unit = 'money'").summed();
+    let is_other = taken.less(&Halves::of("s.charged")).is_not_zero();
     let sql = format!(
         "select s.customer_id, s.session_id from charging_sessions s
          left join reservations r on r.customer_id = s.customer_id and r.session_id = s.session_id
          left join balances b on b.customer_id = r.customer_id and b.balance_id = r.balance_id
          group by s.customer_id, s.session_id, s.charged
-         having coalesce(sum(case when b.unit = 'money' then r.taken else 0 end), 0) <> s.charged
+         having {is_other}
          order by s.customer_id, s.session_id {FIRST}"
     );
     Ok(tx.rows(&sql, &[]).await?.iter().map(id).collect::<db::Result<_>>()?)
@@ -46,14 +48,18 @@ pub(in crate::sessions) async fn charged_otherwise(tx: &mut Tx) -> Result<Vec<Se
 
 /// Customers whose sessions lost something else than the ledger says.
 pub(in crate::sessions) async fn lost_otherwise(tx: &mut Tx) -> Result<Vec<CustomerId>> {
+    let (lost, posted) = (Halves::of("loss"), Halves::of("p.amount").negated());
+    let is_other = Halves::column("l.lost").summed().is_not_zero();
     let sql = format!(
         "select l.customer_id from (
-           select customer_id, loss as lost, 0 as posted from charging_sessions
+           select customer_id, {} from charging_sessions
            union all
-           select p.customer_id, 0, p.amount from postings p
+           select p.customer_id, {} from postings p
            join ledger_entries e on e.customer_id = p.customer_id and e.entry_id = p.entry_id
            where e.kind = 'call' and p.account = 'bad_debt') l
-         group by l.customer_id having sum(l.lost) <> sum(l.posted) order by l.customer_id {FIRST}"
+         group by l.customer_id having {is_other} order by l.customer_id {FIRST}",
+        lost.columns("lost"),
+        posted.columns("lost")
     );
     let customer = |row: &Row| row.get("customer_id").map(CustomerId);
     Ok(tx.rows(&sql, &[]).await?.iter().map(customer).collect::<db::Result<_>>()?)
@@ -91,4 +97,21 @@ pub(in crate::sessions) async fn without_session(tx: &mut Tx) -> Result<Vec<(Ses
         Ok((id(row)?, format!("{source}/{record}")))
     };
     Ok(tx.rows(sql, &[]).await?.iter().map(session).collect::<db::Result<_>>()?)
+}
+
+/// Sessions that were charged although another session was charged for the record of their call, and those records.
+pub(in crate::sessions) async fn charged_besides(tx: &mut Tx) -> Result<Vec<(SessionId, String)>> {
+    let sql = format!(
+        "select s.customer_id, s.session_id, c.source, c.record_id from charging_sessions s
+         join calls c on c.customer_id = s.customer_id and c.call_id = s.call_id
+         join charging_sessions r on r.customer_id = c.customer_id and r.source = c.source and r.record_id = c.record_id
+         where s.prepaid and s.origin = 'switch' and s.state in ('released', 'expired') and s.record_id is null and s.charged > 0
+           and r.session_id <> s.session_id and c.outcome = 'charged' and c.charged_party is null and c.ended_at > s.started_at
+         order by s.customer_id, s.session_id {FIRST}"
+    );
+    let session = |row: &Row| {
+        let (source, record): (String, String) = (row.get("source")?, row.get("record_id")?);
+        Ok((id(row)?, format!("{source}/{record}")))
+    };
+    Ok(tx.rows(&sql, &[]).await?.iter().map(session).collect::<db::Result<_>>()?)
 }

@@ -21,6 +21,13 @@ pub(in crate::webhooks) struct Claimed {
     pub(in crate::webhooks) attempts: u32,
 }
 
+impl Claimed {
+    /// Tells one claim from another.
+    pub(in crate::webhooks) fn key(&self) -> (MessageId, u32) {
+        (self.message, self.attempts)
+    }
+}
+
 /// Endpoints that something is to be sent to now.
 pub(in crate::webhooks) async fn due(tx: &mut Tx, now: Timestamp) -> Result<Vec<EndpointId>> {
     let sql = "select e.endpoint_id from webhook_endpoints e
@@ -62,6 +69,21 @@ pub(in crate::webhooks) async fn claim(
         found.push(Claimed { message: MessageId(message), payload: row.get("payload")?, attempts });
     }
     Ok(found)
+}
+
+/// Holds deliveries longer, but those that another worker has claimed since.
+pub(in crate::webhooks) async fn renew(
+    tx: &mut Tx,
+    endpoint: EndpointId,
+    claimed: &[(MessageId, u32)],
+    lease: Timestamp,
+) -> Result<()> {
+    let sql = "update webhook_deliveries set next_try_at = $4
+               where endpoint_id = $1 and message_id = $2 and attempts = $3 and state = 'ready'";
+    for (message, attempts) in claimed {
+        tx.execute(sql, &[&endpoint.0, &message.0, &i64::from(*attempts), &Ts(lease)]).await?;
+    }
+    Ok(())
 }
 
 /// Settles a delivery; one whose lease was over and that another has claimed since is left to that one.
