@@ -22,8 +22,8 @@ mod written;
 pub use e164::{Digits, E164, NotE164};
 use e164::{LEAST_DIGITS, MOST_DIGITS};
 pub use form::{BareDigits, NumberForm, OutsideDigit, UnknownBareDigits, UnknownOutsideDigit};
-pub use possible::is_assigned;
 use possible::possible;
+pub use possible::{is_assigned, read_plans};
 use written::{Address, Written};
 
 /// A region with a numbering plan, by its code of ISO 3166-1, such as `DE`.

@@ -357,6 +357,7 @@ pub async fn serve_and_work(app: App, address: std::net::SocketAddr, output: Out
 
 /// Serves the API until it is told to stop; what was begun is finished.
 pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> Result<()> {
+    calls::read_before_serving(&app.db, &app.tariffs).await;
     let listener = bind(address).await?;
     let probes = match app.config.http.probes {
         Some(address) => Some((address, bind(address).await?)),
@@ -371,7 +372,9 @@ pub async fn listen(app: App, address: std::net::SocketAddr, output: Output) -> 
         output.note(format_args!("serving probes at http://{address}/readyz"));
         tokio::spawn(http::serve_probes(listener, app.clone()))
     });
+    let reading = tokio::spawn(calls::keep_reading_ahead(app.db.clone(), app.tariffs.clone()));
     let ended = http::serve(listener, app).await;
+    reading.abort();
     if let Some(probing) = probing {
         probing.abort();
     }

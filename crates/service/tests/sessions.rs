@@ -1,7 +1,7 @@
 //! Is a call granted what there is money for, and charged what it cost?
 
 use serde_json::{Value, json};
-use tollbook::sessions;
+use tollbook::{calls, sessions};
 
 use crate::support::charging::{
     Caller, GERMANY, ITALY, SATELLITE, UK, ask, assert_adds_up, assert_refused, extended, pass, posted,
@@ -55,6 +55,17 @@ on_both_databases! {
         let listed = db.get(&format!("{}/sessions", caller.path)).await.body;
         assert_eq!(listed["items"], json!([kept]));
         assert_adds_up(&db).await;
+    }
+
+    async fn the_first_call_waits_for_no_price_list(db: TestApp) {
+        let caller = Caller::first(&db).await;
+        caller.top_up("20.00").await;
+        calls::read_ahead(&db.app.db, &db.app.tariffs).await.unwrap();
+        // Whoever looked for a price now would find none.
+        let mut tx = db.app.db.begin().await.unwrap();
+        assert_ne!(tx.execute("delete from rates", &[]).await.unwrap(), 0);
+        tx.commit().await.unwrap();
+        caller.granted("one", UK, 600).await;
     }
 
     async fn every_grant_and_charge_is_exact(db: TestApp) {

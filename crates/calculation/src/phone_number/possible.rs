@@ -46,6 +46,11 @@ pub(super) fn possible(number: E164, digits: &[u8]) -> Result<E164, NotANumber> 
     judged_closely(number, plan)
 }
 
+/// Reads the numbering plans of the world, for which the first number would wait otherwise.
+pub fn read_plans() {
+    LazyLock::force(&PLANS);
+}
+
 /// Whether the plan of the number is known to have given it to somebody, or at least its range.
 ///
 /// It costs about a microsecond: whoever asks for many should remember the answers.

@@ -1,5 +1,6 @@
 //! What was called, what did it cost, and why? Records come in, are charged once, and stay readable.
 
+mod ahead;
 mod announce;
 mod assigned;
 mod charge;
@@ -42,6 +43,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+pub use ahead::{keep_reading_ahead, read_ahead, read_before_serving};
 pub use charge::{Charging, Counted, Outcome, charge};
 pub(crate) use content::overlap;
 pub use correction::{Correction, Current, Prepared, current, free_id, is_invoiced, remember, reverse};
