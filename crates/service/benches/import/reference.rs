@@ -9,7 +9,7 @@ use crate::operator::open;
 
 /// As many as an import stores in one transaction.
 const BATCH: usize = 20_000;
-const WIDTH: usize = 30;
+const WIDTH: usize = 31;
 const INSTANTS: [&str; 5] = ["started_at", "answered_at", "ended_at", "period_start", "late_for"];
 
 /// The rows of the table of calls, in the order in which an import stored them.
