@@ -21,7 +21,7 @@ use super::shape::isolated;
 use super::text::{Faces, printable};
 use super::words::{Words, fill};
 use super::{Brand, Colour, Texts};
-use crate::invoices::{Drawing, Settlement};
+use crate::{Drawing, Settlement};
 
 pub(super) const INK: Colour = Colour(0x1f, 0x24, 0x2a);
 pub(super) const GREY: Colour = Colour(0x5c, 0x65, 0x70);

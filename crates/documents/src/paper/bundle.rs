@@ -13,7 +13,7 @@ use krilla::page::PageSettings;
 use super::canvas::{Canvas, Style};
 use super::text::Faces;
 use super::{Brand, Colour, DocumentError, ItemisedCall, layout};
-use crate::invoices::Drawing;
+use crate::Drawing;
 
 /// Something to be printed.
 #[derive(Debug, Clone)]

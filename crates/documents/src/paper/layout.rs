@@ -16,7 +16,7 @@ use super::chart::{CHART_HEIGHT, Chart};
 use super::page::{Sheet, opening};
 use super::payment::Payment;
 use super::text::printable;
-use crate::invoices::Settled;
+use crate::Settled;
 
 /// A millimetre in points.
 const MM: f32 = 72.0 / 25.4;

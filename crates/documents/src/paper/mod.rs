@@ -17,7 +17,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod text;
-mod words;
+pub(crate) mod words;
 
 use calculation::invoice::Invoice;
 use calculation::money::Amount;
@@ -28,15 +28,15 @@ use krilla::metadata::{DateTime, Metadata};
 use krilla::page::PageSettings;
 use krilla::{Document, SerializeSettings};
 
-pub use brand::{Brand, Colour, Logo, Texts};
+pub use brand::{Brand, BrandError, BrandSettings, Colour, Logo, Texts};
 pub use bundle::{Printed, bundle};
 pub use fonts::Fonts;
 
-use super::Drawing;
+use crate::Drawing;
 use canvas::Canvas;
 use page::Sheet;
 use text::{Faces, printable};
-pub(crate) use words::Words;
+use words::Words;
 
 /// A charged call, as the chart and the annex show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
