@@ -10,9 +10,13 @@ mod canvas;
 mod chart;
 mod fonts;
 mod layout;
+mod measures;
+mod opening;
 mod page;
 mod payment;
+mod row;
 mod shape;
+mod sheet;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -34,7 +38,7 @@ pub use fonts::Fonts;
 
 use crate::Drawing;
 use canvas::Canvas;
-use page::Sheet;
+use sheet::Sheet;
 use text::{Faces, printable};
 use words::Words;
 
@@ -91,7 +95,7 @@ fn in_words(letters: &[char]) -> String {
 pub fn unprintable<'a>(texts: impl IntoIterator<Item = &'a str>, fonts: &Fonts) -> Option<DocumentError> {
     let Some(faces) = Faces::new(fonts) else { return Some(DocumentError::Fonts) };
     for text in texts {
-        faces.regular.width(&printable(text), layout::BODY);
+        faces.regular.width(&printable(text), measures::BODY);
     }
     let missing = faces.missing();
     (!missing.is_empty()).then_some(DocumentError::Letters(missing))
@@ -145,7 +149,7 @@ fn draw_pages(
         if !is_wanted() {
             return Err(DocumentError::Unwanted);
         }
-        let size = PageSettings::from_wh(layout::PAGE_WIDTH, layout::PAGE_HEIGHT)
+        let size = PageSettings::from_wh(measures::PAGE_WIDTH, measures::PAGE_HEIGHT)
             .ok_or_else(|| DocumentError::Refused("the page has no size".into()))?;
         let mut sheet_of_paper = document.start_page_with(size);
         let mut canvas = Canvas::new(sheet_of_paper.surface());
