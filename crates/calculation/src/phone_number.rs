@@ -6,7 +6,6 @@
 //! reason. The order matters: emergency numbers first, then `+`, then the region's own plan.
 
 use std::fmt;
-use std::str::FromStr;
 
 use rlibphonenumber::PHONE_NUMBER_UTIL;
 

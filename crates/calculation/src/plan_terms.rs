@@ -4,8 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::call_limits::CallLimits;
 use crate::fee::FeeTiming;
-use crate::limit;
-use crate::money::{Amount, Price};
+use crate::money::Amount;
 use crate::terms_error::TermsError;
 use crate::usage_pricing::UsagePricing;
 

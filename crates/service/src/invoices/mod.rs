@@ -25,6 +25,7 @@ mod verify;
 
 use std::collections::BTreeMap;
 
+use ::documents::Drawing;
 use calculation::bill::{ChargedPart, MonthPart, Tax};
 use calculation::invoice::Invoice;
 use calculation::money::Money;
