@@ -24,8 +24,8 @@ FROM source AS build
 # What cargo has fetched and built stays for the next build.
 RUN --mount=type=cache,target=/usr/local/cargo/registry \
     --mount=type=cache,target=/source/target \
-    cargo build --release --locked --package tollbook --bin tollbook \
- && scripts/image-root target/release/tollbook /image
+    cargo build --profile dist --locked --package tollbook --bin tollbook \
+ && scripts/image-root target/dist/tollbook /image
 
 # `docker compose run --rm test`: every test, on a PostgreSQL that it starts itself.
 FROM source AS test

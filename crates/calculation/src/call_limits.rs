@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::limit;
 use crate::money::Amount;
 use crate::phone_number::Dialled;
-use crate::plan_terms::TermsError;
 use crate::tariff::Prefix;
+use crate::terms_error::TermsError;
 
 /// Limits on calls that are asked for before they happen. A record of a call that happened is charged
 /// whatever they are.

@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::invoice::{InvoiceLine, LineKind};
 use crate::money::{self, Amount, Currency, MoneyError};
-use crate::plan_terms::TermsError;
 use crate::tax::{TaxCategory, TaxRate};
+use crate::terms_error::TermsError;
 
 /// What a discount takes off, of what, and for how long.
 ///

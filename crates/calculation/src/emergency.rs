@@ -6,7 +6,7 @@
 //! plans; a number too many costs one free call, a number too few charges somebody for an
 //! emergency, so former numbers that networks still route stay in it.
 
-use crate::phone_number::Region;
+use crate::region::Region;
 
 /// The longest emergency number of the table (Niger, Eritrea, Chuuk).
 pub(crate) const LONGEST: usize = 6;

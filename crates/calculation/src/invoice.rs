@@ -192,6 +192,13 @@ pub struct InvoiceLine {
     pub days: Option<Days>,
 }
 
+impl InvoiceLine {
+    /// Under which category, and at which rate, it is taxed.
+    pub fn tax(&self) -> (TaxCategory, TaxRate) {
+        (self.tax_category, self.tax_rate)
+    }
+}
+
 /// Local days, the first and the last included.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Days {

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::call_limits::CallLimits;
 use crate::fee::FeeTiming;
-use crate::limit;
-use crate::money::{Amount, Price};
+use crate::money::Amount;
+use crate::terms_error::TermsError;
 use crate::usage_pricing::UsagePricing;
 
 /// What a plan agrees besides its fee, its allowances and its tariff. All of it may be left out.
@@ -36,16 +36,6 @@ pub struct PlanTerms {
     pub usage_pricing: Vec<UsagePricing>,
     /// What calls must not exceed while they happen.
     pub limits: CallLimits,
-}
-
-/// Why terms are refused: where, and what is wrong there.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{pointer}: {message}")]
-pub struct TermsError {
-    /// Where in the terms, as a JSON pointer (RFC 6901).
-    pub pointer: String,
-    /// What is wrong there, to be read after its name.
-    pub message: String,
 }
 
 impl Default for PlanTerms {
@@ -97,31 +87,5 @@ impl PlanTerms {
         none("/usage_pricing", pricing, "a prepaid call has its price when it is made")?;
         none("/minimum_commitment", self.minimum_commitment.is_some(), "give a prepaid plan a monthly fee")?;
         none("/spending_cap", self.spending_cap.is_some(), "nobody spends more than their balance")
-    }
-}
-
-impl TermsError {
-    pub(crate) fn new(pointer: &str, message: impl Into<String>) -> Self {
-        Self { pointer: pointer.into(), message: message.into() }
-    }
-
-    /// The same, seen from what holds it.
-    pub(crate) fn within(self, outer: &str) -> Self {
-        Self { pointer: format!("{outer}{}", self.pointer), ..self }
-    }
-
-    /// Refuses an amount below zero or beyond the limit.
-    pub(crate) fn sound_amount(pointer: &str, amount: Amount) -> Result<(), Self> {
-        Self::not_negative(pointer, amount.micros())?;
-        limit::one(amount).map_err(|over| Self::new(pointer, over.to_string()))
-    }
-
-    pub(crate) fn sound_price(pointer: &str, price: Price) -> Result<(), Self> {
-        Self::not_negative(pointer, price.nanos())?;
-        limit::price(price).map_err(|over| Self::new(pointer, over.to_string()))
-    }
-
-    fn not_negative(pointer: &str, count: i64) -> Result<(), Self> {
-        if count < 0 { Err(Self::new(pointer, "is below zero")) } else { Ok(()) }
     }
 }

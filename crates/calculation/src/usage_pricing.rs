@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::money::{Amount, Currency, Exact, Price, Rounding, RoundingMode};
 use crate::phone_number::Dialled;
-use crate::plan_terms::TermsError;
 use crate::tariff::Prefix;
+use crate::terms_error::TermsError;
 
 /// The price of a month's calls to chosen destinations.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

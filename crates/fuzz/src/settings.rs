@@ -2,9 +2,8 @@
 
 use std::io::Write;
 
-use tollbook::config::Brand;
+use documents::{Brand, BrandSettings};
 use tollbook::config::sources::Sources;
-use tollbook::invoices::document;
 
 use crate::input::Choice;
 
@@ -36,12 +35,12 @@ pub(crate) fn run(input: &[u8]) {
 pub(crate) fn logo(input: &[u8]) {
     let mut file = tempfile::NamedTempFile::new().unwrap_or_else(|error| panic!("{error}"));
     file.write_all(input).unwrap_or_else(|error| panic!("{error}"));
-    let settings = Brand {
+    let settings = BrandSettings {
         logo: Some(file.path().to_owned()),
-        ..serde_json::from_str::<Brand>(r##"{"accent": "#1f5f8b", "footer": [], "fonts": []}"##)
+        ..serde_json::from_str::<BrandSettings>(r##"{"accent": "#1f5f8b", "footer": [], "fonts": []}"##)
             .unwrap_or_else(|error| panic!("{error}"))
     };
-    if let Err(refusal) = document::Brand::load(&settings) {
+    if let Err(refusal) = Brand::load(settings) {
         assert!(refusal.to_string().contains("brand.logo"), "{refusal}");
     }
 }

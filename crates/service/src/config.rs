@@ -13,13 +13,13 @@ use std::path::{Path, PathBuf};
 use calculation::call::Limits;
 use calculation::limit::{self, OverLimit};
 use calculation::money::{Amount, Currency};
+use documents::{Brand, BrandSettings};
 use jiff::SignedDuration;
 use jiff::tz::TimeZone;
 use serde::{Deserialize, Deserializer};
 
 use crate::db;
 use crate::error::{Error, Result};
-use crate::invoices::document::{self, Colour, Texts};
 use crate::{log, mail};
 pub use address::database_url;
 pub(crate) use address::with_password;
@@ -50,7 +50,7 @@ pub struct Config {
     pub delivery: mail::Delivery,
     /// Read once, its logo too.
     #[serde(deserialize_with = "brand")]
-    pub brand: document::Brand,
+    pub brand: Brand,
     pub http: Http,
     pub access: Access,
     pub audit: Audit,
@@ -191,22 +191,8 @@ pub struct Webhooks {
     pub keep_days: u16,
 }
 
-/// How documents look.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Brand {
-    pub logo: Option<PathBuf>,
-    pub accent: Colour,
-    pub footer: Vec<String>,
-    pub fonts: Vec<PathBuf>,
-    #[serde(default)]
-    pub en: Texts,
-    #[serde(default)]
-    pub de: Texts,
-}
-
-fn brand<'de, D: Deserializer<'de>>(settings: D) -> std::result::Result<document::Brand, D::Error> {
-    document::Brand::load(&Brand::deserialize(settings)?).map_err(serde::de::Error::custom)
+fn brand<'de, D: Deserializer<'de>>(settings: D) -> std::result::Result<Brand, D::Error> {
+    Brand::load(BrandSettings::deserialize(settings)?).map_err(serde::de::Error::custom)
 }
 
 /// Who may come in.
@@ -400,7 +386,35 @@ pub(crate) fn in_file(path: &Path, what: impl std::fmt::Display) -> String {
 
 #[cfg(test)]
 mod tests {
+    use documents::{Colour, Fonts};
+
     use super::*;
+
+    const PNG: &[u8] = include_bytes!("../../documents/src/paper/tests/logo.png");
+
+    #[test]
+    fn the_settings_give_the_brand() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("logo.png");
+        std::fs::write(&path, PNG).unwrap();
+        let settings = format!(
+            "[brand]\nlogo = {path:?}\naccent = \"#ff0000\"\nfooter = [\"HRB 1\"]\n[brand.de]\ngreeting = \"Moin\"\n"
+        );
+        let brand = Config::from_toml(&settings).unwrap().brand;
+        assert_eq!((brand.accent, brand.footer), (Colour(255, 0, 0), vec!["HRB 1".to_owned()]));
+        assert_eq!((brand.de.greeting.as_deref(), brand.en.greeting.as_deref()), (Some("Moin"), None));
+        assert!(brand.logo.is_some());
+        let fonts = Fonts::in_places(["/usr/share/fonts", "/usr/local/share/fonts"].map(Into::into).to_vec());
+        assert_eq!(Config::from_toml("").unwrap().brand, Brand { fonts, ..Brand::default() });
+        let wrong = |settings: &str| Config::from_toml(settings).unwrap_err().to_string();
+        let missing = wrong("[brand]\nlogo = \"nowhere/logo.png\"\n");
+        assert!(missing.contains("brand.logo nowhere/logo.png"), "{missing}");
+        std::fs::write(&path, "GIF89a").unwrap();
+        assert!(wrong(&settings).contains("neither a PNG nor a JPEG"));
+        assert!(wrong("[brand]\naccent = \"blue\"\n").contains("no colour"));
+        assert!(wrong("[brand]\nfonts = [\"nowhere/fonts\"]\n").contains("brand.fonts `nowhere/fonts`"));
+        assert!(wrong("[brand.en]\nhello = \"x\"\n").contains("hello"));
+    }
 
     #[test]
     fn a_file_overrides_what_it_names() {

@@ -11,7 +11,7 @@ use crate::customers::{self, Customer};
 use crate::db::Tx;
 use crate::email;
 use crate::error::Result;
-use crate::invoices::{self, document};
+use crate::invoices;
 
 /// Something that keeps them.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,9 +73,9 @@ pub(crate) fn of_settings(config: &Config) -> Vec<Unready> {
     note("operator.bic", party.bic.as_deref().and_then(|bic| bank_account::bic(bic).err()));
     note("operator.peppol", party.peppol.as_ref().and_then(customers::fault_of_peppol));
     let own = [&party.name, &party.street, &party.postcode, &party.city].map(String::as_str);
-    let letters = document::unprintable(own, &config.brand.fonts);
+    let letters = documents::unprintable(own, &config.brand.fonts);
     note("operator:", letters.map(|letters| letters.to_string()));
-    let letters = document::unprintable(config.brand.said(), &config.brand.fonts);
+    let letters = documents::unprintable(config.brand.said(), &config.brand.fonts);
     note("brand.footer, brand.en or brand.de:", letters.map(|letters| letters.to_string()));
     found
 }
@@ -145,7 +145,7 @@ fn kinds_of(customer: &Customer, lacks_rate: bool, config: &Config) -> Vec<Strin
         });
     }
     let own = [&party.name, &party.street, &party.postcode, &party.city].map(String::as_str);
-    if let Some(letters) = document::unprintable(own, &config.brand.fonts) {
+    if let Some(letters) = documents::unprintable(own, &config.brand.fonts) {
         kinds.push(format!("no document can be drawn: {letters}"));
     }
     kinds

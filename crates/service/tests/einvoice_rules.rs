@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use calculation::invoice::Invoice;
-use tollbook::invoices::einvoice;
+use documents::einvoice;
 
 use crate::support::arithmetic;
 use crate::support::python::python;

@@ -2,11 +2,11 @@
 
 use calculation::invoice::{DocumentKind, Invoice, InvoiceLine, LineKind};
 use calculation::tax::TaxCategory;
+use documents::Drawing;
+use documents::einvoice::{self, EInvoiceError};
 use en16931_formats::zugferd::{Limits, extract};
 use roxmltree::{Document, Node};
 use serde_json::json;
-use tollbook::invoices::Drawing;
-use tollbook::invoices::einvoice::{self, EInvoiceError};
 use tower::ServiceExt;
 
 use crate::support::operator::{Record, import_text, operator};

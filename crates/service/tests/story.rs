@@ -6,9 +6,9 @@ use std::collections::BTreeMap;
 use axum::http::StatusCode;
 use calculation::invoice::{InvoiceLine, LineKind};
 use calculation::money::Amount;
+use documents::{Drawing, ItemisedCall};
 use serde_json::Value;
 use tollbook::calls::{self, HistoryQuery, Import, Imported};
-use tollbook::invoices::document::ItemisedCall;
 use tollbook::{customers, demo, invoices};
 
 use crate::support::{TestApp, on_both_databases};
@@ -163,8 +163,8 @@ on_both_databases! {
             let calls = invoices::itemise(&mut tx, stored.customer_id, &stored.invoice).await.unwrap();
             drop(tx);
             assert_itemised(stored, &calls);
-            let drawing = invoices::Drawing::from(stored.invoice.clone());
-            let pdf = invoices::document::pdf(&drawing, &calls, &db.app.config.brand).unwrap();
+            let drawing = Drawing::from(stored.invoice.clone());
+            let pdf = documents::pdf(&drawing, &calls, &db.app.config.brand).unwrap();
             assert!(pdf.starts_with(b"%PDF-"), "{reference}");
         }
         assert_adds_up(&db).await;

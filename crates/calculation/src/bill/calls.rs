@@ -43,7 +43,7 @@ pub fn calls_of_month(
     let mut lines = fees::of_invoice(known, period, &[])?;
     lines.extend_from_slice(one_offs);
     for less in less {
-        let same = |line: &&mut InvoiceLine| line.kind == less.kind && tax_of(line) == tax_of(less);
+        let same = |line: &&mut InvoiceLine| line.kind == less.kind && line.tax() == less.tax();
         if let Some(line) = lines.iter_mut().find(same) {
             line.net = minus(line.net, less.net)?;
         }
@@ -60,8 +60,7 @@ pub(super) fn reckon(
     discounts: &[Discount<'_>],
 ) -> Result<Reckoned, BillError> {
     all.extend(calls.iter().map(|(_, line)| line.clone()));
-    let mut reckoned: Reckoned =
-        calls.into_iter().map(|(part, line)| ((part, tax_of(&line)), line)).collect();
+    let mut reckoned: Reckoned = calls.into_iter().map(|(part, line)| ((part, line.tax()), line)).collect();
     for discount in discounts {
         let in_force = discount.terms.duration.in_force(discount.begins, period.first_day, discount.uses);
         if discount.is_over || !in_force {
@@ -75,10 +74,6 @@ pub(super) fn reckon(
         }
     }
     Ok(reckoned)
-}
-
-pub(super) fn tax_of(line: &InvoiceLine) -> Tax {
-    (line.tax_category, line.tax_rate)
 }
 
 /// A line for each destination and for each month pricing, and one for each minimum that is not reached.

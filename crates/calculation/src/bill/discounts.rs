@@ -4,7 +4,6 @@ use crate::discount::{self, DiscountTerms};
 use crate::invoice::{InvoiceLine, LineKind};
 use crate::money::{Amount, Currency};
 
-use super::calls::tax_of;
 use super::{Bill, BillError, Discount, Known, Row, Tax, negative};
 
 /// The month's own discounts, off what it charges itself: what earlier months charge late had theirs.
@@ -70,7 +69,7 @@ pub(super) fn share(
     let in_scope = |row: &&mut Row| {
         let line = &row.line;
         let reduced = line.kind != LineKind::Discount && terms.applies_to.holds(line.kind);
-        row.earlier == earlier && reduced && line.net > Amount::ZERO && tax_of(line) == tax
+        row.earlier == earlier && reduced && line.net > Amount::ZERO && line.tax() == tax
     };
     let mut reduced: Vec<_> = rows.iter_mut().filter(in_scope).collect();
     let nets: Vec<_> = reduced.iter().map(|row| row.line.net).collect();

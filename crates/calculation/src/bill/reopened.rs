@@ -34,7 +34,7 @@ pub(super) fn own(known: &Known<'_>, rows: &mut Vec<Row>, bill: &mut Bill) -> Re
             one_offs.push(row.line.clone());
         }
         let Some(part) = MonthPart::of(&row.line) else { continue };
-        let before = charged.entry((part, calls::tax_of(&row.line))).or_default();
+        let before = charged.entry((part, row.line.tax())).or_default();
         before.amount = before.amount.checked_add(row.line.net).ok_or(BillError::TooLarge)?;
     }
     put_right(known, &Reopened { one_offs: &one_offs, ..*month }, &charged, rows, bill)

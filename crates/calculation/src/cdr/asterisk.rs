@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use jiff::tz::TimeZone;
 
-use super::canonical::{self, filled, limited, missing, trimmed};
+use super::canonical::{self, filled, limited, trimmed};
 use super::header::Header;
 use super::line::{self, Cell, Line, Row, WIDTH, columns_differ, malformed, shown};
 use super::settle::{self, ClockProof, Settled, Times, epoch};
@@ -326,7 +326,7 @@ fn times<'z>(
     billsec_ms: Option<i64>,
     zone: &'z TimeZone,
 ) -> Result<Times<'z>, Flaw> {
-    let start = optional_moments(row, START, zone)?.ok_or_else(|| missing(name(START)))?;
+    let start = optional_moments(row, START, zone)?.ok_or_else(|| Flaw::missing(name(START)))?;
     let epoch = epoch(row.text(UNIQUEID)).or_else(|| epoch(row.text(LINKEDID)));
     let answer = optional_moments(row, ANSWER, zone)?;
     let names = [name(START), name(ANSWER), name(END)];
@@ -335,7 +335,7 @@ fn times<'z>(
     if end.is_some() {
         return Ok(times);
     }
-    let duration_ms = duration_ms.ok_or_else(|| missing(name(END)))?;
+    let duration_ms = duration_ms.ok_or_else(|| Flaw::missing(name(END)))?;
     let earlier = time::later(times.first_start(), duration_ms).ok_or_else(|| {
         let message = format!("`{}` seconds after the start is not a valid time", shown(row.text(DURATION)));
         Flaw::new(Reason::InvalidField, name(DURATION), message)
@@ -407,7 +407,7 @@ fn ids<'l>(row: &mut Row<'l>, charged: bool) -> Result<Ids<'l>, Flaw> {
     let (channel, far_channel) = (row.text(CHANNEL), row.text(DSTCHANNEL));
     let has_id = !unique_id.is_empty() || !linked_id.is_empty();
     if !has_id && channel.is_empty() {
-        return Err(missing(name(UNIQUEID)));
+        return Err(Flaw::missing(name(UNIQUEID)));
     }
     let parts: &[&str] = match (has_id, sequence) {
         (false, _) => &[&start, channel, far_channel],

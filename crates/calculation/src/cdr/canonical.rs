@@ -164,9 +164,9 @@ pub(super) fn read<'l>(mut row: Row<'l>, zone: &TimeZone, writer: Writer) -> Res
     let duration_ms = time::milliseconds(name(DURATION), row.text(DURATION))?;
     let billsec_ms = time::milliseconds(name(BILLSEC), row.text(BILLSEC))?;
     let end = moments(&row, END_TIME, zone)?;
-    let start = moments(&row, START_TIME, zone)?.ok_or_else(|| missing(name(START_TIME)))?;
+    let start = moments(&row, START_TIME, zone)?.ok_or_else(|| Flaw::missing(name(START_TIME)))?;
     if matches!(row.cell(CALLING_NUMBER), Cell::Absent) {
-        return Err(missing(name(CALLING_NUMBER)));
+        return Err(Flaw::missing(name(CALLING_NUMBER)));
     }
     let times = Times {
         names: [name(START_TIME), name(ANSWER_TIME), name(END_TIME)],
@@ -298,7 +298,7 @@ pub(super) fn disposition(text: &str) -> Result<Disposition, Flaw> {
 fn one_of<T: Copy>(field: &'static str, text: &str, words: &[(&str, T)], choice: &str) -> Result<T, Flaw> {
     match words.iter().find(|(word, _)| is_word(text, word)) {
         Some((_, value)) => Ok(*value),
-        None if text.is_empty() => Err(missing(field)),
+        None if text.is_empty() => Err(Flaw::missing(field)),
         None => {
             let message = format!("`{}` is none of {choice}", shown(text));
             Err(Flaw::new(Reason::InvalidField, field, message))
@@ -315,10 +315,6 @@ fn is_word(text: &str, word: &str) -> bool {
     letters.map(|byte| byte.to_ascii_lowercase()).eq(word.bytes())
 }
 
-pub(super) fn missing(field: &'static str) -> Flaw {
-    Flaw::new(Reason::MissingField, field, "is empty or absent and must be given")
-}
-
 /// An id without blanks at its ends, which tell nothing and would make another id of it.
 pub(super) fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
     match text {
@@ -329,7 +325,7 @@ pub(super) fn trimmed(text: Cow<'_, str>) -> Cow<'_, str> {
 }
 
 fn present<'l>(text: Cow<'l, str>, field: &'static str) -> Result<Cow<'l, str>, Flaw> {
-    if text.is_empty() { Err(missing(field)) } else { Ok(text) }
+    if text.is_empty() { Err(Flaw::missing(field)) } else { Ok(text) }
 }
 
 pub(super) fn filled(text: Cow<'_, str>) -> Option<Cow<'_, str>> {

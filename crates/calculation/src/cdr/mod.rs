@@ -245,6 +245,10 @@ impl Flaw {
     pub fn new(reason: Reason, field: &'static str, message: impl Into<String>) -> Self {
         Self { reason, field, message: message.into() }
     }
+
+    pub(crate) fn missing(field: &'static str) -> Self {
+        Self::new(Reason::MissingField, field, "is empty or absent and must be given")
+    }
 }
 
 /// The kinds of trouble that keep a record from being charged.

@@ -7,7 +7,6 @@
 use jiff::Timestamp;
 use jiff::tz::{Offset, TimeZone};
 
-use super::canonical::missing;
 use super::time::{self, Moments, milliseconds_between};
 use super::{Disposition, Flaw, Reason, Warning, Warnings};
 
@@ -198,7 +197,7 @@ impl Times<'_> {
                 by_duration.is_some_and(|end| agree(milliseconds_between(end, *by_billsec), 0))
             }),
         };
-        found.ok_or_else(|| missing(name))
+        found.ok_or_else(|| Flaw::missing(name))
     }
 
     /// The answer that lies `billsec` before the end, when the duration agrees with start and end.

@@ -1,7 +1,7 @@
 //! Gives a customer a discount, or ends one.
 
 use calculation::discount::Reduction;
-use calculation::plan_terms::TermsError;
+use calculation::terms_error::TermsError;
 use jiff::Timestamp;
 
 use super::{Discount, NewDiscount, store};

@@ -5,6 +5,7 @@ use axum::extract::State;
 use axum::http::StatusCode;
 use axum::response::Response;
 use calculation::credit::CreditError;
+use documents::{Drawing, einvoice};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -15,7 +16,7 @@ use crate::http::{
     Begun, IdempotencyKey, Key, Params, Problem, Sent, Write, check_name, check_text, download,
 };
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
-use crate::invoices::{self, Drawing, DrawnQuery, SyntaxQuery, einvoice};
+use crate::invoices::{self, DrawnQuery, SyntaxQuery};
 
 pub fn routes() -> OpenApiRouter<SharedApp> {
     OpenApiRouter::new()

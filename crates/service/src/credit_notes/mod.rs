@@ -12,6 +12,7 @@ mod verify;
 
 use calculation::invoice::Invoice;
 use calculation::money::{Amount, Money};
+use documents::Drawing;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -24,7 +25,7 @@ use crate::calls::MoneySchema;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId};
-use crate::invoices::{self, Drawing, Subject};
+use crate::invoices::{self, Subject};
 
 /// An issued credit note.
 #[derive(Debug, Clone, Serialize, ToSchema)]

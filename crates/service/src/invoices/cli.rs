@@ -6,12 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use calculation::invoice::{Days, DocumentKind, Invoice, InvoiceLine, Language, LineKind};
 use calculation::money::Amount;
 use clap::Args;
+use clap::builder::{PossibleValuesParser, TypedValueParser};
+use documents::Drawing;
+use documents::einvoice::{self, Syntax};
 use serde_json::json;
 
 use super::bill::{Run, invoices_of_month};
-use super::einvoice::{self, Syntax};
 use super::review::{self, Standing};
-use super::{Drawing, StoredInvoice, Subject, bill as bill_month, by_number, document, file, tell_standing};
+use super::{StoredInvoice, Subject, bill as bill_month, by_number, file, tell_standing};
 use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
@@ -129,6 +131,11 @@ fn write_xml(drawing: &Drawing, syntax: Syntax, path: &Path) -> Result<()> {
     crate::whole_file::write(path, text).map_err(Error::file(path.display().to_string()))
 }
 
+/// The names of the syntaxes are all that the command line must know of them.
+fn syntax() -> impl TypedValueParser<Value = Syntax> {
+    PossibleValuesParser::new(Syntax::ALL.map(Syntax::name)).try_map(|name| name.parse())
+}
+
 #[derive(Debug, clap::Subcommand)]
 enum OfInvoice {
     Links(mail::cli::LinksArgs),
@@ -149,7 +156,7 @@ pub struct InvoiceArgs {
     #[arg(long, value_name = "FILE")]
     xml: Option<PathBuf>,
     /// The XML's syntax: cii for Factur-X and ZUGFeRD, ubl for Peppol
-    #[arg(long, value_enum, default_value = "cii", requires = "xml")]
+    #[arg(long, value_parser = syntax(), default_value = "cii", requires = "xml")]
     syntax: Syntax,
     /// As it stood when it was issued, not as it stands now
     #[arg(long)]
@@ -270,7 +277,7 @@ fn words(drawing: &Drawing) -> String {
     let currency = format!(" {}", invoice.currency);
     let total = if invoice.kind == DocumentKind::CreditNote { "credited" } else { "to pay" };
     sum(total, invoice.gross, &currency);
-    let told = document::Words::of(Language::En);
+    let told = documents::Words::of(Language::En);
     for settled in &settlement.settled {
         sum(&told.settled(settled), settled.amount, &currency);
     }

@@ -9,10 +9,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use axum::body::Bytes;
+use documents::{Brand, DocumentError, Drawing, ItemisedCall, einvoice};
 use tokio::sync::Semaphore;
 
-use super::document::{self, Brand, DocumentError, ItemisedCall};
-use super::{Drawing, einvoice, itemise};
+use super::itemise;
 use crate::app::App;
 use crate::clock::Stopwatch;
 use crate::error::{Error, Result};
@@ -112,7 +112,7 @@ fn pdf_while(
     brand: &Brand,
     is_wanted: &dyn Fn() -> bool,
 ) -> Result<Vec<u8>> {
-    let drawn = document::pdf_while(drawing, calls, brand, is_wanted);
+    let drawn = documents::pdf_while(drawing, calls, brand, is_wanted);
     let number = drawing.invoice.number.as_deref().unwrap_or_default();
     let drawn = drawn.map_err(|error| match error {
         DocumentError::Letters(_) => Error::Letters(format!("{number} cannot be drawn: {error}")),

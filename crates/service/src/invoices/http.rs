@@ -6,13 +6,14 @@ use axum::http::StatusCode;
 use axum::response::Response;
 use calculation::invoice::Invoice;
 use calculation::tax::TaxClass;
+use documents::Drawing;
+use documents::einvoice::{self, Syntax};
 use serde::Deserialize;
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::einvoice::{self, Syntax};
-use super::{Composed, Drawing, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, file, number};
+use super::{Composed, Issued, NewTaxRate, SetTaxRate, StoredInvoice, TaxRateEntry, file, number};
 use crate::app::{App, SharedApp};
 use crate::db::Tx;
 use crate::error::Error;

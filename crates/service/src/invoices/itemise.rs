@@ -2,11 +2,11 @@
 
 use calculation::invoice::{DocumentKind, Invoice};
 
-use super::document::ItemisedCall;
 use crate::calls;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::CustomerId;
+use documents::ItemisedCall;
 
 /// The calls behind an invoice; none behind a credit note, which charges none.
 pub async fn itemise(tx: &mut Tx, customer: CustomerId, invoice: &Invoice) -> Result<Vec<ItemisedCall>> {

@@ -7,10 +7,8 @@ mod calls;
 pub mod cli;
 mod compose;
 pub(crate) mod described;
-pub mod document;
 mod documents;
 mod drawing;
-pub mod einvoice;
 mod facts;
 pub mod file;
 pub mod http;
@@ -27,6 +25,7 @@ mod verify;
 
 use std::collections::BTreeMap;
 
+use ::documents::Drawing;
 use calculation::bill::{ChargedPart, MonthPart, Tax};
 use calculation::invoice::Invoice;
 use calculation::money::Money;
@@ -38,8 +37,8 @@ pub use bill::{Billed, Run, bill, bill_due, invoices_of_month};
 pub use calls::name_invoices;
 pub use compose::{Composed, Composition, compose};
 pub use documents::given_back_later;
+pub use drawing::Subject;
 pub(crate) use drawing::draw;
-pub use drawing::{By, Drawing, Given, Settled, Settlement, Subject};
 pub use http::{DrawnQuery, SyntaxQuery};
 pub use issue::{Issued, Wanted, issue, issue_some};
 pub use itemise::itemise;

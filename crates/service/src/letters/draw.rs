@@ -1,9 +1,10 @@
 //! Draws letters into one file, to be printed: of a reminder what it says, and each document as it stands.
 
+use documents::Printed;
+
 use super::Letter;
 use crate::app::App;
 use crate::error::{Error, Result};
-use crate::invoices::document::{self, Printed};
 use crate::invoices::itemise;
 use crate::mail;
 
@@ -24,6 +25,6 @@ pub async fn draw(app: &App, letters: &[Letter]) -> Result<Vec<u8>> {
         }
     }
     let brand = &app.config.brand;
-    let drawn = tokio::task::block_in_place(|| document::bundle(&printed, brand));
+    let drawn = tokio::task::block_in_place(|| documents::bundle(&printed, brand));
     drawn.map_err(|error| Error::Document(error.to_string()))
 }

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use documents::Drawing;
+
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CreditNoteId, CustomerId, InvoiceId, NotAnId};
-use crate::invoices::{Drawing, Subject};
+use crate::invoices::Subject;
 use crate::{credit_notes, invoices};
 
 /// A document that a customer gets.

@@ -2,11 +2,10 @@
 
 use calculation::invoice::Party;
 use calculation::money::Amount;
+use documents::{Drawing, Settled, Words};
 use serde::Serialize;
 
 use super::words::{date, money};
-use crate::invoices::document::Words;
-use crate::invoices::{Drawing, Settled};
 
 /// What a mail is about. Amounts and days are text in the mail's language.
 #[derive(Debug, Clone, Serialize)]

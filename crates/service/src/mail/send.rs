@@ -1,5 +1,6 @@
 //! Sends the mail that a job asks for.
 
+use ::documents::Drawing;
 use calculation::invoice::{Language, Party};
 use calculation::money::Amount;
 use jiff::civil::Date;
@@ -23,7 +24,7 @@ use crate::db::Tx;
 use crate::email::address;
 use crate::error::{Error, Result};
 use crate::id::{CustomerId, InvoiceId, LinkId};
-use crate::invoices::{self, Drawing};
+use crate::invoices;
 use crate::jobs::{Job, StoredJob, Tried};
 use crate::payments;
 use crate::prepaid;

@@ -2,9 +2,8 @@
 
 use calculation::invoice::Language;
 use calculation::money::{Amount, Currency};
+use documents::Words;
 use jiff::civil::Date;
-
-use crate::invoices::document::Words;
 
 /// The language as its code (ISO 639-1).
 pub(super) fn code(language: Language) -> &'static str {

@@ -6,10 +6,10 @@ use calculation::invoice::{
 };
 use calculation::money::Amount;
 use calculation::tax::{TaxCategory, TaxRate};
+use documents::einvoice::{self, EInvoiceError};
+use documents::{Brand, By, Drawing, Given, Settled, Settlement};
 use jiff::civil::date;
-use tollbook::invoices::document::Brand;
-use tollbook::invoices::einvoice::{self, EInvoiceError};
-use tollbook::invoices::{By, Drawing, Given, Settled, Settlement, file};
+use tollbook::invoices::file;
 
 /// A line of October.
 pub(crate) fn line(kind: LineKind, description: &str, net: &str, rate: &str) -> InvoiceLine {

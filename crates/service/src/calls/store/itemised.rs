@@ -7,7 +7,7 @@ use super::{POSTPAID, amount};
 use crate::db::{self, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::CustomerId;
-use crate::invoices::document::ItemisedCall;
+use documents::ItemisedCall;
 
 /// The charged calls that a customer's month is invoiced with, late ones too, in the order they were
 /// answered. The month is half-open.

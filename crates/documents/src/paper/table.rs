@@ -11,11 +11,9 @@ use calculation::money::Amount;
 use calculation::tax::TaxCategory;
 
 use super::canvas::{Canvas, Style};
-use super::layout::{
-    BODY, Columns, Head, LEADING, LEFT, PAYMENT_GAP, RIGHT, Row, SIDE, SMALL, Sum, TABLE_HEAD, has_calls,
-    stacked,
-};
-use super::page::{GREY, HAIRLINE, INK, Sheet};
+use super::measures::{BODY, Columns, LEADING, LEFT, PAYMENT_GAP, RIGHT, SIDE, SMALL, TABLE_HEAD, stacked};
+use super::row::{Head, Row, Sum, has_calls};
+use super::sheet::{GREY, HAIRLINE, INK, Sheet};
 use super::words::{duration, fill};
 
 /// Where the totals begin.

@@ -10,8 +10,8 @@ use jiff::civil::Date;
 
 use super::ItemisedCall;
 use super::canvas::Canvas;
-use super::layout::{BODY, LEFT, RIGHT};
-use super::page::{GREY, HAIRLINE, INK, Sheet};
+use super::measures::{BODY, LEFT, RIGHT};
+use super::sheet::{GREY, HAIRLINE, INK, Sheet};
 use super::words::fill;
 
 pub(super) const CHART_HEIGHT: f32 = 106.0;

@@ -10,14 +10,18 @@ mod canvas;
 mod chart;
 mod fonts;
 mod layout;
+mod measures;
+mod opening;
 mod page;
 mod payment;
+mod row;
 mod shape;
+mod sheet;
 mod table;
 #[cfg(test)]
 mod tests;
 mod text;
-mod words;
+pub(crate) mod words;
 
 use calculation::invoice::Invoice;
 use calculation::money::Amount;
@@ -28,15 +32,15 @@ use krilla::metadata::{DateTime, Metadata};
 use krilla::page::PageSettings;
 use krilla::{Document, SerializeSettings};
 
-pub use brand::{Brand, Colour, Logo, Texts};
+pub use brand::{Brand, BrandError, BrandSettings, Colour, Logo, Texts};
 pub use bundle::{Printed, bundle};
 pub use fonts::Fonts;
 
-use super::Drawing;
+use crate::Drawing;
 use canvas::Canvas;
-use page::Sheet;
+use sheet::Sheet;
 use text::{Faces, printable};
-pub(crate) use words::Words;
+use words::Words;
 
 /// A charged call, as the chart and the annex show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +95,7 @@ fn in_words(letters: &[char]) -> String {
 pub fn unprintable<'a>(texts: impl IntoIterator<Item = &'a str>, fonts: &Fonts) -> Option<DocumentError> {
     let Some(faces) = Faces::new(fonts) else { return Some(DocumentError::Fonts) };
     for text in texts {
-        faces.regular.width(&printable(text), layout::BODY);
+        faces.regular.width(&printable(text), measures::BODY);
     }
     let missing = faces.missing();
     (!missing.is_empty()).then_some(DocumentError::Letters(missing))
@@ -145,7 +149,7 @@ fn draw_pages(
         if !is_wanted() {
             return Err(DocumentError::Unwanted);
         }
-        let size = PageSettings::from_wh(layout::PAGE_WIDTH, layout::PAGE_HEIGHT)
+        let size = PageSettings::from_wh(measures::PAGE_WIDTH, measures::PAGE_HEIGHT)
             .ok_or_else(|| DocumentError::Refused("the page has no size".into()))?;
         let mut sheet_of_paper = document.start_page_with(size);
         let mut canvas = Canvas::new(sheet_of_paper.surface());

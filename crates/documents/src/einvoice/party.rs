@@ -4,7 +4,7 @@ use calculation::invoice::{Party, PeppolAddress};
 use en16931::Identifier;
 use en16931::invoice::{Code, Contact, Party as ModelParty, PostalAddress};
 
-use super::model::{clean, given};
+use super::text::{clean, given};
 
 /// The scheme under which the VAT identifiers of a country are addresses (Electronic Address Scheme; those
 /// that Peppol takes). Greece writes EL. Belgium, Finland, Sweden and Denmark have registers of their own: below. French and

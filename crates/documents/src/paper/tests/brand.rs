@@ -1,8 +1,7 @@
 //! Do documents look as the settings say, and is what cannot be drawn refused at the start?
 
-use super::super::{Colour, Fonts, Logo, Texts};
+use super::super::{Colour, Logo, Texts};
 use super::*;
-use crate::config::Config;
 
 #[test]
 fn a_colour_is_six_hexadecimal_digits() {
@@ -56,30 +55,6 @@ fn what_is_no_logo_is_refused_with_a_reason() {
         let message = Logo::read(file).unwrap_err();
         assert!(message.contains(reason), "{message}");
     }
-}
-
-#[test]
-fn the_settings_give_the_brand() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = folder.path().join("logo.png");
-    std::fs::write(&path, PNG).unwrap();
-    let settings = format!(
-        "[brand]\nlogo = {path:?}\naccent = \"#ff0000\"\nfooter = [\"HRB 1\"]\n[brand.de]\ngreeting = \"Moin\"\n"
-    );
-    let brand = Config::from_toml(&settings).unwrap().brand;
-    assert_eq!((brand.accent, brand.footer.as_slice()), (Colour(255, 0, 0), ["HRB 1".to_owned()].as_slice()));
-    assert_eq!((brand.de.greeting.as_deref(), brand.en.greeting.as_deref()), (Some("Moin"), None));
-    assert_eq!(brand.logo, Some(Logo::read(PNG.to_vec()).unwrap()));
-    let fonts = Fonts::in_places(["/usr/share/fonts", "/usr/local/share/fonts"].map(Into::into).to_vec());
-    assert_eq!(Config::from_toml("").unwrap().brand, Brand { fonts, ..Brand::default() });
-    let wrong = |settings: &str| Config::from_toml(settings).unwrap_err().to_string();
-    let missing = wrong("[brand]\nlogo = \"nowhere/logo.png\"\n");
-    assert!(missing.contains("brand.logo nowhere/logo.png"), "{missing}");
-    std::fs::write(&path, "GIF89a").unwrap();
-    assert!(wrong(&settings).contains("neither a PNG nor a JPEG"));
-    assert!(wrong("[brand]\naccent = \"blue\"\n").contains("no colour"));
-    assert!(wrong("[brand]\nfonts = [\"nowhere/fonts\"]\n").contains("brand.fonts `nowhere/fonts`"));
-    assert!(wrong("[brand.en]\nhello = \"x\"\n").contains("hello"));
 }
 
 #[test]

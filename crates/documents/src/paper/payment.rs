@@ -13,8 +13,8 @@ use unicode_normalization::UnicodeNormalization;
 
 use super::Colour;
 use super::canvas::Canvas;
-use super::layout::{BODY, LEADING, LEFT, RIGHT, stacked};
-use super::page::{GREY, INK, Sheet};
+use super::measures::{BODY, LEADING, LEFT, RIGHT, stacked};
+use super::sheet::{GREY, INK, Sheet};
 use super::text::printable;
 use super::words::{fill, in_groups_of_four};
 

@@ -6,9 +6,11 @@
 mod lacks;
 mod model;
 mod party;
+mod text;
 mod words;
 
 use std::fmt::Write;
+use std::str::FromStr;
 
 use calculation::invoice::{self, DocumentKind, Invoice, TaxLine, Totals};
 use calculation::money::{Amount, Currency};
@@ -19,8 +21,9 @@ use en16931_formats::zugferd::{self, EmbedOptions, Metadata};
 use en16931_formats::{Syntax as Format, write};
 use jiff::tz::TimeZone;
 
-use super::Drawing;
+use crate::Drawing;
 pub use lacks::Lack;
+use text::clean;
 
 /// Why an invoice cannot be an electronic one.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -43,7 +46,7 @@ pub enum EInvoiceError {
 }
 
 /// In which syntax an electronic invoice is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Syntax {
     /// UN/CEFACT Cross Industry Invoice, as in Factur-X and ZUGFeRD.
@@ -51,6 +54,31 @@ pub enum Syntax {
     Cii,
     /// UBL 2.1, as in Peppol.
     Ubl,
+}
+
+impl Syntax {
+    pub const ALL: [Self; 2] = [Self::Cii, Self::Ubl];
+
+    /// `cii`, `ubl`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Cii => "cii",
+            Self::Ubl => "ubl",
+        }
+    }
+}
+
+/// No syntax has the name.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("an electronic invoice is written as cii or ubl")]
+pub struct UnknownSyntax;
+
+impl FromStr for Syntax {
+    type Err = UnknownSyntax;
+
+    fn from_str(name: &str) -> Result<Self, UnknownSyntax> {
+        Self::ALL.into_iter().find(|syntax| syntax.name() == name).ok_or(UnknownSyntax)
+    }
 }
 
 /// The document as XML.
@@ -80,8 +108,8 @@ pub fn embed(pdf: &[u8], drawing: &Drawing) -> Result<Vec<u8>, EInvoiceError> {
     let issued_at = TimeZone::UTC.to_timestamp(invoice.issued_on.into());
     let options = EmbedOptions {
         metadata: Some(Metadata {
-            subject: format!("{title}, {}, {}", invoice.issued_on, model::clean(&invoice.seller.name)),
-            author: model::clean(&invoice.seller.name),
+            subject: format!("{title}, {}, {}", invoice.issued_on, clean(&invoice.seller.name)),
+            author: clean(&invoice.seller.name),
             title,
         }),
         modified: issued_at.ok().map(Into::into),

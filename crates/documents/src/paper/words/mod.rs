@@ -19,7 +19,7 @@ macro_rules! words {
         /// All fixed texts of the document in one language, with its way of writing numbers and dates.
         ///
         /// `{…}` stands for what is filled in.
-        pub(crate) struct Words {
+        pub struct Words {
             language: Language,
             months: [&'static str; 12],
             short_date: fn(&Words, Date) -> String,
@@ -54,7 +54,7 @@ words! {
 
 impl Words {
     /// The words of a language.
-    pub(crate) fn of(language: Language) -> &'static Self {
+    pub fn of(language: Language) -> &'static Self {
         match language {
             Language::En => &en::WORDS,
             Language::De => &de::WORDS,
@@ -62,7 +62,7 @@ impl Words {
     }
 
     /// `31 October 2026`.
-    pub(crate) fn date(&self, date: Date) -> String {
+    pub fn date(&self, date: Date) -> String {
         let (day, month, year) = self.parts(date);
         fill(self.date, &[("{day}", &day), ("{month}", month), ("{year}", &year)])
     }
@@ -111,7 +111,7 @@ impl Words {
     }
 
     /// `1,234.56 EUR`.
-    pub(crate) fn money(&self, amount: Amount, currency: Currency) -> String {
+    pub fn money(&self, amount: Amount, currency: Currency) -> String {
         format!("{} {currency}", self.amount(amount, currency))
     }
 

@@ -13,8 +13,9 @@ use en16931::invoice::{
 use en16931::{Date, DocumentReference, InvoiceAmount, Percentage, Quantity};
 
 use super::party;
+use super::text::{clean, given};
 use super::words::{self, Words};
-use crate::invoices::Drawing;
+use crate::Drawing;
 
 /// "One": the unit of a line whose quantity is not counted (UN/ECE recommendation 20).
 const ONE: &str = "C62";
@@ -68,17 +69,6 @@ pub(super) fn of(drawing: &Drawing) -> Option<Model> {
         ..DocumentTotals::default()
     };
     Some(model)
-}
-
-/// Text as XML can hold it: without control characters.
-pub(super) fn clean(text: &str) -> String {
-    let holdable = |letter: &char| !letter.is_control() && !matches!(letter, '\u{fffe}' | '\u{ffff}');
-    text.split_whitespace().collect::<Vec<_>>().join(" ").chars().filter(holdable).collect()
-}
-
-/// Text if there is any.
-pub(super) fn given(text: &str) -> Option<String> {
-    Some(clean(text)).filter(|text| !text.is_empty())
 }
 
 fn date(day: jiff::civil::Date) -> Option<Date> {

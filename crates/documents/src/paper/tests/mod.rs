@@ -17,7 +17,7 @@ use calculation::tax::{TaxCategory, TaxRate};
 use jiff::civil::date;
 
 use super::{Brand, DocumentError, ItemisedCall};
-use crate::invoices::Drawing;
+use crate::Drawing;
 
 fn amount(text: &str) -> Amount {
     text.parse().unwrap()

@@ -12,8 +12,8 @@ use krilla::page::PageSettings;
 
 use super::canvas::{Canvas, Style};
 use super::text::Faces;
-use super::{Brand, Colour, DocumentError, ItemisedCall, layout};
-use crate::invoices::Drawing;
+use super::{Brand, Colour, DocumentError, ItemisedCall, measures};
+use crate::Drawing;
 
 /// Something to be printed.
 #[derive(Debug, Clone)]
@@ -65,7 +65,7 @@ fn letter(
     brand: &Brand,
 ) -> Result<(), DocumentError> {
     let faces = &Faces::new(&brand.fonts).ok_or(DocumentError::Fonts)?;
-    let width = layout::PAGE_WIDTH - 2.0 * MARGIN;
+    let width = measures::PAGE_WIDTH - 2.0 * MARGIN;
     let wrapped = |line: &str| {
         if line.trim().is_empty() { vec![String::new()] } else { faces.regular.wrap(line, SIZE, width, MOST) }
     };
@@ -73,7 +73,7 @@ fn letter(
     let mut rest = lines.as_slice();
     let mut first = true;
     while first || !rest.is_empty() {
-        let size = PageSettings::from_wh(layout::PAGE_WIDTH, layout::PAGE_HEIGHT)
+        let size = PageSettings::from_wh(measures::PAGE_WIDTH, measures::PAGE_HEIGHT)
             .ok_or_else(|| DocumentError::Refused("the page has no size".into()))?;
         let mut sheet = document.start_page_with(size);
         let mut canvas = Canvas::new(sheet.surface());
@@ -95,7 +95,7 @@ fn letter(
         }
         first = false;
         while let Some((line, others)) = rest.split_first() {
-            if at > layout::PAGE_HEIGHT - MARGIN {
+            if at > measures::PAGE_HEIGHT - MARGIN {
                 break;
             }
             canvas.text(style, MARGIN, at, width, line);

@@ -49,19 +49,19 @@ impl Words {
     }
 
     /// The name of a tax in a text, whose `{tax}` it takes.
-    pub(in crate::invoices::document) fn of_tax(&self, text: &str, country: &str) -> String {
+    pub(in crate::paper) fn of_tax(&self, text: &str, country: &str) -> String {
         fill(text, &[("{tax}", self.tax(country))])
     }
 
     /// `VAT ID DE123456789`, as the party's country calls it.
-    pub(in crate::invoices::document) fn identifier(&self, party: &Party) -> Option<String> {
+    pub(in crate::paper) fn identifier(&self, party: &Party) -> Option<String> {
         let name = self.in_language(&of(&party.country).identifier);
         let identifier = party.vat_id.as_ref().map(|id| fill(self.id_of, &[("{name}", name), ("{id}", id)]));
         identifier.or_else(|| party.tax_number.as_ref().map(|id| fill(self.tax_number, &[("{id}", id)])))
     }
 
     /// `Your VAT ID`.
-    pub(in crate::invoices::document) fn your_identifier(&self, country: &str) -> String {
+    pub(in crate::paper) fn your_identifier(&self, country: &str) -> String {
         fill(self.your_id, &[("{name}", self.in_language(&of(country).identifier))])
     }
 }

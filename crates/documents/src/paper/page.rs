@@ -6,26 +6,22 @@
     reason = "PDF coordinates are points, not money; amounts arrive here as finished text"
 )]
 
-use calculation::invoice::{Days, DocumentKind, Invoice, Party};
+use calculation::invoice::{DocumentKind, Invoice, Party};
 use calculation::money::Amount;
-use jiff::Timestamp;
-use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 
+use super::Colour;
 use super::canvas::{Canvas, Style};
-use super::layout::{
-    ADDRESS_TOP, ADDRESS_WIDTH, BODY, FOLDS, FOOTER_TOP, Head, LEFT, PAGE_HEIGHT, PAGE_WIDTH, Page, RIGHT,
-    SIDE, SMALL, TABLE_TOP_FIRST, stacked,
+use super::measures::{
+    ADDRESS_TOP, ADDRESS_WIDTH, BODY, FOLDS, FOOTER_TOP, LEFT, PAGE_HEIGHT, PAGE_WIDTH, RIGHT, SIDE, SMALL,
+    TITLE, stacked,
 };
+use super::opening::opening;
+use super::row::{Head, Page};
 use super::shape::isolated;
-use super::text::{Faces, printable};
+use super::sheet::{GREY, HAIRLINE, INK, Sheet};
+use super::text::printable;
 use super::words::{Words, fill};
-use super::{Brand, Colour, Texts};
-use crate::invoices::{Drawing, Settlement};
 
-pub(super) const INK: Colour = Colour(0x1f, 0x24, 0x2a);
-pub(super) const GREY: Colour = Colour(0x5c, 0x65, 0x70);
-pub(super) const HAIRLINE: Colour = Colour(0xd5, 0xda, 0xe0);
 const DRAFT_INK: Colour = Colour(0xf7, 0xdf, 0xdf);
 const TINY: f32 = 7.0;
 /// No address is set smaller.
@@ -35,58 +31,6 @@ const FOOTER_LINES: usize = 5;
 /// The room for a logo, above the address.
 const LOGO: (f32, f32) = (190.0, 62.0);
 const LOGO_TOP: f32 = 34.0;
-
-/// All that the drawing of one invoice needs to know.
-pub(super) struct Sheet<'a> {
-    pub(super) drawing: &'a Drawing,
-    pub(super) invoice: &'a Invoice,
-    pub(super) settlement: &'a Settlement,
-    pub(super) brand: &'a Brand,
-    pub(super) faces: &'a Faces,
-    pub(super) words: &'a Words,
-    /// The customer's zone, which dates and times are of.
-    pub(super) zone: TimeZone,
-}
-
-/// What stands between the title and the table: the period, what is corrected and why, a greeting.
-pub(super) struct Opening {
-    /// With the baseline and whether it is a fact, which is set in grey.
-    lines: Vec<(f32, bool, String)>,
-    /// Where the table may begin.
-    pub(super) bottom: f32,
-}
-
-const TITLE: f32 = 290.0;
-
-pub(super) fn opening(sheet: &Sheet) -> Opening {
-    let (invoice, words) = (sheet.invoice, sheet.words);
-    let days = Days { first: invoice.period.first_day, last: invoice.period.last_day };
-    let values = [("{days}", words.days(days)), ("{zone}", invoice.period.zone.clone())];
-    let values = values.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let mut facts = sheet.wrapped(&fill(words.period, &values), 1);
-    if let Some(corrects) = &invoice.corrects {
-        let date = words.date(corrects.issued_on);
-        let (text, _) = words.correction(invoice);
-        let corrected = fill(text, &[("{number}", &corrects.number), ("{date}", &date)]);
-        facts.extend(sheet.wrapped(&corrected, 2));
-        if !corrects.reason.is_empty() {
-            facts.extend(sheet.wrapped(&fill(words.reason, &[("{reason}", &corrects.reason)]), 3));
-        }
-    }
-    let greeting = sheet.texts().and_then(|texts| texts.greeting.as_deref()).unwrap_or_default();
-    let mut lines = Vec::new();
-    let mut at = TITLE + 16.0;
-    for fact in facts {
-        lines.push((at, true, fact));
-        at += 13.0;
-    }
-    at += 6.0;
-    for line in sheet.wrapped(greeting, 4) {
-        lines.push((at, false, line));
-        at += 12.5;
-    }
-    Opening { lines, bottom: at.max(TABLE_TOP_FIRST) }
-}
 
 impl Sheet<'_> {
     /// Draws one page; `number` counts from one.
@@ -298,31 +242,6 @@ impl Sheet<'_> {
     fn foreign_country(&self) -> Option<String> {
         let (seller, buyer) = (&self.invoice.seller, &self.invoice.buyer);
         (seller.country != buyer.country).then(|| self.words.country(&seller.country).to_owned())
-    }
-
-    /// An instant as the customer's clock showed it.
-    pub(super) fn local(&self, instant: Timestamp) -> DateTime {
-        self.zone.to_datetime(instant)
-    }
-
-    /// What an invoice says besides the facts; a credit note says nothing.
-    pub(super) fn texts(&self) -> Option<&Texts> {
-        let invoice = self.invoice;
-        (invoice.kind == DocumentKind::Invoice).then(|| self.brand.texts(invoice.language))
-    }
-
-    /// A text of any length in lines as wide as the page.
-    pub(super) fn wrapped(&self, text: &str, most: usize) -> Vec<String> {
-        let face = &self.faces.regular;
-        face.wrap(&printable(text), BODY, RIGHT - LEFT, most)
-    }
-
-    pub(super) fn regular(&self, size: f32, colour: Colour) -> Style<'_> {
-        Style { face: &self.faces.regular, size, colour }
-    }
-
-    pub(super) fn bold(&self, size: f32, colour: Colour) -> Style<'_> {
-        Style { face: &self.faces.bold, size, colour }
     }
 }
 

@@ -3,7 +3,7 @@
 use super::super::Words;
 use super::payment::scanned;
 use super::*;
-use crate::invoices::{By, Given, Settled, Settlement};
+use crate::{By, Given, Settled, Settlement};
 
 fn settled(by: By, micros: &str) -> Settled {
     Settled { by, amount: amount(micros) }

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use calculation::invoice::Language;
 use krilla::image::Image;
@@ -11,8 +11,6 @@ use serde::Deserialize;
 
 use super::canvas::Canvas;
 use super::{DocumentError, Fonts, archival_document};
-use crate::config;
-use crate::error::{Error, Result};
 
 /// How the operator's documents look, read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,6 +28,31 @@ pub struct Brand {
     pub en: Texts,
     /// What documents in German say besides the facts.
     pub de: Texts,
+}
+
+/// How the operator's documents are to look.
+#[derive(Debug, Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BrandSettings {
+    pub logo: Option<PathBuf>,
+    pub accent: Colour,
+    pub footer: Vec<String>,
+    pub fonts: Vec<PathBuf>,
+    #[serde(default)]
+    pub en: Texts,
+    #[serde(default)]
+    pub de: Texts,
+}
+
+/// What of the settings cannot be used, by its name.
+#[derive(Debug, thiserror::Error)]
+pub enum BrandError {
+    #[error("brand.logo {}: {error}", path.display())]
+    File { path: PathBuf, error: std::io::Error },
+    #[error("brand.logo {}: {reason}", path.display())]
+    Logo { path: PathBuf, reason: String },
+    #[error("brand.fonts {0}")]
+    Fonts(String),
 }
 
 /// What a document says besides the facts.
@@ -72,12 +95,12 @@ impl Default for Brand {
 
 impl Brand {
     /// Reads what the settings name; a relative path counts from the working directory.
-    pub fn load(settings: &config::Brand) -> Result<Self> {
-        let config::Brand { logo, accent, footer, fonts, en, de } = settings.clone();
+    pub fn load(settings: BrandSettings) -> Result<Self, BrandError> {
+        let BrandSettings { logo, accent, footer, fonts, en, de } = settings;
         let logo = logo.map(|path| Logo::load(&path)).transpose()?;
         let fonts = Fonts::in_places(fonts);
         if let Some(fault) = fonts.faults().first() {
-            return Err(Error::Other(format!("brand.fonts {fault}")));
+            return Err(BrandError::Fonts(fault.clone()));
         }
         Ok(Self { logo, accent, footer, fonts, en, de })
     }
@@ -115,16 +138,16 @@ impl Brand {
 }
 
 impl Logo {
-    fn load(path: &Path) -> Result<Self> {
-        let name = format!("brand.logo {}", path.display());
-        let mut file = File::open(path).map_err(Error::file(&name))?;
+    fn load(path: &Path) -> Result<Self, BrandError> {
+        let unread = |error| BrandError::File { path: path.to_owned(), error };
         let mut bytes = Vec::new();
-        file.by_ref().take(LARGEST_LOGO_BYTES + 1).read_to_end(&mut bytes).map_err(Error::file(&name))?;
-        Self::read(bytes).map_err(|reason| Error::Other(format!("{name}: {reason}")))
+        let file = File::open(path).map_err(unread)?;
+        file.take(LARGEST_LOGO_BYTES + 1).read_to_end(&mut bytes).map_err(unread)?;
+        Self::read(bytes).map_err(|reason| BrandError::Logo { path: path.to_owned(), reason })
     }
 
     /// Reads a PNG or JPEG file; or says why it cannot be a logo.
-    pub(super) fn read(bytes: Vec<u8>) -> std::result::Result<Self, String> {
+    pub(super) fn read(bytes: Vec<u8>) -> Result<Self, String> {
         if u64::try_from(bytes.len()).is_ok_and(|length| length > LARGEST_LOGO_BYTES) {
             return Err(format!("is larger than {} KiB", LARGEST_LOGO_BYTES / 1024));
         }
@@ -148,7 +171,7 @@ impl Logo {
     }
 
     /// Draws it once, for only then it is decoded: a broken one is found now, not at the first invoice.
-    fn draw_once(&self) -> std::result::Result<(), DocumentError> {
+    fn draw_once(&self) -> Result<(), DocumentError> {
         let mut document = archival_document()?;
         let mut page = document.start_page_with(PageSettings::from_wh(100.0, 100.0).unwrap_or_default());
         let mut canvas = Canvas::new(page.surface());
@@ -170,7 +193,7 @@ impl Colour {
 impl TryFrom<String> for Colour {
     type Error = String;
 
-    fn try_from(text: String) -> std::result::Result<Self, String> {
+    fn try_from(text: String) -> Result<Self, String> {
         let digits = text.strip_prefix('#').filter(|digits| digits.len() == 6);
         let digits = digits.filter(|digits| digits.bytes().all(|byte| byte.is_ascii_hexdigit()));
         let part =

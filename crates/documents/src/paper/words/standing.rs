@@ -4,11 +4,11 @@ use calculation::invoice::{DocumentKind, Invoice};
 use calculation::money::Amount;
 
 use super::{Words, fill};
-use crate::invoices::{By, Drawing, Settled};
+use crate::{By, Drawing, Settled};
 
 impl Words {
     /// What a document says of the one that it corrects, takes the place of or takes back: a sentence and a label.
-    pub(crate) fn correction(&self, invoice: &Invoice) -> (&'static str, &'static str) {
+    pub fn correction(&self, invoice: &Invoice) -> (&'static str, &'static str) {
         match invoice.kind {
             DocumentKind::Invoice => (self.replaces, self.replaces_invoice),
             DocumentKind::CreditNote if invoice.gross < Amount::ZERO => {
@@ -19,7 +19,7 @@ impl Words {
     }
 
     /// What settled an invoice, for a line below its total.
-    pub(crate) fn settled(&self, settled: &Settled) -> String {
+    pub fn settled(&self, settled: &Settled) -> String {
         match &settled.by {
             By::Payment { paid_on, .. } => fill(self.paid_on, &[("{date}", &self.date(*paid_on))]),
             By::CreditNote { number } => fill(self.credit_note, &[("{number}", number)]),
@@ -30,7 +30,7 @@ impl Words {
 
     /// What a document says in place of a request to pay: that nothing is to be paid, or where what it gives
     /// back went. Nothing where something is to be paid.
-    pub(crate) fn standing(&self, drawing: &Drawing) -> Vec<String> {
+    pub fn standing(&self, drawing: &Drawing) -> Vec<String> {
         let settlement = &drawing.settlement;
         let is_note = drawing.invoice.kind == DocumentKind::CreditNote;
         let money = |amount| self.money(amount, drawing.invoice.currency);

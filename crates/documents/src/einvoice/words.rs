@@ -3,7 +3,8 @@
 use calculation::invoice::{DocumentKind, Invoice, InvoiceLine, Language, LineKind};
 use jiff::civil::Date;
 
-use crate::invoices::{Drawing, document};
+use super::text::clean;
+use crate::Drawing;
 
 /// The few texts in one language; `{…}` stands for what is filled in.
 pub(super) struct Words {
@@ -56,14 +57,14 @@ impl Words {
             DocumentKind::Invoice => self.invoice,
             DocumentKind::CreditNote => self.credit_note,
         };
-        format!("{kind} {}", super::model::clean(invoice.number.as_deref().unwrap_or_default()))
+        format!("{kind} {}", clean(invoice.number.as_deref().unwrap_or_default()))
     }
 
     /// When, if at all, the amount is to be paid; else in the words of the PDF what became of it.
     pub(super) fn terms(&self, drawing: &Drawing, due_on: Option<Date>) -> String {
         match due_on {
             Some(day) => self.payable.replace("{date}", &day.strftime(self.date).to_string()),
-            None => document::Words::of(drawing.invoice.language).standing(drawing).join(" "),
+            None => crate::Words::of(drawing.invoice.language).standing(drawing).join(" "),
         }
     }
 

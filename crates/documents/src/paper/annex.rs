@@ -11,13 +11,12 @@ use calculation::money::Amount;
 
 use super::ItemisedCall;
 use super::canvas::Canvas;
-use super::layout::{LEFT, RIGHT, Row, SMALL, TABLE_HEAD};
-use super::page::{GREY, HAIRLINE, INK, Sheet};
+use super::measures::{CALL_HEIGHT, LEFT, RIGHT, SMALL, TABLE_HEAD};
+use super::row::{CallsTotal, Row};
+use super::sheet::{GREY, HAIRLINE, INK, Sheet};
 use super::text::printable;
 use super::words::{duration, fill};
 
-/// How high a call's row is.
-pub(super) const CALL_HEIGHT: f32 = 12.0;
 const SIZE: f32 = 7.5;
 /// How many digits of a number are hidden.
 const HIDDEN: usize = 3;
@@ -33,13 +32,6 @@ impl Columns {
     const DESTINATION: f32 = Self::NUMBER + 84.0;
     const DURATION: f32 = RIGHT - 62.0;
     const AMOUNT: f32 = RIGHT;
-}
-
-/// What the listed calls come to.
-pub(super) struct CallsTotal {
-    calls: u64,
-    seconds: u64,
-    amount: Amount,
 }
 
 /// The rows of the annex, in blocks that belong on one page: those of the month, then late ones.

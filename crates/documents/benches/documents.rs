@@ -1,15 +1,14 @@
 //! How long does it take to draw an invoice, next to a document of the same fonts that says nothing?
 //!
-//! `cargo bench -p tollbook --bench documents`; `docs/performance.md` has the figures.
+//! `cargo bench -p documents`; `docs/performance.md` has the figures.
 
 use calculation::invoice::{
     DocumentKind, Invoice, InvoiceLine, InvoicePeriod, Itemisation, Language, LineKind, Party, totals,
 };
 use calculation::money::Amount;
 use divan::{Bencher, black_box};
+use documents::{Brand, Drawing, ItemisedCall, pdf};
 use jiff::civil::date;
-use tollbook::invoices::Drawing;
-use tollbook::invoices::document::{Brand, ItemisedCall, pdf};
 
 fn main() {
     divan::main();
