@@ -110,7 +110,7 @@ enum Command {
     Credit(credit_notes::cli::CreditArgs),
     /// Bill what is due and send mails, over and over; `serve` does it too
     Work(jobs::cli::WorkArgs),
-    /// Show jobs that were given up, or try one again
+    /// Show jobs that were given up, or try one now
     Jobs(jobs::cli::JobsArgs),
     Letters(letters::cli::LettersArgs),
     #[command(subcommand)]

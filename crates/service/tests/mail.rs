@@ -1,15 +1,17 @@
 //! What is in a mail, and who gets none?
 
 use serde_json::{Value, json};
+use tollbook::db::Ts;
 use tollbook::id::{CreditNoteId, InvoiceId};
 use tollbook::invoices;
 use tollbook::jobs::Job;
 
 use crate::support::mailing::{
-    DONE, FAILED, Invoiced, PUT_OFF, assert_error, enqueue, execute, invoiced, mailbox, mails, owe, parse,
-    pass, retry, set_email, the_job, the_mail, work,
+    DONE, FAILED, Invoiced, NOTHING, PUT_OFF, assert_error, enqueue, execute, invoiced, mailbox, mails, owe,
+    parse, pass, retry, set_email, the_job, the_mail, work,
 };
 use crate::support::operator::{Record, create, import_text};
+use crate::support::program::{done, failed};
 use crate::support::{TestApp, on_both_databases};
 
 async fn in_german(db: &TestApp, of: &Invoiced) {
@@ -59,6 +61,36 @@ on_both_databases! {
         pass(&db, 120);
         assert_eq!(work(&app).await, DONE);
         the_mail(&folder);
+    }
+
+    async fn what_waits_for_its_next_try_is_hurried_and_nothing_else(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        std::fs::write(folder.path().join("mail"), "a file in the folder's place").unwrap();
+        let of = invoiced(&db).await;
+        enqueue(&db, &[of.job()]).await;
+        assert_eq!(work(&app).await, PUT_OFF);
+        std::fs::remove_file(folder.path().join("mail")).unwrap();
+        assert_eq!(work(&app).await, NOTHING);
+        let id = the_job(&db).await["id"].as_str().unwrap().to_owned();
+        // The command goes by this machine's clock.
+        let far: jiff::Timestamp = "2199-01-01T00:00:00Z".parse().unwrap();
+        execute(&db, "update jobs set run_at = $1", &[&Ts(far)]).await;
+        done(&db.url, &["jobs", "--retry", &id]);
+        assert!(the_job(&db).await["run_at"].as_str().unwrap() < "2199");
+        execute(&db, "update jobs set run_at = $1", &[&Ts(far)]).await;
+        let ask = async || db.post_json(&format!("/v1/jobs/{id}/retry"), &json!({})).await;
+        // What is on its way is not sent beside itself.
+        execute(&db, "update jobs set handed_over_at = $1", &[&Ts(db.app.clock.now())]).await;
+        let refused = ask().await;
+        assert!(refused.status == 409 && refused.body["detail"].as_str().unwrap().contains("handed over since"), "{refused:?}");
+        assert_eq!(work(&app).await, NOTHING);
+        execute(&db, "update jobs set handed_over_at = null where kind = $1", &[&"send_invoice"]).await;
+        assert_eq!(ask().await.status, 202);
+        assert_eq!(work(&app).await, DONE);
+        the_mail(&folder);
+        assert_eq!(ask().await.status, 409);
+        assert!(failed(&db.url, &["jobs", "--retry", &id]).contains("is done"));
+        assert!(failed(&db.url, &["jobs", "--retry", "job_0000000000007"]).contains("there is no job"));
     }
 
     async fn a_mail_is_in_the_language_of_its_document(db: TestApp) {

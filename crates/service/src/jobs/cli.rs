@@ -32,7 +32,7 @@ pub struct JobsArgs {
     /// All of them, not only those given up
     #[arg(long)]
     all: bool,
-    /// Try a job again that was given up
+    /// Try a job now that was given up, or that waits for its next try
     #[arg(long, value_name = "JOB_ID")]
     retry: Option<JobId>,
 }
@@ -40,11 +40,11 @@ pub struct JobsArgs {
 pub async fn jobs(app: &App, args: JobsArgs, output: Output) -> Result<bool> {
     if let Some(id) = args.retry {
         let mut tx = app.db.begin().await?;
-        if !super::retry(&mut tx, id, app.clock.now()).await? {
-            return Err(Error::Other(format!("there is no failed job {id}")));
+        if let Some(why) = super::retry(&mut tx, id, app.clock.now()).await?.refusal(id) {
+            return Err(Error::Other(why));
         }
         tx.commit().await?;
-        output.answer(&id, format_args!("{id} is tried again by the next `tollbook work`"))?;
+        output.answer(&id, format_args!("{id} is tried by the next round of `tollbook work` or `serve`"))?;
         return Ok(true);
     }
     let mut tx = app.db.read().await?;
