@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::error::{Error, Result};
 use crate::id::{EndpointId, MessageId};
+use crate::log::Concealed;
 
 /// Tell other programs what happens: endpoints, their messages, and what became of them
 #[derive(Debug, clap::Subcommand)]
@@ -122,7 +123,7 @@ fn words(endpoint: &Endpoint) -> String {
         (EndpointState::Enabled, Some(since)) => format!("failing since {since}"),
         (EndpointState::Enabled, None) => "enabled".to_owned(),
     };
-    format!("{id} {url}\n  {how}; {}", events.join(", "))
+    format!("{id} {}\n  {how}; {}", Concealed(url), events.join(", "))
 }
 
 async fn rotate(app: &App, id: EndpointId, output: Output) -> Result<bool> {
