@@ -10,7 +10,7 @@ use crate::cli::Output;
 use crate::clock::Clock;
 use crate::db::{Db, Schema};
 use crate::error::Result;
-use crate::log::{Concealed, Masked, Traces};
+use crate::log::{self, Concealed, Masked, Traces};
 use crate::mail::Mailer;
 use crate::prepaid::{TopUpService, VoucherKeys};
 use crate::ready::{self, Unready};
@@ -70,6 +70,9 @@ pub async fn check(
         // A file that is not there was told already.
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         faults.extend(opened.filter(|fault| !told.iter().any(|told| same_file(told, &fault.what))));
+    }
+    if let Some(config) = &config {
+        log::begin(&log::Settings { level: "warn".to_owned(), ..config.log.clone() })?;
     }
     let mut unready = config.as_ref().map(ready::of_settings).unwrap_or_default();
     let database = match &address.url {
