@@ -1,8 +1,9 @@
 //! The commands about what is kept.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
+use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 
 use super::{Erased, Purged};
@@ -72,7 +73,10 @@ pub async fn export(app: &App, args: ExportArgs, output: Output) -> Result<bool>
     }
     let mut file = args.to.as_deref().map(WholeFile::begin).transpose().map_err(fault())?;
     let mut out = visible::stdout();
-    let bar = output.bar(None, "{spinner} {pos} lines {elapsed}");
+    // Lines that a terminal shows tell themselves that they come.
+    let are_shown = args.to.is_none() && std::io::stdout().is_terminal();
+    let bar =
+        if are_shown { ProgressBar::hidden() } else { output.bar(None, "{spinner} {pos} lines {elapsed}") };
     let (lines, read) = mpsc::channel::<Vec<u8>>(256);
     let write = async {
         // It goes when writing fails, so that nobody copies for it any more.
