@@ -18,6 +18,7 @@ use crate::customers;
 use crate::error::{Error, Result};
 use crate::id::CustomerId;
 use crate::mail::{self, SentAgain};
+use crate::many::Many;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -73,8 +74,11 @@ async fn issue(app: &App, month: &str, pdf: Option<&Path>, output: Output) -> Re
         Run::NotAMonth(error) => return Err(Error::Other(format!("--month: {error}"))),
     };
     let mut words = format!(
-        "{}: {} invoices issued, {} issued before, {} customers with nothing to invoice, {} prepaid",
-        month, billed.issued, billed.already, billed.nothing, billed.prepaid
+        "{month}: {} issued, {} issued before, {} with nothing to invoice, {} prepaid",
+        Many(billed.issued, "invoice"),
+        billed.already,
+        Many(billed.nothing, "customer"),
+        billed.prepaid
     );
     for refused in &billed.refused {
         words += &format!("\n  {} got none: {}", refused.reference, refused.reason);
@@ -85,7 +89,7 @@ async fn issue(app: &App, month: &str, pdf: Option<&Path>, output: Output) -> Re
     let mut drawn = true;
     if let Some(folder) = pdf {
         let written = write_pdfs(app, &invoices_of_month(app, month).await?, folder).await?;
-        words += &format!("\n{} PDF files in {}", written.files.len(), folder.display());
+        words += &format!("\n{} in {}", Many(written.files.len(), "PDF file"), folder.display());
         written.refused.iter().for_each(|why| words += &format!("\n  {why}"));
         drawn = written.refused.is_empty();
     }

@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::cli::{Output, stop_when_told};
 use crate::error::{Error, Result};
 use crate::id::JobId;
+use crate::many::Many;
 
 #[derive(Debug, clap::Args)]
 pub struct WorkArgs {
@@ -21,7 +22,7 @@ pub async fn work(app: &App, args: &WorkArgs, output: Output) -> Result<bool> {
         return Ok(true);
     }
     let every = app.config.jobs.every_seconds;
-    output.note(format_args!("working every {every} seconds (Ctrl-C stops)"));
+    output.note(format_args!("working every {} (Ctrl-C stops)", Many(every, "second")));
     stop_when_told(&app.stopping);
     Box::pin(super::run(app.clone())).await;
     Ok(true)
@@ -66,5 +67,6 @@ fn words(stored: &StoredJob) -> String {
     let what = serde_json::to_string(job).unwrap_or_default();
     let why = last_error.as_ref().map_or(String::new(), |error| format!("\n  {error}"));
     let unheard = if *unanswered > 0 { format!(", {unanswered} of them unanswered") } else { String::new() };
-    format!("{id} {} after {attempts} attempts{unheard}, {when}: {what}{why}", state.code())
+    let attempts = Many(*attempts, "attempt");
+    format!("{id} {} after {attempts}{unheard}, {when}: {what}{why}", state.code())
 }

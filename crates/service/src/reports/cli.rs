@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::cli::{Output, say};
 use crate::customers;
 use crate::error::{Error, Result};
+use crate::many::Many;
 use crate::payments::Status;
 use crate::visible;
 
@@ -89,8 +90,12 @@ pub async fn invoices(app: &App, args: InvoicesArgs, output: Output) -> Result<b
     if !csv && !output.is_json() {
         for total in totals.all() {
             let words = format!(
-                "{} invoices: net {}, tax {}, gross {}, open {}",
-                total.invoices, total.net, total.tax, total.gross, total.open
+                "{}: net {}, tax {}, gross {}, open {}",
+                Many(total.invoices, "invoice"),
+                total.net,
+                total.tax,
+                total.gross,
+                total.open
             );
             say(words)?;
         }

@@ -11,6 +11,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
+use crate::many::Many;
 use crate::visible;
 use crate::whole_file::WholeFile;
 
@@ -112,11 +113,11 @@ pub async fn erase(app: &App, args: EraseArgs, output: Output) -> Result<bool> {
     };
     tx.commit().await?;
     let kept = match (erasure.documents_kept, erasure.documents_kept_until) {
-        (0, _) => "no invoices are kept".to_owned(),
-        (count, Some(day)) => format!("{count} invoices and credit notes are kept until {day}"),
-        (count, None) => format!("{count} invoices and credit notes are kept: retention.invoice_years is 0"),
+        (0, _) => "no documents kept".to_owned(),
+        (count, Some(day)) => format!("{} kept until {day}", Many(count, "document")),
+        (count, None) => format!("{} kept: retention.invoice_years is 0", Many(count, "document")),
     };
-    let words = format!("{customer} is forgotten, now {id}: {} calls removed, {kept}", erasure.calls);
+    let words = format!("{customer} is forgotten, now {id}: {} removed, {kept}", Many(erasure.calls, "call"));
     output.answer(&erasure, words)?;
     Ok(true)
 }
