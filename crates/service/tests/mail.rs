@@ -178,6 +178,32 @@ on_both_databases! {
         assert_eq!(parse(&the_mail(&folder)).subject(), Some("Final reminder: invoice INV-2026-000001"));
     }
 
+    async fn a_reminder_of_several_invoices_is_made_of_sentences_and_asks_to_pay_at_once(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        let of = invoiced(&db).await;
+        in_german(&db, &of).await;
+        create(&db, &format!("/v1/customers/{}/invoices", of.customer), json!({"month": "2026-09"})).await;
+        execute(&db, "delete from jobs where kind = $1", &[&"send_invoice"]).await;
+        db.app.clock.set("2026-11-27T09:00:00Z".parse().unwrap());
+        let on = "2026-11-27".parse().unwrap();
+        enqueue(&db, &[Job::SendReminders { customer_id: of.customer, on, step: 1, last: false }]).await;
+        assert_eq!(work(&app).await, DONE);
+        let mail = the_mail(&folder);
+        let mail = parse(&mail);
+        let text = mail.body_text(0).unwrap();
+        let html = mail.body_html(0).unwrap();
+        for text in [&text, &html] {
+            assert_eq!((text.matches("die Rechnung INV-").count(), text.matches("Die Rechnung INV-").count()), (1, 1), "{text}");
+            assert!(text.contains("Vielleicht wurden sie übersehen"), "{text}");
+        }
+        assert_eq!(mail.attachments().count(), 2);
+        for attached in mail.attachments() {
+            let document = lopdf::Document::load_mem(attached.contents()).unwrap();
+            let page = document.extract_text(&[1]).unwrap();
+            assert!(page.contains("umgehend (fällig am 19. November 2026)") && !page.contains("bis zum 19. November"), "{page}");
+        }
+    }
+
     async fn a_credit_note_is_mailed_with_what_it_corrects(db: TestApp) {
         let (folder, app) = mailbox(&db, "");
         let of = invoiced(&db).await;

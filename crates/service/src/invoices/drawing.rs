@@ -28,6 +28,8 @@ pub struct Settlement {
     pub settled: Vec<Settled>,
     /// What is still to be paid of an invoice; zero of what gives money back.
     pub open: Amount,
+    /// Whether a reminder asks for it, after its due day.
+    pub overdue: bool,
     /// Which invoices a credit note or an invoice below zero went to.
     pub given: Vec<Given>,
     /// What of it was paid out.
@@ -72,7 +74,7 @@ pub struct Given {
 }
 
 /// Which document is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     Invoice(InvoiceId),
     CreditNote(CreditNoteId),

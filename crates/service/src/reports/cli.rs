@@ -89,8 +89,12 @@ pub async fn invoices(app: &App, args: InvoicesArgs, output: Output) -> Result<b
     }
     if !csv && !output.is_json() {
         for total in totals.all() {
+            let void = match total.void {
+                0 => String::new(),
+                void => format!("; of them {void} void: gross {}", total.void_gross),
+            };
             let words = format!(
-                "{}: net {}, tax {}, gross {}, open {}",
+                "{}: net {}, tax {}, gross {}, open {}{void}",
                 Many(total.invoices, "invoice"),
                 total.net,
                 total.tax,
