@@ -4,6 +4,8 @@
 //! midnight may not exist (Asuncion, 2023-10-01) and may happen twice (Havana, 2020-11-01). A customer who
 //! moves has the months of a [`Calendar`], which leave no instant out and count none twice.
 
+use std::ops::RangeInclusive;
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::{AmbiguousOffset, TimeZone};
 use jiff::{Timestamp, ToSpan};
@@ -30,12 +32,18 @@ pub struct Period {
     pub first_day: Date,
 }
 
+/// The years in which something may be: databases differ in how far they reach beyond.
+pub const YEARS: RangeInclusive<i16> = 1970..=2999;
+
 /// Why there is no such month.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum PeriodError {
     /// The text is no month.
     #[error("`{0}` is no month: write year and month, such as 2026-10")]
     NotAMonth(String),
+    /// The month lies in no year that may be asked for.
+    #[error("`{0}` lies outside the years {first} to {last}", first = YEARS.start(), last = YEARS.end())]
+    OutOfYears(String),
     /// The month lies outside the years the calendar covers.
     #[error("the calendar ends before {0}")]
     OutOfCalendar(Date),
@@ -162,6 +170,11 @@ impl Calendar {
         self.starting(first_day_of(text)?)
     }
 
+    /// The month that has a local day.
+    pub fn month_of(&self, day: Date) -> Result<Period, PeriodError> {
+        self.starting(day.first_of_month())
+    }
+
     /// The month that holds an instant.
     pub fn holding(&self, at: Timestamp) -> Result<Period, PeriodError> {
         let local_day = self.zone.to_datetime(at).date();
@@ -222,7 +235,11 @@ fn first_day_of(month: &str) -> Result<Date, PeriodError> {
     if month.len() != "2026-10".len() {
         return Err(not_a_month());
     }
-    format!("{month}-01").parse().map_err(|_| not_a_month())
+    let day: Date = format!("{month}-01").parse().map_err(|_| not_a_month())?;
+    if !YEARS.contains(&day.year()) {
+        return Err(PeriodError::OutOfYears(month.into()));
+    }
+    Ok(day)
 }
 
 fn month_before(day: Date) -> Result<Date, PeriodError> {
@@ -335,22 +352,30 @@ mod tests {
     #[test]
     fn the_calendar_ends_where_time_does() {
         let calendar = Calendar::new(TimeZone::UTC);
-        for text in ["9999-12", "12-2026"] {
-            assert_eq!(calendar.month(text), Period::of_month(text, &TimeZone::UTC));
-            assert!(calendar.month(text).is_err());
-        }
         for at in [Timestamp::MIN, Timestamp::MAX] {
             assert!(matches!(calendar.holding(at), Err(PeriodError::OutOfCalendar(_))));
         }
-        let last = calendar.month("9999-11").unwrap();
+        let last = calendar.month_of("9999-11-01".parse().unwrap()).unwrap();
         assert!(calendar.next(last).is_err());
     }
 
     #[test]
     fn what_is_no_month_is_refused() {
-        for text in ["", "2026", "2026-13", "2026-1", "10-2026", "2026-10-01", "９０２６-1"] {
-            assert!(Period::of_month(text, &TimeZone::UTC).is_err(), "{text}");
+        let calendar = Calendar::new(TimeZone::UTC);
+        for text in
+            ["", "2026", "2026-13", "2026-1", "10-2026", "12-2026", "2026-10-01", "９０２６-1", "-001-01"]
+        {
+            assert_eq!(Period::of_month(text, &TimeZone::UTC), Err(PeriodError::NotAMonth(text.into())));
+            assert_eq!(calendar.month(text), Period::of_month(text, &TimeZone::UTC));
         }
-        assert!(Period::of_month("9999-12", &TimeZone::UTC).is_err());
+        for text in ["0000-01", "0001-01", "1969-12", "3000-01", "9999-12"] {
+            assert_eq!(calendar.month(text), Err(PeriodError::OutOfYears(text.into())));
+            assert_eq!(calendar.month(text), Period::of_month(text, &TimeZone::UTC));
+        }
+        for text in ["1970-01", "2999-12"] {
+            assert!(calendar.month(text).is_ok(), "{text}");
+        }
+        let refused = calendar.month("0000-01").unwrap_err().to_string();
+        assert_eq!(refused, "`0000-01` lies outside the years 1970 to 2999");
     }
 }

@@ -89,7 +89,7 @@ impl Case {
 
     fn at(&self, text: &str) -> Timestamp {
         let local: DateTime = text.parse().unwrap();
-        let month = self.calendar.month(&local.date().strftime("%Y-%m").to_string()).unwrap();
+        let month = self.calendar.month_of(local.date()).unwrap();
         local.to_zoned(self.calendar.zone_of(month.first_day).clone()).unwrap().timestamp()
     }
 
@@ -225,7 +225,7 @@ impl Case {
                 let given: Vec<_> =
                     held.iter().map(|(place, now)| discount(*place, uses(*place, *now))).collect();
                 let late = self.late.get(&first_day).cloned().unwrap_or_default();
-                let month = self.calendar.month(&first_day.strftime("%Y-%m").to_string()).unwrap();
+                let month = self.calendar.month_of(first_day).unwrap();
                 (month, past, given, late)
             })
             .filter(|(month, ..)| month.starts_at < period.starts_at)

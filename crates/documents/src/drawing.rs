@@ -21,6 +21,8 @@ pub struct Settlement {
     pub settled: Vec<Settled>,
     /// What is still to be paid of an invoice; zero of what gives money back.
     pub open: Amount,
+    /// Whether a reminder asks for it, after its due day.
+    pub overdue: bool,
     /// Which invoices a credit note or an invoice below zero went to.
     pub given: Vec<Given>,
     /// What of it was paid out.

@@ -24,7 +24,7 @@ use crate::{
 ///
 /// Begin with `tollbook demo`, which needs nothing and shows the whole job.
 #[derive(Debug, Parser)]
-#[command(name = "tollbook", version, arg_required_else_help = true)]
+#[command(name = "tollbook", version, arg_required_else_help = true, next_help_heading = "Global options")]
 pub struct Cli {
     /// The database: `sqlite://FILE` or `postgres://USER@HOST/NAME` [default: `sqlite://tollbook.db`]
     #[arg(long, global = true, env = "TOLLBOOK_DATABASE_URL", hide_env_values = true, value_name = "URL")]
@@ -110,7 +110,7 @@ enum Command {
     Credit(credit_notes::cli::CreditArgs),
     /// Bill what is due and send mails, over and over; `serve` does it too
     Work(jobs::cli::WorkArgs),
-    /// Show jobs that were given up, or try one again
+    /// Show jobs that were given up, or try one now
     Jobs(jobs::cli::JobsArgs),
     Letters(letters::cli::LettersArgs),
     #[command(subcommand)]

@@ -20,7 +20,6 @@ mod waiting;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool};
 use jiff::Timestamp;
@@ -41,6 +40,7 @@ pub use tables::Table;
 pub use tally::Tally;
 pub use waiting::Limits;
 
+use connect::{SQLITE_LOOK, SQLITE_LOOKS_A_SECOND};
 use leaves::{Batch, Leaves};
 use waiting::Waiting;
 
@@ -253,9 +253,6 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0022_accepted", include_str!("../migrations/postgres/0022_accepted.sql")),
 ];
 
-/// How often it is looked whether another program has ended its transaction; no thread sleeps meanwhile.
-const SQLITE_LOOK: Duration = Duration::from_millis(5);
-
 impl SqliteTx {
     async fn begin(sqlite: &Sqlite, connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
         sqlite.faults.begin()?;
@@ -264,13 +261,18 @@ impl SqliteTx {
         let wait = sqlite.limits.wait();
         let busy = || Error::Busy(wait.as_secs());
         let connection = tokio::time::timeout(wait, connection.lock_owned()).await.map_err(|_| busy())?;
-        let began = Stopwatch::start();
+        let (began, mut looks) = (Stopwatch::start(), 0);
         loop {
             match connection.execute_batch(begin) {
                 Err(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy) => {
                     if began.elapsed() >= wait {
                         return Err(busy());
                     }
+                    looks += 1;
+                    if looks == SQLITE_LOOKS_A_SECOND {
+                        connect::tell_of_others(wait.as_secs());
+                    }
+                    // No thread sleeps meanwhile.
                     tokio::time::sleep(SQLITE_LOOK).await;
                 }
                 begun => break begun?,

@@ -35,6 +35,7 @@ pub mod ledger;
 pub mod letters;
 pub mod log;
 pub mod mail;
+mod many;
 pub mod metrics;
 pub mod names;
 pub mod payments;

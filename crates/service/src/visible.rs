@@ -61,7 +61,9 @@ struct Lines<W>(W);
 
 impl<W: Write> Write for Lines<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.0.write_all(Visible(String::from_utf8_lossy(bytes)).to_string().as_bytes())?;
+        // The rows of our own CSV end so.
+        let (line, end) = bytes.strip_suffix(b"\r\n").map_or((bytes, ""), |line| (line, "\r\n"));
+        write!(self.0, "{}{end}", Visible(String::from_utf8_lossy(line)))?;
         Ok(bytes.len())
     }
 
@@ -89,6 +91,13 @@ mod tests {
             Lines(&mut out).write_all(text.as_bytes()).unwrap();
             assert_eq!(String::from_utf8(out).unwrap(), shown);
         }
+    }
+
+    #[test]
+    fn a_row_ends_as_it_does_in_a_file() {
+        let mut out = Vec::new();
+        Lines(&mut out).write_all(b"a,\"b\r\nc\r\"\r\n").unwrap();
+        assert_eq!(String::from_utf8(out).unwrap(), "a,\"b\\u000d\nc\\u000d\"\r\n");
     }
 
     #[test]

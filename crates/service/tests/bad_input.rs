@@ -5,6 +5,7 @@ use axum::http::{Request, StatusCode};
 use serde_json::Value;
 
 use crate::support::operator::operator;
+use crate::support::program::failed;
 use crate::support::{TestApp, on_both_databases};
 
 /// What is sent in place of a value, and never means one.
@@ -142,5 +143,37 @@ on_both_databases! {
         }
         let patch = db.patch_json(&format!("/v1/customers/{id}"), &serde_json::json!({"party": []})).await;
         assert_eq!((patch.status.as_u16(), &patch.body["errors"][0]["pointer"]), (422, &Value::from("/party")), "{patch:?}");
+    }
+
+    async fn a_month_of_no_year_is_refused_at_every_door(db: TestApp) {
+        operator(&db).await;
+        let customers = db.get("/v1/customers?limit=1").await.body;
+        let customer = format!("/v1/customers/{}", customers["items"][0]["id"].as_str().unwrap());
+        for month in ["0000-01", "1969-12", "3000-01"] {
+            let body = format!("{{\"month\": \"{month}\"}}");
+            let refused = [
+                post(&db, "/v1/billing/approvals", body.clone()).await,
+                post(&db, &format!("{customer}/invoices"), body).await,
+            ];
+            assert!(refused.iter().all(|(status, _)| status.as_u16() == 422), "{refused:?}");
+            let mut told: Vec<_> = refused.into_iter().map(|(_, body)| body.to_string()).collect();
+            for path in [
+                "/v1/invoices?", "/v1/reports/revenue?by=tax&", "/v1/billing/preview?",
+                &format!("{customer}/invoices/draft?"), &format!("{customer}/spending?"),
+            ] {
+                let answer = db.get(&format!("{path}month={month}")).await;
+                assert_eq!(answer.status, 400, "{path}{month}: {answer:?}");
+                told.push(answer.body.to_string());
+            }
+            for command in ["bill", "bill --preview", "bill approve", "invoices", "report"] {
+                let arguments: Vec<_> = command.split(' ').chain(["--month", month]).collect();
+                told.push(failed(&db.url, &arguments));
+            }
+            for told in told {
+                assert!(told.contains("lies outside the years 1970 to 2999"), "{month}: {told}");
+            }
+        }
+        let spent = db.get(&format!("{customer}/spending?month=1970-01")).await;
+        assert_eq!(spent.status, 200, "{spent:?}");
     }
 }

@@ -1,5 +1,8 @@
 //! Does the program get by with an SQLite file that another program holds, or that has no room?
 
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+
 use axum::http::header;
 use serde_json::json;
 use tollbook::app::App;
@@ -62,6 +65,39 @@ async fn a_file_that_another_program_writes_to_is_waited_for_and_told() {
         assert!(tries < 30, "the file is free");
     }
     assert_eq!(check(&send(other.clone(), get("/readyz")).await, "writing"), "ready");
+}
+
+/// Runs a command on a held file: it says so while it waits, and does what it is asked once the file is let go of.
+fn assert_waits(url: &str, arguments: &[&str], let_go: impl FnOnce()) {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollbook"));
+    command.args(["--database-url", url]).args(arguments).stdout(Stdio::null()).stderr(Stdio::piped());
+    let mut program = command.spawn().expect("the program runs");
+    let mut said = String::new();
+    BufReader::new(program.stderr.take().expect("it is piped")).read_line(&mut said).expect("it is text");
+    let_go();
+    assert!(
+        said.contains("another program holds the database's file: it is waited for"),
+        "{arguments:?}: {said}"
+    );
+    assert!(program.wait().expect("it ends").success(), "{arguments:?}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_command_says_that_it_waits_for_the_file() {
+    let db = app(Engine::Sqlite).await;
+    for arguments in [&["check"][..], &["ageing"], &["--json", "jobs"], &["migrate"]] {
+        let held = db.app.db.begin().await.expect("a transaction");
+        assert_waits(&db.url, arguments, || drop(held));
+    }
+    // One that lets nobody read either.
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("held.db");
+    for arguments in [&["ageing"][..], &["config", "check"]] {
+        let other = rusqlite::Connection::open(&path).expect("it opens");
+        let hold = "pragma locking_mode = exclusive; begin exclusive; create table if not exists other (a)";
+        other.execute_batch(hold).expect("the file is free");
+        assert_waits(&format!("sqlite://{}", path.display()), arguments, || drop(other));
+    }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

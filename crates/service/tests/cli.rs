@@ -256,6 +256,28 @@ fn what_cannot_be_done_says_why() {
     }
 }
 
+/// Whether each command shows its own options apart from those of every command.
+fn assert_apart(command: &mut clap::Command) {
+    const GLOBAL: [&str; 6] =
+        ["--database-url", "--database-url-file", "--database-password-file", "--config", "--set", "--json"];
+    let (name, help) = (command.get_name().to_owned(), command.render_long_help().to_string());
+    let (own, global) = help.split_once("Global options:").unwrap_or_else(|| panic!("{name}: {help}"));
+    let options = |text: &str| -> Vec<String> {
+        let words = text.lines().filter_map(|line| line.split_whitespace().next());
+        words.filter(|word| word.starts_with("--")).map(str::to_owned).collect()
+    };
+    assert!(!options(own).iter().any(|option| GLOBAL.contains(&option.as_str())), "{name}: {help}");
+    assert_eq!(options(global), GLOBAL, "{name}: {help}");
+    command.get_subcommands_mut().filter(|command| command.get_name() != "help").for_each(assert_apart);
+}
+
+#[test]
+fn options_of_every_command_stand_apart() {
+    let mut command = <tollbook::cli::Cli as clap::CommandFactory>::command();
+    command.build();
+    assert_apart(&mut command);
+}
+
 #[test]
 fn the_description_of_the_api_is_checked_in() {
     let shell = Shell::new();

@@ -100,6 +100,23 @@ fn files_must_be_there_and_secrets_be_secret() {
     assert!(well && !said.contains("s3cr3t"), "{said}");
 }
 
+#[test]
+fn a_secret_in_an_address_is_not_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path();
+    for name in ["key", "token", "api_key", "apikey", "secret", "access-token", "sig"] {
+        // What is wrong is quoted.
+        let text = format!("[log]\ntraces_url = \"ftp://example.org/v1?id=7&{name}=s3cr3t&more=1\"\n");
+        std::fs::write(path.join("t.toml"), text).unwrap();
+        for arguments in
+            [&["config", "check", "--config", "t.toml", "--offline"][..], &["check", "--config", "t.toml"]]
+        {
+            let (_, said) = run(path, &[], arguments);
+            assert!(said.contains(&format!("{name}=***")) && !said.contains("s3cr3t"), "{said}");
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_databases_address_may_stand_in_a_file_and_its_password_is_not_shown() {
     for engine in [Engine::Sqlite, Engine::Postgres] {

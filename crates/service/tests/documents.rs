@@ -8,6 +8,7 @@ use tollbook::invoices::{self, StoredInvoice, cli::write_pdfs};
 use tower::ServiceExt;
 
 use crate::support::operator::{Record, create, import_text, operator};
+use crate::support::program::tollbook;
 use crate::support::python::python;
 use crate::support::{TestApp, on_both_databases, sample};
 
@@ -152,5 +153,22 @@ on_both_databases! {
         stored.invoice.kind = calculation::invoice::DocumentKind::CreditNote;
         let mut tx = db.app.db.read().await.unwrap();
         assert_eq!(invoices::itemise(&mut tx, stored.customer_id, &stored.invoice).await.unwrap(), []);
+    }
+
+    async fn why_files_have_no_xml_is_said_once(db: TestApp) {
+        operator(&db).await;
+        import_text(&db, "switch", &Record::file(&[Record::new("r1")])).await;
+        let run = invoices::bill(&db.app, "2026-10", &|| ()).await.unwrap();
+        assert!(matches!(run, invoices::Run::Billed(invoices::Billed { issued: 2, .. })), "{run:?}");
+        let mut tx = db.app.db.begin().await.unwrap();
+        let sql = "update invoices set content = replace(content, '\"vat_id\":\"DE123456788\"', '\"vat_id\":null')";
+        assert_eq!(tx.execute(sql, &[]).await.unwrap(), 2);
+        tx.commit().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let arguments = ["bill", "--month", "2026-10", "--pdf", folder.path().to_str().unwrap(), "--set", "operator.name=Harbour"];
+        let output = tollbook(&db.url, &arguments);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success() && said.lines().count() == 1, "{said}");
+        assert!(said.contains("2 PDF files without XML") && said.contains("seller.vat_id (BT-31)"), "{said}");
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::Shell;
 use crate::support::account::Account;
 use crate::support::operator::{Record, create, import_text, operator};
-use crate::support::python::python;
+use crate::support::program::on_a_terminal;
 use crate::support::{TestApp, on_both_databases};
 
 on_both_databases! {
@@ -92,11 +92,8 @@ fn a_pipe_that_closes_ends_a_command_quietly() {
 #[test]
 fn a_terminal_shows_the_answer_and_nothing_else() {
     let shell = Shell::new();
-    let script = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
-    let mut command = Command::new(python());
-    command.current_dir(shell.path("")).args(["-c", script, env!("CARGO_BIN_EXE_tollbook"), "migrate"]);
-    let ended = command.stdin(Stdio::null()).output().unwrap();
-    let shown = String::from_utf8_lossy(&ended.stdout);
-    assert!(ended.status.success() && shown.starts_with("ran 0001_start"), "{shown}");
+    let database = format!("sqlite://{}", shell.path("tollbook.db").display());
+    let shown = on_a_terminal(&database, &["migrate"]);
+    assert!(shown.starts_with("ran 0001_start"), "{shown}");
     assert_eq!(shown.trim_end().lines().count(), 1, "{shown}");
 }

@@ -25,6 +25,7 @@ on_both_databases! {
         let (status, found) = readiness(&db).await;
         assert_eq!((status, &found["status"]), (StatusCode::OK, &json!("ready")), "{found}");
         assert_eq!(check(&found, "database"), ("ready".to_owned(), "answers".to_owned()));
+        assert_eq!(check(&found, "jobs"), ("ready".to_owned(), "none waits".to_owned()));
     }
 
     async fn a_job_that_is_late_is_told_and_no_reason_to_go_elsewhere(db: TestApp) {
@@ -36,7 +37,7 @@ on_both_databases! {
         db.app.clock.set(now() + 601.seconds());
         let (status, found) = readiness(&db).await;
         assert_eq!((status, &found["status"]), (StatusCode::OK, &json!("degraded")), "{found}");
-        assert_eq!(check(&found, "jobs"), ("degraded".to_owned(), "the oldest is due since 601 seconds".to_owned()));
+        assert_eq!(check(&found, "jobs"), ("degraded".to_owned(), "the oldest has been due for 601 seconds".to_owned()));
     }
 
     async fn a_schema_that_is_not_ours_is_told(db: TestApp) {

@@ -91,7 +91,7 @@ on_both_databases! {
         std::fs::write(&settings, "[operator]\nname = \"Harbour Telecom GmbH\"\ncountry = \"DE\"\n").unwrap();
         let with = ["--config", settings.to_str().unwrap()];
         let said = done(&db.url, &[&with[..], &["letters", "--pdf", file.to_str().unwrap(), "--printed"]].concat());
-        assert!(said.contains("Reminder: 2 invoices, 23.56 EUR") && said.ends_with("3 letters are marked as printed\n"), "{said}");
+        assert!(said.contains("Reminder: 2 invoices, 23.56 EUR") && said.ends_with("marked as printed: 3 letters\n"), "{said}");
         let pdf = std::fs::read(&file).unwrap();
         assert!(pdf.starts_with(b"%PDF"));
         // Two invoices, the reminder's page, and its two invoices.

@@ -1,15 +1,17 @@
 //! What is in a mail, and who gets none?
 
 use serde_json::{Value, json};
+use tollbook::db::Ts;
 use tollbook::id::{CreditNoteId, InvoiceId};
 use tollbook::invoices;
 use tollbook::jobs::Job;
 
 use crate::support::mailing::{
-    DONE, FAILED, Invoiced, PUT_OFF, assert_error, enqueue, execute, invoiced, mailbox, mails, owe, parse,
-    pass, retry, set_email, the_job, the_mail, work,
+    DONE, FAILED, Invoiced, NOTHING, PUT_OFF, assert_error, enqueue, execute, invoiced, mailbox, mails, owe,
+    parse, pass, retry, set_email, the_job, the_mail, work,
 };
 use crate::support::operator::{Record, create, import_text};
+use crate::support::program::{done, failed};
 use crate::support::{TestApp, on_both_databases};
 
 async fn in_german(db: &TestApp, of: &Invoiced) {
@@ -59,6 +61,36 @@ on_both_databases! {
         pass(&db, 120);
         assert_eq!(work(&app).await, DONE);
         the_mail(&folder);
+    }
+
+    async fn what_waits_for_its_next_try_is_hurried_and_nothing_else(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        std::fs::write(folder.path().join("mail"), "a file in the folder's place").unwrap();
+        let of = invoiced(&db).await;
+        enqueue(&db, &[of.job()]).await;
+        assert_eq!(work(&app).await, PUT_OFF);
+        std::fs::remove_file(folder.path().join("mail")).unwrap();
+        assert_eq!(work(&app).await, NOTHING);
+        let id = the_job(&db).await["id"].as_str().unwrap().to_owned();
+        // The command goes by this machine's clock.
+        let far: jiff::Timestamp = "2199-01-01T00:00:00Z".parse().unwrap();
+        execute(&db, "update jobs set run_at = $1", &[&Ts(far)]).await;
+        done(&db.url, &["jobs", "--retry", &id]);
+        assert!(the_job(&db).await["run_at"].as_str().unwrap() < "2199");
+        execute(&db, "update jobs set run_at = $1", &[&Ts(far)]).await;
+        let ask = async || db.post_json(&format!("/v1/jobs/{id}/retry"), &json!({})).await;
+        // What is on its way is not sent beside itself.
+        execute(&db, "update jobs set handed_over_at = $1", &[&Ts(db.app.clock.now())]).await;
+        let refused = ask().await;
+        assert!(refused.status == 409 && refused.body["detail"].as_str().unwrap().contains("handed over since"), "{refused:?}");
+        assert_eq!(work(&app).await, NOTHING);
+        execute(&db, "update jobs set handed_over_at = null where kind = $1", &[&"send_invoice"]).await;
+        assert_eq!(ask().await.status, 202);
+        assert_eq!(work(&app).await, DONE);
+        the_mail(&folder);
+        assert_eq!(ask().await.status, 409);
+        assert!(failed(&db.url, &["jobs", "--retry", &id]).contains("is done"));
+        assert!(failed(&db.url, &["jobs", "--retry", "job_0000000000007"]).contains("there is no job"));
     }
 
     async fn a_mail_is_in_the_language_of_its_document(db: TestApp) {
@@ -144,6 +176,32 @@ on_both_databases! {
         enqueue(&db, &[reminder(3)]).await;
         assert_eq!(work(&app).await, DONE);
         assert_eq!(parse(&the_mail(&folder)).subject(), Some("Final reminder: invoice INV-2026-000001"));
+    }
+
+    async fn a_reminder_of_several_invoices_is_made_of_sentences_and_asks_to_pay_at_once(db: TestApp) {
+        let (folder, app) = mailbox(&db, "");
+        let of = invoiced(&db).await;
+        in_german(&db, &of).await;
+        create(&db, &format!("/v1/customers/{}/invoices", of.customer), json!({"month": "2026-09"})).await;
+        execute(&db, "delete from jobs where kind = $1", &[&"send_invoice"]).await;
+        db.app.clock.set("2026-11-27T09:00:00Z".parse().unwrap());
+        let on = "2026-11-27".parse().unwrap();
+        enqueue(&db, &[Job::SendReminders { customer_id: of.customer, on, step: 1, last: false }]).await;
+        assert_eq!(work(&app).await, DONE);
+        let mail = the_mail(&folder);
+        let mail = parse(&mail);
+        let text = mail.body_text(0).unwrap();
+        let html = mail.body_html(0).unwrap();
+        for text in [&text, &html] {
+            assert_eq!((text.matches("die Rechnung INV-").count(), text.matches("Die Rechnung INV-").count()), (1, 1), "{text}");
+            assert!(text.contains("Vielleicht wurden sie übersehen"), "{text}");
+        }
+        assert_eq!(mail.attachments().count(), 2);
+        for attached in mail.attachments() {
+            let document = lopdf::Document::load_mem(attached.contents()).unwrap();
+            let page = document.extract_text(&[1]).unwrap();
+            assert!(page.contains("umgehend (fällig am 19. November 2026)") && !page.contains("bis zum 19. November"), "{page}");
+        }
     }
 
     async fn a_credit_note_is_mailed_with_what_it_corrects(db: TestApp) {

@@ -173,7 +173,7 @@ on_both_databases! {
             String::from_utf8(output.stdout).unwrap()
         };
         let shown = tollbook(&[]);
-        assert!(shown.contains("failed after 1 attempts") && shown.contains("5.1.1 No such user here"), "{shown}");
+        assert!(shown.contains("failed after 1 attempt,") && shown.contains("5.1.1 No such user here"), "{shown}");
         tollbook(&["--retry", the_job(&db).await["id"].as_str().unwrap()]);
         assert_eq!(tollbook(&[]).trim(), "no job was given up");
         // The command's clock is the machine's.

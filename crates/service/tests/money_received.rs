@@ -353,4 +353,17 @@ on_both_databases! {
         assert_eq!(lines(invoice), [["one_off", "Gebühr für die zurückgegebene Zahlung vom 04.01.2026", "5.00"].map(str::to_owned)]);
         assert_sound(&db).await;
     }
+
+    async fn the_command_names_invoices_by_their_numbers(db: TestApp) {
+        operator(&db).await;
+        Account::of(&db, "C-2").await.issue("2026-10", "2026-11-05").await;
+        let add = ["payment", "add", "--customer", "C-2", "--amount", "1.00", "--currency", "EUR", "--reference", "b-1", "--paid-on", "2026-11-05"];
+        for how in ["recorded", "recorded before"] {
+            let said = done(&db.url, &add);
+            assert!(said.starts_with(&format!("b-1 of 1.00 EUR {how}: pay_")), "{said}");
+            assert!(said.ends_with("\n  1.00 EUR to INV-2026-000001\n"), "{said}");
+        }
+        let said = done(&db.url, &["payment", "reverse", "b-1", "--reason", "MD06"]);
+        assert!(said.ends_with("\n  1.00 EUR of INV-2026-000001 are open again\n"), "{said}");
+    }
 }

@@ -191,6 +191,6 @@ on_both_databases! {
         db.app.clock.set("2026-12-05T12:00:00Z".parse().unwrap());
         tollbook::jobs::round(&db.app).await.unwrap();
         let told = done(&db.url, &["erase", "C-3", "--for-good"]);
-        assert!(told.contains(&format!("C-3 is forgotten, now {}: 0 calls removed, no invoices are kept", account.id)), "{told}");
+        assert!(told.contains(&format!("C-3 is forgotten, now {}: 0 calls removed, no documents kept", account.id)), "{told}");
     }
 }

@@ -250,7 +250,7 @@ on_both_databases! {
         let app = db.configured("[retention]\ncall_detail_months = 6\n").unwrap();
         let round = jobs::round(&app).await.unwrap();
         assert_eq!(round.purged.calls, 1);
-        assert!(round.to_string().contains("retention: 1 calls and 0 documents removed"), "{round}");
+        assert!(round.to_string().contains("retention: 1 call and 0 documents removed"), "{round}");
         assert_eq!(kept(&account).await.len(), 3);
     }
 

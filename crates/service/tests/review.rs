@@ -63,7 +63,9 @@ on_both_databases! {
         // On the first of a month it is over in the east only.
         let first = "2026-11-30T11:00:00Z";
         db.app.clock.set(at(first));
-        assert_eq!(approve(&db, json!({"month": "2026-11"})).await, 1);
+        let approved = db.post_json("/v1/billing/approvals", &json!({"month": "2026-11"})).await.body;
+        let expected = json!({"month": "2026-11", "customers": 1, "over_everywhere_at": "2026-12-01T14:00:00Z"});
+        assert_eq!(approved, expected);
         assert_eq!(billed_at(&db, "2026-12-02T00:00:00Z").await, (1, 2, 0));
     }
 
@@ -237,6 +239,38 @@ on_both_databases! {
         assert_eq!(db.get("/v1/billing/holds").await.body["items"][0]["hold"]["reason"], "erased");
     }
 
+    async fn the_program_bills_one_customers_month(db: TestApp) {
+        provider(&db).await;
+        let one = reachable(&db, "one", billed_from("2020-01-15T00:00:00Z")).await;
+        let two = reachable(&db, "two", billed_from("2020-01-15T00:00:00Z")).await;
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_str().unwrap();
+        let bill = |month: &str, customer: &str| {
+            let whom = ["bill", "--month", month, "--customer", customer, "--pdf", folder];
+            crate::support::program::tollbook(&db.url, &[&whom[..], &["--set", "operator.name=Harbour", "--set", "operator.country=DE"]].concat())
+        };
+        let said = |month: &str, customer: &str| {
+            let output = bill(month, customer);
+            assert!(output.status.success(), "{output:?}");
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let refused = |month: &str, customer: &str| {
+            let output = bill(month, customer);
+            assert!(!output.status.success(), "{output:?}");
+            String::from_utf8(output.stderr).unwrap()
+        };
+        let first = said("2020-01", "one");
+        assert!(first.starts_with("2020-01: INV-") && first.contains(" of one over ") && first.contains(" EUR issued\n1 PDF file in "), "{first}");
+        assert!(said("2020-01", "one").contains(" issued before\n"));
+        assert_eq!((months_of(&one).await, months_of(&two).await), (vec!["2020-01".to_owned()], vec![]));
+        assert!(refused("2998-01", "one").contains("one: the month ends at 2998-01-31"));
+        assert!(refused("2020-01", "nobody").contains("nobody"));
+        done(&db.url, &["bill", "hold", "two", "--reason", "case 4711"]);
+        assert!(refused("2020-01", "two").contains("case 4711"));
+        let sent = db.get("/v1/jobs").await.body;
+        assert_eq!(sent["items"].as_array().unwrap().len(), 1, "{sent}");
+    }
+
     async fn the_program_approves_holds_and_releases(db: TestApp) {
         provider(&db).await;
         reachable(&db, "one", billed_from("2020-01-15T00:00:00Z")).await;
@@ -260,7 +294,8 @@ on_both_databases! {
             (&["--month", "2020-01"], "one got none: the customer's invoices are held"),
             (&["--preview", "--month", "March"], "--month: "),
             (&["--flagged", "--month", "2020-01"], "--preview"),
-            (&[], "--month"),
+            (&[], "say which month is to be billed: `tollbook bill --month 2"),
+            (&["--customer", "two"], "--month"),
         ] {
             let output = crate::support::program::tollbook(&db.url, &[&["bill"], arguments].concat());
             let said = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -268,8 +303,12 @@ on_both_databases! {
         }
         assert!(fails(&["approve", "nobody"]).contains("nobody"));
         let said = tollbook(&["approve", "--month", "2020-03"]);
-        assert!(said.starts_with("1 customers approved: their invoices up to 2020-03") && said.contains("1 are held"), "{said}");
-        assert!(tollbook(&["release", "one"]).contains("case 4711"));
+        assert!(said.starts_with("1 customer approved: their invoices up to 2020-03") && said.contains("1 are held"), "{said}");
+        let released = tollbook(&["release", "one"]);
+        assert!(released.contains("case 4711") && released.contains(" months wait for `tollbook bill approve one`"), "{released}");
+        tollbook(&["hold", "two", "--reason", "once more"]);
+        let released = tollbook(&["release", "two"]);
+        assert!(released.contains("issues up to 3 invoices, one for each month; "), "{released}");
         assert!(tollbook(&["approve", "one", "--month", "2020-02", "--json"]).contains("\"customers\": 1"));
         assert!(tollbook(&["approve", "--month", "2020-02"]).starts_with("nothing waited up to 2020-02"));
         let db = under(db, None);

@@ -211,9 +211,12 @@ on_both_databases! {
             "two - 11.90 - EUR waits first bill",
             "nowhere - 11.90 - EUR held first bill, no address, held: case 4711",
         ]);
-        let sums = "2026-10: 2 drafts (2 with a flag, 1 wait for approval, 1 are held) and 1 issued invoices, in all 35.70 EUR";
+        let sums = "2026-10: 2 drafts (2 with a flag, 1 wait for approval, 1 are held) and 1 issued invoice, in all 35.70 EUR";
         assert_eq!(lines[4..], [sums, "to let them go out: `tollbook bill approve --month 2026-10`"]);
         assert!(!bill(&["--month", "2026-10", "--flagged"]).contains("INV-2026-000001"));
+        let early = bill(&["--month", "2998-01"]);
+        assert!(early.contains(" EUR not over") && !early.contains("goes out") && !early.contains("to let them"), "{early}");
+        assert!(early.contains("2998-01 is not over for 2 of them: the drafts are what would go out if it ended now"), "{early}");
         let json: Vec<Value> =
             bill(&["--month", "2026-10", "--json"]).lines().map(|line| serde_json::from_str(line).unwrap()).collect();
         assert_eq!(json.len(), 3);

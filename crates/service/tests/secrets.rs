@@ -11,13 +11,14 @@ use crate::support::program::failed;
 use crate::support::{TestApp, on_both_databases};
 
 /// Each with the part that nobody may read.
-const SECRETS: [(&str, &str); 6] = [
+const SECRETS: [(&str, &str); 7] = [
     ("tok_AbCdEfGhIjKlMnOpQrStUvWxYz0123456789-_AbCdE", "AbCdEfGh"),
     ("sec_0cnadvaem1t98_QqWwEeRrTtZzUuIiOoPpAaSsDdFf", "QqWwEeRr"),
     ("whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "MfKQ9r8G"),
     ("4111-1111-1111-1111", "1111-1111"),
     ("eyJhbGciOiJub25lIn0.eyJzdWIiOiJhIn0.c2lnbmF0dXJl", "eyJzdWIi"),
     ("https://a:letmein123@example.org", "letmein123"),
+    ("https://a.example.org/hook?api_key=letmein456", "letmein456"),
 ];
 
 /// Status and body of an answer.
@@ -127,4 +128,12 @@ fn what_the_program_says_when_it_fails_shows_none() {
     let error =
         failed("sqlite://no/such/folder/x.db", &["--set", "http.listen=tok_AbCdEfGhIjKlMnOp", "check"]);
     assert!(error.contains("http.listen") && !error.contains("AbCdEfGh"), "{error}");
+    let folder = tempfile::tempdir().unwrap();
+    let database = format!("sqlite://{}/x.db", folder.path().display());
+    for address in
+        ["ftp://a.example.org/?token=letmein123", "https://256.256.256.256/hook?id=1&key=letmein123"]
+    {
+        let error = failed(&database, &["webhooks", "add", address, "--event", "invoice.issued"]);
+        assert!(error.contains("=***") && !error.contains("letmein123"), "{error}");
+    }
 }

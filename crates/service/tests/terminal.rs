@@ -2,8 +2,9 @@
 
 use serde_json::{Value, json};
 
+use crate::support::mailing::{execute, invoiced};
 use crate::support::operator::{Record, create, import_text, operator};
-use crate::support::program::{done, failed};
+use crate::support::program::{done, failed, on_a_terminal};
 use crate::support::{TestApp, on_both_databases};
 
 /// It clears the screen, names the window, and turns the direction of writing.
@@ -49,6 +50,18 @@ on_both_databases! {
             let error = failed(&db.url, &arguments);
             assert!(!acts(&error) && error.contains("control character"), "{arguments:?}: {error:?}");
         }
+    }
+
+    async fn rows_and_lines_are_shown_as_they_are(db: TestApp) {
+        let of = invoiced(&db).await;
+        let party = json!({"name": "Anna\rBrandt", "country": "DE"}).to_string();
+        execute(&db, "update customers set party = $2 where customer_id = $1", &[&of.customer.0, &party]).await;
+        let rows = on_a_terminal(&db.url, &["invoices", "--csv"]);
+        assert_eq!(rows.lines().count(), 2, "{rows:?}");
+        assert!(rows.contains("Anna\\u000dBrandt") && rows.matches("\\u").count() == 1, "{rows:?}");
+        // A terminal that is sent a line feed gets a carriage return before it.
+        let copy = on_a_terminal(&db.url, &["export", "M-1"]).replace("\r\n", "\n");
+        assert!(!acts(&copy) && copy.lines().count() > 3, "{copy:?}");
     }
 }
 

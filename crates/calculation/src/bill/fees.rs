@@ -170,7 +170,7 @@ pub(super) fn of_invoice(
         Ok::<_, BillError>(())
     };
     for ((subscription, first_day), charged) in known.charged {
-        let month = known.calendar.month(&first_day.strftime("%Y-%m").to_string());
+        let month = known.calendar.month_of(*first_day);
         let Ok(month) = month else { continue };
         let span = known.plans.iter().find(|span| span.subscription == *subscription);
         let derived = span.map_or(*first_day, |span| invoiced_with(known, span, month));

@@ -88,7 +88,7 @@ impl Sheet<'_> {
             self.code(canvas, (RIGHT - CODE_SIDE - 5.0, top + 5.0), code);
         }
         let sentence = fill(
-            words.please_pay,
+            if self.settlement.overdue { words.please_pay_at_once } else { words.please_pay },
             &[
                 ("{amount}", &words.money(self.settlement.open, invoice.currency)),
                 ("{date}", &words.date(invoice.due_on)),

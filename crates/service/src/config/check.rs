@@ -10,7 +10,7 @@ use crate::cli::Output;
 use crate::clock::Clock;
 use crate::db::{Db, Schema};
 use crate::error::Result;
-use crate::log::{Masked, Traces};
+use crate::log::{self, Concealed, Masked, Traces};
 use crate::mail::Mailer;
 use crate::prepaid::{TopUpService, VoucherKeys};
 use crate::ready::{self, Unready};
@@ -71,6 +71,9 @@ pub async fn check(
         let told: Vec<String> = faults.iter().map(ToString::to_string).collect();
         faults.extend(opened.filter(|fault| !told.iter().any(|told| same_file(told, &fault.what))));
     }
+    if let Some(config) = &config {
+        log::begin(&log::Settings { level: "warn".to_owned(), ..config.log.clone() })?;
+    }
     let mut unready = config.as_ref().map(ready::of_settings).unwrap_or_default();
     let database = match &address.url {
         Ok(url) if args.offline => format!("{} (not asked)", Masked(url)),
@@ -94,8 +97,10 @@ pub async fn check(
     // What is wrong comes last, where it is seen.
     unready.sort_by_key(|unready| unready.wrong);
     let is_wrong = unready.iter().any(|unready| unready.wrong);
-    let placed = unready.into_iter().map(|unready| sources.placed(unready.what).to_string());
-    let (not_ready_to_bill, faults) = (placed.collect(), faults.iter().map(ToString::to_string).collect());
+    let unready = unready.into_iter().map(|unready| sources.placed(unready.what));
+    // What is wrong is quoted, and may be an address with a secret in it.
+    let told = |fault: Fault| Concealed(&fault.to_string()).to_string();
+    let (not_ready_to_bill, faults) = (unready.map(told).collect(), faults.into_iter().map(told).collect());
     let found = Found { settings, database, faults, notes, not_ready_to_bill };
     output.answer(&found, words(&found))?;
     Ok(found.faults.is_empty() && !is_wrong)

@@ -143,7 +143,7 @@ impl Sources {
                 Some(((section, key), text)) => {
                     self.spoken(Name(section.to_owned(), key.to_owned()), text, Origin::Option);
                 }
-                None => self.refuse(Origin::Option, format!("`{option}` is not section.key=value")),
+                None => self.refuse(Origin::Option, format!("`{option}` is not section.name=value")),
             }
         }
     }
@@ -312,7 +312,7 @@ mod tests {
             "(TOLLBOOK__JOBS__EVERY_SECONDS)",
             "TOLLBOOK__HTTP is no setting",
             "mail.transport: unknown variant `pigeon`",
-            "`nothing` is not section.key=value (--set)",
+            "`nothing` is not section.name=value (--set)",
         ] {
             assert!(faults.iter().any(|fault| fault.contains(part)), "{part}: {faults:#?}");
         }

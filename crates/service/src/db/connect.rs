@@ -15,6 +15,11 @@ use super::{Error, Faults, Limits, Postgres, Result, Sqlite};
 use crate::metrics::Metrics;
 
 const SQLITE_READERS: usize = 4;
+/// How often it is looked whether another program has let go of the file.
+pub(super) const SQLITE_LOOK: Duration = Duration::from_millis(5);
+/// After as many it is said that it is waited for.
+pub(super) const SQLITE_LOOKS_A_SECOND: u32 = 200;
+const SQLITE_WAIT_SECONDS: u32 = 30;
 /// A peer that is gone is noticed within about half a minute, and what is sent to it and not confirmed sooner.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
@@ -64,13 +69,27 @@ fn metrics() -> Result<Metrics> {
 }
 
 fn connect(path: &PathBuf) -> Result<Connection> {
-    let connection = Connection::open(path)?;
-    connection.execute_batch(
-        "pragma busy_timeout = 30000; pragma cache_size = -32768; pragma temp_store = memory;
-         pragma foreign_keys = on",
-    )?;
+    let mut connection = Connection::open(path)?;
+    connection.busy_handler(Some(wait_for_others))?;
+    connection
+        .execute_batch("pragma cache_size = -32768; pragma temp_store = memory; pragma foreign_keys = on")?;
     connection.set_prepared_statement_cache_capacity(256);
     Ok(connection)
+}
+
+/// Waits for another program that holds the file; answers whether to look again.
+fn wait_for_others(looks: i32) -> bool {
+    let looks = looks.unsigned_abs();
+    if looks == SQLITE_LOOKS_A_SECOND {
+        tell_of_others(SQLITE_WAIT_SECONDS.into());
+    }
+    std::thread::sleep(SQLITE_LOOK);
+    looks < SQLITE_WAIT_SECONDS * SQLITE_LOOKS_A_SECOND
+}
+
+/// Says why nothing goes on.
+pub(super) fn tell_of_others(seconds: u64) {
+    tracing::warn!("another program holds the database's file: it is waited for, {seconds} s at most");
 }
 
 /// Connections that each begin with some settings.

@@ -20,7 +20,7 @@ const AMOUNT: &str = r"^-?[0-9]+(\.[0-9]+)?$";
 /// How a value is written whose name says what it is: one word is one thing.
 const FORMS: [(&str, &str); 18] = [
     ("currency", "^[A-Z]{3}$"),
-    ("month", "^[0-9]{4}-(0[1-9]|1[0-2])$"),
+    ("month", "^(19[7-9][0-9]|2[0-9]{3})-(0[1-9]|1[0-2])$"),
     ("amount", AMOUNT),
     ("call_amount", AMOUNT),
     ("credit_limit", AMOUNT),

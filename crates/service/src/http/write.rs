@@ -8,6 +8,7 @@ use axum::extract::{FromRequest, Request};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use calculation::period::YEARS;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde::Serialize;
@@ -216,8 +217,9 @@ pub fn check_name(pointer: &str, text: &str, longest: usize) -> Result<(), Probl
 
 /// Refuses an instant that no call, line or tariff can have; databases differ in how far they reach.
 pub fn check_instant(pointer: &str, at: Timestamp) -> Result<(), Problem> {
-    if !(1970..3000).contains(&TimeZone::UTC.to_datetime(at).year()) {
-        return Err(Problem::invalid(pointer, "lies outside the years 1970 to 2999"));
+    if !YEARS.contains(&TimeZone::UTC.to_datetime(at).year()) {
+        let years = format!("lies outside the years {} to {}", YEARS.start(), YEARS.end());
+        return Err(Problem::invalid(pointer, years));
     }
     if at.subsec_nanosecond() % 1_000 != 0 {
         return Err(Problem::invalid(pointer, "is finer than a millionth of a second"));

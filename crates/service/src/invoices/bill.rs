@@ -26,6 +26,8 @@ const WORKERS: usize = 8;
 const CHUNK: usize = 256;
 pub(super) const NO_OPERATOR: &str =
     "the settings do not say who sells: name the [operator] and give the file by --config";
+pub(super) const NOTHING: &str = "no fee and no calls in that month: there is nothing to invoice";
+pub(super) const PREPAID: &str = "the customer is on a prepaid plan and gets no monthly invoice";
 pub(super) const TOO_LARGE: &str = "the sum does not fit an amount: check the plan's fee and the rates";
 
 /// What a billing run came to.
@@ -273,6 +275,12 @@ fn count(billed: &mut Billed, customer: CustomerId, issued: Result<Issued>) {
         }
     };
     billed.refused.push(Refused { customer, reference: String::new(), reason });
+}
+
+/// Why there is no invoice of the one customer who was named.
+pub(super) fn refusal(issued: &Issued) -> String {
+    let nothing = if matches!(issued, Issued::Prepaid) { PREPAID } else { NOTHING };
+    reason(issued).unwrap_or_else(|| nothing.to_owned())
 }
 
 /// Why there is no invoice, where there should be one.

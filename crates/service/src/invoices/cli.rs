@@ -1,5 +1,6 @@
 //! The invoices' commands.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -11,15 +12,17 @@ use documents::Drawing;
 use documents::einvoice::{self, Syntax};
 use serde_json::json;
 
-use super::bill::{Run, invoices_of_month};
+use super::bill::{Run, invoices_of_month, refusal};
 use super::review::{self, Standing};
-use super::{StoredInvoice, Subject, bill as bill_month, by_number, file, tell_standing};
+use super::{Issued, StoredInvoice, Subject, bill as bill_month, by_number, file, number, tell_standing};
 use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
 use crate::id::CustomerId;
 use crate::mail::{self, SentAgain};
+use crate::many::Many;
+use crate::timekeeping;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -27,12 +30,16 @@ use crate::mail::{self, SentAgain};
     after_help = "Examples:\n  tollbook bill --preview --flagged        what is unusual about last month's invoices\n  \
                         tollbook bill hold C-1001 --reason …     keep a customer's back\n  \
                         tollbook bill approve                    let all others go out that wait\n  \
-                        tollbook bill --month 2026-10            issue a month's now, whether they wait or not"
+                        tollbook bill --month 2026-10            issue a month's now, whether they wait or not\n  \
+                        tollbook bill --month 2026-10 --customer C-1001   the same of one customer"
 )]
 pub struct BillArgs {
     /// The month, such as 2026-10: each customer's own, in the customer's zone
-    #[arg(long, required_unless_present = "preview")]
+    #[arg(long)]
     month: Option<String>,
+    /// Only of the customer with this reference; anew, if the month's invoice was credited in full
+    #[arg(long, value_name = "REFERENCE", requires = "month", conflicts_with = "preview")]
+    customer: Option<String>,
     /// Also write the month's invoices as PDF files into this folder
     #[arg(long, value_name = "DIR", conflicts_with = "preview")]
     pdf: Option<PathBuf>,
@@ -47,13 +54,58 @@ pub struct BillArgs {
 }
 
 pub async fn bill(app: &App, args: BillArgs, output: Output) -> Result<bool> {
-    let BillArgs { month, pdf, preview, flagged, command } = args;
-    match (command, month) {
-        (Some(command), _) => review::cli::run(app, command, output).await,
-        (None, month) if preview => review::cli::preview(app, month, flagged, output).await,
-        (None, Some(month)) => issue(app, &month, pdf.as_deref(), output).await,
-        (None, None) => Err(Error::Other("--month: say which month is to be billed".to_owned())),
+    let BillArgs { month, customer, pdf, preview, flagged, command } = args;
+    match (command, month, customer) {
+        (Some(command), ..) => review::cli::run(app, command, output).await,
+        (None, month, _) if preview => review::cli::preview(app, month, flagged, output).await,
+        (None, Some(month), None) => issue(app, &month, pdf.as_deref(), output).await,
+        (None, Some(month), Some(customer)) => {
+            Box::pin(issue_one(app, &month, &customer, pdf.as_deref(), output)).await
+        }
+        (None, None, _) => {
+            let last = review::last_month(&app.config, app.clock.now())?;
+            Err(Error::Other(format!(
+                "say which month is to be billed: `tollbook bill --month {last}`. What it would come to shows \
+                 `tollbook bill --preview`"
+            )))
+        }
     }
+}
+
+/// Issues the invoice of one customer's month, as `POST …/invoices` does.
+async fn issue_one(
+    app: &App,
+    month: &str,
+    reference: &str,
+    pdf: Option<&Path>,
+    output: Output,
+) -> Result<bool> {
+    timekeeping::require(app).await?;
+    let mut tx = app.db.begin().await?;
+    let customer = customers::cli::named(&mut tx, reference).await?.id;
+    let issued = super::issue(&mut tx, &app.config, customer, month, &app.clock).await?;
+    let (id, when) = match &issued {
+        Issued::New(id) => (*id, "issued"),
+        Issued::Already(id) => (*id, "issued before"),
+        other => return Err(Error::Other(format!("{reference}: {}", refusal(other)))),
+    };
+    // Nothing leaves the house unnumbered.
+    number::number_in(&mut tx, &app.config, &app.clock).await?;
+    let mut found = super::by_id(&mut tx, customer, id).await?;
+    tell_standing(&mut tx, found.as_mut_slice(), app.clock.now()).await?;
+    tx.commit().await?;
+    let stored = found.ok_or_else(|| Error::Contradiction(format!("invoice {id} vanished")))?;
+    let number = stored.number.as_deref().unwrap_or("without a number");
+    let mut words = format!("{month}: {number} of {reference} over {} {when}", stored.gross);
+    if let Some(folder) = pdf {
+        let written = write_pdfs(app, std::slice::from_ref(&stored), folder).await?;
+        if let Some(why) = written.refused.first() {
+            return Err(Error::Other(why.clone()));
+        }
+        words += &format!("\n{} in {}", Many(written.files.len(), "PDF file"), folder.display());
+    }
+    output.answer(&stored, words)?;
+    Ok(true)
 }
 
 async fn issue(app: &App, month: &str, pdf: Option<&Path>, output: Output) -> Result<bool> {
@@ -75,8 +127,11 @@ async fn issue(app: &App, month: &str, pdf: Option<&Path>, output: Output) -> Re
         Run::NotAMonth(error) => return Err(Error::Other(format!("--month: {error}"))),
     };
     let mut words = format!(
-        "{}: {} invoices issued, {} issued before, {} customers with nothing to invoice, {} prepaid",
-        month, billed.issued, billed.already, billed.nothing, billed.prepaid
+        "{month}: {} issued, {} issued before, {} with nothing to invoice, {} prepaid",
+        Many(billed.issued, "invoice"),
+        billed.already,
+        Many(billed.nothing, "customer"),
+        billed.prepaid
     );
     for refused in &billed.refused {
         words += &format!("\n  {} got none: {}", refused.reference, refused.reason);
@@ -87,7 +142,7 @@ async fn issue(app: &App, month: &str, pdf: Option<&Path>, output: Output) -> Re
     let mut drawn = true;
     if let Some(folder) = pdf {
         let written = write_pdfs(app, &invoices_of_month(app, month).await?, folder).await?;
-        words += &format!("\n{} PDF files in {}", written.files.len(), folder.display());
+        words += &format!("\n{} in {}", Many(written.files.len(), "PDF file"), folder.display());
         written.refused.iter().for_each(|why| words += &format!("\n  {why}"));
         drawn = written.refused.is_empty();
     }
@@ -106,23 +161,38 @@ pub struct Written {
 /// Draws invoices into a folder, one file each, named by its number. One that cannot be drawn keeps no other.
 pub async fn write_pdfs(app: &App, invoices: &[StoredInvoice], folder: &Path) -> Result<Written> {
     std::fs::create_dir_all(folder).map_err(Error::file(folder.display().to_string()))?;
-    let mut written = Written::default();
+    let (mut written, mut lacking) = (Written::default(), BTreeMap::<String, usize>::new());
     for stored in invoices {
         let name = stored.number.clone().unwrap_or_else(|| stored.id.to_string());
         let path = folder.join(format!("{name}.pdf"));
         let drawing = super::drawing(&mut app.db.read().await?, stored, false).await?;
         match write_pdf(app, stored.customer_id, &drawing, &path).await {
-            Ok(()) => written.files.push(path),
+            Ok(lacks) => {
+                written.files.push(path);
+                lacks.into_iter().for_each(|lacks| *lacking.entry(lacks).or_default() += 1);
+            }
             Err(Error::Letters(why)) => written.refused.push(why),
             Err(error) => return Err(error),
         }
     }
+    lacking.iter().for_each(|(lacks, files)| tell_without_xml(lacks, *files));
     Ok(written)
 }
 
-async fn write_pdf(app: &App, customer: CustomerId, drawing: &Drawing, path: &Path) -> Result<()> {
-    let bytes = file::of(app, customer, drawing).await?;
-    crate::whole_file::write(path, bytes).map_err(Error::file(path.display().to_string()))
+/// Writes a document as a PDF file; answers why it has no electronic invoice inside.
+async fn write_pdf(
+    app: &App,
+    customer: CustomerId,
+    drawing: &Drawing,
+    path: &Path,
+) -> Result<Option<String>> {
+    let drawn = file::draw(app, customer, drawing).await?;
+    crate::whole_file::write(path, drawn.file).map_err(Error::file(path.display().to_string()))?;
+    Ok(drawn.lacks)
+}
+
+fn tell_without_xml(lacks: &str, files: usize) {
+    tracing::warn!(lacks, "{} without XML", Many(files, "PDF file"));
 }
 
 fn write_xml(drawing: &Drawing, syntax: Syntax, path: &Path) -> Result<()> {
@@ -195,7 +265,8 @@ pub async fn invoice(app: &App, mut args: InvoiceArgs, output: Output) -> Result
         return Err(Error::Other(format!("{number} is not kept any more since {at}: only its totals are")));
     }
     if let Some(path) = &args.pdf {
-        write_pdf(app, customer, &drawing, path).await?;
+        let lacks = write_pdf(app, customer, &drawing, path).await?;
+        lacks.iter().for_each(|lacks| tell_without_xml(lacks, 1));
     }
     if let Some(path) = &args.xml {
         write_xml(&drawing, args.syntax, path)?;

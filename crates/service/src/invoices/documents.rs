@@ -139,7 +139,7 @@ pub async fn given_back_later(tx: &mut Tx, stored: &StoredInvoice) -> Result<BTr
     let mut months = Vec::new();
     for line in &stored.invoice.lines {
         let day = line.days.map_or(stored.invoice.period.first_day, |days| days.last);
-        let month = calendar.month(&day.strftime("%Y-%m").to_string());
+        let month = calendar.month_of(day);
         let month = month.map_err(|error| facts::contradiction(&error))?;
         if MonthPart::of(line).is_some() && !months.contains(&month) {
             months.push(month);

@@ -12,7 +12,7 @@ use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::payments::{self, Source};
 
 /// Which document is drawn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Subject {
     Invoice(InvoiceId),
     CreditNote(CreditNoteId),

@@ -275,7 +275,7 @@ async fn months_on(
     let Some(stored) = store::by_id(tx, customer, void).await? else { return Ok(Vec::new()) };
     let mut found = Vec::new();
     for days in stored.invoice.lines.iter().filter_map(|line| line.days) {
-        let month = calendar.month(&days.last.strftime("%Y-%m").to_string());
+        let month = calendar.month_of(days.last);
         let month = month.map_err(|error| contradiction(&error))?;
         // The fee of a month may have been invoiced in advance with the one before.
         let touched =

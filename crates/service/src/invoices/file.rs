@@ -75,14 +75,33 @@ impl Drop for Waits {
     }
 }
 
+/// A document as a PDF file.
+pub struct Drawn {
+    pub file: Bytes,
+    /// Why it has no electronic invoice inside, when it was drawn now.
+    pub lacks: Option<String>,
+}
+
 /// The document of a customer as a PDF file, with the calls behind it, in today's brand.
+///
+/// An invoice that lacks what the standard requires still goes out, as PDF alone; the log says what lacks.
 pub async fn of(app: &App, customer: CustomerId, drawing: &Drawing) -> Result<Bytes> {
+    let Drawn { file, lacks } = draw(app, customer, drawing).await?;
+    if let Some(lacks) = lacks {
+        let number = drawing.invoice.number.as_deref().unwrap_or_default();
+        tracing::warn!(lacks, number, "no XML in the PDF");
+    }
+    Ok(file)
+}
+
+/// The same, for who tells what lacks.
+pub async fn draw(app: &App, customer: CustomerId, drawing: &Drawing) -> Result<Drawn> {
     let closed = |_| Error::Other("documents are not drawn any more".to_owned());
     let places = if drawing.listed_calls() > LONG_CALLS { AT_ONCE } else { 1 };
     let place = app.drawings.0.free.acquire_many(places).await.map_err(closed)?;
     // Who drew the same meanwhile has kept it.
     if let Some(file) = app.drawings.find(customer, drawing) {
-        return Ok(file);
+        return Ok(Drawn { file, lacks: None });
     }
     let mut tx = app.db.read().await?;
     let calls = itemise(&mut tx, customer, &drawing.invoice).await?;
@@ -92,17 +111,14 @@ pub async fn of(app: &App, customer: CustomerId, drawing: &Drawing) -> Result<By
     let drawn = tokio::task::spawn_blocking(move || {
         pdf_while(&own, &calls, &config.brand, &|| waited_for.load(Ordering::Relaxed))
     });
-    let drawn = drawn.await.map_err(|error| Error::Document(error.to_string()))?;
-    let file = Bytes::from(drawn?);
-    app.drawings.keep(customer, drawing.clone(), &file);
+    let drawn = drawn.await.map_err(|error| Error::Document(error.to_string()))??;
+    app.drawings.keep(customer, drawing.clone(), &drawn.file);
     drop((waits, place));
-    Ok(file)
+    Ok(drawn)
 }
 
-/// The document as a PDF/A-3b file with `factur-x.xml` inside.
-///
-/// An invoice that lacks what the standard requires still goes out, as PDF alone; the log says what lacks.
-pub fn pdf(drawing: &Drawing, calls: &[ItemisedCall], brand: &Brand) -> Result<Vec<u8>> {
+/// The document as a PDF/A-3b file with `factur-x.xml` inside, where it can be.
+pub fn pdf(drawing: &Drawing, calls: &[ItemisedCall], brand: &Brand) -> Result<Drawn> {
     pdf_while(drawing, calls, brand, &|| true)
 }
 
@@ -111,15 +127,15 @@ fn pdf_while(
     calls: &[ItemisedCall],
     brand: &Brand,
     is_wanted: &dyn Fn() -> bool,
-) -> Result<Vec<u8>> {
+) -> Result<Drawn> {
     let drawn = documents::pdf_while(drawing, calls, brand, is_wanted);
     let number = drawing.invoice.number.as_deref().unwrap_or_default();
     let drawn = drawn.map_err(|error| match error {
         DocumentError::Letters(_) => Error::Letters(format!("{number} cannot be drawn: {error}")),
         error => Error::Document(error.to_string()),
     })?;
-    Ok(einvoice::embed(&drawn, drawing).unwrap_or_else(|error| {
-        tracing::warn!(%error, number, "no XML in the PDF");
-        drawn
-    }))
+    Ok(match einvoice::embed(&drawn, drawing) {
+        Ok(file) => Drawn { file: file.into(), lacks: None },
+        Err(error) => Drawn { file: drawn.into(), lacks: Some(error.to_string()) },
+    })
 }

@@ -79,13 +79,9 @@ async fn issue(
             Err(Problem::conflict(format!("the month that ended at {end} waits for approval")))
         }
         Issued::Held(held) => Err(Problem::conflict(held.refusal())),
-        Issued::Nothing => {
-            Err(Problem::conflict("no fee and no calls in that month: there is nothing to invoice"))
-        }
+        Issued::Nothing => Err(Problem::conflict(super::bill::NOTHING)),
         Issued::NoOperator => Err(Problem::conflict(super::bill::NO_OPERATOR)),
-        Issued::Prepaid => {
-            Err(Problem::conflict("the customer is on a prepaid plan and gets no monthly invoice"))
-        }
+        Issued::Prepaid => Err(Problem::conflict(super::bill::PREPAID)),
         Issued::NoTaxRate { country, class, day } => Err(no_tax_rate(&country, class, day)),
     }
 }

@@ -137,6 +137,14 @@ pub(crate) async fn numbers_of(
     store::numbers_of(tx, invoices).await
 }
 
+/// The numbers of some documents as they stand, those that have one.
+pub(crate) async fn document_numbers(
+    tx: &mut Tx,
+    documents: &[(CustomerId, Subject)],
+) -> Result<BTreeMap<Subject, String>> {
+    store::document_numbers(tx, documents).await
+}
+
 /// Whether another invoice took the place of one that was credited in full.
 pub async fn is_replaced(tx: &mut Tx, customer: CustomerId, id: InvoiceId) -> Result<bool> {
     Ok(store::replaced_by(tx, customer, id).await?.is_some())

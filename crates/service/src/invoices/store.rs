@@ -43,7 +43,7 @@ pub(super) use review::{
     Came, approve, billed_before, came_to, contradictions, count_held, count_waiting, forget_reason, held,
     hold, release,
 };
-pub(super) use told::{gross_of, issued, names_of_periods, number_of, numbers_of};
+pub(super) use told::{document_numbers, gross_of, issued, names_of_periods, number_of, numbers_of};
 
 pub(super) const INVOICE: Place = Place::new("invoices", &["customer_id", "invoice_id"]);
 

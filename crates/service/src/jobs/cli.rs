@@ -5,6 +5,7 @@ use crate::app::App;
 use crate::cli::{Output, stop_when_told};
 use crate::error::{Error, Result};
 use crate::id::JobId;
+use crate::many::Many;
 
 #[derive(Debug, clap::Args)]
 pub struct WorkArgs {
@@ -21,7 +22,7 @@ pub async fn work(app: &App, args: &WorkArgs, output: Output) -> Result<bool> {
         return Ok(true);
     }
     let every = app.config.jobs.every_seconds;
-    output.note(format_args!("working every {every} seconds (Ctrl-C stops)"));
+    output.note(format_args!("working every {} (Ctrl-C stops)", Many(every, "second")));
     stop_when_told(&app.stopping);
     Box::pin(super::run(app.clone())).await;
     Ok(true)
@@ -32,7 +33,7 @@ pub struct JobsArgs {
     /// All of them, not only those given up
     #[arg(long)]
     all: bool,
-    /// Try a job again that was given up
+    /// Try a job now that was given up, or that waits for its next try
     #[arg(long, value_name = "JOB_ID")]
     retry: Option<JobId>,
 }
@@ -40,11 +41,11 @@ pub struct JobsArgs {
 pub async fn jobs(app: &App, args: JobsArgs, output: Output) -> Result<bool> {
     if let Some(id) = args.retry {
         let mut tx = app.db.begin().await?;
-        if !super::retry(&mut tx, id, app.clock.now()).await? {
-            return Err(Error::Other(format!("there is no failed job {id}")));
+        if let Some(why) = super::retry(&mut tx, id, app.clock.now()).await?.refusal(id) {
+            return Err(Error::Other(why));
         }
         tx.commit().await?;
-        output.answer(&id, format_args!("{id} is tried again by the next `tollbook work`"))?;
+        output.answer(&id, format_args!("{id} is tried by the next round of `tollbook work` or `serve`"))?;
         return Ok(true);
     }
     let mut tx = app.db.read().await?;
@@ -66,5 +67,6 @@ fn words(stored: &StoredJob) -> String {
     let what = serde_json::to_string(job).unwrap_or_default();
     let why = last_error.as_ref().map_or(String::new(), |error| format!("\n  {error}"));
     let unheard = if *unanswered > 0 { format!(", {unanswered} of them unanswered") } else { String::new() };
-    format!("{id} {} after {attempts} attempts{unheard}, {when}: {what}{why}", state.code())
+    let attempts = Many(*attempts, "attempt");
+    format!("{id} {} after {attempts}{unheard}, {when}: {what}{why}", state.code())
 }

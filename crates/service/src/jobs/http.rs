@@ -8,7 +8,7 @@ use utoipa::IntoParams;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::{State, StoredJob};
+use super::{Retried, State, StoredJob};
 use crate::app::SharedApp;
 use crate::http::{Begun, IdempotencyKey, Key, Page, PageQuery, Params, Problem, Sent, Write};
 use crate::id::JobId;
@@ -43,7 +43,9 @@ async fn list(
     Ok(Page::new(jobs, limit, |job| job.id.to_string()))
 }
 
-/// Try a failed job again
+/// Try a job now
+///
+/// One that was given up, or that waits for its next try.
 #[utoipa::path(post, path = "/v1/jobs/{job_id}/retry", tag = "jobs",
     security(("oauth" = ["jobs:write"])), params(("job_id" = String, Path), IdempotencyKey),
     responses((status = 202, description = "It is tried soon", body = bool, content_type = "application/json"),
@@ -53,8 +55,10 @@ async fn retry(Shared(app): Shared<SharedApp>, Key(id): Key<JobId>, sent: Sent) 
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
-    if !super::retry(&mut write.tx, id, app.clock.now()).await? {
-        return Err(Problem::not_found(format!("there is no failed job {id}")));
+    let retried = super::retry(&mut write.tx, id, app.clock.now()).await?;
+    if let Some(why) = retried.refusal(id) {
+        let is_unknown = retried == Retried::Unknown;
+        return Err(if is_unknown { Problem::not_found(why) } else { Problem::conflict(why) });
     }
     write.finish(StatusCode::ACCEPTED, &true).await
 }

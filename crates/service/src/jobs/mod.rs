@@ -219,9 +219,42 @@ pub async fn lag(tx: &mut Tx, now: Timestamp) -> Result<SignedDuration> {
     Ok(oldest.map_or(SignedDuration::ZERO, |due| now.duration_since(due).max(SignedDuration::ZERO)))
 }
 
-/// Makes a failed job ready again; answers whether there was one.
-pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
-    store::retry(tx, id, now).await
+/// Outcome of asking for a job to be tried now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Retried {
+    /// It is ready: it had been given up, or waited for its next try.
+    Ready,
+    /// It is being tried since then; what became of that is known soon.
+    UnderWay(Timestamp),
+    Done,
+    Unknown,
+}
+
+impl Retried {
+    /// Why the job is not tried now; nothing when it is.
+    fn refusal(self, id: JobId) -> Option<String> {
+        match self {
+            Self::Ready => None,
+            Self::UnderWay(since) => {
+                Some(format!("job {id} is handed over since {since}: wait for what becomes of it"))
+            }
+            Self::Done => Some(format!("job {id} is done")),
+            Self::Unknown => Some(format!("there is no job {id}")),
+        }
+    }
+}
+
+/// Has a job tried now that was given up, or that waits for its next try.
+pub async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<Retried> {
+    if store::retry_failed(tx, id, now).await? || store::bring_forward(tx, id, now).await? {
+        return Ok(Retried::Ready);
+    }
+    let Some(job) = store::by_id(tx, id).await? else { return Ok(Retried::Unknown) };
+    Ok(match (job.state, job.handed_over_at) {
+        (State::Ready, Some(since)) => Retried::UnderWay(since),
+        (State::Ready | State::Failed, _) => Retried::Ready,
+        (State::Done, _) => Retried::Done,
+    })
 }
 
 /// So many jobs are claimed at once: a lease must outlive trying all of them, and a mail may take minutes.

@@ -102,12 +102,25 @@ pub(super) async fn renew(tx: &mut Tx, job: &StoredJob, lease: Timestamp) -> Res
     Ok(())
 }
 
-pub(super) async fn retry(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
+pub(super) async fn retry_failed(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
     let sql =
         "update jobs set state = 'ready', run_at = $2, attempts = 0, unanswered = 0, handed_over_at = null,
                  finished_at = null
                where job_id = $1 and state = 'failed'";
     Ok(tx.execute(sql, &[&id.0, &Ts(now)]).await? == 1)
+}
+
+/// Lets a job not wait for its next try. One that is being tried just now is claimed once more: whoever has it cannot hand it over
+/// any more, and one that is handed over already stays as it is.
+pub(super) async fn bring_forward(tx: &mut Tx, id: JobId, now: Timestamp) -> Result<bool> {
+    let sql = "update jobs set run_at = $2
+               where job_id = $1 and state = 'ready' and handed_over_at is null and run_at > $2";
+    Ok(tx.execute(sql, &[&id.0, &Ts(now)]).await? == 1)
+}
+
+pub(super) async fn by_id(tx: &mut Tx, id: JobId) -> Result<Option<StoredJob>> {
+    let sql = format!("select {COLUMNS} from jobs where job_id = $1");
+    Ok(JOBS.one(tx.row(&sql, &[&id.0]).await?.as_ref(), job)?)
 }
 
 /// The job that is asked for once by the key of this one.

@@ -10,6 +10,7 @@ use crate::clock::Stopwatch;
 use crate::customers;
 use crate::error::{Error, Result};
 use crate::invoices::{self, Billed};
+use crate::many::Many;
 use crate::metrics::{ROUND_SECONDS, ROUNDS};
 use crate::payments::{self, Reminded};
 use crate::prepaid::{self, Kept};
@@ -43,24 +44,29 @@ impl std::fmt::Display for Round {
     fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let Worked { done, put_off, failed } = self.jobs;
         let Billed { issued, refused, standing, .. } = &self.billed;
-        writeln!(out, "billing: {issued} invoices issued, {} refused; {standing}", refused.len())?;
+        let issued = Many(*issued, "invoice");
+        writeln!(out, "billing: {issued} issued, {} refused; {standing}", refused.len())?;
         for refused in refused {
             writeln!(out, "  {} got none: {}", refused.reference, refused.reason)?;
         }
         let Reminded { reminded, suspended, failed: not_reminded } = self.reminders;
-        writeln!(out, "reminders: {reminded} due, {suspended} customers suspended, {not_reminded} faults")?;
+        let (suspended, faults) = (Many(suspended, "customer"), Many(not_reminded, "fault"));
+        writeln!(out, "reminders: {reminded} due, {suspended} suspended, {faults}")?;
         let Kept { expired, renewed, waiting, failed: not_kept } = self.prepaid;
         writeln!(
             out,
-            "prepaid: {renewed} months renewed, {waiting} wait for money, {expired} balances expired, {not_kept} faults"
+            "prepaid: {} renewed, {waiting} wait for money, {} expired, {}",
+            Many(renewed, "month"),
+            Many(expired, "balance"),
+            Many(not_kept, "fault")
         )?;
         writeln!(out, "calls under way: {} taken for over", self.expired_sessions)?;
         writeln!(out, "jobs: {done} done, {put_off} put off, {failed} given up")?;
         let Delivered { done, put_off, failed } = self.webhooks;
         write!(out, "webhooks: {done} delivered, {put_off} put off, {failed} given up")?;
-        write!(out, "\nseals: {} rows sealed", self.sealed_rows)?;
-        let Purged { calls, documents, .. } = self.purged;
-        write!(out, "\nretention: {calls} calls and {documents} documents removed that were kept long enough")
+        write!(out, "\nseals: {} sealed", Many(self.sealed_rows, "row"))?;
+        let (calls, documents) = (Many(self.purged.calls, "call"), Many(self.purged.documents, "document"));
+        write!(out, "\nretention: {calls} and {documents} removed that were kept long enough")
     }
 }
 

@@ -11,6 +11,7 @@ use super::JournalForm;
 use crate::app::App;
 use crate::cli::Output;
 use crate::error::{Error, Result};
+use crate::many::Many;
 use crate::visible;
 
 /// Write the journal: every posting of a span of time, a line of JSON each
@@ -62,6 +63,6 @@ pub async fn journal(app: &App, args: JournalArgs, output: Output) -> Result<boo
     let (sent, written) = tokio::join!(super::journal(&mut tx, from, to, form, lines), write);
     let Some(count) = written? else { return Ok(true) };
     sent?;
-    output.note(format_args!("{count} lines"));
+    output.note(Many(count, "line"));
     Ok(true)
 }

@@ -13,7 +13,8 @@ use crate::calls::MoneySchema;
 use crate::customers;
 use crate::db::Tx;
 use crate::error::{Error, Result};
-use crate::id::{CustomerId, EntryId};
+use crate::id::{CreditNoteId, CustomerId, EntryId, InvoiceId};
+use crate::invoices::{self, Subject};
 
 /// A posting of an entry.
 #[derive(Debug, Clone, Serialize, ToSchema)]
@@ -35,6 +36,10 @@ pub struct JournalLine {
     /// Above zero a debit, below zero a credit.
     #[schema(value_type = MoneySchema)]
     pub amount: Money,
+    /// The number of the invoice or credit note.
+    #[schema(example = "INV-2026-000001")]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub document: Option<String>,
 }
 
 /// In which form.
@@ -51,8 +56,18 @@ pub enum JournalForm {
 const PAGE: usize = 1_000;
 
 /// The names of the cells of a row.
-const HEADER: [&str; 9] =
-    ["entry_id", "posted_at", "kind", "subject", "customer", "account", "currency", "debit", "credit"];
+const HEADER: [&str; 10] = [
+    "entry_id",
+    "posted_at",
+    "kind",
+    "subject",
+    "customer",
+    "account",
+    "currency",
+    "debit",
+    "credit",
+    "document",
+];
 
 /// Sends the postings of a span of time, the oldest first. It reads page by page.
 pub async fn journal(
@@ -78,17 +93,35 @@ pub async fn journal(
         ids.dedup();
         let names: BTreeMap<_, _> =
             customers::by_ids(tx, &ids).await?.into_iter().map(|found| (found.id, found.reference)).collect();
+        let mut documents: Vec<_> =
+            page.iter().filter_map(|posted| Some((posted.customer, document(posted)?))).collect();
+        documents.dedup();
+        let numbers = invoices::document_numbers(tx, &documents).await?;
         for posted in page {
             let reference = names.get(&posted.customer).cloned().unwrap_or_default();
-            if let Some(line) = line(posted, reference) {
+            let number = document(&posted).and_then(|subject| numbers.get(&subject).cloned());
+            if let Some(line) = line(posted, reference, number) {
                 put(written(&line, form)?).await?;
             }
         }
     }
 }
 
+/// The document that an entry is of.
+fn document(posted: &store::JournalRow) -> Option<Subject> {
+    match posted.kind {
+        EntryKind::Issue => Some(Subject::Invoice(InvoiceId(posted.subject))),
+        EntryKind::CreditNote => Some(Subject::CreditNote(CreditNoteId(posted.subject))),
+        _ => None,
+    }
+}
+
 /// A posting as it is shown. An entry of zero has none.
-fn line(posted: store::JournalRow, customer_reference: String) -> Option<JournalLine> {
+fn line(
+    posted: store::JournalRow,
+    customer_reference: String,
+    document: Option<String>,
+) -> Option<JournalLine> {
     let store::JournalRow { customer, id, kind, subject, currency, posted_at, posting } = posted;
     let (account, amount) = posting?;
     Some(JournalLine {
@@ -100,6 +133,7 @@ fn line(posted: store::JournalRow, customer_reference: String) -> Option<Journal
         customer_reference,
         account,
         amount: Money { amount, currency },
+        document,
     })
 }
 
@@ -127,5 +161,6 @@ fn written(line: &JournalLine, form: JournalForm) -> Result<Vec<u8>> {
         currency.code().to_owned(),
         debit,
         credit,
+        line.document.clone().unwrap_or_default(),
     ]))
 }

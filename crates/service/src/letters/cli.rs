@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use crate::app::App;
 use crate::cli::Output;
 use crate::error::{Error, Result};
+use crate::many::Many;
 
 /// List documents that are to be printed, of customers who get letters
 #[derive(Debug, clap::Args)]
@@ -39,7 +40,7 @@ pub async fn letters(app: &App, args: LettersArgs, output: Output) -> Result<boo
     if letters.is_empty() {
         lines.push("nothing is to be printed".to_owned());
     } else if args.printed {
-        lines.push(format!("{} letters are marked as printed", letters.len()));
+        lines.push(format!("marked as printed: {}", Many(letters.len(), "letter")));
     }
     output.answer(&letters, lines.join("\n"))?;
     Ok(true)

@@ -19,8 +19,9 @@ const SCHEMES: [&str; 4] = ["Bearer", "bearer", "Basic", "basic"];
 const SHORTEST_SECRET: usize = 8;
 /// A client's secret is its id, which anybody may read, and what is random: `sec_` and 13 digits, `_` and the rest.
 const SECRET_ID: usize = 17;
-/// Parameters of addresses and forms whose values are secrets, or names that end so: `client_secret`, `access_token`.
-const PARAMETERS: [&str; 5] = ["password=", "passwd=", "pwd=", "secret=", "token="];
+/// Parameters of addresses and forms whose values are secrets, or names that end so: `client_secret`, `api_key`, `X-Amz-Signature`.
+const PARAMETERS: [&str; 10] =
+    ["password=", "passwd=", "pwd=", "pass=", "secret=", "token=", "key=", "auth=", "sig=", "signature="];
 /// A signed link to a document.
 const LINK: &str = "/d/";
 const SHORTEST_LINK: usize = 40;
@@ -278,6 +279,10 @@ mod tests {
             ("host=db password=hidden user=a", "host=db password=*** user=a"),
             ("client_id=cli_1&client_secret=hidden", "client_id=cli_1&client_secret=***"),
             ("GET /x?access_TOKEN=abc HTTP/1.1", "GET /x?access_TOKEN=*** HTTP/1.1"),
+            ("https://a.example/h?key=abc&id=7", "https://a.example/h?key=***&id=7"),
+            ("\"https://a.example/h?id=7&api_key=abc\"", "\"https://a.example/h?id=7&api_key=***\""),
+            ("https://a.example/?X-Amz-Signature=abc#x", "https://a.example/?X-Amz-Signature=***"),
+            ("https://a.example/keys?sort=key", "https://a.example/keys?sort=key"),
             ("`tok_abcdefghij-klm_nop` is not an id", "`tok_***` is not an id"),
             ("sec_0cnadvaem1t98_abc-d_ef, or not", "sec_0cnadvaem1t98_***, or not"),
             ("secret sec_0cnadvaem1t98 was rotated", "secret sec_0cnadvaem1t98 was rotated"),

@@ -278,7 +278,7 @@ async fn reminder(
     let mut made = Vec::new();
     let mut said = None;
     for id in ids {
-        let Told { drawing, facts, link } =
+        let Told { mut drawing, facts, link } =
             match tell(tx, app, links, &customer, Document::Invoice(*id)).await? {
                 Ok(told) => told,
                 Err(tried) => return Ok(Gathered::None(tried)),
@@ -289,6 +289,7 @@ async fn reminder(
         let invoice = &drawing.invoice;
         let today = day(now, &invoice.period.zone);
         let days_overdue = today.since(invoice.due_on).map_or(0, |span| span.get_days());
+        drawing.settlement.overdue = days_overdue > 0;
         open.push(drawing.settlement.open);
         made.extend(link);
         said = Some((invoice.language, invoice.seller.clone()));

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use calculation::money::Currency;
+use calculation::money::{Currency, Money};
 use calculation::total::TotalMoney;
 use clap::{Args, Subcommand};
 use jiff::civil::Date;
@@ -10,13 +10,16 @@ use serde_json::json;
 
 use super::import::{amount_of, delimiter};
 use super::{
-    Ages, ImportedPayments, Layout, NewPayment, Payment, PaymentKind, Recorded, Reversed, ReversedPayment,
-    ageing, ageing_of_customers, by_reference, record, record_line, reverse,
+    Ages, ImportedPayments, Layout, NewPayment, PaidInvoice, Payment, PaymentKind, Recorded, Reversed,
+    ReversedPayment, ageing, ageing_of_customers, by_reference, record, record_line, reverse,
 };
 use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
+use crate::db::Tx;
 use crate::error::{Error, Result};
+use crate::id::CustomerId;
+use crate::invoices::{self, Subject};
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -90,22 +93,31 @@ async fn add(app: &App, args: AddArgs, output: Output) -> Result<bool> {
     if let Some(refusal) = recorded.refusal() {
         return Err(Error::Other(refusal));
     }
-    tx.commit().await?;
     let (payment, how) = match &recorded {
         Recorded::Known(payment) => (Some(payment), "recorded before"),
         Recorded::New(payment) => (Some(payment), "recorded"),
         _ => (None, ""),
     };
-    output.answer(&payment, payment.map_or(String::new(), |payment| words(payment, how)))?;
+    let mut lines = Vec::new();
+    if let Some(Payment { reference, amount, id, allocations, .. }) = payment {
+        lines.push(format!("{reference} of {amount} {how}: {id}"));
+        let parts = named(&mut tx, found.id, allocations).await?;
+        lines.extend(parts.iter().map(|(amount, number)| format!("  {amount} to {number}")));
+    }
+    tx.commit().await?;
+    output.answer(&payment, lines.join("\n"))?;
     Ok(true)
 }
 
-fn words(payment: &Payment, how: &str) -> String {
-    let mut lines = vec![format!("{} of {} {how}: {}", payment.reference, payment.amount, payment.id)];
-    for part in &payment.allocations {
-        lines.push(format!("  {} to {}", part.amount, part.invoice_id));
-    }
-    lines.join("\n")
+/// Parts of a payment, with the numbers of the invoices that they went to.
+async fn named(tx: &mut Tx, customer: CustomerId, parts: &[PaidInvoice]) -> Result<Vec<(Money, String)>> {
+    let subject = |part: &PaidInvoice| Subject::Invoice(part.invoice_id);
+    let asked: Vec<_> = parts.iter().map(|part| (customer, subject(part))).collect();
+    let numbers = invoices::document_numbers(tx, &asked).await?;
+    let number = |part: &PaidInvoice| {
+        numbers.get(&subject(part)).cloned().unwrap_or_else(|| part.invoice_id.to_string())
+    };
+    Ok(parts.iter().map(|part| (part.amount, number(part))).collect())
 }
 
 async fn take_back(app: &App, args: &ReverseArgs, output: Output) -> Result<bool> {
@@ -118,16 +130,14 @@ async fn take_back(app: &App, args: &ReverseArgs, output: Output) -> Result<bool
     if let Some(refusal) = reversed.refusal() {
         return Err(Error::Other(format!("`{reference}` was not taken back: {refusal}")));
     }
+    let Reversed::Reversed(reversed) = reversed else { return Ok(true) };
+    let ReversedPayment { payment, reopened, fee } = &reversed;
+    let mut lines = vec![format!("{} of {} is taken back", payment.reference, payment.amount)];
+    let parts = named(&mut tx, found.customer_id, reopened).await?;
     tx.commit().await?;
-    if let Reversed::Reversed(reversed) = &reversed {
-        let ReversedPayment { payment, reopened, fee } = reversed;
-        let mut lines = vec![format!("{} of {} is taken back", payment.reference, payment.amount)];
-        lines.extend(
-            reopened.iter().map(|part| format!("  {} of {} are open again", part.amount, part.invoice_id)),
-        );
-        lines.extend(fee.iter().map(|fee| format!("  charged: {}, {}", fee.description, fee.amount)));
-        output.answer(reversed, lines.join("\n"))?;
-    }
+    lines.extend(parts.iter().map(|(amount, number)| format!("  {amount} of {number} are open again")));
+    lines.extend(fee.iter().map(|fee| format!("  charged: {}, {}", fee.description, fee.amount)));
+    output.answer(&reversed, lines.join("\n"))?;
     Ok(true)
 }
 

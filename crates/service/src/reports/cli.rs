@@ -9,6 +9,7 @@ use crate::app::App;
 use crate::cli::{Output, say};
 use crate::customers;
 use crate::error::{Error, Result};
+use crate::many::Many;
 use crate::payments::Status;
 use crate::visible;
 
@@ -88,9 +89,17 @@ pub async fn invoices(app: &App, args: InvoicesArgs, output: Output) -> Result<b
     }
     if !csv && !output.is_json() {
         for total in totals.all() {
+            let void = match total.void {
+                0 => String::new(),
+                void => format!("; of them {void} void: gross {}", total.void_gross),
+            };
             let words = format!(
-                "{} invoices: net {}, tax {}, gross {}, open {}",
-                total.invoices, total.net, total.tax, total.gross, total.open
+                "{}: net {}, tax {}, gross {}, open {}{void}",
+                Many(total.invoices, "invoice"),
+                total.net,
+                total.tax,
+                total.gross,
+                total.open
             );
             say(words)?;
         }

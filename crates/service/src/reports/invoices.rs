@@ -84,6 +84,10 @@ pub struct Total {
     pub gross: TotalMoney,
     #[schema(value_type = MoneySchema)]
     pub open: TotalMoney,
+    /// How many of them are void, and what those came to.
+    pub void: u64,
+    #[schema(value_type = MoneySchema)]
+    pub void_gross: TotalMoney,
 }
 
 /// What invoices of a list come to, by currency.
@@ -101,8 +105,14 @@ impl Totals {
             tax: nothing,
             gross: nothing,
             open: nothing,
+            void: 0,
+            void_gross: nothing,
         });
         total.invoices += 1;
+        if listed.status == Status::Void {
+            total.void += 1;
+            total.void_gross.amount.add(listed.gross.amount);
+        }
         for (sum, part) in [
             (&mut total.net, listed.net),
             (&mut total.tax, listed.tax),

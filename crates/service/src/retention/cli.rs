@@ -1,8 +1,9 @@
 //! The commands about what is kept.
 
-use std::io::Write;
+use std::io::{IsTerminal, Write};
 use std::path::PathBuf;
 
+use indicatif::ProgressBar;
 use tokio::sync::mpsc;
 
 use super::{Erased, Purged};
@@ -10,6 +11,7 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::customers;
 use crate::error::{Error, Result};
+use crate::many::Many;
 use crate::visible;
 use crate::whole_file::WholeFile;
 
@@ -72,7 +74,10 @@ pub async fn export(app: &App, args: ExportArgs, output: Output) -> Result<bool>
     }
     let mut file = args.to.as_deref().map(WholeFile::begin).transpose().map_err(fault())?;
     let mut out = visible::stdout();
-    let bar = output.bar(None, "{spinner} {pos} lines {elapsed}");
+    // Lines that a terminal shows tell themselves that they come.
+    let are_shown = args.to.is_none() && std::io::stdout().is_terminal();
+    let bar =
+        if are_shown { ProgressBar::hidden() } else { output.bar(None, "{spinner} {pos} lines {elapsed}") };
     let (lines, read) = mpsc::channel::<Vec<u8>>(256);
     let write = async {
         // It goes when writing fails, so that nobody copies for it any more.
@@ -108,11 +113,11 @@ pub async fn erase(app: &App, args: EraseArgs, output: Output) -> Result<bool> {
     };
     tx.commit().await?;
     let kept = match (erasure.documents_kept, erasure.documents_kept_until) {
-        (0, _) => "no invoices are kept".to_owned(),
-        (count, Some(day)) => format!("{count} invoices and credit notes are kept until {day}"),
-        (count, None) => format!("{count} invoices and credit notes are kept: retention.invoice_years is 0"),
+        (0, _) => "no documents kept".to_owned(),
+        (count, Some(day)) => format!("{} kept until {day}", Many(count, "document")),
+        (count, None) => format!("{} kept: retention.invoice_years is 0", Many(count, "document")),
     };
-    let words = format!("{customer} is forgotten, now {id}: {} calls removed, {kept}", erasure.calls);
+    let words = format!("{customer} is forgotten, now {id}: {} removed, {kept}", Many(erasure.calls, "call"));
     output.answer(&erasure, words)?;
     Ok(true)
 }

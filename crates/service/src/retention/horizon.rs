@@ -57,6 +57,5 @@ pub(super) fn months_ago(calendar: &Calendar, now: Timestamp, months: u16) -> Re
     let running = calendar.holding(now).map_err(unknown)?;
     let first = running.first_day.checked_sub(i64::from(months).months());
     let first = first.map_err(|error| Error::Other(error.to_string()))?;
-    let month = first.strftime("%Y-%m").to_string();
-    Ok(calendar.month(&month).map_err(unknown)?.starts_at)
+    Ok(calendar.month_of(first).map_err(unknown)?.starts_at)
 }

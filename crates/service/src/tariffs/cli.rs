@@ -18,6 +18,7 @@ use crate::cli::Output;
 use crate::db::Tx;
 use crate::error::{Error, Result};
 use crate::id::TariffId;
+use crate::many::Many;
 use crate::names;
 
 #[derive(Debug, Subcommand)]
@@ -160,8 +161,11 @@ async fn import_deck(app: &App, args: ImportArgs, output: Output) -> Result<bool
         }
         Imported::Faults(faults) => {
             let lines: Vec<String> = faults.iter().map(ToString::to_string).collect();
-            let words =
-                format!("{}\nrefused whole: {} faults, nothing was stored", lines.join("\n"), lines.len());
+            let words = format!(
+                "{}\nrefused whole: {}, nothing was stored",
+                lines.join("\n"),
+                Many(lines.len(), "fault")
+            );
             output.answer(&json!({"faults": lines}), words)?;
             Ok(false)
         }

@@ -22,6 +22,7 @@ use crate::http::{
     Begun, FieldError, IdempotencyKey, Key, Kind, Problem, Sent, Write, check_instant, check_name,
 };
 use crate::id::TariffId;
+use crate::many::Many;
 
 /// No more faults than this are listed in one answer.
 const FAULTS_SHOWN: usize = 1_000;
@@ -233,7 +234,7 @@ async fn imported(app: &SharedApp, tx: &mut Tx, new: TariffImport) -> Result<Mad
                 pointer: format!("/deck line {} {}", fault.line, fault.field),
                 detail: fault.message.clone(),
             });
-            let detail = format!("the deck has {} faults and is refused whole", faults.len());
+            let detail = format!("the deck has {} and is refused whole", Many(faults.len(), "fault"));
             Err(Problem::invalid_many(detail, errors.collect()))
         }
         Imported::OtherCurrency(currency) => {

@@ -11,6 +11,8 @@ use crate::app::App;
 use crate::cli::Output;
 use crate::error::{Error, Result};
 use crate::id::{EndpointId, MessageId};
+use crate::log::Concealed;
+use crate::many::Many;
 
 /// Tell other programs what happens: endpoints, their messages, and what became of them
 #[derive(Debug, clap::Subcommand)]
@@ -122,7 +124,7 @@ fn words(endpoint: &Endpoint) -> String {
         (EndpointState::Enabled, Some(since)) => format!("failing since {since}"),
         (EndpointState::Enabled, None) => "enabled".to_owned(),
     };
-    format!("{id} {url}\n  {how}; {}", events.join(", "))
+    format!("{id} {}\n  {how}; {}", Concealed(url), events.join(", "))
 }
 
 async fn rotate(app: &App, id: EndpointId, output: Output) -> Result<bool> {
@@ -174,7 +176,8 @@ fn line(delivery: &Delivery) -> String {
     let status = last_status.map_or(String::new(), |status| format!(", answered {status}"));
     let next = next_try_at.map_or(String::new(), |at| format!(", next at {at}"));
     let why = last_error.as_ref().map_or(String::new(), |why| format!("\n  {why}"));
-    format!("{message_id} {created_at} {event} {} after {attempts} attempts{status}{next}{why}", state.code())
+    let attempts = Many(*attempts, "attempt");
+    format!("{message_id} {created_at} {event} {} after {attempts}{status}{next}{why}", state.code())
 }
 
 async fn messages(
@@ -208,7 +211,8 @@ async fn replay(
     match replayed {
         Replayed::Messages(messages) => {
             tx.commit().await?;
-            let words = format!("{messages} messages are sent again by `serve`, or the next `tollbook work`");
+            let words =
+                format!("sent again by `serve`, or the next `tollbook work`: {}", Many(messages, "message"));
             output.answer(&json!({"messages": messages}), words)?;
             Ok(true)
         }

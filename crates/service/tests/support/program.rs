@@ -1,9 +1,11 @@
 //! How does a test run the program itself, as an operator does?
 
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::process::{Child, Command, Output};
+use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
+
+use super::python::python;
 
 /// Runs `tollbook` on a database; waits until it ends.
 pub(crate) fn tollbook(url: &str, arguments: &[&str]) -> Output {
@@ -23,6 +25,16 @@ pub(crate) fn failed(url: &str, arguments: &[&str]) -> String {
     let output = tollbook(url, arguments);
     assert!(!output.status.success(), "{arguments:?} succeeded: {}", String::from_utf8_lossy(&output.stdout));
     String::from_utf8(output.stderr).expect("the refusal is text")
+}
+
+/// What a terminal shows of a command that must succeed.
+pub(crate) fn on_a_terminal(url: &str, arguments: &[&str]) -> String {
+    let script = "import os, pty, sys\nsys.exit(os.waitstatus_to_exitcode(pty.spawn(sys.argv[1:])))";
+    let mut command = Command::new(python());
+    command.args(["-c", script, env!("CARGO_BIN_EXE_tollbook"), "--database-url", url]).args(arguments);
+    let output = command.stdin(Stdio::null()).output().expect("the program runs");
+    assert!(output.status.success(), "{arguments:?}: {output:?}");
+    String::from_utf8(output.stdout).expect("the answer is text")
 }
 
 /// Ports below those that the system gives to whoever asks for any: no other test and no connection has one by chance.

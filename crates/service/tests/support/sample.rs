@@ -225,7 +225,7 @@ fn countries() -> Vec<Sample> {
 
 /// The file of an invoice, without calls and in no brand.
 pub(crate) fn draw(invoice: &Invoice) -> tollbook::error::Result<Vec<u8>> {
-    file::pdf(&Drawing::from(invoice.clone()), &[], &Brand::default())
+    file::pdf(&Drawing::from(invoice.clone()), &[], &Brand::default()).map(|drawn| drawn.file.into())
 }
 
 /// As Cross Industry Invoice, nothing of it being settled yet.

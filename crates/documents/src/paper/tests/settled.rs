@@ -39,6 +39,14 @@ fn a_part_payment_is_on_the_page_and_the_rest_is_asked_for() {
 }
 
 #[test]
+fn what_is_overdue_is_asked_for_at_once() {
+    let mut drawing = with(vec![paid("300")]);
+    drawing.settlement.overdue = true;
+    let page = drawn(&drawing).concat();
+    assert_holds(&page, &["Please pay 1,190.42 EUR at once (it was due on 15 November 2026)."]);
+}
+
+#[test]
 fn what_is_paid_in_full_asks_for_nothing() {
     for drawing in [with(vec![paid("1490.42")]), with(vec![settled(By::WriteOff, "1490.42")])] {
         let page = drawn(&drawing).concat();

@@ -92,6 +92,7 @@ pub(super) static WORDS: Words = Words {
     still_to_pay: "Noch zu zahlen",
 
     please_pay: "Bitte zahlen Sie {amount} bis zum {date}.",
+    please_pay_at_once: "Bitte zahlen Sie {amount} umgehend (fällig am {date}).",
     nothing_to_pay: "Es ist nichts zu zahlen.",
     in_your_favour: "{amount} sind zu Ihren Gunsten.",
     credited: "Wir schreiben Ihnen {amount} gut.",

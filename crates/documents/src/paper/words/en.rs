@@ -93,6 +93,7 @@ pub(super) static WORDS: Words = Words {
     still_to_pay: "Still to pay",
 
     please_pay: "Please pay {amount} by {date}, quoting the reference.",
+    please_pay_at_once: "Please pay {amount} at once (it was due on {date}).",
     nothing_to_pay: "Nothing is to be paid.",
     in_your_favour: "{amount} is in your favour.",
     credited: "We credit you {amount}.",

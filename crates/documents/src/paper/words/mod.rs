@@ -44,7 +44,7 @@ words! {
     fees, one_off, usage, late_usage, late_usage_note, minimum_commitment, discounts, subtotal, no_lines,
     net_total, tax_line, tax_exempt, tax_reverse_charge, reverse_charge_note, gross_total, credited_total, total,
     paid_on, credit_of_invoice, written_off, still_to_pay,
-    please_pay, nothing_to_pay, in_your_favour, credited, lowers, goes_to, still_open, nothing_open, paid_out, kept,
+    please_pay, please_pay_at_once, nothing_to_pay, in_your_favour, credited, lowers, goes_to, still_open, nothing_open, paid_out, kept,
     draft_is_not_payable,
     payee, iban, reference, scan_to_pay,
     chart, minutes,

@@ -27,6 +27,8 @@ pub enum Approved {
     Approved {
         month: String,
         customers: u64,
+        /// When the month is over everywhere, if it is not yet: where it is not, it is not approved.
+        over_everywhere_at: Option<Timestamp>,
     },
     NotAMonth(String),
     /// The month ends nowhere before then.
@@ -76,7 +78,8 @@ pub async fn approve(
     // A day after its end in UTC the month is over everywhere, and the next one nowhere.
     let until = month.ends_at.checked_add(A_DAY).map_or(now, |end| end.min(now));
     let customers = store::approve(tx, config.invoices.mode, until, approval.of).await?;
-    Ok(Approved::Approved { month: month.month(), customers })
+    let over_everywhere_at = month.ends_at.checked_add(FIRST_ZONE).ok().filter(|over| now < *over);
+    Ok(Approved::Approved { month: month.month(), customers, over_everywhere_at })
 }
 
 /// The last month that is over somewhere.

@@ -9,12 +9,15 @@ use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::http::{LONGEST_REASON, already};
-use super::{Approval, Approved, Draft, DraftState, HeldCustomer, Hold, Look, Release, last_month};
+use super::{
+    Ahead, Approval, Approved, Draft, DraftState, Held, HeldCustomer, Hold, Look, Release, last_month,
+};
 use crate::app::App;
 use crate::cli::{Output, say};
 use crate::customers;
 use crate::error::{Error, Result};
 use crate::id::CustomerId;
+use crate::many::Many;
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -81,8 +84,10 @@ async fn approve(app: &App, args: ApproveArgs, output: Output) -> Result<bool> {
     let approval = Approval { month: month.as_deref(), of };
     let now = app.clock.now();
     let reference = |place: usize| references.get(place).map_or("", String::as_str);
-    let (month, customers) = match super::approve(&mut tx, &app.config, approval, now).await? {
-        Approved::Approved { month, customers } => (month, customers),
+    let (month, customers, over_everywhere_at) = match super::approve(&mut tx, &app.config, approval, now)
+        .await?
+    {
+        Approved::Approved { month, customers, over_everywhere_at } => (month, customers, over_everywhere_at),
         Approved::NotAMonth(why) => return Err(Error::Other(format!("--month: {why}"))),
         Approved::NotOver(end) => {
             let what =
@@ -104,13 +109,19 @@ async fn approve(app: &App, args: ApproveArgs, output: Output) -> Result<bool> {
     let words = if customers == 0 {
         format!("nothing waited up to {month}; {standing}")
     } else {
-        let grace = app.config.invoices.grace_hours;
+        let grace = Many(app.config.invoices.grace_hours, "hour");
         format!(
-            "{customers} customers approved: their invoices up to {month} go out with the next round of `tollbook work` or \
-             `serve`, {grace} hours after a month ended at the earliest; {standing}"
+            "{} approved: their invoices up to {month} go out with the next round of `tollbook work` or `serve`, {grace} after \
+             a month ended at the earliest; {standing}",
+            Many(customers, "customer")
         )
     };
-    output.answer(&json!({"month": month, "customers": customers, "standing": standing}), words)?;
+    let not_over = |at| {
+        format!("\n{month} is not over everywhere before {at}: where it is not yet, approve it again then")
+    };
+    let words = words + &over_everywhere_at.map_or(String::new(), not_over);
+    let answer = json!({"month": month, "customers": customers, "over_everywhere_at": over_everywhere_at, "standing": standing});
+    output.answer(&answer, words)?;
     Ok(true)
 }
 
@@ -142,9 +153,13 @@ async fn release(app: &App, args: ReleaseArgs, output: Output) -> Result<bool> {
     let id = customers::cli::named(&mut tx, &customer).await?.id;
     match super::release(&mut tx, id).await? {
         Release::Released(held) => {
+            let ahead = super::ahead(&mut tx, &app.config, id, app.clock.now()).await?;
             tx.commit().await?;
-            let words =
-                format!("{customer} is released; it was held since {}: {}", held.held_at, held.reason);
+            let Held { held_at, reason } = &held;
+            let words = format!(
+                "{customer} is released; it was held since {held_at}: {reason}\n{}",
+                ahead.words(&customer)
+            );
             output.answer(&held, words)?;
             Ok(true)
         }
@@ -152,6 +167,24 @@ async fn release(app: &App, args: ReleaseArgs, output: Output) -> Result<bool> {
             Err(Error::Other(format!("{customer} is not held: `tollbook bill held` lists who is")))
         }
         Release::UnknownCustomer => Err(no_billing(&customer)),
+    }
+}
+
+impl Ahead {
+    fn words(self, customer: &str) -> String {
+        let Self { billed, waiting } = self;
+        let mut said = Vec::new();
+        if billed > 0 {
+            let invoices = Many(billed, "invoice");
+            said.push(format!(
+                "the next round of `tollbook work` or `serve` issues up to {invoices}, one for each month"
+            ));
+        }
+        if waiting > 0 {
+            let (months, wait) = (Many(waiting, "month"), if waiting == 1 { "waits" } else { "wait" });
+            said.push(format!("{months} {wait} for `tollbook bill approve {customer}`"));
+        }
+        if said.is_empty() { "no month that is over is to be billed".to_owned() } else { said.join("; ") }
     }
 }
 
@@ -222,6 +255,15 @@ pub async fn preview(app: &App, month: Option<String>, flagged: bool, output: Ou
 }
 
 impl Draft {
+    /// Whether it would go out if the month ended now, or wait.
+    fn is_early(&self) -> bool {
+        !self.is_over && matches!(self.state, DraftState::GoesOut | DraftState::Waits)
+    }
+
+    fn state_words(&self) -> &'static str {
+        if self.is_early() { "not over" } else { self.state.words() }
+    }
+
     fn heading() -> String {
         format!(
             "{:<16} {:>14} {:>14} {:>14}     {:<9} flags",
@@ -245,7 +287,7 @@ impl Draft {
             self.customer_reference,
             amount(self.last_month),
             amount(self.this_month),
-            self.state.words(),
+            self.state_words(),
             said.join(", ")
         );
         row.trim_end().to_owned()
@@ -258,6 +300,8 @@ struct Sums {
     drafts: u64,
     issued: u64,
     flagged: u64,
+    /// Of months that are not over.
+    early: u64,
     waiting: u64,
     held: u64,
     /// By currency, in millionths.
@@ -266,12 +310,12 @@ struct Sums {
 
 impl Sums {
     fn add(&mut self, draft: &Draft) {
-        match draft.state {
-            DraftState::Issued => self.issued += 1,
-            DraftState::GoesOut => self.drafts += 1,
-            DraftState::Waits => (self.drafts, self.waiting) = (self.drafts + 1, self.waiting + 1),
-            DraftState::Held => (self.drafts, self.held) = (self.drafts + 1, self.held + 1),
-        }
+        let is_issued = draft.state == DraftState::Issued;
+        self.issued += u64::from(is_issued);
+        self.drafts += u64::from(!is_issued);
+        self.early += u64::from(draft.is_early());
+        self.waiting += u64::from(draft.is_over && draft.state == DraftState::Waits);
+        self.held += u64::from(draft.state == DraftState::Held);
         self.flagged += u64::from(!draft.flags.is_empty());
         if let Some(Money { amount, currency }) = draft.this_month {
             let (sum, _) = self.micros.entry(currency.code()).or_insert((0, currency.minor_digits()));
@@ -280,7 +324,7 @@ impl Sums {
     }
 
     fn words(&self, month: &str) -> String {
-        let Self { drafts, issued, flagged, waiting, held, micros } = self;
+        let Self { drafts, issued, flagged, early, waiting, held, micros } = self;
         let sum = |(code, (sum, digits)): (&&str, &(i128, u8))| {
             let sum = i64::try_from(*sum).map(|micros| Amount::from_micros(micros).to_text(*digits));
             format!("{} {code}", sum.unwrap_or_else(|_| "too much to add up".to_owned()))
@@ -292,9 +336,16 @@ impl Sums {
         } else {
             String::new()
         };
+        let early = match early {
+            0 => String::new(),
+            early => format!(
+                "\n{month} is not over for {early} of them: the drafts are what would go out if it ended now"
+            ),
+        };
+        let (drafts, issued) = (Many(*drafts, "draft"), Many(*issued, "issued invoice"));
         format!(
-            "{month}: {drafts} drafts ({flagged} with a flag, {waiting} wait for approval, {held} are held) and {issued} issued \
-             invoices, in all {sums}{approve}"
+            "{month}: {drafts} ({flagged} with a flag, {waiting} wait for approval, {held} are held) and {issued}, in all \
+             {sums}{early}{approve}"
         )
     }
 }

@@ -20,6 +20,8 @@ pub struct Draft {
     #[schema(example = "2026-10")]
     pub month: String,
     pub state: DraftState,
+    /// Whether the month is over where the customer is.
+    pub is_over: bool,
     /// Of an issued invoice.
     #[schema(example = "INV-2026-000001")]
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -46,7 +48,7 @@ pub struct Draft {
 #[schema(as = PreviewState)]
 pub enum DraftState {
     Issued,
-    /// It is approved, or goes out by itself.
+    /// It is approved, or goes out by itself, once its month is over.
     GoesOut,
     /// It waits until somebody approves it.
     Waits,

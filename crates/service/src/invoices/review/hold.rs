@@ -2,10 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::{Held, HeldCustomer};
+use super::{Held, HeldCustomer, over_by};
+use crate::config::Config;
+use crate::customers;
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{CustomerId, NOBODY};
+use crate::invoices::facts::contradiction;
 use crate::invoices::store;
 
 /// Outcome of holding a customer.
@@ -44,6 +47,32 @@ pub async fn release(tx: &mut Tx, id: CustomerId) -> Result<Release> {
     let Some(held) = cycle.held else { return Ok(Release::NotHeld) };
     // Somebody else may have released them since.
     Ok(if store::release(tx, id).await? { Release::Released(held) } else { Release::NotHeld })
+}
+
+/// What the next round makes of a customer's months that are over.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Ahead {
+    /// They are billed: an invoice for each that comes to something.
+    pub billed: u64,
+    /// They wait for approval.
+    pub waiting: u64,
+}
+
+/// Looks ahead at the next round, for a customer who is not held.
+pub async fn ahead(tx: &mut Tx, config: &Config, id: CustomerId, now: Timestamp) -> Result<Ahead> {
+    let mut ahead = Ahead::default();
+    let cycle = store::cycles(tx, &[id]).await?.remove(&id);
+    let (Some(cycle), Some(customer)) = (cycle, customers::by_id(tx, id).await?) else { return Ok(ahead) };
+    let calendar = customers::calendar(tx, &customer).await?;
+    let over_by = over_by(config, now);
+    let mut month = calendar.holding(cycle.next_start).map_err(|error| contradiction(&error))?;
+    while month.ends_at <= over_by {
+        let goes_out = cycle.goes_out(month, config.invoices.mode);
+        ahead.billed += u64::from(goes_out);
+        ahead.waiting += u64::from(!goes_out);
+        month = calendar.next(month).map_err(|error| contradiction(&error))?;
+    }
+    Ok(ahead)
 }
 
 async fn is_held(tx: &mut Tx, id: CustomerId) -> Result<bool> {

@@ -118,6 +118,9 @@ struct InvoicesApproved {
     /// How many customers had a month that waited. Their invoices are issued by the next round of work, when the grace of
     /// the month is over.
     customers: u64,
+    /// When that month is over everywhere, while it is not: of customers where it was not over, it is not approved.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    over_everywhere_at: Option<Timestamp>,
 }
 
 /// Approve months that wait
@@ -140,8 +143,9 @@ async fn approve_invoices(State(app): State<SharedApp>, sent: Sent) -> Result<Re
     };
     let approval = Approval { month: month.as_deref(), of: customers.as_deref() };
     match super::approve(&mut write.tx, &app.config, approval, app.clock.now()).await? {
-        Approved::Approved { month, customers } => {
-            write.finish(StatusCode::OK, &InvoicesApproved { month, customers }).await
+        Approved::Approved { month, customers, over_everywhere_at } => {
+            let approved = InvoicesApproved { month, customers, over_everywhere_at };
+            write.finish(StatusCode::OK, &approved).await
         }
         Approved::NotAMonth(why) => Err(Problem::invalid("/month", why)),
         Approved::NotOver(end) => Err(Problem::invalid(

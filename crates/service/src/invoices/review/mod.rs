@@ -15,7 +15,7 @@ use utoipa::ToSchema;
 
 pub use approve::{Approval, Approved, approve};
 pub use draft::{Draft, DraftState, Flag};
-pub use hold::{Hold, Release, forget_reason, held, hold, hold_of, release};
+pub use hold::{Ahead, Hold, Release, ahead, forget_reason, held, hold, hold_of, release};
 pub use preview::{Look, Looked, last_month, look};
 
 use super::store::{self, Cycle};

@@ -107,7 +107,7 @@ pub async fn look(
     let mut drafts = Vec::new();
     for (place, month) in months.iter().enumerate() {
         let draft = match comes.get(&place) {
-            Some(come) => sights.get(&month.customer.id).map(|sight| month.draft(config, *come, sight)),
+            Some(come) => sights.get(&month.customer.id).map(|sight| month.draft(config, *come, sight, now)),
             None => month.issued(),
         };
         drafts.extend(draft.filter(|draft| !look.flagged || !draft.flags.is_empty()));
@@ -234,7 +234,7 @@ impl Month {
         Some(Draft { state: DraftState::Issued, number: issued.number.clone(), ..drafted })
     }
 
-    fn draft(&self, config: &Config, comes: Comes, sight: &Sight) -> Draft {
+    fn draft(&self, config: &Config, comes: Comes, sight: &Sight, now: Timestamp) -> Draft {
         let comes_to = match comes {
             Comes::To(gross) => Ok(gross),
             Comes::ToNothing => Ok(Amount::ZERO),
@@ -248,7 +248,8 @@ impl Month {
             (None, Some(cycle)) if goes_out(cycle) => DraftState::GoesOut,
             (None, _) => DraftState::Waits,
         };
-        Draft { state, hold, flags, ..self.drafted(comes_to.ok()) }
+        let is_over = self.period.ends_at <= now;
+        Draft { state, is_over, hold, flags, ..self.drafted(comes_to.ok()) }
     }
 
     /// What is the same of a draft and of an invoice.
@@ -261,6 +262,7 @@ impl Month {
             customer_name: self.customer.party.name.clone(),
             month: self.period.month(),
             state: DraftState::Waits,
+            is_over: true,
             number: None,
             hold: None,
             last_month: last.map(money),

@@ -10,7 +10,7 @@ use super::INVOICE;
 use crate::calls::InvoiceOfCall;
 use crate::db::{self, Cell, Hold, Kind, Row, Ts, Tx};
 use crate::error::Result;
-use crate::id::{CustomerId, InvoiceId};
+use crate::id::{CreditNoteId, CustomerId, InvoiceId};
 use crate::webhooks::events::InvoiceIssued;
 
 fn keys(invoices: &[(CustomerId, InvoiceId)]) -> Vec<[Cell<'static>; 2]> {
@@ -63,6 +63,34 @@ pub(in crate::invoices) async fn numbers_of(
         if let Some(number) = row.get::<Option<String>>("number")? {
             numbers.insert(InvoiceId(row.get("invoice_id")?), number);
         }
+    }
+    Ok(numbers)
+}
+
+/// The numbers of some documents as they stand, those that have one.
+pub(in crate::invoices) async fn document_numbers(
+    tx: &mut Tx,
+    documents: &[(CustomerId, Subject)],
+) -> Result<BTreeMap<Subject, String>> {
+    let (mut invoices, mut notes) = (Vec::new(), Vec::new());
+    for (customer, subject) in documents {
+        match subject {
+            Subject::Invoice(id) => invoices.push([Cell::Int(customer.0), Cell::Int(id.0)]),
+            Subject::CreditNote(id) => notes.push([Cell::Int(customer.0), Cell::Int(id.0)]),
+        }
+    }
+    let mut numbers = BTreeMap::new();
+    let sql = "select i.invoice_id, i.number
+               from :given g join invoices i on i.customer_id = g.column1 and i.invoice_id = g.column2
+               where i.number is not null";
+    for row in tx.rows_over(sql, KINDS, &invoices).await? {
+        numbers.insert(Subject::Invoice(InvoiceId(row.get("invoice_id")?)), row.get("number")?);
+    }
+    let sql = "select n.credit_note_id, n.number
+               from :given g join credit_notes n on n.customer_id = g.column1 and n.credit_note_id = g.column2
+               where n.number is not null";
+    for row in tx.rows_over(sql, KINDS, &notes).await? {
+        numbers.insert(Subject::CreditNote(CreditNoteId(row.get("credit_note_id")?)), row.get("number")?);
     }
     Ok(numbers)
 }
