@@ -35,7 +35,7 @@ pub(super) use known::{
 use months::POSTPAID;
 pub(super) use months::{
     InvoicedWith, allowance_counters, any_settled, credited_and_replaced, invoiced, invoiced_with,
-    late_usage, late_usage_left, save_spending, spending, usage, usage_left,
+    late_usage, late_usage_left, save_spending, spending, taken_otherwise, usage, usage_left,
 };
 pub(super) use notable::{beginnings, dialled_in};
 pub(super) use purge::{count_purgeable, delete_calls, delete_counters, unbilled_from};
