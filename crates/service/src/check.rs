@@ -192,7 +192,7 @@ pub(crate) fn words(report: &Report) -> String {
     );
     words += &format!(
         "\n{} seals: each follows the one before it\n\
-         {} calls, entries and numbers: each is as it was sealed, {} of them wait for the next seal\n\
+         {} sealed rows: each is as it was sealed, {} of them wait for the next seal\n\
          {} invoices and credit notes: each is chained to the one before it",
         report.seals, report.sealed_rows, report.rows_to_be_sealed, report.chained_documents
     );

@@ -100,6 +100,7 @@ mod silent_database;
 mod story;
 mod sums;
 mod takeover;
+mod tampering;
 mod tariff_changes;
 mod tariff_versions;
 mod tax_numbers;

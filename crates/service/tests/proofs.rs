@@ -71,8 +71,9 @@ on_both_databases! {
         let hash = handed_out(&db).await;
         let mut tx = db.app.db.read().await.unwrap();
         for (asked, shown) in [
-            (call("a1"), "'amount': 40000"), (document("INV-2026-000001"), "'number': 'INV-2026-000001'"),
-            (document("INV-2026-000002"), "'number': 'INV-2026-000002'"), (document("CN-2026-000001"), "'number': 'CN-2026-000001'"),
+            (call("a1"), "'amount': 40000"), (document("INV-2026-000001"), "'net': 80000, 'tax': 20000, 'gross': 100000"),
+            (document("INV-2026-000002"), "'number': 'INV-2026-000002'"), (document("INV-2026-000002"), "'gross': 11780000"),
+            (document("CN-2026-000001"), "'number': 'CN-2026-000001'"), (document("CN-2026-000001"), "'gross': 11780000"),
         ] {
             let proof = proven(&mut tx, &asked).await;
             let (is_sound, said) = audited(&proof, &hash);
@@ -158,4 +159,15 @@ on_both_databases! {
         assert_eq!((&page["items"][0]["number"], &page["next"]), (&json!(1), &Value::Null), "{page}");
         assert_eq!(db.get("/v1/audit/seals?cursor=x").await.status, 400);
     }
+}
+
+#[test]
+fn the_program_says_what_it_is_to_be_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("verify.py");
+    std::fs::write(&script, program()).unwrap();
+    let output =
+        Command::new(python()).arg("-B").args([script.as_path(), Path::new("proof.json")]).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.trim() == "usage: python verify.py proof.json HASH", "{said}");
 }

@@ -238,14 +238,16 @@ on_both_databases! {
         books(&db).await;
         // As an upgrade finds them.
         let mut tx = db.app.db.begin().await.unwrap();
-        for table in ["calls", "ledger_entries", "audit_entries", "invoice_directory"] {
+        for table in ["calls", "ledger_entries", "audit_entries", "invoice_directory", "tariff_versions", "rates"] {
             tx.execute(&format!("update {table} set seal_batch_id = null"), &[]).await.unwrap();
         }
         tx.script("update invoice_directory set chain_hash = null, content_hash = null; update invoice_series set chain_hash = null;
                    delete from seal_batches; delete from seals; delete from seal_series;
-                   insert into seal_series (series, last_number, calls_before, entries_before, audit_entries_before, documents_before)
+                   insert into seal_series (series, last_number, calls_before, entries_before, audit_entries_before, documents_before,
+                                            versions_before, rates_before)
                      select 'seals', 0, (select count(*) from calls), (select count(*) from ledger_entries),
-                       (select count(*) from audit_entries), (select count(*) from invoice_directory)").await.unwrap();
+                       (select count(*) from audit_entries), (select count(*) from invoice_directory),
+                       (select count(*) from tariff_versions), (select count(*) from rates)").await.unwrap();
         tx.commit().await.unwrap();
         let verified = seals::verify(&mut db.app.db.read().await.unwrap()).await.unwrap();
         assert_eq!(verified.faults, [""; 0]);

@@ -45,25 +45,7 @@ pub(super) async fn insert(tx: &mut Tx, entries: &[Entry]) -> Result<()> {
             ]
         })
         .collect();
-    let columns = [
-        "audit_id",
-        "happened_at",
-        "subject",
-        "role",
-        "action",
-        "target",
-        "customer_id",
-        "status",
-        "request_id",
-        "seal_batch_id",
-    ];
-    tx.insert_rows("audit_entries", &columns, &rows).await?;
-    let form = &*seals::AUDIT;
-    for (entry, row) in entries.iter().zip(&rows) {
-        let place = [entry.id.0, entry.happened_at.as_microsecond()];
-        tx.seal(form, place, &row[..form.columns.len()]);
-    }
-    Ok(())
+    seals::insert(tx, &seals::AUDIT, &rows).await
 }
 
 /// Removes some of the entries of before an instant; answers how many. Ids follow time, so the oldest are the first. Those

@@ -424,7 +424,7 @@ async fn settle_suspense(
             Outcome::Duplicate => {}
         }
     }
-    suspense::put(tx, &run.source, run.import, &suspended, now).await?;
+    suspense::put(tx, &run.source, run.import, &suspended, clock).await?;
     let waits = |flawed: &&Flawed<'_>| run.waiting.hashes.contains(&flawed.hash);
     let new: Vec<_> = suspended.iter().filter(|flawed| !waits(flawed)).collect();
     announce::suspended(tx, &run.source, run.import, &new, clock).await?;

@@ -28,6 +28,15 @@ pub struct Removed {
     pub calls: u64,
     /// Calls whose records were corrected, as they were charged before.
     pub replaced: u64,
+    /// What was remembered of such corrections.
+    pub corrections: u64,
+}
+
+impl Removed {
+    /// How many sealed rows.
+    pub fn rows(self) -> u64 {
+        self.calls + self.replaced + self.corrections
+    }
 }
 
 /// Removes some of the calls of before an instant. The customer is held, and knows already that they go:

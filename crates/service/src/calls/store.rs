@@ -24,6 +24,7 @@ use crate::cursor;
 use crate::db::{self, Cell, Cells, Hold, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::id::{CustomerId, ImportId, PlanId, TariffId};
+use crate::seals;
 
 pub(super) use feeds::{feeds, knows_feed};
 pub use itemised::itemised;
@@ -34,7 +35,7 @@ pub(super) use known::{
 use months::POSTPAID;
 pub(super) use months::{
     InvoicedWith, allowance_counters, any_settled, credited_and_replaced, invoiced, invoiced_with,
-    late_usage, late_usage_left, save_spending, spending, usage, usage_left,
+    late_usage, late_usage_left, save_spending, spending, taken_otherwise, usage, usage_left,
 };
 pub(super) use notable::{beginnings, dialled_in};
 pub(super) use purge::{count_purgeable, delete_calls, delete_counters, unbilled_from};
@@ -146,42 +147,13 @@ pub(super) async fn save_uses(tx: &mut Tx, uses: &Uses) -> Result<()> {
     Ok(())
 }
 
-pub(super) const CALL_COLUMNS: [&str; 31] = [
-    "customer_id",
-    "source",
-    "record_id",
-    "call_id",
-    "content_hash",
-    "import_id",
-    "caller",
-    "called",
-    "dialled",
-    "disposition",
-    "started_at",
-    "answered_at",
-    "ended_at",
-    "talk_seconds",
-    "outcome",
-    "period_start",
-    "late_for",
-    "plan_id",
-    "tariff_id",
-    "tariff_version",
-    "prefix",
-    "destination",
-    "band",
-    "billed_seconds",
-    "included_seconds",
-    "exact",
-    "amount",
-    "currency",
-    "month_pricing",
-    "charged_party",
-    "seal_batch_id",
-];
+/// Those of the form they are sealed by, and last the batch.
+fn call_columns() -> [&'static str; 31] {
+    seals::stored_columns(&seals::CALL)
+}
 
 pub(super) async fn insert_calls(tx: &mut Tx, rows: &[CallRow<'_>]) -> Result<()> {
-    Ok(tx.insert_rows("calls", &CALL_COLUMNS, rows).await?)
+    Ok(tx.insert_rows("calls", &call_columns(), rows).await?)
 }
 
 impl Cells<31> for CallRow<'_> {
@@ -190,7 +162,7 @@ impl Cells<31> for CallRow<'_> {
     }
 }
 
-/// The columns of the form they are sealed by come first.
+/// In the order of their columns.
 fn call_cells<'r>(row: &'r CallRow<'_>) -> [Cell<'r>; 31] {
     let CallRow { source, record_id, import, hash, record, outcome, charged, batch } = row;
     let charge = charged.map(|charged| &charged.charge);

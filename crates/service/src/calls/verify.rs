@@ -76,6 +76,9 @@ pub async fn verify(tx: &mut Tx, app: &App) -> Result<Verified> {
     for (customer, start) in store::skipped_months(tx).await? {
         verified.unbilled.push(format!("{customer}: the month from {start} was not billed, a later one was"));
     }
+    for (source, record) in store::taken_otherwise(tx).await? {
+        verified.faults.push(format!("call {source}/{record} took other seconds of allowances than it says"));
+    }
     let counters = store::allowance_counters(tx).await;
     let (counters, wrong) = noted(counters, &mut verified.faults)?.unwrap_or_default();
     verified.allowances = counters;

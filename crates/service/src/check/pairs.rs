@@ -2,17 +2,18 @@
 
 use crate::db::Tx;
 use crate::error::Result;
-use crate::id::{CustomerId, ImportId};
+use crate::id::{CustomerId, ImportId, TariffId};
 
 /// Whose rows a statement finds.
 #[derive(Debug, Clone, Copy)]
 enum Of {
     Customer,
     Import,
+    Tariff,
 }
 
 /// What is wrong with those that a statement finds, named by its column `found`.
-const PAIRS: [(Of, &str, &str); 6] = [
+const PAIRS: [(Of, &str, &str); 10] = [
     (
         Of::Customer,
         "a line is not in the directory of numbers as it is",
@@ -49,10 +50,55 @@ const PAIRS: [(Of, &str, &str); 6] = [
          where r.replacement_id is null",
     ),
     (
+        Of::Customer,
+        "a correction is about other contents than its calls have",
+        "select r.customer_id as found from call_replacements r
+         join replaced_calls k on k.customer_id = r.customer_id and k.replacement_id = r.replacement_id
+         where k.content_hash <> r.old_hash or k.source <> r.source or k.record_id <> r.reversed
+         union all
+         select r.customer_id from call_replacements r
+         join calls c on c.source = r.source and c.record_id = r.reversed
+         where r.reversed <> r.stored_as and (c.content_hash <> r.old_hash or c.customer_id <> r.customer_id)",
+    ),
+    (
+        // Months are billed one after the other: each that is closed begins where another ended, and so does the next.
+        Of::Customer,
+        "a month was billed, and nothing says that it is closed: its calls would be billed again",
+        "select i.customer_id as found from invoices i
+         left join periods p on p.customer_id = i.customer_id and p.starts_at = i.period_start and p.closed_at is not null
+         where p.customer_id is null
+         union all
+         select y.customer_id from cycles y
+         where y.next_start > y.bill_from and not exists (select 1 from periods p
+           where p.customer_id = y.customer_id and p.ends_at = y.next_start and p.closed_at is not null)
+         union all
+         select p.customer_id from periods p join cycles y on y.customer_id = p.customer_id
+         where p.starts_at > y.bill_from and p.starts_at < y.next_start and not exists (select 1 from periods e
+           where e.customer_id = p.customer_id and e.ends_at = p.starts_at and e.closed_at is not null)",
+    ),
+    (
+        // Retention keeps what is still to be billed.
+        Of::Customer,
+        "calls are to be billed, and it says that they are not kept any more",
+        "select c.customer_id as found from customers k
+         join calls c on c.customer_id = k.customer_id and c.started_at < k.calls_kept_from
+         where k.erased_at is null and c.outcome = 'charged' and coalesce(c.late_for, c.period_start) < k.calls_kept_from
+           and c.plan_id in (select plan_id from plans where payment = 'postpaid')
+           and not exists (select 1 from periods p where p.customer_id = c.customer_id
+                             and p.starts_at = c.period_start and p.closed_at is not null)",
+    ),
+    (
         Of::Import,
         "there are calls of it, but it is not there",
         "select c.import_id as found from calls c left join imports i on i.import_id = c.import_id
          where c.import_id is not null and i.import_id is null",
+    ),
+    (
+        Of::Tariff,
+        "a version has not as many rates as were imported",
+        "select v.tariff_id as found from tariff_versions v
+         left join rates r on r.tariff_id = v.tariff_id and r.version = v.version
+         group by v.tariff_id, v.version, v.rate_count having count(r.position) <> v.rate_count",
     ),
 ];
 
@@ -69,6 +115,7 @@ pub(super) async fn verify(tx: &mut Tx) -> Result<Vec<String>> {
             let whose = match of {
                 Of::Customer => CustomerId(id).to_string(),
                 Of::Import => ImportId(id).to_string(),
+                Of::Tariff => TariffId(id).to_string(),
             };
             found.push(format!("{whose}: {words}"));
         }

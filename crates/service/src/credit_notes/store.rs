@@ -196,6 +196,26 @@ pub(super) async fn net_of_lines(tx: &mut Tx, note: &CreditNote) -> Result<Total
     Ok(row.map_or(Ok(Total::default()), |row| row.total("net"))?)
 }
 
+/// Credit notes that gave something else back than for the calls which they are remembered to have credited, or for calls of
+/// which none is remembered. Those that were taken back credit none.
+pub(super) async fn lost_calls(tx: &mut Tx) -> Result<Vec<(CreditNoteId, Option<String>)>> {
+    let sql = format!(
+        "select n.credit_note_id, n.number from credit_notes n
+         left join (select customer_id, credit_note_id, count(*) as calls, {} from credited_calls
+                    where credit_note_id is not null group by customer_id, credit_note_id) k
+           on k.customer_id = n.customer_id and k.credit_note_id = n.credit_note_id
+         where n.takes_back_id is null
+           and not exists (select 1 from credit_notes b where b.customer_id = n.customer_id and b.takes_back_id = n.credit_note_id)
+           and (k.calls is not null or exists (select 1 from settled_parts s
+                  where s.customer_id = n.customer_id and s.settled_by = n.credit_note_id))
+           and {} order by n.credit_note_id limit 100",
+        Halves::sum("net").columns("net"),
+        Halves::column("k.net").less(&Halves::of("n.net")).is_not_zero()
+    );
+    let found = |row: &Row| Ok((CreditNoteId(row.get("credit_note_id")?), row.get("number")?));
+    Ok(tx.rows(&sql, &[]).await?.iter().map(found).collect::<db::Result<_>>()?)
+}
+
 fn credit_note(row: &Row) -> db::Result<CreditNote> {
     let content: Invoice = row.json("content")?;
     let number: Option<String> = row.get("number")?;

@@ -50,6 +50,12 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
             credited.entry((note.customer_id, note.invoice_id)).or_default().add(note.gross.amount);
         }
     }
+    for (id, number) in store::lost_calls(tx).await? {
+        let name = number.unwrap_or_else(|| id.to_string());
+        verified
+            .faults
+            .push(format!("credit note {name}: the calls that it credited are not those it gives back"));
+    }
     for ((customer, id), credited) in credited {
         let mut faults = Vec::new();
         let looked = verify_invoice(tx, (customer, id), credited, &mut faults).await;

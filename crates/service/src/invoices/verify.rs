@@ -8,15 +8,17 @@ use calculation::money::Amount;
 use calculation::period::Period;
 use calculation::tax::{TaxCategory, TaxClass, TaxRate};
 use calculation::total::Total;
+use jiff::SignedDuration;
 use jiff::civil::Date;
+use jiff::tz::TimeZone;
 
 use super::compose::bill;
 use super::facts::{self, Asked, AskedBill, Facts, TaxRates};
 use super::review::Held;
 use super::{StoredInvoice, mirrored, store};
-use crate::customers;
 use crate::db::{self, IN_LIST, Tx};
 use crate::error::{Error, Result, noted};
+use crate::{customers, payments};
 
 /// What was checked and what is wrong.
 #[derive(Debug, Default)]
@@ -188,6 +190,7 @@ async fn verify_one(
     let Some(fees) = store::remembered(tx, stored.customer_id, stored.id).await? else {
         return Ok(has_calls);
     };
+    verify_due(tx, stored, &name, faults).await?;
     let (charged, discounted) = crate::adjustments::of_invoice(tx, stored.customer_id, stored.id).await?;
     let sum = |kind| sum_of(invoice, kind);
     if sum(LineKind::Fee) != fees {
@@ -197,6 +200,19 @@ async fn verify_one(
         faults.push(format!("invoice {name}: its one-off charges or discounts are not those it took up"));
     }
     Ok(has_calls)
+}
+
+/// Verifies that it is overdue after the day on which it says that it is due.
+async fn verify_due(tx: &mut Tx, stored: &StoredInvoice, name: &str, faults: &mut Vec<String>) -> Result<()> {
+    let zone = TimeZone::get(&stored.invoice.period.zone);
+    let zone = zone.map_err(|error| Error::Contradiction(format!("invoice {name}: {error}")))?;
+    let said = payments::due_at(stored.invoice.due_on, &zone)?;
+    let due = payments::due_of(tx, stored.customer_id, stored.id).await?;
+    // A zone's rules may have been changed since.
+    if due.is_some_and(|due| due.duration_since(said).abs() > SignedDuration::from_hours(24)) {
+        faults.push(format!("invoice {name}: it is not overdue when it says that it is due"));
+    }
+    Ok(())
 }
 
 fn sum_of(invoice: &Invoice, kind: LineKind) -> Total {

@@ -79,6 +79,15 @@ pub async fn standing(
     Ok(shown.filter(|(id, _)| invoices.contains(id)).collect())
 }
 
+/// When an invoice is overdue.
+pub(crate) async fn due_of(
+    tx: &mut Tx,
+    customer: CustomerId,
+    invoice: InvoiceId,
+) -> Result<Option<Timestamp>> {
+    Ok(store::facts_one(tx, customer, invoice).await?.map(|(_, facts)| facts.due_at))
+}
+
 /// How an invoice stands of which this is the gross amount, what is open, credited and written off.
 pub(crate) fn status_of(amounts: [Amount; 4], due_at: Timestamp, now: Timestamp) -> Status {
     let [gross, open, credited, written_off] = amounts;

@@ -12,7 +12,7 @@ pub(super) use due::{
     Due, claim_expired, claim_renewals, end_allowances, insert_bookings, insert_renewals, put_off_renewal,
     renewals,
 };
-pub(super) use proof::{Proof, breaking, counts, wrong_batches};
+pub(super) use proof::{Proof, breaking, counts, grants, wrong_batches};
 pub(super) use statement::{balances, movements_after, movements_of};
 pub(super) use terms::set_floor;
 pub(super) use vouchers::{insert_batch, insert_vouchers, names_of_batches, redeem, voucher};

@@ -4,6 +4,7 @@ use super::store::{self, Proof};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::{BalanceId, BookingId, CustomerId, MovementId, SessionId};
+use crate::plans;
 
 /// What was checked and what is wrong.
 #[derive(Debug, Default)]
@@ -26,6 +27,14 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     for batch in store::wrong_batches(tx).await? {
         faults.push(format!("batch {batch} has not as many vouchers as were made"));
     }
+    for (plan, name, seconds, customer) in store::grants(tx).await? {
+        let plan = plans::by_id(tx, plan).await?;
+        let mut allowances = plan.iter().flat_map(|plan| &plan.allowances);
+        // A part of a month may grant less.
+        if !allowances.any(|allowance| allowance.name == name && seconds <= allowance.seconds.into()) {
+            faults.push(format!("{customer}: {seconds} s of “{name}” are more than the plan includes"));
+        }
+    }
     Ok(Verified { balances, movements, bookings, vouchers, faults })
 }
 
@@ -39,6 +48,7 @@ fn fault(proof: Proof, customer: CustomerId, id: i64) -> String {
         Proof::Reserved => format!("{balance} of {customer}: what is reserved is not what open calls hold"),
         Proof::Taken => format!("{session}: what the call took is not what moved for it"),
         Proof::Floor => format!("{balance} of {customer} is below its floor"),
+        Proof::Credit => format!("{balance} of {customer} has a credit limit, and only a main balance may"),
         Proof::Prepaid => format!("{customer}: the balances are not what the ledger says is prepaid"),
         Proof::Booking => format!("{booking} of {customer} did not move what it is to move"),
         Proof::Subject => format!("{movement} of {customer} has no booking or call that moved it"),

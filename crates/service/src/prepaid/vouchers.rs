@@ -182,7 +182,7 @@ pub async fn make_vouchers(tx: &mut Tx, new: NewVouchers, keys: &VoucherKeys, cl
     let others = || others.iter().map(String::as_str);
     let looks_like = names::look_alike(&batch.name, others());
     batch.name = names::known_as(&batch.name, others());
-    if !store::insert_batch(tx, &batch, new.count, now).await? {
+    if !store::insert_batch(tx, &batch, new.count, (clock.id(), now)).await? {
         return Ok(Made::BatchTaken);
     }
     let mut codes = BTreeSet::new();

@@ -85,8 +85,8 @@ pub async fn erase(tx: &mut Tx, app: &App, id: CustomerId) -> Result<Erased> {
     if let Some(refusal) = refusal(tx, &customer, closed_at, now).await? {
         return Ok(Erased::Refused(refusal));
     }
-    let calls::Removed { calls, replaced } = calls::purge(tx, id, now, usize::MAX).await?;
-    audit::note_removal(tx, Removal::Calls, Some(id), now, calls + replaced, &app.clock).await?;
+    let removed = calls::purge(tx, id, now, usize::MAX).await?;
+    audit::note_removal(tx, Removal::Calls, Some(id), now, removed.rows(), &app.clock).await?;
     sessions::purge(tx, id, now, usize::MAX).await?;
     store::erase_words(tx, id).await?;
     access::revoke_clients_of(tx, id, &app.clock).await?;
@@ -100,7 +100,7 @@ pub async fn erase(tx: &mut Tx, app: &App, id: CustomerId) -> Result<Erased> {
     Ok(Erased::Erased(Erasure {
         customer_id: id,
         erased_at: now,
-        calls,
+        calls: removed.calls,
         documents_kept,
         documents_kept_until,
     }))

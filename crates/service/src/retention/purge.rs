@@ -254,12 +254,16 @@ async fn some_of(tx: &mut Tx, part: Part, clock: &Clock) -> Result<u64> {
     match part {
         Part::Calls(customer, before) => {
             customers::hold(tx, customer).await?;
-            let calls::Removed { calls, replaced } = calls::purge(tx, customer, before, SOME).await?;
-            audit::note_removal(tx, Removal::Calls, Some(customer), before, calls + replaced, clock).await?;
-            Ok(calls)
+            let removed = calls::purge(tx, customer, before, SOME).await?;
+            audit::note_removal(tx, Removal::Calls, Some(customer), before, removed.rows(), clock).await?;
+            Ok(removed.calls)
         }
         Part::Sessions(customer, before) => sessions::purge(tx, customer, before, SOME).await,
-        Part::Suspense(before) => suspense::purge(tx, before, SOME).await,
+        Part::Suspense(before) => {
+            let records = suspense::purge(tx, before, SOME).await?;
+            audit::note_removal(tx, Removal::Suspense, None, before, records, clock).await?;
+            Ok(records)
+        }
         Part::Documents(before) => {
             let documents = invoices::purge(tx, before, DOCUMENTS, clock.now()).await?;
             audit::note_removal(tx, Removal::Documents, None, before, documents, clock).await?;

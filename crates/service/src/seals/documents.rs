@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 use super::form::{CREDIT_NOTE, INVOICE, columns};
 use super::hashes::{Link, content_hash};
-use super::removal::{Removal, removed_before};
+use super::removal::{Removal, Removed, removed};
 use super::rows::Value;
 use crate::db::{self, Cell, Digest, Form, Kind, Place, Row, Ts, Tx};
 use crate::error::Result;
@@ -13,6 +13,8 @@ use crate::error::Result;
 #[derive(Debug, Default)]
 pub(super) struct Chained {
     pub(super) documents: u64,
+    /// Of these: only the number, the days and the totals are left.
+    without_content: u64,
     pub(super) faults: Vec<String>,
 }
 
@@ -41,7 +43,7 @@ pub(super) struct Document {
 /// Verifies the chain of each series and year.
 pub(super) async fn verify(tx: &mut Tx) -> Result<Chained> {
     let mut chained = Chained::default();
-    let removed = removed_before(tx, Removal::Documents, None).await?;
+    let removed = removed(tx, Removal::Documents, None).await?;
     let sql = "select series, year, last_number, chain_hash from invoice_series where year > 0 order by series, year";
     let series = |row: &Row| {
         let name = format!("{}-{}", row.get::<String>("series")?, row.get::<i64>("year")?);
@@ -64,6 +66,7 @@ pub(super) async fn verify(tx: &mut Tx) -> Result<Chained> {
             chained.faults.push(format!("series {series}: its last number is not the one that was given"));
         }
     }
+    chained.faults.extend(removed.exceeded(chained.without_content, "documents without their content"));
     Ok(chained)
 }
 
@@ -80,7 +83,7 @@ impl Chain {
         number: &str,
         entry: Option<Entry>,
         document: Option<Document>,
-        removed: Option<Timestamp>,
+        removed: Removed,
         chained: &mut Chained,
     ) {
         let faults = &mut chained.faults;
@@ -106,7 +109,8 @@ impl Chain {
         if !document.is_purged && content_hash(&document.content) != hash {
             faults.push(format!("the content of {number} was changed"));
         }
-        if document.is_purged && removed.is_none_or(|removed| document.issued_at >= removed) {
+        chained.without_content += u64::from(document.is_purged);
+        if document.is_purged && removed.before.is_none_or(|before| document.issued_at >= before) {
             faults.push(format!("the content of {number} was removed, and not by retention"));
         }
         if let Some(previous) = previous {

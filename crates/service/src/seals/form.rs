@@ -123,6 +123,85 @@ pub static CREDIT_NOTE: LazyLock<Form> = LazyLock::new(|| {
     )
 });
 
+/// A version of a tariff. Its place: tariff and version.
+pub static TARIFF_VERSION: LazyLock<Form> = LazyLock::new(|| {
+    Form::new(
+        7,
+        "tariff_versions",
+        &["tariff_id", "version", "terms", "rate_count", "content_hash", "imported_at"],
+    )
+});
+
+/// A rate of one. Its place: tariff and version.
+pub static RATE: LazyLock<Form> = LazyLock::new(|| {
+    Form::new(
+        8,
+        "rates",
+        &[
+            "tariff_id",
+            "version",
+            "position",
+            "prefix",
+            "destination",
+            "connection_fee",
+            "steps",
+            "increments",
+            "minimum_charge",
+            "blocked",
+            "band",
+            "effective_from",
+            "effective_to",
+        ],
+    )
+});
+
+/// That a corrected record took the place of another. Its place: customer and time.
+pub static CORRECTION: LazyLock<Form> = LazyLock::new(|| {
+    Form::new(
+        9,
+        "call_replacements",
+        &[
+            "customer_id",
+            "replacement_id",
+            "source",
+            "record_id",
+            "old_hash",
+            "new_hash",
+            "reversed",
+            "stored_as",
+            "reason",
+            "credit_note_id",
+            "replaced_at",
+        ],
+    )
+});
+
+/// What the vouchers of a batch are worth, and how many were made. Its place: how many, and when.
+pub static VOUCHER_BATCH: LazyLock<Form> = LazyLock::new(|| {
+    Form::new(
+        10,
+        "voucher_batches",
+        &[
+            "vouchers",
+            "created_at",
+            "batch",
+            "balance_name",
+            "unit",
+            "currency",
+            "amount",
+            "destinations",
+            "priority",
+            "balance_days",
+            "expires_at",
+        ],
+    )
+});
+
+/// A record that waits in suspense, or did, as it came. Its place: its line, and when it came first.
+pub static SUSPENDED: LazyLock<Form> = LazyLock::new(|| {
+    Form::new(11, "suspense", &["source", "content_hash", "line", "content", "suspended_at"])
+});
+
 /// The columns of a form as a query selects them, of the table called `name`.
 pub(super) fn columns(form: &Form, name: &str) -> String {
     let columns = form.columns.iter().map(|column| format!("{name}.{column}"));
@@ -143,5 +222,6 @@ pub(super) fn written<Account: AsRef<str> + Ord>(mut posted: Vec<(Account, i64)>
 
 /// Whether a column holds an instant, which SQLite does not say.
 pub(super) fn is_instant(column: &str) -> bool {
-    column.ends_with("_at") || column == "period_start" || column == "late_for"
+    column.ends_with("_at")
+        || ["period_start", "late_for", "effective_from", "effective_to"].contains(&column)
 }

@@ -9,6 +9,7 @@ mod documents;
 mod form;
 mod hashes;
 pub mod http;
+mod insert;
 mod proof;
 mod removal;
 mod rows;
@@ -21,8 +22,12 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-pub use form::{AUDIT, CALL, CREDIT_NOTE, ENTRY, INVOICE, NUMBERED, postings};
+pub use form::{
+    AUDIT, CALL, CORRECTION, CREDIT_NOTE, ENTRY, INVOICE, NUMBERED, RATE, SUSPENDED, TARIFF_VERSION,
+    VOUCHER_BATCH, postings,
+};
 pub use hashes::{Link, content_hash};
+pub use insert::{insert, seal_row, stored_columns};
 pub use proof::{Asked, Proof, Proven, prove};
 pub use removal::{REMOVER, Removal};
 pub use seal::{Sealed, seal};

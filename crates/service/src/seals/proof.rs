@@ -1,7 +1,7 @@
 //! How does somebody outside know that a row is as it was sealed? By a proof, which they check with the hash of a seal that they
 //! were given: docs/audit.md has the program.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
@@ -211,19 +211,23 @@ async fn batch_tree(tx: &mut Tx, batch: i64, part: &Part) -> Result<Tree> {
         let places: Vec<_> = places.into_iter().collect();
         found.extend(rows::at_places(tx, form, &places).await?);
     }
-    found.retain(|row| row.batch == Some(batch));
-    let mut shown: Vec<Option<SealedRow>> = vec![None; leaves.len()];
+    let mut as_sealed: BTreeMap<Leaf, Vec<SealedRow>> = BTreeMap::new();
+    for row in found.into_iter().filter(|row| row.batch == Some(batch)) {
+        let leaf = Leaf { form: row.form.number, place: row.place, hash: row.hash };
+        as_sealed.entry(leaf).or_default().push(row);
+    }
     // First those that are as they were, then those that stand in the place of another.
-    for exact in [true, false] {
-        for (leaf, shown) in leaves.iter().zip(&mut shown).filter(|(leaf, _)| is_shown(leaf)) {
-            let same = |row: &SealedRow| {
-                row.form.number == leaf.form && row.place == leaf.place && (!exact || row.hash == leaf.hash)
-            };
-            if shown.is_none()
-                && let Some(place) = found.iter().position(same)
-            {
-                *shown = Some(found.swap_remove(place));
-            }
+    let mut shown: Vec<_> = leaves
+        .iter()
+        .map(|leaf| if is_shown(leaf) { as_sealed.get_mut(leaf).and_then(Vec::pop) } else { None })
+        .collect();
+    let mut found: Vec<_> = as_sealed.into_values().flatten().collect();
+    for (leaf, shown) in leaves.iter().zip(&mut shown).filter(|(leaf, _)| is_shown(leaf)) {
+        let same = |row: &SealedRow| row.form.number == leaf.form && row.place == leaf.place;
+        if shown.is_none()
+            && let Some(place) = found.iter().position(same)
+        {
+            *shown = Some(found.swap_remove(place));
         }
     }
     let mut items = Vec::with_capacity(leaves.len());

@@ -2,11 +2,13 @@
 
 use jiff::Timestamp;
 
-use super::form::{self, AUDIT, CALL, ENTRY, NUMBERED};
+use super::form::{
+    self, AUDIT, CALL, CORRECTION, ENTRY, NUMBERED, RATE, SUSPENDED, TARIFF_VERSION, VOUCHER_BATCH,
+};
 use crate::db::{self, Cell, Digest, Form, Kind, Leaf, Row, Tx};
 use crate::error::Result;
 use crate::hash::hex;
-use crate::id::{AuditId, CustomerId, EntryId, InvoiceId};
+use crate::id::{AuditId, CustomerId, EntryId, InvoiceId, TariffId};
 
 /// A value of a sealed row.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,9 +69,12 @@ pub(super) struct SealedRow {
     pub(super) values: Vec<Value>,
 }
 
+/// How many kinds of rows are sealed in batches.
+pub(super) const FORMS: usize = 9;
+
 /// What is sealed in batches, in the order of their numbers.
-pub(super) fn forms() -> [&'static Form; 4] {
-    [&CALL, &ENTRY, &AUDIT, &NUMBERED]
+pub(super) fn forms() -> [&'static Form; FORMS] {
+    [&CALL, &ENTRY, &AUDIT, &NUMBERED, &TARIFF_VERSION, &RATE, &CORRECTION, &VOUCHER_BATCH, &SUSPENDED]
 }
 
 /// In which tables rows of a form stand, and the columns of their place.
@@ -79,6 +84,11 @@ fn tables(form: &Form) -> (&'static [&'static str], [&'static str; 2]) {
         "calls" => (&["calls", "replaced_calls"], ["customer_id", "started_at"]),
         "ledger_entries" => (&["ledger_entries"], ["customer_id", "entry_id"]),
         "audit_entries" => (&["audit_entries"], ["audit_id", "happened_at"]),
+        "tariff_versions" => (&["tariff_versions"], ["tariff_id", "version"]),
+        "rates" => (&["rates"], ["tariff_id", "version"]),
+        "call_replacements" => (&["call_replacements"], ["customer_id", "replaced_at"]),
+        "voucher_batches" => (&["voucher_batches"], ["vouchers", "created_at"]),
+        "suspense" => (&["suspense"], ["line", "suspended_at"]),
         _ => (&["invoice_directory"], ["customer_id", "invoice_id"]),
     }
 }
@@ -212,7 +222,7 @@ fn sealed_rows(form: &'static Form, rows: &[Row]) -> Result<Vec<SealedRow>> {
         }
         let hash = form.hash(values.iter().map(Value::cell), &mut Vec::new());
         let batch = row.get("seal_batch_id")?;
-        let place = place_of(form, &values);
+        let place = place_of(form, |place| values.get(place).map(Value::cell));
         found.push(SealedRow { form, batch, place, hash, values });
     }
     Ok(found)
@@ -222,12 +232,13 @@ fn entry_of(row: &Row) -> db::Result<(i64, i64)> {
     Ok((row.get("customer_id")?, row.get("entry_id")?))
 }
 
-fn place_of(form: &Form, values: &[Value]) -> [i64; 2] {
+/// The place of a row, of which `cell` has the values by the columns of its form.
+pub(super) fn place_of<'c>(form: &Form, cell: impl Fn(usize) -> Option<Cell<'c>>) -> [i64; 2] {
     tables(form).1.map(|column| {
         let place = form.columns.iter().position(|known| *known == column);
-        match place.and_then(|place| values.get(place)) {
-            Some(Value::Number(number)) => *number,
-            Some(Value::Instant(at)) => at.as_microsecond(),
+        match place.and_then(&cell) {
+            Some(Cell::Int(number)) => number,
+            Some(Cell::Time(at)) => at.as_microsecond(),
             _ => 0,
         }
     })
@@ -249,6 +260,19 @@ impl SealedRow {
             }
             "ledger_entries" => format!("ledger entry {} of {}", EntryId(second), CustomerId(first)),
             "audit_entries" => format!("audit entry {}", AuditId(first)),
+            "tariff_versions" => format!("version {second} of {}", TariffId(first)),
+            "rates" => {
+                let (position, prefix) = (self.value("position"), self.value("prefix"));
+                format!("rate {position} ({prefix}) of version {second} of {}", TariffId(first))
+            }
+            "call_replacements" => {
+                let (source, record) = (self.value("source"), self.value("record_id"));
+                format!("the correction of call {source}/{record} of {}", CustomerId(first))
+            }
+            "voucher_batches" => format!("voucher batch {}", self.value("batch")),
+            "suspense" => {
+                format!("the record in suspense of line {first} of source {}", self.value("source"))
+            }
             _ => format!("number {} of {}", self.value("number"), CustomerId(first)),
         }
     }
@@ -262,6 +286,13 @@ pub(super) fn name_of(leaf: &Leaf) -> String {
         Some("calls") => format!("a call of {} that began at {}", CustomerId(first), at()),
         Some("ledger_entries") => format!("ledger entry {} of {}", EntryId(second), CustomerId(first)),
         Some("audit_entries") => format!("audit entry {} of {}", AuditId(first), at()),
+        Some("tariff_versions") => format!("version {second} of {}", TariffId(first)),
+        Some("rates") => format!("a rate of version {second} of {}", TariffId(first)),
+        Some("call_replacements") => {
+            format!("the correction of a call of {} at {}", CustomerId(first), at())
+        }
+        Some("suspense") => format!("a record in suspense of line {first} that came at {}", at()),
+        Some("voucher_batches") => format!("a batch of {first} vouchers that were made at {}", at()),
         _ => format!("the number of document {} of {}", InvoiceId(second), CustomerId(first)),
     }
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use super::Seal;
+use super::rows::FORMS;
 use crate::db::{self, Cell, Digest, Halves, IN_LIST, Param, Place, Row, Ts, Tx, in_list};
 use crate::error::Result;
 
@@ -75,26 +76,35 @@ pub(super) async fn between(tx: &mut Tx, from: Timestamp, to: Timestamp) -> Resu
 pub(super) struct Series {
     pub(super) last_number: i64,
     pub(super) last_hash: Option<Vec<u8>>,
-    /// Calls, entries of the ledger, entries of the audit log, numbers of documents.
-    pub(super) before: [u64; 4],
+    /// In the order of their forms.
+    pub(super) before: [u64; FORMS],
 }
 
+/// How many rows of each form there were.
+const BEFORE: [&str; FORMS] = [
+    "calls_before",
+    "entries_before",
+    "audit_entries_before",
+    "documents_before",
+    "versions_before",
+    "rates_before",
+    "corrections_before",
+    "voucher_batches_before",
+    "suspense_before",
+];
+
 pub(super) async fn series(tx: &mut Tx) -> Result<Series> {
-    let sql = "select series, last_number, last_hash, calls_before, entries_before, audit_entries_before, documents_before
-               from seal_series where series = 'seals'";
+    let counts = BEFORE.join(", ");
+    let sql =
+        format!("select series, last_number, last_hash, {counts} from seal_series where series = 'seals'");
     let read = |row: &Row| {
-        Ok(Series {
-            last_number: row.get("last_number")?,
-            last_hash: row.get("last_hash")?,
-            before: [
-                row.count("calls_before")?,
-                row.count("entries_before")?,
-                row.count("audit_entries_before")?,
-                row.count("documents_before")?,
-            ],
-        })
+        let mut before = [0; FORMS];
+        for (count, column) in before.iter_mut().zip(BEFORE) {
+            *count = row.count(column)?;
+        }
+        Ok(Series { last_number: row.get("last_number")?, last_hash: row.get("last_hash")?, before })
     };
-    Ok(SERIES.one(tx.row(sql, &[]).await?.as_ref(), read)?.unwrap_or_default())
+    Ok(SERIES.one(tx.row(&sql, &[]).await?.as_ref(), read)?.unwrap_or_default())
 }
 
 pub(super) async fn insert(tx: &mut Tx, seal: &Seal) -> Result<()> {

@@ -2,15 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use jiff::Timestamp;
-
 use super::hashes::{self, SealContent, Tree};
-use super::removal::{Removal, removed_before};
-use super::rows::{self, SealedRow, forms, name_of};
+use super::removal::{Removal, Removed, removed};
+use super::rows::{self, FORMS, SealedRow, forms, name_of};
 use super::seal::portions;
 use super::{Seal, documents, store};
 use crate::db::{Digest, Form, Leaf, Tx};
 use crate::error::Result;
+use crate::id::CustomerId;
 
 /// What was checked and what is wrong.
 #[derive(Debug, Default)]
@@ -32,7 +31,7 @@ const PAGE: usize = 1_000;
 /// Of rows that say they are of one batch and are not, so many are named.
 const NAMED: usize = 100;
 
-/// Verifies every seal, every sealed row and the chains of documents, in memory that does not grow with them.
+/// Verifies every seal, every sealed row and the chains of documents, in memory that grows with batches and customers only.
 pub async fn verify(tx: &mut Tx) -> Result<Verified> {
     let mut verified = Verified::default();
     verify_seals(tx, &mut verified).await?;
@@ -51,6 +50,7 @@ pub async fn verify(tx: &mut Tx) -> Result<Verified> {
         counts.push(rows::counts(tx, form).await?);
     }
     check.strays(tx, &counts).await?;
+    check.exceeded(tx).await?;
     verified.rows = check.sound;
     verified.faults.append(&mut check.faults);
     verify_before(tx, &counts, &mut verified).await?;
@@ -142,14 +142,19 @@ async fn verify_seal(
     Ok(())
 }
 
+/// What is removed, and of whom.
+type Asked = (Removal, Option<i64>);
+
 /// The check of rows, batch by batch.
 #[derive(Default)]
 struct RowCheck {
     sound: u64,
     /// How many rows of each form were met in each batch, by id.
-    met: Vec<(i64, [u32; 4])>,
-    /// Before when the calls of customers were removed.
-    removed: BTreeMap<(Removal, Option<i64>), Option<Timestamp>>,
+    met: Vec<(i64, [u32; FORMS])>,
+    /// What retention removed of customers.
+    removed: BTreeMap<Asked, Removed>,
+    /// How many rows are gone that it may have removed.
+    gone: BTreeMap<Asked, u64>,
     faults: Vec<String>,
 }
 
@@ -180,7 +185,7 @@ impl RowCheck {
             leaves.iter().enumerate().map(|(place, (batch, leaf))| ((*batch, leaf.hash), place)).collect();
         let mut found = vec![false; leaves.len()];
         let mut others: Vec<SealedRow> = Vec::new();
-        self.met.extend(ids.iter().map(|id| (*id, [0; 4])));
+        self.met.extend(ids.iter().map(|id| (*id, [0; FORMS])));
         for (of_form, form) in forms().into_iter().enumerate() {
             let places = leaves.iter().filter(|(_, leaf)| leaf.form == form.number);
             let places: BTreeSet<_> = places.map(|(_, leaf)| key(form, leaf.place)).collect();
@@ -225,22 +230,47 @@ impl RowCheck {
     /// Whether retention removed it, as a sealed entry of the audit log says.
     async fn was_removed_rightly(&mut self, tx: &mut Tx, leaf: &Leaf) -> Result<bool> {
         let [first, at] = leaf.place;
-        let asked = match forms().into_iter().position(|form| form.number == leaf.form) {
-            Some(0) => (Removal::Calls, Some(first)),
-            Some(2) => (Removal::AuditEntries, None),
+        let table = forms().into_iter().find(|form| form.number == leaf.form).map(|form| form.table);
+        let asked = match table {
+            Some("calls" | "call_replacements") => (Removal::Calls, Some(first)),
+            Some("audit_entries") => (Removal::AuditEntries, None),
+            Some("suspense") => (Removal::Suspense, None),
             _ => return Ok(false),
         };
+        let removed = self.removed_of(tx, asked).await?;
+        let is_rightly = removed.before.is_some_and(|before| at < before.as_microsecond());
+        if is_rightly {
+            *self.gone.entry(asked).or_default() += 1;
+        }
+        Ok(is_rightly)
+    }
+
+    async fn removed_of(&mut self, tx: &mut Tx, asked: Asked) -> Result<Removed> {
         if self.removed.len() > REMEMBERED {
             self.removed.clear();
         }
-        let mut before = self.removed.get(&asked).copied();
-        if before.is_none() {
-            let (removal, customer) = asked;
-            before = Some(removed_before(tx, removal, customer).await?);
-            self.removed.extend(before.map(|before| (asked, before)));
+        if let Some(known) = self.removed.get(&asked) {
+            return Ok(*known);
         }
-        let before = before.flatten();
-        Ok(before.is_some_and(|before| at < before.as_microsecond()))
+        let removed = removed(tx, asked.0, asked.1).await?;
+        self.removed.insert(asked, removed);
+        Ok(removed)
+    }
+
+    /// Of whom more is gone than retention removed.
+    async fn exceeded(&mut self, tx: &mut Tx) -> Result<()> {
+        for (asked, gone) in std::mem::take(&mut self.gone) {
+            let removed = self.removed_of(tx, asked).await?;
+            let what = match asked {
+                (Removal::Calls, Some(customer)) => {
+                    format!("calls and corrections of {}", CustomerId(customer))
+                }
+                (Removal::Suspense, _) => "records in suspense".to_owned(),
+                _ => "audit entries".to_owned(),
+            };
+            self.faults.extend(removed.exceeded(gone, what));
+        }
+        Ok(())
     }
 
     /// Rows that say they are sealed and stand where no leaf says.

@@ -11,8 +11,8 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 
 pub(super) use proof::{
-    charged_besides, charged_otherwise, count, count_without_session, holding_though_over, lost_otherwise,
-    without_record, without_session,
+    charged_besides, charged_otherwise, count, count_without_session, holding_though_over,
+    included_otherwise, lost_otherwise, recorded_otherwise, without_record, without_session,
 };
 
 pub(super) use purge::{blank, count_telling};

@@ -30,6 +30,14 @@ pub async fn verify(tx: &mut Tx, now: Timestamp, record_hours: u32) -> Result<Ve
     for id in store::charged_otherwise(tx).await? {
         verified.faults.push(format!("session {id} was charged other than its reservations took"));
     }
+    for id in store::included_otherwise(tx).await? {
+        verified
+            .faults
+            .push(format!("session {id}: the seconds that it took of balances are not those it says"));
+    }
+    for (id, record) in store::recorded_otherwise(tx).await? {
+        verified.faults.push(format!("session {id} was charged other than call {record} says"));
+    }
     for (id, record) in store::charged_besides(tx).await? {
         verified.faults.push(format!("session {id} was charged besides record {record} of the same call"));
     }

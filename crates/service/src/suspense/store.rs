@@ -6,11 +6,13 @@ use std::str::FromStr;
 use jiff::Timestamp;
 
 use super::{Flawed, Suspended, Waiting};
+use crate::clock::Clock;
 use crate::cursor;
 use crate::db::{self, Cell, Kind, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::hash::{self, Hash};
 use crate::id::ImportId;
+use crate::seals;
 
 const SUSPENSE: Place = Place::new("suspense", &["source", "content_hash", "line"]);
 
@@ -143,11 +145,13 @@ pub async fn put(
     source: &str,
     import: Option<ImportId>,
     suspended: &[Flawed<'_>],
-    now: Timestamp,
+    clock: &Clock,
 ) -> Result<()> {
     if suspended.is_empty() {
         return Ok(());
     }
+    let now = clock.now();
+    let batch = tx.seal_batch(|| (clock.id(), now));
     let contents: Vec<String> = suspended.iter().map(|flawed| shown(flawed.content)).collect();
     let rows = suspended.iter().zip(&contents).map(|(flawed, content)| {
         [
@@ -162,6 +166,7 @@ pub async fn put(
             Cell::Text(content),
             Cell::Time(now),
             flawed.understood.as_deref().into(),
+            Cell::Int(batch),
         ]
     });
     let columns = [
@@ -176,19 +181,36 @@ pub async fn put(
         "content",
         "seen_at",
         "understood",
+        "seal_batch_id",
     ];
     let definition = "source text, content_hash bytea, line bigint, import_id bigint, record_id text,
-                      reason text, field text, message text, content text, seen_at timestamptz, understood text";
+                      reason text, field text, message text, content text, seen_at timestamptz, understood text,
+                      seal_batch_id bigint";
     let upsert = "insert into suspense (source, content_hash, line, import_id, record_id, reason, field,
-                                        message, content, seen_at, understood)
+                                        message, content, seen_at, understood, seal_batch_id, suspended_at)
                   select source, content_hash, line, import_id, record_id, reason, field, message, content,
-                         seen_at, understood
+                         seen_at, understood, seal_batch_id, seen_at
                   from given where true
                   on conflict (source, content_hash, line) do update set
                     import_id = excluded.import_id, record_id = excluded.record_id, reason = excluded.reason,
                     field = excluded.field, message = excluded.message, seen_at = excluded.seen_at, understood = excluded.understood,
-                    resolved_at = null";
-    tx.over_rows(definition, &columns, &rows.collect::<Vec<_>>(), &[upsert]).await?;
+                    resolved_at = null, renewals = suspense.renewals + 1
+                  returning content_hash, line, content, renewals";
+    for row in tx.over_rows(definition, &columns, &rows.collect::<Vec<_>>(), &[upsert]).await? {
+        // One that came again is sealed already.
+        if row.get::<i64>("renewals")? == 0 {
+            let (hash, line): (Hash, i64) = (row.hash("content_hash")?, row.get("line")?);
+            let content: String = row.get("content")?;
+            let sealed = [
+                Cell::Text(source),
+                Cell::Bytes(&hash),
+                Cell::Int(line),
+                Cell::Text(&content),
+                Cell::Time(now),
+            ];
+            seals::seal_row(tx, &seals::SUSPENDED, &sealed);
+        }
+    }
     Ok(())
 }
 

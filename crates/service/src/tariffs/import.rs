@@ -79,7 +79,7 @@ pub async fn import(tx: &mut Tx, new: NewTariff<'_>, fresh_id: TariffId, now: Ti
         return Ok(Imported::Lost(change));
     }
     let version = last.map_or(0, |last| last.version) + 1;
-    store::insert_version(tx, id, version, &tariff, &content_hash, now).await?;
+    store::insert_version(tx, (id, version), &tariff, &content_hash, fresh_id.0, now).await?;
     if let Some(valid_from) = new.valid_from {
         store::publish(tx, id, version, valid_from).await?;
     }

@@ -11,6 +11,7 @@ use crate::db::{self, Cell, Hold, Place, Row, Ts, Tx};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::TariffId;
+use crate::seals;
 
 const RATES: Place = Place::new("rates", &["tariff_id", "version", "position"]);
 const VERSIONS: Place = Place::new("tariff_versions", &["tariff_id", "version"]);
@@ -63,24 +64,25 @@ pub(super) async fn last_version(tx: &mut Tx, id: TariffId) -> Result<Option<Las
 
 pub(super) async fn insert_version(
     tx: &mut Tx,
-    id: TariffId,
-    version: i64,
+    (id, version): (TariffId, i64),
     tariff: &tariff::Tariff,
     content_hash: &Hash,
+    batch: i64,
     now: Timestamp,
 ) -> Result<()> {
     let terms = db::json_text(tariff.terms())?;
-    let count = db::int(tariff.rates().len())?;
-    let sql = "insert into tariff_versions (tariff_id, version, terms, rate_count, content_hash, imported_at)
-               values ($1, $2, $3, $4, $5, $6)";
-    tx.execute(sql, &[&id.0, &version, &terms, &count, &content_hash.to_vec(), &Ts(now)]).await?;
+    let batch = Cell::Int(tx.seal_batch(|| (batch, now)));
+    let (id, version) = (Cell::Int(id.0), Cell::Int(version));
+    let count = Cell::fit(tariff.rates().len());
+    let row = [id, version, Cell::Text(&terms), count, Cell::Bytes(content_hash), Cell::Time(now), batch];
+    seals::insert(tx, &seals::TARIFF_VERSION, &[row]).await?;
     let texts: Vec<_> =
         tariff.rates().iter().map(|rate| (steps_text(&rate.steps), rate.increments.to_string())).collect();
     let rows =
         tariff.rates().iter().zip(&texts).zip(0_i64..).map(|((rate, (steps, increments)), position)| {
             [
-                Cell::Int(id.0),
-                Cell::Int(version),
+                id,
+                version,
                 Cell::Int(position),
                 Cell::Text(rate.prefix.as_str()),
                 Cell::Text(&rate.destination),
@@ -92,24 +94,10 @@ pub(super) async fn insert_version(
                 Cell::from(rate.band.as_deref()),
                 Cell::from(rate.effective_from),
                 Cell::from(rate.effective_to),
+                batch,
             ]
         });
-    let columns = [
-        "tariff_id",
-        "version",
-        "position",
-        "prefix",
-        "destination",
-        "connection_fee",
-        "steps",
-        "increments",
-        "minimum_charge",
-        "blocked",
-        "band",
-        "effective_from",
-        "effective_to",
-    ];
-    Ok(tx.insert_rows("rates", &columns, &rows.collect::<Vec<_>>()).await?)
+    seals::insert(tx, &seals::RATE, &rows.collect::<Vec<_>>()).await
 }
 
 /// Puts a version into force; answers whether it was not yet.

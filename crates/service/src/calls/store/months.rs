@@ -262,6 +262,20 @@ pub(in crate::calls) async fn save_spending(
     Ok(())
 }
 
+/// Calls on invoices that say they took other seconds of allowances than they did, by source and id.
+pub(in crate::calls) async fn taken_otherwise(tx: &mut Tx) -> Result<Vec<RecordKey>> {
+    let sql = format!(
+        "select c.source, c.record_id from calls c
+         left join (select customer_id, source, record_id, sum(seconds % 4294967296) as seconds from call_allowances
+                    group by customer_id, source, record_id) a
+           on a.customer_id = c.customer_id and a.source = c.source and a.record_id = c.record_id
+         where c.outcome = 'charged' and c.{POSTPAID} and c.included_seconds <> coalesce(a.seconds, 0)
+         order by c.source, c.record_id limit 100"
+    );
+    let key = |row: &Row| Ok((row.get("source")?, row.get("record_id")?));
+    Ok(tx.rows(&sql, &[]).await?.iter().map(key).collect::<db::Result<_>>()?)
+}
+
 /// How many allowance counters there are, and the customers whose counters are wrong.
 pub(in crate::calls) async fn allowance_counters(tx: &mut Tx) -> Result<(u64, Vec<CustomerId>)> {
     // The seconds of a call fit 32 bits, and more than that is a fault of its own.

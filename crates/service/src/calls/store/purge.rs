@@ -71,8 +71,8 @@ pub(in crate::calls) async fn delete_calls(
         "delete from calls where customer_id = $1 and (source, record_id) in ({those}) returning import_id"
     );
     let rows = tx.rows(&sql, &[&customer.0, &Ts(before), &limit]).await?;
-    let mut gone = delete_replaced(tx, customer, before).await?;
-    let removed = Removed { calls: rows.len() as u64, replaced: gone.len() as u64 };
+    let (mut gone, corrections) = delete_replaced(tx, customer, before).await?;
+    let removed = Removed { calls: rows.len() as u64, replaced: gone.len() as u64, corrections };
     for row in &rows {
         gone.push(row.get("import_id")?);
     }

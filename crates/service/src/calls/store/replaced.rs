@@ -4,12 +4,13 @@ use std::collections::HashMap;
 
 use jiff::Timestamp;
 
-use super::{CALL_COLUMNS, CALLS, call};
+use super::{CALLS, call, call_columns};
 use crate::calls::{Call, Replacement, Reversal, StoredCall};
-use crate::db::{self, Param, Place, Row, Ts, Tx};
+use crate::db::{self, Cell, Param, Place, Row, Ts, Tx};
 use crate::error::{Error, Result};
 use crate::hash::Hash;
 use crate::id::{CreditNoteId, CustomerId};
+use crate::seals;
 
 pub(super) const REPLACEMENTS: Place = Place::new("call_replacements", &["customer_id", "replacement_id"]);
 const REPLACED_CALLS: Place = Place::new("replaced_calls", &["customer_id", "replacement_id"]);
@@ -66,7 +67,7 @@ pub(in crate::calls) async fn move_away(
     call: &Call,
     id: i64,
 ) -> Result<()> {
-    let columns = CALL_COLUMNS.join(", ");
+    let columns = call_columns().join(", ");
     let sql = format!(
         "insert into replaced_calls (replacement_id, {columns})
          select $1, {columns} from calls where customer_id = $2 and source = $3 and record_id = $4"
@@ -113,24 +114,22 @@ pub(in crate::calls) async fn lower_spending(
 }
 
 pub(in crate::calls) async fn insert_replacement(tx: &mut Tx, new: &Replacement) -> Result<()> {
-    let sql = "insert into call_replacements (customer_id, replacement_id, source, record_id, old_hash, new_hash, reversed,
-                 stored_as, reason, credit_note_id, replaced_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)";
-    let params: [&dyn Param; 11] = [
-        &new.customer.0,
-        &new.id,
-        &new.source,
-        &new.record_id,
-        &new.old_hash.to_vec(),
-        &new.new_hash.to_vec(),
-        &new.reversed,
-        &new.stored_as,
-        &new.reason,
-        &new.credit_note.map(|id| id.0),
-        &Ts(new.replaced_at),
+    let batch = tx.seal_batch(|| (new.id, new.replaced_at));
+    let row = [
+        Cell::Int(new.customer.0),
+        Cell::Int(new.id),
+        Cell::Text(&new.source),
+        Cell::Text(&new.record_id),
+        Cell::Bytes(&new.old_hash),
+        Cell::Bytes(&new.new_hash),
+        Cell::Text(&new.reversed),
+        Cell::Text(&new.stored_as),
+        Cell::Text(&new.reason),
+        new.credit_note.map(|id| id.0).into(),
+        Cell::Time(new.replaced_at),
+        Cell::Int(batch),
     ];
-    tx.execute(sql, &params).await?;
-    Ok(())
+    seals::insert(tx, &seals::CORRECTION, &[row]).await
 }
 
 pub(in crate::calls) async fn has_replacements(tx: &mut Tx, customer: CustomerId) -> Result<bool> {
@@ -181,12 +180,12 @@ pub(in crate::calls) async fn replaced_of(tx: &mut Tx, customer: CustomerId) -> 
 }
 
 /// Removes replaced calls of before an instant, and what is remembered of corrections that are gone; answers of which imports
-/// the calls were.
+/// the calls were, and how many corrections went.
 pub(in crate::calls) async fn delete_replaced(
     tx: &mut Tx,
     customer: CustomerId,
     before: Timestamp,
-) -> Result<Vec<Option<i64>>> {
+) -> Result<(Vec<Option<i64>>, u64)> {
     let sql = "delete from replaced_calls where customer_id = $1 and started_at < $2 and (period_start is null or period_start < $2)
                returning import_id";
     let gone = tx.rows(sql, &[&customer.0, &Ts(before)]).await?;
@@ -195,6 +194,6 @@ pub(in crate::calls) async fn delete_replaced(
                                    and c.record_id = call_replacements.stored_as)
                  and not exists (select 1 from replaced_calls k where k.customer_id = call_replacements.customer_id
                                    and k.replacement_id = call_replacements.replacement_id)";
-    tx.execute(sql, &[&customer.0, &Ts(before)]).await?;
-    Ok(gone.iter().map(|row| row.get("import_id")).collect::<db::Result<_>>()?)
+    let corrections = tx.execute(sql, &[&customer.0, &Ts(before)]).await?;
+    Ok((gone.iter().map(|row| row.get("import_id")).collect::<db::Result<_>>()?, corrections))
 }

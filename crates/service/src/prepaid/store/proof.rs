@@ -2,7 +2,7 @@
 
 use crate::db::{self, Halves, Row, Tx};
 use crate::error::Result;
-use crate::id::CustomerId;
+use crate::id::{CustomerId, PlanId};
 
 /// Of each kind of fault so many are named: more say nothing new.
 const FAULTS: &str = "limit 100";
@@ -36,6 +36,8 @@ pub(crate) enum Proof {
     Taken,
     /// A balance is not below its floor.
     Floor,
+    /// A balance that is not a main one has no credit.
+    Credit,
     /// A customer's balances of money are what the ledger says is prepaid.
     Prepaid,
     /// A booking moved what it is to move.
@@ -55,13 +57,14 @@ pub(crate) enum Proof {
 }
 
 impl Proof {
-    pub(crate) const ALL: [Self; 14] = [
+    pub(crate) const ALL: [Self; 15] = [
         Self::Amount,
         Self::Running,
         Self::LoneMovement,
         Self::Reserved,
         Self::Taken,
         Self::Floor,
+        Self::Credit,
         Self::Prepaid,
         Self::Booking,
         Self::Subject,
@@ -81,6 +84,7 @@ impl Proof {
             Self::Reserved => reserved(),
             Self::Taken => taken(),
             Self::Floor => floor(),
+            Self::Credit => CREDIT.to_owned(),
             Self::Prepaid => prepaid(),
             Self::Booking => booking(),
             Self::Subject => SUBJECT.to_owned(),
@@ -149,6 +153,9 @@ fn floor() -> String {
     let below = above.is_below_zero();
     format!("select customer_id, balance_id as subject_id from balances where {below}")
 }
+
+const CREDIT: &str =
+    "select customer_id, balance_id as subject_id from balances where floor <> 0 and not main";
 
 fn prepaid() -> String {
     format!(
@@ -246,11 +253,27 @@ pub(crate) async fn breaking(tx: &mut Tx, proof: Proof) -> Result<Vec<(CustomerI
     Ok(tx.rows(&sql, &[]).await?.iter().map(found).collect::<db::Result<_>>()?)
 }
 
-/// Batches that have not as many vouchers as were made.
+/// Batches that have not as many vouchers as were made, or that are not there though vouchers are of them.
 pub(crate) async fn wrong_batches(tx: &mut Tx) -> Result<Vec<String>> {
     let sql = format!(
         "select w.batch from voucher_batches w left join vouchers v on v.batch = w.batch
-         group by w.batch, w.vouchers having count(v.code_hash) <> w.vouchers order by w.batch {FAULTS}"
+         group by w.batch, w.vouchers having count(v.code_hash) <> w.vouchers
+         union select v.batch from vouchers v left join voucher_batches w on w.batch = v.batch where w.batch is null
+         order by 1 {FAULTS}"
     );
     Ok(tx.rows(&sql, &[]).await?.iter().map(|row| row.get("batch")).collect::<db::Result<_>>()?)
+}
+
+/// Seconds that months of prepaid plans granted: by which plan and allowance, how many, and to whom, one of each.
+pub(crate) async fn grants(tx: &mut Tx) -> Result<Vec<(PlanId, String, i64, CustomerId)>> {
+    let sql = "select s.plan_id, b.name, m.amount, min(m.customer_id) as customer_id from renewals r
+               join subscriptions s on s.customer_id = r.customer_id and s.subscription_id = r.subscription_id
+               join movements m on m.customer_id = r.customer_id and m.subject_id = r.booking_id and m.kind = 'allowance'
+               join balances b on b.customer_id = m.customer_id and b.balance_id = m.balance_id
+               group by s.plan_id, b.name, m.amount order by s.plan_id, b.name, m.amount";
+    let grant = |row: &Row| {
+        let (plan, name) = (PlanId(row.get("plan_id")?), row.get("name")?);
+        Ok((plan, name, row.get("amount")?, CustomerId(row.get("customer_id")?)))
+    };
+    Ok(tx.rows(sql, &[]).await?.iter().map(grant).collect::<db::Result<_>>()?)
 }

@@ -4,13 +4,14 @@ use calculation::money::{Amount, Money};
 use jiff::Timestamp;
 
 use super::destinations;
-use crate::db::{self, Cell, Place, Row, Ts, Tx};
+use crate::db::{self, Cell, Param, Place, Row, Ts, Tx};
 use crate::error::Result;
 use crate::hash::Hash;
 use crate::id::{BookingId, CustomerId};
 use crate::prepaid::Unit;
 use crate::prepaid::vouchers::{Batch, Voucher};
 use crate::prepaid::worth::Worth;
+use crate::seals;
 
 const BATCHES: Place = Place::new("voucher_batches", &["batch"]);
 
@@ -20,39 +21,39 @@ pub(crate) async fn names_of_batches(tx: &mut Tx) -> Result<Vec<String>> {
     Ok(rows.iter().map(|row| row.get("batch")).collect::<db::Result<_>>()?)
 }
 
-pub(crate) async fn insert_batch(tx: &mut Tx, batch: &Batch, vouchers: u32, now: Timestamp) -> Result<bool> {
-    let sql =
-        "insert into voucher_batches (batch, balance_name, unit, currency, amount, destinations, priority,
-                 balance_days, expires_at, vouchers, created_at)
-               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11) on conflict (batch) do nothing";
+pub(crate) async fn insert_batch(
+    tx: &mut Tx,
+    batch: &Batch,
+    vouchers: u32,
+    (id, now): (i64, Timestamp),
+) -> Result<bool> {
     let prefixes = match &batch.worth {
         Worth::Money(_) => destinations(&[])?,
         Worth::Seconds { destinations: prefixes, .. } => destinations(prefixes)?,
     };
     let Batch { name, balance_name, worth, priority, balance_days, expires_at } = batch;
-    let (unit, count) = (worth.unit().code(), worth.count());
-    let currency = worth.currency().map(calculation::money::Currency::code);
-    let expires_at = expires_at.map(Ts);
-    let vouchers = i64::from(vouchers);
-    let inserted = tx
-        .execute(
-            sql,
-            &[
-                name,
-                balance_name,
-                &unit,
-                &currency,
-                &count,
-                &prefixes,
-                priority,
-                balance_days,
-                &expires_at,
-                &vouchers,
-                &Ts(now),
-            ],
-        )
-        .await?;
-    Ok(inserted == 1)
+    let row = [
+        Cell::Int(vouchers.into()),
+        Cell::Time(now),
+        Cell::Text(name),
+        balance_name.as_deref().into(),
+        Cell::Text(worth.unit().code()),
+        worth.currency().map(calculation::money::Currency::code).into(),
+        Cell::Int(worth.count()),
+        Cell::Text(&prefixes),
+        (*priority).into(),
+        (*balance_days).into(),
+        (*expires_at).into(),
+        Cell::Int(tx.seal_batch(|| (id, now))),
+    ];
+    let sql = "insert into voucher_batches (vouchers, created_at, batch, balance_name, unit, currency, amount, destinations,
+                 priority, balance_days, expires_at, seal_batch_id)
+               values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) on conflict (batch) do nothing";
+    let is_new = tx.execute(sql, &row.each_ref().map(|cell| cell as &dyn Param)).await? == 1;
+    if is_new {
+        seals::seal_row(tx, &seals::VOUCHER_BATCH, &row);
+    }
+    Ok(is_new)
 }
 
 pub(crate) async fn insert_vouchers(tx: &mut Tx, batch: &str, hashes: &[Hash]) -> Result<()> {

@@ -13,6 +13,11 @@ fn id(row: &Row) -> db::Result<SessionId> {
     Ok(SessionId { customer: CustomerId(row.get("customer_id")?), number: row.get("session_id")? })
 }
 
+fn with_record(row: &Row) -> db::Result<(SessionId, String)> {
+    let (source, record): (String, String) = (row.get("source")?, row.get("record_id")?);
+    Ok((id(row)?, format!("{source}/{record}")))
+}
+
 async fn number(tx: &mut Tx, sql: &str) -> Result<u64> {
     Ok(tx.counted(sql, &[], "sessions").await?)
 }
@@ -44,6 +49,36 @@ pub(in crate::sessions) async fn charged_otherwise(tx: &mut Tx) -> Result<Vec<Se
          order by s.customer_id, s.session_id {FIRST}"
     );
     Ok(tx.rows(&sql, &[]).await?.iter().map(id).collect::<db::Result<_>>()?)
+}
+
+/// Sessions that say other seconds were included than they took of balances. Of one that is closed by now more may stay taken.
+pub(in crate::sessions) async fn included_otherwise(tx: &mut Tx) -> Result<Vec<SessionId>> {
+    let more =
+        Halves::of("r.taken").when("b.unit = 'seconds'").summed().less(&Halves::of("s.included_seconds"));
+    let sql = format!(
+        "select s.customer_id, s.session_id from charging_sessions s
+         left join reservations r on r.customer_id = s.customer_id and r.session_id = s.session_id
+         left join balances b on b.customer_id = r.customer_id and b.balance_id = r.balance_id
+         where s.prepaid group by s.customer_id, s.session_id, s.included_seconds
+         having {} or ({} and count(b.closed_at) = 0)
+         order by s.customer_id, s.session_id {FIRST}",
+        more.is_below_zero(),
+        more.is_above_zero()
+    );
+    Ok(tx.rows(&sql, &[]).await?.iter().map(id).collect::<db::Result<_>>()?)
+}
+
+/// Sessions that say other seconds were included, or that less was paid, than the call of their record says.
+pub(in crate::sessions) async fn recorded_otherwise(tx: &mut Tx) -> Result<Vec<(SessionId, String)>> {
+    let paid = Halves::of("s.charged").plus(&Halves::of("s.loss"));
+    let sql = format!(
+        "select s.customer_id, s.session_id, c.source, c.record_id from charging_sessions s
+         join calls c on c.source = s.source and c.record_id = s.record_id and c.customer_id = s.customer_id
+         where s.prepaid and c.outcome = 'charged' and (c.included_seconds <> s.included_seconds or {})
+         order by s.customer_id, s.session_id {FIRST}",
+        paid.less(&Halves::of("c.amount")).is_below_zero()
+    );
+    Ok(tx.rows(&sql, &[]).await?.iter().map(with_record).collect::<db::Result<_>>()?)
 }
 
 /// Customers whose sessions lost something else than the ledger says.
@@ -92,11 +127,7 @@ pub(in crate::sessions) async fn count_without_session(tx: &mut Tx) -> Result<u6
 pub(in crate::sessions) async fn without_session(tx: &mut Tx) -> Result<Vec<(SessionId, String)>> {
     let sql = "select customer_id, session_id, source, record_id from charging_sessions
                where origin = 'record' and record_id is not null order by session_id desc limit 10";
-    let session = |row: &Row| {
-        let (source, record): (String, String) = (row.get("source")?, row.get("record_id")?);
-        Ok((id(row)?, format!("{source}/{record}")))
-    };
-    Ok(tx.rows(sql, &[]).await?.iter().map(session).collect::<db::Result<_>>()?)
+    Ok(tx.rows(sql, &[]).await?.iter().map(with_record).collect::<db::Result<_>>()?)
 }
 
 /// Sessions that were charged although another session was charged for the record of their call, and those records.
@@ -109,9 +140,5 @@ pub(in crate::sessions) async fn charged_besides(tx: &mut Tx) -> Result<Vec<(Ses
            and r.session_id <> s.session_id and c.outcome = 'charged' and c.charged_party is null and c.ended_at > s.started_at
          order by s.customer_id, s.session_id {FIRST}"
     );
-    let session = |row: &Row| {
-        let (source, record): (String, String) = (row.get("source")?, row.get("record_id")?);
-        Ok((id(row)?, format!("{source}/{record}")))
-    };
-    Ok(tx.rows(&sql, &[]).await?.iter().map(session).collect::<db::Result<_>>()?)
+    Ok(tx.rows(&sql, &[]).await?.iter().map(with_record).collect::<db::Result<_>>()?)
 }
