@@ -229,6 +229,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0019_delivery", include_str!("../migrations/sqlite/0019_delivery.sql")),
     ("0021_handed_over", include_str!("../migrations/sqlite/0021_handed_over.sql")),
     ("0022_accepted", include_str!("../migrations/sqlite/0022_accepted.sql")),
+    ("0024_doubted", include_str!("../migrations/sqlite/0024_doubted.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -251,6 +252,7 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0019_delivery", include_str!("../migrations/postgres/0019_delivery.sql")),
     ("0021_handed_over", include_str!("../migrations/postgres/0021_handed_over.sql")),
     ("0022_accepted", include_str!("../migrations/postgres/0022_accepted.sql")),
+    ("0024_doubted", include_str!("../migrations/postgres/0024_doubted.sql")),
 ];
 
 /// How often it is looked whether another program has ended its transaction; no thread sleeps meanwhile.
