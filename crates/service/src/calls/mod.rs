@@ -2,6 +2,7 @@
 
 mod announce;
 mod assigned;
+mod batch;
 mod charge;
 pub mod cli;
 mod content;
@@ -13,6 +14,7 @@ mod elsewhere;
 mod explain;
 mod feed;
 mod first_look;
+mod held;
 mod history;
 pub mod http;
 mod import;
