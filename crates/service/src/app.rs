@@ -14,7 +14,7 @@ use crate::config::Config;
 use crate::db::Db;
 use crate::error::Result;
 use crate::health;
-use crate::http::Rates;
+use crate::http::{Rates, Turns};
 use crate::invoices;
 use crate::log::Traces;
 use crate::mail::Mailer;
@@ -60,6 +60,8 @@ pub struct App {
     pub timekeeping: Timekeeping,
     pub started_at: Timestamp,
     pub rates: Rates,
+    /// Which writes about one customer may be under way.
+    pub turns: Turns,
     pub traces: Traces,
 }
 
@@ -103,6 +105,7 @@ impl App {
             timekeeping: Timekeeping::default(),
             started_at,
             rates,
+            turns: Turns::default(),
             traces,
         })
     }

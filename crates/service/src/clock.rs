@@ -36,6 +36,16 @@ enum Source {
     },
 }
 
+/// Where the clock is expected, for other programs on the same machine: by its stopwatch, which counts for all of them from the
+/// machine's start.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Expected {
+    /// Which start of which machine.
+    pub boot: String,
+    /// How far the clock is ahead of the stopwatch, in microseconds.
+    pub ahead: i64,
+}
+
 /// An id holds milliseconds since 2020 in its upper bits, so that ids sort by time; 21 random bits
 /// below keep those of several processes apart.
 const RANDOM_BITS: u32 = 21;
@@ -103,6 +113,20 @@ impl Clock {
         let leap = self.wall().duration_since(self.now());
         (leap.as_micros().unsigned_abs() > self.0.tolerance.load(Ordering::Relaxed).unsigned_abs().into())
             .then_some(leap)
+    }
+
+    /// Where the machine's clock is expected; unknown where nothing tells one start of the machine from another.
+    pub fn expected(&self) -> Option<Expected> {
+        Some(Expected { boot: self.0.source.boot()?, ahead: self.0.ahead.load(Ordering::Relaxed) })
+    }
+
+    /// Expects the machine's clock where another program does that began before this one, since the same start of the machine.
+    pub fn expect(&self, expected: &Expected) {
+        let Watched { source, ahead, ids_ahead, .. } = &*self.0;
+        if source.boot().as_ref() == Some(&expected.boot) {
+            ahead.store(expected.ahead, Ordering::Relaxed);
+            ids_ahead.store(expected.ahead, Ordering::Relaxed);
+        }
     }
 
     /// Believes what the machine's clock says now.
@@ -199,6 +223,17 @@ impl Source {
                 since.tv_sec.saturating_mul(1_000_000).saturating_add(since.tv_nsec / 1_000)
             }
             Self::Hand { now, .. } => now.lock().unwrap_or_else(PoisonError::into_inner).as_microsecond(),
+        }
+    }
+
+    /// Since which start the stopwatch counts.
+    fn boot(&self) -> Option<String> {
+        match self {
+            Self::Machine => {
+                let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+                Some(id.trim().to_owned())
+            }
+            Self::Hand { .. } => Some("by hand".to_owned()),
         }
     }
 }

@@ -24,7 +24,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use deadpool_postgres::{Object, Pool};
 use jiff::Timestamp;
 use rusqlite::Connection;
-use tokio::sync::{Mutex, OwnedMutexGuard};
+use tokio::sync::{Mutex, OwnedMutexGuard, OwnedSemaphorePermit};
 use tokio_postgres::types::ToSql;
 
 pub use backup::BackedUp;
@@ -42,7 +42,7 @@ pub use waiting::Limits;
 
 use connect::{SQLITE_LOOK, SQLITE_LOOKS_A_SECOND};
 use leaves::{Batch, Leaves};
-use waiting::Waiting;
+use waiting::{Waiting, Work};
 
 use crate::clock::Stopwatch;
 use crate::metrics::Metrics;
@@ -99,10 +99,13 @@ pub struct PostgresTx {
     client: Option<Object>,
     /// Whether an answer is waited for.
     asks: AtomicBool,
+    work: Work,
     waiting: Arc<Waiting>,
     tally: Tally,
     leaves: Leaves,
     faults: Faults,
+    /// Among those that store many records.
+    place: Option<OwnedSemaphorePermit>,
 }
 
 /// A parameter of a statement: whatever both engines take.
@@ -143,7 +146,7 @@ impl Db {
     pub async fn begin(&self) -> Result<Tx> {
         match self {
             Self::Sqlite(sqlite) => SqliteTx::begin(sqlite, sqlite.writer.clone(), "begin immediate").await,
-            Self::Postgres(postgres) => PostgresTx::begin(postgres, &postgres.pool, "begin").await,
+            Self::Postgres(postgres) => PostgresTx::begin(postgres, Work::Any, "begin").await,
         }
     }
 
@@ -152,7 +155,23 @@ impl Db {
     pub async fn begin_by_keys(&self) -> Result<Tx> {
         match self {
             Self::Sqlite(_) => self.begin().await,
-            Self::Postgres(postgres) => PostgresTx::begin(postgres, &postgres.by_keys, "begin").await,
+            Self::Postgres(postgres) => PostgresTx::begin(postgres, Work::ByKeys, "begin").await,
+        }
+    }
+
+    /// Begins a transaction that stores many records. Those of one customer wait for each other: together such transactions have half
+    /// of the connections, so that the rest is for others.
+    pub async fn begin_batch(&self) -> Result<Tx> {
+        match self {
+            Self::Sqlite(_) => self.begin().await,
+            Self::Postgres(postgres) => {
+                let place = postgres.waiting.place_of_batch().await?;
+                let mut tx = PostgresTx::begin(postgres, Work::Any, BEGIN_BATCH).await?;
+                if let Tx::Postgres(tx) = &mut tx {
+                    tx.place = Some(place);
+                }
+                Ok(tx)
+            }
         }
     }
 
@@ -162,7 +181,7 @@ impl Db {
             Self::Sqlite(sqlite) => SqliteTx::begin(sqlite, sqlite.reader(), "begin").await,
             Self::Postgres(postgres) => {
                 let begin = "begin isolation level repeatable read read only";
-                PostgresTx::begin(postgres, &postgres.pool, begin).await
+                PostgresTx::begin(postgres, Work::Any, begin).await
             }
         }
     }
@@ -230,6 +249,7 @@ const SQLITE_MIGRATIONS: &[(&str, &str)] = &[
     ("0021_handed_over", include_str!("../migrations/sqlite/0021_handed_over.sql")),
     ("0022_accepted", include_str!("../migrations/sqlite/0022_accepted.sql")),
     ("0023_more_seals", include_str!("../migrations/sqlite/0023_more_seals.sql")),
+    ("0024_doubted", include_str!("../migrations/sqlite/0024_doubted.sql")),
 ];
 const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0001_start", include_str!("../migrations/postgres/0001_start.sql")),
@@ -253,7 +273,12 @@ const POSTGRES_MIGRATIONS: &[(&str, &str)] = &[
     ("0021_handed_over", include_str!("../migrations/postgres/0021_handed_over.sql")),
     ("0022_accepted", include_str!("../migrations/postgres/0022_accepted.sql")),
     ("0023_more_seals", include_str!("../migrations/postgres/0023_more_seals.sql")),
+    ("0024_doubted", include_str!("../migrations/postgres/0024_doubted.sql")),
 ];
+
+/// PostgreSQL keeps the plan of a statement that was made for a small table, until it has counted the rows of the grown one. A
+/// batch grows tables faster than that: each of its statements is planned for what there is.
+const BEGIN_BATCH: &str = "begin; set local plan_cache_mode = force_custom_plan";
 
 impl SqliteTx {
     async fn begin(sqlite: &Sqlite, connection: Arc<Mutex<Connection>>, begin: &str) -> Result<Tx> {
@@ -298,12 +323,14 @@ impl Drop for SqliteTx {
 }
 
 impl PostgresTx {
-    async fn begin(postgres: &Postgres, pool: &Pool, begin: &str) -> Result<Tx> {
+    async fn begin(postgres: &Postgres, work: Work, begin: &str) -> Result<Tx> {
         postgres.faults.begin()?;
+        let pool = if work == Work::ByKeys { &postgres.by_keys } else { &postgres.pool };
         let client = Some(Box::pin(postgres.waiting.begin(pool, begin)).await?);
         let (waiting, tally) = (postgres.waiting.clone(), Tally::new(postgres.metrics.clone()));
         let (faults, leaves) = (postgres.faults.clone(), Leaves::default());
-        Ok(Tx::Postgres(Self { client, asks: AtomicBool::new(false), waiting, tally, leaves, faults }))
+        let (asks, place) = (AtomicBool::new(false), None);
+        Ok(Tx::Postgres(Self { client, asks, work, waiting, tally, leaves, faults, place }))
     }
 
     fn client(&self) -> Result<&Object> {
@@ -312,7 +339,7 @@ impl PostgresTx {
 
     /// Waits for what is asked of its client; in a box, so that the futures around it stay small.
     async fn answer<T>(&self, answer: Pin<Box<impl Future<Output = Result<T>>>>) -> Result<T> {
-        self.waiting.answer(&self.asks, answer).await
+        self.waiting.answer(&self.asks, self.work, answer).await
     }
 }
 
@@ -414,6 +441,11 @@ impl Tx {
         }
     }
 
+    /// Whether nobody else holds anything while it writes.
+    pub fn is_only_writer(&self) -> bool {
+        matches!(self, Self::Sqlite(_))
+    }
+
     /// The clause that holds rows of `table` against others that would change them. SQLite needs none:
     /// its one writer is alone.
     pub fn hold(&self, strength: Hold, table: &str) -> String {
@@ -421,6 +453,7 @@ impl Tx {
             (Self::Sqlite(_), _) => String::new(),
             (Self::Postgres(_), Hold::Shared) => format!("for share of {table}"),
             (Self::Postgres(_), Hold::Exclusive) => format!("for update of {table}"),
+            (Self::Postgres(_), Hold::SharedFree) => format!("for share of {table} skip locked"),
             (Self::Postgres(_), Hold::Free) => format!("for update of {table} skip locked"),
         }
     }
@@ -475,8 +508,21 @@ pub enum Hold {
     Shared,
     /// No other may hold or change them.
     Exclusive,
+    /// As shared, but rows that others hold are left out.
+    SharedFree,
     /// As exclusive, but rows that others hold are left out.
     Free,
+}
+
+impl Hold {
+    /// The same, but rows that others hold are left out.
+    #[must_use]
+    pub fn of_free(self) -> Self {
+        match self {
+            Self::Shared | Self::SharedFree => Self::SharedFree,
+            Self::Exclusive | Self::Free => Self::Free,
+        }
+    }
 }
 
 /// `$1` means the first parameter on both engines; SQLite writes that `?1`.

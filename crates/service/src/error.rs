@@ -28,6 +28,9 @@ pub enum Error {
     Clock(String),
     #[error("customer {0} got another time zone meanwhile: import the file again")]
     Moved(CustomerId),
+    /// Others hold the customer, and many wait already.
+    #[error("too many requests wait for customer {0}")]
+    Crowded(CustomerId),
     #[error("{0}")]
     Other(String),
 }

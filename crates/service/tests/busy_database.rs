@@ -2,13 +2,18 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use axum::http::header;
+use jiff::SignedDuration;
 use serde_json::json;
+use tokio::task::JoinSet;
 use tollbook::app::App;
+use tollbook::calls::{self, Outcome, Posted};
 use tollbook::config::Config;
+use tollbook::db::{Db, Limits, Tx};
 
-use crate::support::charging::{Caller, UK, second_clock};
+use crate::support::charging::{Caller, UK, record, second_clock};
 use crate::support::{Answer, Engine, TestApp, app, json_request, now, send};
 
 /// The same program, with less patience.
@@ -147,4 +152,117 @@ async fn a_row_that_another_holds_is_not_waited_for_without_end() {
     held.commit().await.expect("the rows are let go of");
     let answer = send(other, json_request(&path, &top_up)).await;
     assert_eq!(answer.status, 201, "{answer:?}");
+}
+
+/// Longer than anything here may take: a test that waits so long has found a hang.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Asks for all that one may ask for at once: a top-up, a call, and to charge a record; by itself, and in a batch.
+async fn ask_for(app: App, caller: (String, String), nth: i64) -> [Answer; 3] {
+    let (path, line) = caller;
+    let top_up = json!({"reference": format!("{line}-{nth}"), "amount": "1.00", "currency": "EUR"});
+    let call = json!({"call_id": format!("{line}-{nth}"), "calling_number": line, "called_number": UK});
+    let answered = now() - SignedDuration::from_hours(nth + 1);
+    let told = |id: &str| record(&format!("{line}-{nth}"), id, &line, UK, answered, 60);
+    let of_record = if nth % 2 == 0 {
+        json_request("/v1/calls?source=pbx", &told(""))
+    } else {
+        json_request("/v1/calls:batch?source=pbx", &told(""))
+    };
+    tokio::join!(
+        send(app.clone(), json_request(&format!("{path}/top-ups"), &top_up)),
+        send(app.clone(), json_request("/v1/charging/sessions", &call)),
+        send(app.clone(), of_record),
+    )
+    .into()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn one_customer_whose_rows_are_held_keeps_nobody_else_waiting() {
+    let db = app(Engine::Postgres).await;
+    let held = Caller::first(&db).await;
+    let other = Caller::of(&db, "C-5", "Prepaid", "+493023125005").await;
+    for caller in [&held, &other] {
+        caller.top_up("100.00").await;
+    }
+    let mut foreign = db.app.db.begin().await.expect("a transaction");
+    let rows = "select customer_id from customers where reference = 'C-4' for update";
+    foreign.rows(rows, &[]).await.expect("the rows are free");
+    let rows =
+        "select a.customer_id from charging_accounts a join customers c on c.customer_id = a.customer_id
+                where c.reference = 'C-4' for update of a";
+    foreign.rows(rows, &[]).await.expect("the rows are free");
+    let mut waiting = JoinSet::new();
+    for nth in 0..30 {
+        waiting.spawn(ask_for(db.app.clone(), (held.path.clone(), held.line.clone()), nth));
+    }
+    // Top-ups, calls, single records and batches: each wait for the rows.
+    let waiting_for_rows = async || {
+        let mut tx = db.app.db.read().await.expect("a transaction");
+        let sql = "select count(*) as waiting from pg_stat_activity where wait_event_type = 'Lock' and datname = current_database()";
+        tx.counted(sql, &[], "waiting").await.expect("the server tells")
+    };
+    let all_wait = async {
+        while waiting_for_rows().await < 14 {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, all_wait).await.expect("they wait");
+    for nth in [0, 2, 4] {
+        let caller = (other.path.clone(), other.line.clone());
+        let answers = tokio::time::timeout(PATIENCE, ask_for(db.app.clone(), caller, nth));
+        for answer in answers.await.expect("others are served") {
+            assert_eq!(answer.status, 201, "{answer:?}");
+        }
+    }
+    assert!(waiting.try_join_next().is_none());
+    foreign.commit().await.expect("the rows are let go of");
+    for answer in waiting.join_all().await.into_iter().flatten() {
+        assert!(answer.status.is_success(), "{answer:?}");
+    }
+}
+
+/// How many rows of tables PostgreSQL has read in a transaction.
+async fn rows_read(tx: &mut Tx) -> u64 {
+    let sql = "select cast(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) as bigint) as rows from pg_stat_xact_user_tables";
+    tx.counted(sql, &[], "rows").await.expect("the server tells")
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_batch_of_one_customer_reads_no_rows_again_and_again() {
+    const RECORDS: i64 = 2_560;
+    const BATCHES: i64 = 6;
+    let db = app(Engine::Postgres).await;
+    let caller = Caller::first(&db).await;
+    caller.top_up("1000.00").await;
+    // One connection, which may keep its plans, and tables whose rows nobody has counted.
+    let one =
+        Db::open_within(&db.url, Limits { connections: 2, ..Limits::default() }).await.expect("it opens");
+    let mut read = Vec::new();
+    for batch in 0..BATCHES {
+        let told = |nth: i64| {
+            // All within one hour, each to a number of its own.
+            let answered = now() - SignedDuration::from_secs(60 + nth);
+            let (id, to) = (format!("r{batch}-{nth}"), format!("+4420794{:05}", RECORDS * batch + nth));
+            record(&id, &id, &caller.line, &to, answered, 60).to_string()
+        };
+        let records: Vec<_> = (1..=RECORDS).map(told).collect();
+        let records: Vec<_> = (1..).zip(records.iter().map(String::as_bytes)).collect();
+        // Of two sources: calls of one may be legs of the other's.
+        let source = if batch % 2 == 0 { "one" } else { "two" };
+        let mut tx = one.begin_batch().await.expect("a transaction");
+        let world = (&db.app.tariffs, &*db.app.config, &db.app.clock);
+        let posted =
+            calls::charge_many(&mut tx, world, &source.into(), &records).await.expect("it is charged");
+        let Posted::Counted(counted) = posted else { panic!("{posted:?}") };
+        assert!(
+            counted.iter().all(|counted| matches!(counted.outcome, Outcome::Charged { .. })),
+            "{counted:?}"
+        );
+        read.push(rows_read(&mut tx).await);
+        tx.commit().await.expect("it commits");
+    }
+    // Tables of some pages may be read whole for each few records. Those that have grown are not, though a plan was made when they were small.
+    let most = u64::try_from(10 * RECORDS * BATCHES).expect("it is above zero");
+    assert!(read.last().is_some_and(|read| *read < most), "{read:?}, {most}");
 }

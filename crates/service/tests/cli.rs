@@ -220,7 +220,7 @@ fn what_cannot_be_done_says_why() {
     let shell = Shell::new();
     assert_eq!(
         shell.ok("migrate"),
-        "ran 0001_start, 0002_billing, 0003_ledger, 0004_prepaid, 0005_access, 0006_webhooks, 0007_audit, 0008_retention, 0009_tariffs, 0010_corrections, 0011_payments, 0013_bills, 0014_review, 0015_seals, 0016_secrets, 0017_fees, 0018_timekeeping, 0019_delivery, 0021_handed_over, 0022_accepted, 0023_more_seals\n"
+        "ran 0001_start, 0002_billing, 0003_ledger, 0004_prepaid, 0005_access, 0006_webhooks, 0007_audit, 0008_retention, 0009_tariffs, 0010_corrections, 0011_payments, 0013_bills, 0014_review, 0015_seals, 0016_secrets, 0017_fees, 0018_timekeeping, 0019_delivery, 0021_handed_over, 0022_accepted, 0023_more_seals, 0024_doubted\n"
     );
     assert_eq!(shell.ok("migrate"), "the database is up to date\n");
     assert!(shell.fails("history nobody").contains("nobody"));

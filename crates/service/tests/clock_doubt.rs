@@ -1,13 +1,15 @@
 //! What waits while the time is in doubt, what goes on, and when is it over?
 
-use std::process::Command;
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 use serde_json::json;
 use tollbook::app::App;
 use tollbook::clock::Clock;
 use tollbook::config::Config;
-use tollbook::db::Ts;
+use tollbook::db::{Db, Ts};
 use tollbook::error::Error;
 use tollbook::{jobs, retention, timekeeping};
 
@@ -15,7 +17,7 @@ use crate::support::account::Account;
 use crate::support::charging::{Caller, UK, ask, release, released, second_clock};
 use crate::support::cycle::{at, customer, invoices_of, provider, round_at};
 use crate::support::program::{done, tollbook};
-use crate::support::{Engine, TestApp, on_both_databases};
+use crate::support::{Engine, TestApp, empty_database, on_both_databases};
 
 const OCTOBER: &str = "2026-10-20T12:00:00Z";
 
@@ -83,6 +85,39 @@ on_both_databases! {
         // What was accepted then says nothing of another leap.
         db.app.clock.set_wrong_by(days(60));
         doubt(&db.app).await;
+        assert_eq!(invoices_of(&account).await.len(), 2);
+    }
+
+    async fn a_program_that_begins_after_a_leap_doubts_what_one_before_doubts(db: TestApp) {
+        let account = billed(&db).await;
+        // It knows no other time than that of after the leap.
+        let begun_after = async || {
+            let app = second_program(&db, at(OCTOBER)).await;
+            app.clock.set_wrong_by(days(20));
+            app.clock.accept();
+            app
+        };
+        let leaps = async || {
+            db.app.clock.set_wrong_by(days(20));
+            doubt(&db.app).await;
+        };
+        leaps().await;
+        let why = doubt(&begun_after().await).await;
+        assert!(why.contains("this machine's clock leapt forward by 480 h"), "{why}");
+        // It is over by itself when the clock is right again, for whoever begins then too.
+        let begun = begun_after().await;
+        begun.clock.set_wrong_by(SignedDuration::ZERO);
+        jobs::round(&begun).await.unwrap();
+        assert_eq!(begun.clock.now(), at(OCTOBER));
+        leaps().await;
+        db.app.clock.set_wrong_by(SignedDuration::ZERO);
+        jobs::round(&db.app).await.unwrap();
+        assert!(timekeeping::doubt(&begun_after().await).await.unwrap().is_none());
+        // Or when somebody accepts it.
+        leaps().await;
+        timekeeping::accept(&begun_after().await).await.unwrap();
+        assert!(timekeeping::doubt(&begun_after().await).await.unwrap().is_none());
+        jobs::round(&db.app).await.unwrap();
         assert_eq!(invoices_of(&account).await.len(), 2);
     }
 
@@ -158,6 +193,56 @@ fn at_another_time(shown: &str, url: &str, arguments: &[&str]) -> (bool, String)
     command.args(["-f", shown, env!("CARGO_BIN_EXE_tollbook"), "--database-url", url]).args(arguments);
     let output = command.output().expect("faketime runs");
     (output.status.success(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+}
+
+/// A program that goes on working while the clock that it sees leaps to whatever is written into a file.
+fn working(shown: &Path, url: &str) -> Child {
+    let environment = Command::new("faketime").args(["-f", "+0d", "env"]).output().expect("faketime runs");
+    let environment = String::from_utf8(environment.stdout).expect("the environment is text");
+    let library =
+        environment.lines().find_map(|line| line.strip_prefix("LD_PRELOAD=")).expect("it is loaded");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tollbook"));
+    command.env("LD_PRELOAD", library).env("FAKETIME_TIMESTAMP_FILE", shown);
+    command.env("FAKETIME_NO_CACHE", "1").env("FAKETIME_DONT_FAKE_MONOTONIC", "1");
+    command.args(["--database-url", url, "--set", "jobs.every_seconds=1", "work"]);
+    command.stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("it runs")
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_learns_that_the_clock_leapt_from_a_program_that_ran_before() {
+    let (url, _database) = empty_database(Engine::Sqlite).await;
+    done(&url, &["work", "--once"]);
+    let shown = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(shown.path(), "+0d").expect("it can be written");
+    let mut program = working(shown.path(), &url);
+    let db = Db::open(&url).await.expect("the database opens");
+    let counted = async |condition: &str| {
+        let mut tx = db.read().await.expect("a transaction");
+        let sql = format!("select count(*) as rows from program_time where {condition}");
+        tx.counted(&sql, &[], "rows").await.expect("it is counted")
+    };
+    let now = Clock::system().now().as_microsecond();
+    while counted(&format!("seen_at > {now}")).await == 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    std::fs::write(shown.path(), "+40d").expect("it can be written");
+    while counted("doubted_boot is not null").await == 0 {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    // The next one knows it though that has ended.
+    program.kill().expect("it can be killed");
+    program.wait().expect("it has ended");
+    for arguments in [&["work", "--once"][..], &["bill", "--month", "2026-10"], &["purge"]] {
+        let (done, said) = at_another_time("+40d", &url, arguments);
+        assert!(
+            !done && said.contains("this machine's clock leapt forward by 960 h"),
+            "{arguments:?}: {said}"
+        );
+    }
+    let (believed, said) = at_another_time("+40d", &url, &["clock"]);
+    assert!(!believed && said.contains("leapt forward"), "{said}");
+    assert!(at_another_time("+40d", &url, &["clock", "accept"]).0);
+    assert!(at_another_time("+40d", &url, &["work", "--once"]).0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -238,6 +238,62 @@ on_both_databases! {
         assert_adds_up(&db).await;
     }
 
+    async fn a_posted_record_of_which_another_source_says_the_same_waits(db: TestApp) {
+        operator(&db).await;
+        let unnamed = |id: &str| {
+            let mut record = Record::new(id).json();
+            record.as_object_mut().unwrap().remove("call_id");
+            record
+        };
+        // Two calls at the same moment are told by one source.
+        for id in ["a", "b"] {
+            assert_eq!(post(&db, "one", &unnamed(id)).await.body["outcome"], "charged");
+        }
+        let (path, told) = ("/v1/calls?source=two", &mut unnamed("a"));
+        let second = post(&db, "two", told).await;
+        assert_eq!((second.status.as_u16(), &second.body["reason"]), (202, &json!("another_leg")), "{second:?}");
+        let message = second.body["message"].as_str().unwrap();
+        assert!(message.contains("record one/") && message.contains("other_calls=true"), "{message}");
+        assert_eq!(db.post_json_once(path, "k1", told).await.body["outcome"], "suspended");
+        // In a batch, and in another layout.
+        told["start_time"] = json!("2026-10-05T12:00:00+02:00");
+        told["called_number"] = json!("+44 20 7946 0123");
+        let batch = [told.to_string(), posted("x1", 6, 10), posted("x2", 6, 11)].join("\n");
+        let request = axum::http::Request::post("/v1/calls:batch?source=two").body(axum::body::Body::from(batch)).unwrap();
+        let answer = db.send(request).await.body["records"].clone();
+        assert_eq!((&answer[0]["reason"], &answer[1]["outcome"]), (&json!("another_leg"), &json!("charged")), "{answer}");
+        assert_eq!(amounts(&db, "C-1").await, ["0.04", "0.04", "0.20", "0.20"]);
+        // Another call is another one: by its length, by its name, or because somebody says so.
+        let mut longer = unnamed("c");
+        (longer["billsec"], longer["end_time"]) = (json!(62), json!("2026-10-05T10:01:02Z"));
+        assert_eq!(post(&db, "two", &longer).await.body["outcome"], "charged");
+        let other = db.post_json(&format!("{path}&other_calls=true"), &unnamed("a")).await;
+        assert_eq!(other.body["outcome"], "charged", "{other:?}");
+        for source in ["one", "two"] {
+            assert_eq!(post(&db, source, &unnamed("a")).await.body["outcome"], "duplicate");
+        }
+        assert_eq!(waiting(&db).await, [] as [[String; 3]; 0]);
+        assert_adds_up(&db).await;
+    }
+
+    async fn one_record_that_two_sources_post_at_the_same_moment_is_charged_once(db: TestApp) {
+        operator(&db).await;
+        for hour in 0..12 {
+            let record: Value = serde_json::from_str(&posted("a", 5, hour)).unwrap();
+            let record = |id: String| {
+                let mut record = record.clone();
+                (record["record_id"], record["call_id"]) = (json!(id), json!(""));
+                record
+            };
+            let (one, two) = (record(format!("o{hour}")), record(format!("t{hour}")));
+            let (one, two) = tokio::join!(post(&db, "one", &one), post(&db, "two", &two));
+            let mut outcomes = [one, two].map(|answer| answer.body["outcome"].as_str().unwrap().to_owned());
+            outcomes.sort();
+            assert_eq!(outcomes, ["charged", "suspended"]);
+        }
+        assert_eq!(amounts(&db, "C-1").await.len(), 12);
+    }
+
     async fn legs_of_one_call_are_charged_once(db: TestApp) {
         operator(&db).await;
         let leg = |id: &str, leg: &str| CALL.replace("v-1,,", &format!("{id},call-1,{leg}"));

@@ -148,6 +148,14 @@ async fn a_server_that_works_is_waited_for_and_one_that_is_silent_is_not() {
         "the database does not answer: a statement took more than 1 s (database.statement_seconds sets the limit)"
     );
     let opened = Db::open_within(&relay.url(), limits(1, 600)).await.expect("the database opens");
+    // What is looked up by keys only waits for rows.
+    let mut tx = opened.begin_by_keys().await.expect("a transaction");
+    assert!(tx.script("select pg_sleep(2)").await.is_ok());
+    let refused = tx.script("select pg_sleep(60)").await.unwrap_err();
+    assert!(
+        refused.is_away() && refused.to_string().contains("more than 4 s (database.wait_seconds"),
+        "{refused}"
+    );
     let mut tx = opened.begin().await.expect("a transaction");
     relay.freeze();
     let error = tx.script("select 1").await.unwrap_err();

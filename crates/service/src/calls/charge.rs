@@ -14,69 +14,23 @@ use jiff::Timestamp;
 
 use super::Control;
 use super::announce;
-use super::content::{Content, Said};
-use super::elsewhere::{Elsewhere, elsewhere};
+use super::batch::{Batch, Incoming};
+use super::elsewhere::{Elsewhere, elsewhere, told_elsewhere};
 use super::first_look::FIRST_LINES;
-use super::import::BATCH_RECORDS;
 use super::legs::Legs;
 use super::pass::Pass;
-use super::resolve::{Bill, Fate, Record};
+use super::resolve::Bill;
+use super::source::Sender;
 use super::spending;
 use super::store::{self, MonthKey};
 use super::understood::ReadBy;
 use crate::clock::Clock;
 use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
-use crate::hash::{self, Hash};
 use crate::id::{CustomerId, ImportId, PlanId};
 use crate::metrics::{CALLS_CHARGED, CHARGED_MICROS, RECORD_WARNINGS, RECORDS};
 use crate::sessions::Reconciling;
 use crate::suspense::{self, Flawed, Waiting};
-
-/// One record of a batch, read and resolved, or what was wrong with it.
-#[derive(Debug)]
-pub struct Incoming {
-    /// The line it stands on, from 1.
-    pub line: u64,
-    /// Of what it says; of its bytes when it could not be read.
-    pub hash: Hash,
-    /// Where it stands in the batch's text.
-    pub content: std::ops::Range<usize>,
-    pub record: std::result::Result<Record, Flaw>,
-    /// What a record says that could be read and yet is flawed.
-    pub(super) said: Option<Box<Said>>,
-}
-
-/// Records that are charged together.
-#[derive(Debug, Default)]
-pub struct Batch {
-    /// The records as they came, one after the other.
-    pub text: Vec<u8>,
-    pub incoming: Vec<Incoming>,
-}
-
-impl Batch {
-    /// One that holds many records.
-    pub fn with_room() -> Self {
-        Self { text: Vec::new(), incoming: Vec::with_capacity(BATCH_RECORDS) }
-    }
-
-    /// The hash of a record as it came. Records in suspense are known by it, and calls of earlier versions.
-    pub(super) fn hash_of_bytes(&self, incoming: &Incoming) -> Hash {
-        hash::of(self.bytes(incoming))
-    }
-
-    pub(super) fn bytes(&self, incoming: &Incoming) -> &[u8] {
-        self.text.get(incoming.content.clone()).unwrap_or_default()
-    }
-
-    /// Its room, for other records.
-    pub fn emptied(mut self) -> Self {
-        self.text.clear();
-        self.incoming.clear();
-        self
-    }
-}
 
 /// What became of a record.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -104,6 +58,8 @@ pub struct Counted {
 pub struct Charging {
     pub source: String,
     pub import: Option<ImportId>,
+    /// Whether each record is compared with those of other sources; of a file only the first are, before it is charged.
+    pub(super) compares: bool,
     /// How its records are read, to tell of those that wait what they say.
     read_by: ReadBy,
     /// This source's records in suspense: one that can be charged now is resolved.
@@ -121,7 +77,13 @@ pub(super) type Uses = BTreeMap<UseKey, Vec<u64>>;
 
 impl Charging {
     /// Begins a run over a few records of one source.
-    pub(super) async fn begin_few(tx: &mut Tx, source: &str, read_by: ReadBy, batch: &Batch) -> Result<Self> {
+    pub(super) async fn begin_few(
+        tx: &mut Tx,
+        sender: &Sender,
+        read_by: ReadBy,
+        batch: &Batch,
+    ) -> Result<Self> {
+        let source = &sender.source;
         let waiting = if batch.incoming.len() > FEW {
             suspense::waiting(tx, source).await?
         } else {
@@ -131,8 +93,9 @@ impl Charging {
             suspense::waiting_of(tx, source, &hashes, &ids).await?
         };
         Ok(Self {
-            source: source.to_owned(),
+            source: source.clone(),
             import: None,
+            compares: !sender.other_calls,
             read_by,
             waiting,
             months: HashMap::new(),
@@ -143,9 +106,8 @@ impl Charging {
     /// Begins a run over one source.
     pub(super) async fn begin(tx: &mut Tx, source: &str, read_by: ReadBy, import: ImportId) -> Result<Self> {
         let waiting = suspense::waiting(tx, source).await?;
-        let import = Some(import);
-        let source = source.to_owned();
-        Ok(Self { source, import, read_by, waiting, months: HashMap::new(), look_first: false })
+        let (source, import, months) = (source.to_owned(), Some(import), HashMap::new());
+        Ok(Self { source, import, compares: false, read_by, waiting, months, look_first: false })
     }
 
     /// Whether a record waits in suspense as it came now.
@@ -168,7 +130,7 @@ impl Charging {
 
 /// Charges a batch; answers what became of each record, in its order.
 pub async fn charge(tx: &mut Tx, run: &mut Charging, batch: &Batch, clock: &Clock) -> Result<Vec<Outcome>> {
-    let hold = needed_hold(tx, &run.source, batch).await?;
+    let hold = needed_hold(tx, run, batch).await?;
     let held = hold_customers(tx, batch, hold, clock).await?;
     charge_held(tx, run, batch, held, clock).await
 }
@@ -197,6 +159,9 @@ async fn charge_held(
     clock: &Clock,
 ) -> Result<Vec<Outcome>> {
     held.legs = Legs::load(tx, &run.source, batch).await?;
+    if run.compares {
+        held.told_elsewhere = told_elsewhere(tx, &run.source, &batch.incoming).await?;
+    }
     let all_ids = || batch.incoming.iter().flat_map(Incoming::record_ids).collect::<Vec<_>>();
     let mut stored = store::Stored::new();
     // No key that is there tells of a call that was stored under an id with blanks.
@@ -287,16 +252,19 @@ pub(super) struct Held {
     pub(super) used: Uses,
     pub(super) prepaid: Reconciling,
     pub(super) legs: Legs,
+    /// Why records wait that another source told of, by their place.
+    pub(super) told_elsewhere: HashMap<usize, Flaw>,
 }
 
-/// How the customers of a batch must be held. Allowances and spending are counters: only one batch at a time may change them.
-async fn needed_hold(tx: &mut Tx, source: &str, batch: &Batch) -> Result<Hold> {
+/// How the customers of a batch must be held. Allowances and spending are counters: only one batch at a time may change them. Nor
+/// must two that tell of the same call miss each other.
+pub(super) async fn needed_hold(tx: &mut Tx, run: &Charging, batch: &Batch) -> Result<Hold> {
     let mut bills = batch.incoming.iter().filter_map(Incoming::bill);
-    let is_counted = bills.any(|bill| bill.counts() || bill.spending_cap().is_some());
+    let is_counted = bills.any(|bill| run.compares || bill.counts() || bill.spending_cap().is_some());
     // Two imports that charge a leg each of one call must not miss each other.
     let names_call = batch.incoming.iter().any(Incoming::names_call);
     let has_legs = batch.incoming.iter().any(Incoming::is_of_other_call)
-        || names_call && (batch.incoming.len() <= FEW || store::may_have_legs(tx, source).await?);
+        || names_call && (batch.incoming.len() <= FEW || store::may_have_legs(tx, &run.source).await?);
     Ok(if is_counted || has_legs { Hold::Exclusive } else { Hold::Shared })
 }
 
@@ -315,11 +283,10 @@ async fn hold_customers(tx: &mut Tx, batch: &Batch, hold: Hold, clock: &Clock) -
     {
         return Err(Error::Moved(moved.account.id));
     }
-    let records = batch.incoming.iter().filter_map(|incoming| incoming.record.as_ref().ok());
-    let records: Vec<_> = records.filter(|record| record.reconciles).collect();
-    let prepaid = Reconciling::hold(tx, &records, clock).await?;
+    let prepaid = Reconciling::hold(tx, &batch.reconciled().collect::<Vec<_>>(), clock).await?;
     let used = store::uses(tx, &counted).await?;
-    Ok(Held { closed: held.closed, kept_from: held.kept_from, used, prepaid, legs: Legs::default() })
+    let (legs, told_elsewhere) = (Legs::default(), HashMap::new());
+    Ok(Held { closed: held.closed, kept_from: held.kept_from, used, prepaid, legs, told_elsewhere })
 }
 
 impl Held {
@@ -337,61 +304,6 @@ impl Held {
             month = next.map_err(|error| Error::Other(error.to_string()))?;
         }
         Ok(month.starts_at)
-    }
-}
-
-impl Incoming {
-    fn bill(&self) -> Option<&Bill> {
-        match &self.record.as_ref().ok()?.fate {
-            Fate::Bill(bill) => Some(bill),
-            Fate::Free(_) => None,
-        }
-    }
-
-    /// What was unusual about a record that was taken in.
-    pub(crate) fn warnings(&self, outcome: &Outcome) -> Warnings {
-        match (outcome, &self.record) {
-            (Outcome::Charged { .. } | Outcome::Free(_), Ok(record)) => record.warnings,
-            _ => Warnings::default(),
-        }
-    }
-
-    /// The record's id, if it could be read.
-    pub(crate) fn record_id(&self) -> Option<&str> {
-        let said = || self.said.as_ref().map(|said| said.record_id.as_str());
-        self.record.as_ref().map_or_else(|_| said(), |record| Some(record.record_id()))
-    }
-
-    /// The record's id as it was written, when blanks stood at its ends: an earlier version stored calls under it.
-    pub(super) fn written_id(&self) -> Option<&str> {
-        let said = || self.said.as_ref().and_then(|said| said.written_id.as_deref());
-        self.record.as_ref().map_or_else(|_| said(), Record::written_id)
-    }
-
-    /// Each key that the record may have.
-    pub(super) fn record_ids(&self) -> impl Iterator<Item = &str> {
-        let second = self.record.as_ref().ok().and_then(Record::second_id);
-        self.record_id().into_iter().chain(second).chain(self.written_id())
-    }
-
-    /// What the record says, if it could be read.
-    pub(super) fn says(&self) -> Option<Content<'_>> {
-        let said = || self.said.as_ref().map(|said| said.content());
-        self.record.as_ref().map_or_else(|_| said(), |record| Some(record.content()))
-    }
-
-    /// Whether it is charged, and the switch named its call.
-    fn names_call(&self) -> bool {
-        self.bill().is_some() && self.record.as_ref().is_ok_and(|record| record.names_call)
-    }
-
-    /// Whether it is charged, and of a call that has a name of its own.
-    fn is_of_other_call(&self) -> bool {
-        self.bill().is_some()
-            && self
-                .record
-                .as_ref()
-                .is_ok_and(|record| record.names_call && record.call_id() != record.record_id())
     }
 }
 
@@ -416,12 +328,14 @@ async fn settle_suspense(
                 understood: run.read_by.understood(batch.bytes(incoming)),
                 flaw,
             }),
-            _ if run.waits(batch, incoming) => same.push(batch.hash_of_bytes(incoming)),
             // Charged with other content: the record was mended.
             Outcome::Charged { .. } | Outcome::Free(_) => {
                 mended.extend(incoming.record_id().filter(|id| run.waiting.ids.contains(*id)));
             }
             Outcome::Duplicate => {}
+        }
+        if !matches!(outcome, Outcome::Suspended(_)) && run.waits(batch, incoming) {
+            same.push(batch.hash_of_bytes(incoming));
         }
     }
     suspense::put(tx, &run.source, run.import, &suspended, clock).await?;

@@ -7,11 +7,13 @@ use calculation::cdr::Flaw;
 use calculation::money::Amount;
 
 use super::assigned::Assigned;
-use super::charge::{self, Batch, Charging, Outcome};
+use super::batch::Batch;
+use super::charge::{self, Charging, Outcome};
 use super::directory::Directory;
 use super::import::judged;
 use super::posted::parties;
 use super::resolve::Bench;
+use super::source::Sender;
 use super::store::{self, StoredCall};
 use super::understood::ReadBy;
 use super::{Replacement, content};
@@ -116,7 +118,9 @@ impl Correction {
         if let Some(Ok(record)) = self.batch.incoming.first_mut().map(|incoming| incoming.record.as_mut()) {
             record.rename(stored_as);
         }
-        let mut run = Charging::begin_few(tx, source, self.read_by, &self.batch).await?;
+        // What another source told of the call says nothing of its correction.
+        let sender = Sender { other_calls: true, ..source.into() };
+        let mut run = Charging::begin_few(tx, &sender, self.read_by, &self.batch).await?;
         let outcomes = charge::charge(tx, &mut run, &self.batch, clock).await?;
         outcomes.into_iter().next().ok_or_else(|| Error::Other("a correction without an outcome".to_owned()))
     }

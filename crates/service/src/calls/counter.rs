@@ -4,13 +4,13 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use super::charge::Counted;
-use super::posted::charge_records;
+use super::posted::{charge_free, charge_records};
 use super::source::Sender;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::{Db, Tx};
 use crate::error::{Error, Result};
-use crate::group_commit::{Deed, GroupCommit};
+use crate::group_commit::{Deed, GroupCommit, Patience, Turn};
 use crate::tariffs::TariffBook;
 
 /// Takes records in; cheap to clone.
@@ -36,7 +36,7 @@ impl Counter {
     /// Opens it. What it needs ends with its last clone.
     pub fn open(db: &Db, clock: &Clock, tariffs: &TariffBook, config: &Config) -> Self {
         let clerk = Clerk { clock: clock.clone(), tariffs: tariffs.clone() };
-        Self { queue: GroupCommit::open(db, &clerk, config.charging.workers, config.charging.together) }
+        Self { queue: GroupCommit::open(db, &clerk, config) }
     }
 
     /// Whether records are taken.
@@ -54,7 +54,12 @@ impl Deed for Clerk {
     type Request = Posted;
     type Answer = Counted;
 
-    async fn together(&self, tx: &mut Tx, posted: &[Arc<Posted>]) -> Result<Vec<Counted>> {
+    async fn together(
+        &self,
+        tx: &mut Tx,
+        posted: &[Arc<Posted>],
+        patience: Patience,
+    ) -> Result<Vec<Turn<Counted>>> {
         let Some(config) = posted.first().map(|first| &first.config) else { return Ok(Vec::new()) };
         let mut answers = BTreeMap::new();
         let mut rest: Vec<usize> = (0..posted.len()).collect();
@@ -64,9 +69,15 @@ impl Deed for Clerk {
                 // Whichever it is of those that came together, it is the first line of its own request.
                 let records: Vec<_> =
                     places.iter().map(|place| (1, posted[*place].record.as_slice())).collect();
-                let counted =
-                    charge_records(tx, (&self.tariffs, config, &self.clock), sender, &records).await?;
-                answers.extend(places.into_iter().zip(counted));
+                let world = (&self.tariffs, &**config, &self.clock);
+                let turns = match patience {
+                    Patience::LeavesOut => charge_free(tx, world, sender, &records).await?,
+                    Patience::Waits => {
+                        let counted = charge_records(tx, world, sender, &records).await?;
+                        counted.into_iter().map(Turn::Done).collect()
+                    }
+                };
+                answers.extend(places.into_iter().zip(turns));
             }
             rest = later;
         }

@@ -3,12 +3,16 @@
 //! A file that is imported under another name than the last time would be charged again, each record under a key that nobody has.
 //! So its first records are compared with what other sources brought for the same customers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use super::charge::Incoming;
+use calculation::cdr::{Flaw, Reason};
+use jiff::Timestamp;
+
+use super::batch::Incoming;
 use super::content::Content;
+use super::legs::talk_name;
 use super::resolve::Record;
-use super::store;
+use super::store::{self, Moment};
 use crate::db::Tx;
 use crate::error::Result;
 use crate::id::NOBODY;
@@ -54,17 +58,32 @@ pub(super) async fn elsewhere(tx: &mut Tx, source: &str, records: &[Incoming]) -
     let new = records.iter().filter(is_new).filter_map(|incoming| incoming.record.as_ref().ok());
     let records: Vec<_> = new.filter(known).collect();
     let contents: Vec<Content<'_>> = records.iter().map(|record| record.content()).collect();
+    let mut places: BTreeMap<Moment, Vec<usize>> = BTreeMap::new();
+    for (place, content) in contents.iter().enumerate() {
+        let moment = content.customer.zip(content.answered_at.map(Timestamp::as_second));
+        if let Some(moment) = moment {
+            places.entry(moment).or_default().push(place);
+        }
+    }
     let mut found: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-    for (place, other_source, known) in store::around(tx, source, &contents).await? {
-        let Some((record, content)) = records.get(place).zip(contents.get(place)) else { continue };
-        // Within one source a call that has a name is known by it.
-        let is_same = if other_source == source {
-            !record.names_call && content.is_same_attempt(&known.content())
-        } else {
-            content.is_same_talk(&known.content())
-        };
-        if is_same {
-            found.entry(other_source).or_default().insert(place);
+    for (other_source, known) in store::answered_about(tx, places.keys()).await? {
+        let moment = known.answered_at.map(|answered_at| (known.customer, answered_at.as_second()));
+        let Some(places) = moment.and_then(|moment| places.get(&moment)) else { continue };
+        let there = found.entry(other_source.clone()).or_default();
+        for place in places {
+            let Some((record, content)) = records.get(*place).zip(contents.get(*place)) else { continue };
+            if there.contains(place) {
+                continue;
+            }
+            // Within one source a call that has a name is known by it.
+            let is_same = if other_source == source {
+                !record.names_call && content.is_same_attempt(&known.content())
+            } else {
+                content.is_same_talk(&known.content())
+            };
+            if is_same {
+                there.insert(*place);
+            }
         }
     }
     let compared = contents.len();
@@ -72,4 +91,45 @@ pub(super) async fn elsewhere(tx: &mut Tx, source: &str, records: &[Incoming]) -
     let most = most.filter(|(found, _)| found.saturating_mul(2) > compared);
     let is_own = |other: &str| other == source;
     Ok(most.map(|(found, most)| Elsewhere { is_own: is_own(&most), source: most, found, compared }))
+}
+
+/// Why posted records wait that say what a charged record of another source says, by their place.
+pub(super) async fn told_elsewhere(
+    tx: &mut Tx,
+    source: &str,
+    records: &[Incoming],
+) -> Result<HashMap<usize, Flaw>> {
+    let mut asked: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (place, incoming) in records.iter().enumerate() {
+        let Some(record) = incoming.record.as_ref().ok().filter(|_| incoming.bill().is_some()) else {
+            continue;
+        };
+        let (number, party) = (record.number().unwrap_or_default(), record.other_party().unwrap_or_default());
+        // Another source may write whole seconds.
+        let second = Timestamp::from_second(record.started_at.as_second()).unwrap_or(record.started_at);
+        for started_at in BTreeSet::from([record.started_at, second]) {
+            let beginning = (record.customer, started_at, number, party);
+            asked.entry(beginning).or_default().push((place, record.content()));
+        }
+    }
+    let (asked, contents): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+    let mut told = HashMap::new();
+    for (nth, other_source, known) in store::begun(tx, source, &asked).await? {
+        for (place, content) in contents.get(nth).into_iter().flatten() {
+            if !told.contains_key(place) && content.differences(&known.content()).is_empty() {
+                told.insert(*place, told_by(&other_source, &known.record_id));
+            }
+        }
+    }
+    Ok(told)
+}
+
+fn told_by(source: &str, record_id: &str) -> Flaw {
+    let message = format!(
+        "the same call was charged by record {}/{} of another source: it is not charged twice. If this is another call, send it with \
+         other_calls=true",
+        talk_name(source),
+        talk_name(record_id)
+    );
+    Flaw::new(Reason::AnotherLeg, "start_time", message)
 }

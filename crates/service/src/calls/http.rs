@@ -54,6 +54,8 @@ struct SourceQuery {
     /// The digit that callers dial for an outside line, if it stands before the called numbers.
     #[param(example = "0", pattern = "^[0-9]$")]
     outside_digit: Option<String>,
+    /// Charge calls although another source told of such calls at the same times.
+    other_calls: Option<bool>,
 }
 
 impl SourceQuery {
@@ -61,31 +63,14 @@ impl SourceQuery {
         check_name("/source", self.source.trim(), 100)?;
         let source = super::known_feed(app, &self.source).await?;
         let form = uploads::number_form(self.bare_digits.as_deref(), self.outside_digit.as_deref())?;
-        Ok(Sender { source, form })
+        Ok(Sender { source, form, other_calls: self.other_calls.unwrap_or_default() })
     }
-}
-
-/// Which switch or feed many records come from.
-#[derive(Debug, Deserialize, IntoParams)]
-#[into_params(parameter_in = Query)]
-#[serde(deny_unknown_fields)]
-struct BatchQuery {
-    /// The switch or feed: with the record's id the key that prevents charging twice.
-    #[param(example = "switch-a")]
-    source: String,
-    /// As `bare_digits` of one call.
-    #[param(pattern = "^(national|international)$")]
-    bare_digits: Option<String>,
-    /// As `outside_digit` of one call.
-    #[param(example = "0", pattern = "^[0-9]$")]
-    outside_digit: Option<String>,
-    /// Charge them although another source brought such calls at the same times.
-    other_calls: Option<bool>,
 }
 
 /// Charge one call
 ///
-/// The body is one canonical record (docs/cdr-formats.md). Sent again it is a duplicate and costs nothing.
+/// The body is one canonical record (docs/cdr-formats.md). Sent again it is a duplicate and costs nothing. When a charged record of
+/// another source says the same, it waits in suspense.
 #[utoipa::path(post, path = "/v1/calls", tag = "calls",
     security(("oauth" = ["calls:write"])), params(SourceQuery, IdempotencyKey),
     request_body(content = super::described::CallRecord, content_type = "application/json"),
@@ -156,29 +141,27 @@ struct BatchAnswer {
 /// The body is NDJSON: one canonical record a line, up to 10,000. Each gets an answer of its own. When most of the first hundred calls are
 /// there already under another source, nothing is charged and the answer is 409.
 #[utoipa::path(post, path = "/v1/calls:batch", tag = "calls",
-    security(("oauth" = ["calls:write"])), params(BatchQuery, IdempotencyKey),
+    security(("oauth" = ["calls:write"])), params(SourceQuery, IdempotencyKey),
     request_body(content = String, content_type = "application/x-ndjson"),
     responses((status = 200, body = BatchAnswer), (status = "4XX", body = Problem, content_type = "application/problem+json")))]
 async fn post_many(
     State(app): State<SharedApp>,
-    Params(query): Params<BatchQuery>,
+    Params(query): Params<SourceQuery>,
     sent: Sent,
 ) -> Result<Response, Problem> {
-    let BatchQuery { source, bare_digits, outside_digit, other_calls } = query;
-    let sender = SourceQuery { source, bare_digits, outside_digit }.sender(&app).await?;
-    let other_calls = other_calls.unwrap_or_default();
+    let sender = query.sender(&app).await?;
     let lines = sent.body.split(|byte| *byte == b'\n').map(compact).filter(|line| !line.is_empty());
     let compacted: Vec<Vec<u8>> = lines.take(LARGEST_BATCH + 1).collect();
     let records: Vec<_> = (1..).zip(compacted.iter().map(Vec::as_slice)).collect();
     if records.is_empty() || records.len() > LARGEST_BATCH {
         return Err(Problem::malformed(format!("a batch holds 1 to {LARGEST_BATCH} records, one a line")));
     }
-    let mut write = match Write::begin(&app, &sent).await? {
+    let mut write = match Write::begin_batch(&app, &sent).await? {
         Begun::New(write) => write,
         Begun::Done(response) => return Ok(response),
     };
     let with = (&app.tariffs, &*app.config, &app.clock);
-    let outcomes = match super::charge_many(&mut write.tx, with, &sender, other_calls, &records).await? {
+    let outcomes = match super::charge_many(&mut write.tx, with, &sender, &records).await? {
         Posted::Counted(outcomes) => outcomes,
         Posted::Elsewhere(elsewhere) => return Err(Problem::conflict(elsewhere.to_string())),
     };

@@ -17,7 +17,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::assigned::Assigned;
-use super::charge::{self, Batch, Charging, Incoming, Outcome};
+use super::batch::{Batch, Incoming};
+use super::charge::{self, Charging, Outcome};
 use super::content::{self, Said};
 use super::directory::Directory;
 use super::elsewhere::Elsewhere;
@@ -195,7 +196,7 @@ async fn try_first(
     row: &ImportRow,
     batch: &Batch,
 ) -> Result<std::result::Result<(Charging, Vec<Outcome>, Option<String>), Elsewhere>> {
-    let mut tx = app.db.begin().await?;
+    let mut tx = app.db.begin_batch().await?;
     let looks_like = feed::looks_like(&mut tx, &row.source).await?;
     store::insert_import(&mut tx, row).await?;
     let mut run = Charging::begin(&mut tx, &source.name, read_by.clone(), row.id).await?;
@@ -310,7 +311,7 @@ async fn store_apart(
 async fn store_batch(app: &App, run: &mut Charging, batch: &Batch, before: Control) -> Stored {
     let mut tries = Tries::default();
     loop {
-        let mut tx = app.db.begin().await?;
+        let mut tx = app.db.begin_batch().await?;
         match charge::charge(&mut tx, run, batch, &app.clock).await {
             Ok(outcomes) => {
                 let control = counted(before, &outcomes);

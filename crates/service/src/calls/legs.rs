@@ -8,7 +8,8 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 use calculation::cdr::{Flaw, Leg, Reason};
 use jiff::Timestamp;
 
-use super::charge::{Batch, FEW, Incoming};
+use super::batch::{Batch, Incoming};
+use super::charge::FEW;
 use super::content::overlap;
 use super::resolve::{Fate, Record};
 use super::store::{self, Talk};
@@ -107,6 +108,6 @@ fn talk_of(record: &Record) -> Option<(Timestamp, i64)> {
 }
 
 /// No message repeats an id without end.
-fn talk_name(id: &str) -> String {
+pub(super) fn talk_name(id: &str) -> String {
     id.chars().take(80).collect()
 }

@@ -3,6 +3,7 @@
 mod ahead;
 mod announce;
 mod assigned;
+mod batch;
 mod charge;
 pub mod cli;
 mod content;
@@ -14,6 +15,7 @@ mod elsewhere;
 mod explain;
 mod feed;
 mod first_look;
+mod held;
 mod history;
 pub mod http;
 mod import;

@@ -8,7 +8,8 @@ use calculation::period::Period;
 use calculation::rating::{self, Caller, Charge};
 use jiff::Timestamp;
 
-use super::charge::{Batch, Charging, Held, Incoming, Outcome, Uses};
+use super::batch::{Batch, Incoming};
+use super::charge::{Charging, Held, Outcome, Uses};
 use super::content::Content;
 use super::legs::Legs;
 use super::resolve::{Bill, Fate, Record};
@@ -90,7 +91,10 @@ impl<'b> Pass<'b> {
                     if let Met::FurtherTalk(second_id) = met {
                         id = second_id;
                     }
-                    let decided = pass.decide(run, held, (id, record), &mut charged)?;
+                    let decided = match held.told_elsewhere.get(&place) {
+                        Some(flaw) => Err(flaw.clone()),
+                        None => pass.decide(run, held, (id, record), &mut charged)?,
+                    };
                     if decided.is_ok() {
                         keys.insert(id, Before::Here(place));
                     }

@@ -4,9 +4,11 @@ use calculation::cdr::{Cdr, Flaw};
 use calculation::phone_number::{Dialled, E164, NumberForm, dialled_as};
 
 use super::assigned::Assigned;
-use super::charge::{self, Batch, Charging, Counted, Outcome};
+use super::batch::{Batch, Incoming};
+use super::charge::{self, Charging, Counted, Outcome};
 use super::directory::Directory;
 use super::elsewhere::Elsewhere;
+use super::held::held_by_others;
 use super::import::judged;
 use super::resolve::Bench;
 use super::source::Sender;
@@ -15,6 +17,7 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::db::Tx;
 use crate::error::Result;
+use crate::group_commit::Turn;
 use crate::tariffs::TariffBook;
 
 /// What a record is charged by.
@@ -33,6 +36,25 @@ pub async fn charge_records(
     Ok(counted(&batch, outcomes))
 }
 
+/// As [`charge_records`], but records of customers whom others hold are left alone.
+pub(super) async fn charge_free(
+    tx: &mut Tx,
+    world: World<'_>,
+    sender: &Sender,
+    records: &[(u64, &[u8])],
+) -> Result<Vec<Turn<Counted>>> {
+    let (mut run, mut batch) = begun(tx, world, sender, records).await?;
+    let held = held_by_others(tx, &run, &batch).await?;
+    let of_held = |incoming: &Incoming| incoming.customer().filter(|customer| held.contains(customer));
+    let left_alone: Vec<_> = batch.incoming.iter().map(of_held).collect();
+    batch.incoming.retain(|incoming| of_held(incoming).is_none());
+    let outcomes = charge::charge(tx, &mut run, &batch, world.2).await?;
+    let mut done = counted(&batch, outcomes).into_iter();
+    let turns =
+        left_alone.into_iter().map(|held| held.map(Turn::Held).or_else(|| done.next().map(Turn::Done)));
+    Ok(turns.flatten().collect())
+}
+
 /// What became of many records that were posted together.
 #[derive(Debug)]
 pub enum Posted {
@@ -46,11 +68,10 @@ pub async fn charge_many(
     tx: &mut Tx,
     world: World<'_>,
     sender: &Sender,
-    other_calls: bool,
     records: &[(u64, &[u8])],
 ) -> Result<Posted> {
     let (mut run, batch) = begun(tx, world, sender, records).await?;
-    let outcomes = if other_calls {
+    let outcomes = if sender.other_calls {
         charge::charge(tx, &mut run, &batch, world.2).await?
     } else {
         match charge::charge_first(tx, &mut run, &batch, world.2).await? {
@@ -83,7 +104,7 @@ async fn begun(
         let range = start..batch.text.len();
         batch.incoming.push(judged(*line, content, range, cdr, bench));
     }
-    let run = Charging::begin_few(tx, &sender.source, read_by, &batch).await?;
+    let run = Charging::begin_few(tx, sender, read_by, &batch).await?;
     Ok((run, batch))
 }
 

@@ -56,10 +56,12 @@ pub struct Sender {
     /// The switch or feed: with a record's id the key that prevents charging twice.
     pub source: String,
     pub form: NumberForm,
+    /// Whether the calls are others than those of which another source says the same.
+    pub other_calls: bool,
 }
 
 impl From<&str> for Sender {
     fn from(source: &str) -> Self {
-        Self { source: source.to_owned(), form: NumberForm::default() }
+        Self { source: source.to_owned(), form: NumberForm::default(), other_calls: false }
     }
 }

@@ -29,8 +29,8 @@ use crate::seals;
 pub(super) use feeds::{feeds, knows_feed};
 pub use itemised::itemised;
 pub(super) use known::{
-    Known, Stored, Talk, around, legs_charged_twice, may_have_legs, stored, talks_of_calls,
-    told_by_two_sources,
+    Known, Moment, Stored, Talk, answered_about, begun, legs_charged_twice, may_have_legs, stored,
+    talks_of_calls, told_by_two_sources,
 };
 use months::POSTPAID;
 pub(super) use months::{
@@ -78,11 +78,7 @@ pub(super) async fn hold_customers(
     if customers.is_empty() {
         return Ok(found);
     }
-    let held = format!(
-        "select c.customer_id from given g join customers c on c.customer_id = g.customer_id
-         order by c.customer_id {}",
-        tx.hold(hold, "c")
-    );
+    let held = holding(tx, hold);
     let known = "select c.customer_id, c.zone, c.calls_kept_from, p.starts_at from given g
                  join customers c on c.customer_id = g.customer_id
                  left join periods p on p.customer_id = g.customer_id and p.closed_at is not null";
@@ -98,6 +94,26 @@ pub(super) async fn hold_customers(
         }
     }
     Ok(found)
+}
+
+fn holding(tx: &Tx, hold: Hold) -> String {
+    format!(
+        "select c.customer_id from given g join customers c on c.customer_id = g.customer_id
+         order by c.customer_id {}",
+        tx.hold(hold, "c")
+    )
+}
+
+/// Holds those of some customers whom nobody else holds so that it could not; answers whom.
+pub(super) async fn hold_free_customers(
+    tx: &mut Tx,
+    customers: &BTreeSet<CustomerId>,
+    hold: Hold,
+) -> Result<BTreeSet<CustomerId>> {
+    let sql = holding(tx, hold.of_free());
+    let given = customer_cells(customers);
+    let rows = tx.over_rows("customer_id bigint", &["customer_id"], &given, &[&sql]).await?;
+    Ok(rows.iter().map(|row| row.get("customer_id").map(CustomerId)).collect::<db::Result<_>>()?)
 }
 
 /// How much of each allowance some customers have used.

@@ -35,6 +35,9 @@ const SERVER_SIDE: &str =
 const BY_KEYS_ONLY: &str =
     "; set enable_hashjoin = off; set enable_mergejoin = off; set enable_seqscan = off";
 
+/// Those who charge must not wait for those who wait for one customer.
+const LEAST_BY_KEYS: usize = 8;
+
 impl Sqlite {
     pub(super) fn open(path: &str, limits: Limits) -> Result<Self> {
         if path.is_empty() || path.contains(":memory:") {
@@ -154,7 +157,8 @@ impl Postgres {
     pub(super) async fn open(url: &str, limits: Limits) -> Result<Self> {
         let (config, tls) = (parsed(url, limits)?, tls()?);
         let pool = open_pool((&config, &tls), limits, "")?;
-        let by_keys = open_pool((&config, &tls), limits, BY_KEYS_ONLY)?;
+        let few = Limits { connections: limits.connections.max(LEAST_BY_KEYS), ..limits };
+        let by_keys = open_pool((&config, &tls), few, BY_KEYS_ONLY)?;
         let waiting = Arc::new(Waiting::new(limits, config, tls));
         let opened = Self { pool, by_keys, waiting, metrics: metrics()?, faults: Faults::default() };
         drop(opened.waiting.begin(&opened.pool, "select 1").await?);

@@ -16,6 +16,8 @@ pub enum Error {
     Silent(String),
     #[error("another program has written to the database for more than {0} s")]
     Busy(u64),
+    #[error("another transaction held rows for too long")]
+    Held,
     #[error("database address: {0}")]
     Url(String),
     #[error("column `{column}`: {message}")]
@@ -102,19 +104,25 @@ impl Error {
         }
     }
 
+    /// Whether rows were waited for that another transaction held to the end.
+    pub fn is_held(&self) -> bool {
+        match self {
+            Self::Held => true,
+            Self::Postgres(error) => error.code() == Some(&SqlState::LOCK_NOT_AVAILABLE),
+            _ => false,
+        }
+    }
+
     /// Whether the same transaction may succeed when it is tried again.
     pub fn is_transient(&self) -> bool {
         match self {
+            Self::Held => true,
             Self::Sqlite(error) => error.sqlite_error_code() == Some(rusqlite::ErrorCode::DatabaseBusy),
             Self::Postgres(error) => {
                 matches!(
                     error.code(),
-                    Some(
-                        &(SqlState::T_R_DEADLOCK_DETECTED
-                            | SqlState::T_R_SERIALIZATION_FAILURE
-                            | SqlState::LOCK_NOT_AVAILABLE)
-                    )
-                )
+                    Some(&(SqlState::T_R_DEADLOCK_DETECTED | SqlState::T_R_SERIALIZATION_FAILURE))
+                ) || self.is_held()
             }
             _ => false,
         }

@@ -4,13 +4,13 @@
 //! A connection on which something was not answered is thrown away, and with it those that lie idle beside it: whatever lost its
 //! packets has lost theirs.
 
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::Duration;
 
 use deadpool_postgres::{Object, Pool, PoolError, TimeoutType};
 use serde::Deserialize;
-use tokio::sync::Mutex;
+use tokio::sync::{Mutex, OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 use tokio_postgres::config::Host;
 use tokio_postgres_rustls::MakeRustlsConnect;
@@ -72,7 +72,8 @@ impl Limits {
         faults.into_iter().flatten().collect()
     }
 
-    pub(super) fn wait(&self) -> Duration {
+    /// For how long something is waited for that others have.
+    pub(crate) fn wait(&self) -> Duration {
         Duration::from_secs(self.wait_seconds)
     }
 
@@ -80,9 +81,25 @@ impl Limits {
         Duration::from_secs(self.connect_seconds)
     }
 
+    /// For how many seconds a statement is waited for while the server answers, and the setting that says so. One by keys only waits for
+    /// rows: takes it twice as long as that, the process that should answer it hangs.
+    fn longest_statement(&self, work: Work) -> (u64, &'static str) {
+        let any = (self.statement_seconds, "statement_seconds");
+        let by_keys = (2 * self.wait_seconds, "wait_seconds");
+        if work == Work::Any || (1..by_keys.0).contains(&any.0) { any } else { by_keys }
+    }
+
     fn silence(&self) -> Duration {
         Duration::from_secs(self.silence_seconds)
     }
+}
+
+/// What a transaction does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Work {
+    Any,
+    /// It looks few rows up by their keys.
+    ByKeys,
 }
 
 /// How a server is waited for, and how it is asked whether it lives.
@@ -94,11 +111,20 @@ pub(super) struct Waiting {
     asked: Mutex<Option<(Stopwatch, bool)>>,
     /// Since when no transaction has begun, though some should have.
     silent: std::sync::Mutex<Option<Stopwatch>>,
+    /// Half of the connections, for transactions that store many records.
+    batches: Arc<Semaphore>,
 }
 
 impl Waiting {
     pub(super) fn new(limits: Limits, config: tokio_postgres::Config, tls: MakeRustlsConnect) -> Self {
-        Self { limits, config, tls, asked: Mutex::default(), silent: std::sync::Mutex::default() }
+        let batches = Arc::new(Semaphore::new(limits.connections / 2));
+        Self { limits, config, tls, asked: Mutex::default(), silent: std::sync::Mutex::default(), batches }
+    }
+
+    /// Waits until a transaction that stores many records may have a connection.
+    pub(super) async fn place_of_batch(&self) -> Result<OwnedSemaphorePermit> {
+        let place = timeout(self.limits.wait(), self.batches.clone().acquire_owned()).await;
+        place.ok().and_then(std::result::Result::ok).ok_or_else(|| self.without_place())
     }
 
     /// Begins a transaction on a connection that answers: a new one, where those that lay idle are dead.
@@ -146,9 +172,7 @@ impl Waiting {
 
     fn without_connection(&self, error: PoolError) -> Error {
         match error {
-            PoolError::Timeout(TimeoutType::Wait) => {
-                Error::Silent(format!("no connection became free within {} s", self.limits.wait_seconds))
-            }
+            PoolError::Timeout(TimeoutType::Wait) => self.without_place(),
             PoolError::Timeout(_) => {
                 Error::Silent(format!("no connection was made within {} s", self.limits.connect_seconds))
             }
@@ -156,10 +180,15 @@ impl Waiting {
         }
     }
 
+    fn without_place(&self) -> Error {
+        Error::Silent(format!("no connection became free within {} s", self.limits.wait_seconds))
+    }
+
     /// Waits for an answer. While it is waited for, `asks` says so: a connection that is let go of meanwhile is of no use.
     pub(super) async fn answer<T>(
         &self,
         asks: &AtomicBool,
+        work: Work,
         answer: impl Future<Output = Result<T>>,
     ) -> Result<T> {
         asks.store(true, Ordering::Relaxed);
@@ -170,9 +199,9 @@ impl Waiting {
                 return answered;
             }
             let seconds = asked.elapsed().as_secs();
-            let most = self.limits.statement_seconds;
+            let (most, setting) = self.limits.longest_statement(work);
             if most != 0 && seconds >= most {
-                let how = "database.statement_seconds sets the limit";
+                let how = format!("database.{setting} sets the limit");
                 return Err(Error::Silent(format!("a statement took more than {most} s ({how})")));
             }
             if !self.lives().await {

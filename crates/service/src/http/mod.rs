@@ -20,6 +20,7 @@ mod seat;
 mod serve;
 mod strict;
 mod tag;
+mod turns;
 mod watched;
 mod write;
 
@@ -52,6 +53,7 @@ pub use places::Standing;
 pub use problem::{FieldError, Problem};
 pub use rate::Rates;
 pub use serve::{Ended, serve, serve_probes};
+pub use turns::Turns;
 pub(crate) use write::purge_keys;
 pub use write::{Begun, Sent, Write, check_instant, check_name, check_text, json};
 

@@ -95,6 +95,11 @@ impl Problem {
         Self { retry_after: Some(retry_after), ..Self::of_kind(Kind::Unavailable, detail) }
     }
 
+    /// 503: many requests wait for the same rows.
+    pub(super) fn crowded() -> Self {
+        Self::unavailable(1, "many requests wait for the same rows: send this one again")
+    }
+
     /// The same, without the secrets that a request brought along.
     #[must_use]
     pub(super) fn concealed(mut self) -> Self {
@@ -144,6 +149,10 @@ impl From<Error> for Problem {
             tracing::warn!(%error, "a request waits for the time");
             let refused = Self::of_kind(Kind::ClockInDoubt, why);
             return Self { retry_after: Some(60), ..refused };
+        }
+        if let Error::Crowded(_) = error {
+            tracing::info!(%error, "a request is refused");
+            return Self::crowded();
         }
         if let Error::Moved(_) = error {
             let detail = "a customer of the request got another time zone meanwhile: send it again";

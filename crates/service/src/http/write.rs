@@ -19,6 +19,7 @@ use super::kind::Kind;
 use super::problem::Problem;
 use super::strict::Strict;
 use super::tag;
+use super::turns::Turn;
 use crate::access::{Caller, SharedCaller};
 use crate::app::App;
 use crate::audit::{self, Deed, Noted};
@@ -78,6 +79,7 @@ pub struct Write {
     key: Option<String>,
     deed: Deed,
     clock: Clock,
+    _turn: Option<Turn>,
 }
 
 /// Whether a write is new or was done before.
@@ -89,18 +91,36 @@ pub enum Begun {
 }
 
 impl Write {
-    /// Begins a write.
+    /// Begins a write. While many about the same customer are under way, it waits without a connection.
     pub async fn begin(app: &App, sent: &Sent) -> Result<Begun, Problem> {
         let key = idempotency_key(&sent.parts.headers)?.map(|key| of_caller(key, &sent.caller));
-        let mut tx = app.db.begin().await?;
+        let turn = app.turns.take(&sent.parts.uri, app.config.database).await?;
+        let tx = app.db.begin().await?;
+        Self::begun(app, sent, key, (tx, turn)).await
+    }
+
+    /// Begins a write of many records.
+    pub async fn begin_batch(app: &App, sent: &Sent) -> Result<Begun, Problem> {
+        let key = idempotency_key(&sent.parts.headers)?.map(|key| of_caller(key, &sent.caller));
+        let tx = app.db.begin_batch().await?;
+        Self::begun(app, sent, key, (tx, None)).await
+    }
+
+    async fn begun(
+        app: &App,
+        sent: &Sent,
+        key: Option<String>,
+        (mut tx, turn): (Tx, Option<Turn>),
+    ) -> Result<Begun, Problem> {
         let (deed, clock) = (Deed::of(&sent.parts), app.clock.clone());
-        let Some(key) = key else { return Ok(Begun::New(Self { tx, key: None, deed, clock })) };
+        let new = |tx, key| Begun::New(Self { tx, key, deed, clock, _turn: turn });
+        let Some(key) = key else { return Ok(new(tx, None)) };
         let request_hash = hash_request(&sent.parts.method, &sent.parts.uri, &sent.body);
         let insert = "insert into idempotency_keys (key, request_hash, status, body, created_at)
                       values ($1, $2, 0, '', $3) on conflict (key) do nothing";
         let fresh = tx.execute(insert, &[&key, &request_hash.to_vec(), &Ts(app.clock.now())]).await?;
         if fresh == 1 {
-            return Ok(Begun::New(Self { tx, key: Some(key), deed, clock }));
+            return Ok(new(tx, Some(key)));
         }
         let select = "select key, request_hash, status, body from idempotency_keys where key = $1";
         let row = tx.row(select, &[&key]).await?;

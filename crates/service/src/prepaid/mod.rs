@@ -34,7 +34,7 @@ use utoipa::ToSchema;
 pub use adjust::{Adjusted, NewAdjustment, adjust};
 pub use code::{Code, NoCode};
 pub use credit::{Agreed, Change, ChangePrepaidTerms, PrepaidTerms, agree, terms};
-pub use purse::{Purse, Purses, hold, look, purse_of, save};
+pub use purse::{Purse, Purses, hold, hold_free, look, purse_of, save};
 pub(crate) use renew::{begin_renewals, end_renewals};
 pub(crate) use replenish::{low, replenish};
 pub use round::{Kept, round};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Balance, ChargingAccount, Movement, MovementKind, renew, replenish, store};
 use crate::clock::Clock;
-use crate::db::Tx;
+use crate::db::{Hold, Tx};
 use crate::error::{Error, Result};
 use crate::id::{BalanceId, CustomerId, MovementId};
 use crate::jobs::{self, Job};
@@ -44,20 +44,29 @@ pub(super) struct Stored {
 /// Holds the charging accounts of customers until the transaction ends, in the order of their ids, and reads
 /// their balances. Who had no account gets one.
 pub async fn hold(tx: &mut Tx, customers: &[CustomerId]) -> Result<Purses> {
+    hold_as(tx, customers, Hold::Exclusive).await
+}
+
+/// As [`hold`], but waits for nobody: accounts that others hold are left out.
+pub async fn hold_free(tx: &mut Tx, customers: &[CustomerId]) -> Result<Purses> {
+    hold_as(tx, customers, Hold::Free).await
+}
+
+async fn hold_as(tx: &mut Tx, customers: &[CustomerId], hold: Hold) -> Result<Purses> {
     let mut customers = customers.to_vec();
     customers.sort_unstable();
     customers.dedup();
-    let mut accounts = store::hold_accounts(tx, &customers).await?;
+    let accounts = store::hold_accounts(tx, &customers, hold).await?;
+    let held: Vec<_> = accounts.keys().copied().collect();
     let mut balances: BTreeMap<CustomerId, Vec<_>> = BTreeMap::new();
-    for (customer, balance, last_movement) in store::open_balances(tx, &customers).await? {
+    for (customer, balance, last_movement) in store::open_balances(tx, &held).await? {
         balances.entry(customer).or_default().push((balance, last_movement));
     }
-    let purse = |customer: CustomerId| {
-        let account = accounts.remove(&customer).unwrap_or_default();
+    let purse = |(customer, account)| {
         let balances = balances.remove(&customer).unwrap_or_default();
         (customer, Purse::new(customer, account, balances))
     };
-    Ok(customers.into_iter().map(purse).collect())
+    Ok(accounts.into_iter().map(purse).collect())
 }
 
 /// A customer's balances as they are now, to be looked at only.

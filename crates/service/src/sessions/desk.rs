@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use calculation::phone_number::{E164, Region, region_of};
+use calculation::phone_number::{E164, Region, emergency_dialled, region_of};
 use jiff::{SignedDuration, Timestamp};
 
 use super::authorise::authorise;
@@ -17,8 +17,9 @@ use crate::config::Config;
 use crate::customers;
 use crate::db::{Db, Tx};
 use crate::error::Result;
-use crate::group_commit::{Deed, GroupCommit};
+use crate::group_commit::{Deed, GroupCommit, Patience, Turn};
 use crate::hash::{self, Hash};
+use crate::id::CustomerId;
 use crate::metrics::CHARGING_ANSWERS;
 use crate::tariffs::TariffBook;
 
@@ -59,7 +60,7 @@ impl Desk {
     /// Starts the workers. They end with the last clone of the desk.
     pub fn open(db: &Db, clock: &Clock, tariffs: &TariffBook, config: &Config) -> Self {
         let worker = Worker { clock: clock.clone(), tariffs: tariffs.clone() };
-        let queue = GroupCommit::open(db, &worker, config.charging.workers, config.charging.together);
+        let queue = GroupCommit::open(db, &worker, config);
         Self { queue, clock: clock.clone(), last_asked: Arc::default() }
     }
 
@@ -90,7 +91,12 @@ impl Deed for Worker {
     type Request = Asked;
     type Answer = Answer;
 
-    async fn together(&self, tx: &mut Tx, asked: &[Arc<Asked>]) -> Result<Vec<Answer>> {
+    async fn together(
+        &self,
+        tx: &mut Tx,
+        asked: &[Arc<Asked>],
+        patience: Patience,
+    ) -> Result<Vec<Turn<Answer>>> {
         let Some(config) = asked.first().map(|first| &first.config) else { return Ok(Vec::new()) };
         let requests: Vec<_> = asked.iter().map(|asked| &asked.request).collect();
         let now = self.clock.now();
@@ -121,22 +127,27 @@ impl Deed for Worker {
                 wanted.calls.push((account.id, asked.call_id.clone()));
             }
         }
+        wanted.leaves_out_held = patience == Patience::LeavesOut;
         let mut till = Till::hold(tx, &wanted, &directory.accounts(), now).await?;
         till.look_for_records(tx, &wanted.calls).await?;
-        let mut answers = Vec::with_capacity(requests.len());
+        let mut turns = Vec::with_capacity(requests.len());
         for request in &requests {
             let hash = hash_of(request);
-            answers.push(match request {
+            let others_hold = bench.needs(request).filter(|customer| !till.holds(*customer));
+            if let Some(customer) = others_hold {
+                turns.push(Turn::Held(customer));
+                continue;
+            }
+            let answer = match request {
                 Request::Authorise(asked) => authorise(&mut till, &bench, asked, hash)?,
                 Request::Extend { session, asked } => extend(&mut till, &bench, *session, asked, hash)?,
                 Request::Release { session, asked } => release(&mut till, &bench, *session, asked, hash)?,
-            });
+            };
+            tx.tally(CHARGING_ANSWERS, &[("ask", request.code()), ("answer", answer.code())], 1);
+            turns.push(Turn::Done(answer));
         }
         till.save(tx, &self.clock).await?;
-        for (request, answer) in requests.iter().zip(&answers) {
-            tx.tally(CHARGING_ANSWERS, &[("ask", request.code()), ("answer", answer.code())], 1);
-        }
-        Ok(answers)
+        Ok(turns)
     }
 }
 
@@ -154,6 +165,23 @@ impl<'a> Bench<'a> {
             None => self.directory.holder(line, at),
         };
         self.directory.account(id?).map(|account| &**account)
+    }
+
+    /// The customer who must be held to answer a request. Emergency calls need nobody.
+    fn needs(&self, request: &Request) -> Option<CustomerId> {
+        let account = match request {
+            Request::Authorise(asked) => {
+                let line = asked.calling_number.parse::<E164>().ok()?;
+                let at = asked.started_at.unwrap_or(self.now);
+                let account = self.payer(asked, line, at)?;
+                let region = self.region(account, line, at);
+                emergency_dialled(&asked.called_number, region).is_none().then_some(account)
+            }
+            Request::Extend { session, .. } | Request::Release { session, .. } => {
+                self.directory.account(session.customer).map(|account| &**account)
+            }
+        };
+        account.map(|account| account.id)
     }
 
     /// Where what was dialled is read: the region of the line, if it is the payer's own.

@@ -48,10 +48,12 @@ pub(super) struct Wanted {
     pub customers: Vec<CustomerId>,
     pub ids: Vec<SessionId>,
     pub calls: Vec<(CustomerId, String)>,
+    /// Customers whom others hold are left out, not waited for.
+    pub leaves_out_held: bool,
 }
 
 impl Till {
-    /// Holds customers until the transaction ends, and reads what is wanted of them.
+    /// Holds customers until the transaction ends, and reads what is wanted of them. Whoever is left out is not held.
     pub(super) async fn hold(
         tx: &mut Tx,
         wanted: &Wanted,
@@ -63,7 +65,12 @@ impl Till {
         let mut held: Vec<_> = customers.chain(of_ids).collect();
         held.sort_unstable();
         held.dedup();
-        let mut till = Self { purses: prepaid::hold(tx, &held).await?, ..Self::default() };
+        let purses = if wanted.leaves_out_held {
+            prepaid::hold_free(tx, &held).await?
+        } else {
+            prepaid::hold(tx, &held).await?
+        };
+        let mut till = Self { purses, ..Self::default() };
         let (counted, capped) = limited(accounts, now);
         for session in store::some(tx, &wanted.ids, &wanted.calls, &counted).await? {
             till.keep(session, true);
@@ -72,6 +79,11 @@ impl Till {
             till.spent.insert((customer, day), Spent { amount, more: Amount::ZERO });
         }
         Ok(till)
+    }
+
+    /// Whether a customer is held.
+    pub(super) fn holds(&self, customer: CustomerId) -> bool {
+        self.purses.contains_key(&customer)
     }
 
     fn keep(&mut self, session: Session, known: bool) {

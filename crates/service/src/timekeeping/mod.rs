@@ -30,8 +30,8 @@ pub struct Timekeeping(Arc<Mutex<Known>>);
 #[derive(Debug, Default)]
 struct Known {
     looked: Option<Stopwatch>,
-    /// When it was last noted that this program works.
-    noted: Option<Stopwatch>,
+    /// When it was last noted that this program works, or that it doubts the clock.
+    noted: Option<(Stopwatch, bool)>,
     doubt: Option<Doubt>,
     /// The latest acceptance that was followed.
     accepted_at: Option<Timestamp>,
@@ -89,18 +89,16 @@ pub async fn doubt(app: &App) -> Result<Option<Doubt>> {
 
 /// Refuses what time alone brings about while the time is in doubt.
 pub async fn require(app: &App) -> Result<()> {
-    if let Some(doubt) = doubt(app).await? {
-        return Err(Error::Clock(format!("{doubt}: {REMEDY}")));
-    }
-    if app.timekeeping.is_to_be_noted() {
+    let doubt = doubt(app).await?;
+    if app.timekeeping.is_to_be_noted(doubt) {
         // Nobody waits for it: a database that takes nothing is told by whoever must write.
-        match tokio::time::timeout(NOTING, note(app)).await {
+        match tokio::time::timeout(NOTING, note(app, doubt)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "that a program works now was not noted"),
-            Err(_) => tracing::debug!("that a program works now was not noted in time"),
+            Ok(Err(error)) => tracing::debug!(%error, "how the time stands was not noted"),
+            Err(_) => tracing::debug!("how the time stands was not noted in time"),
         }
     }
-    Ok(())
+    doubt.map_or(Ok(()), |doubt| Err(Error::Clock(format!("{doubt}: {REMEDY}"))))
 }
 
 /// What is seen of the time.
@@ -114,6 +112,10 @@ struct Seen {
 async fn see(app: &App) -> Result<Seen> {
     let mut tx = app.db.read().await?;
     let row = store::read(&mut tx).await?;
+    // Whoever left that has known the clock for longer.
+    if let Some(expected) = row.as_ref().and_then(|row| row.doubted.as_ref()) {
+        app.clock.expect(expected);
+    }
     // A clock that is moved by hand is beside every other.
     let is_machines = app.clock.is_machines();
     let database = if is_machines { tx.server_time().await? } else { None };
@@ -165,10 +167,17 @@ fn tolerance(app: &App) -> SignedDuration {
     app.config.clock.tolerance()
 }
 
-/// Notes that a program worked now.
-async fn note(app: &App) -> Result<()> {
+/// Notes that a program worked now, or what it expects of the machine's clock, so that a program that begins after a leap doubts it
+/// too.
+async fn note(app: &App, doubt: Option<Doubt>) -> Result<()> {
+    let (now, expected) = (app.clock.now(), app.clock.expected());
     let mut tx = app.db.begin().await?;
-    store::see(&mut tx, app.clock.now()).await?;
+    match (doubt, expected) {
+        (None, expected) => store::see(&mut tx, now, expected.map(|expected| expected.boot)).await?,
+        (Some(Doubt::Leapt { .. }), Some(expected)) => store::doubt(&mut tx, now, &expected).await?,
+        // Whoever looks at the database sees the same.
+        _ => return Ok(()),
+    }
     Ok(tx.commit().await?)
 }
 
@@ -215,12 +224,13 @@ impl Timekeeping {
         known.doubt.is_none() && known.looked.is_some_and(|looked| looked.elapsed() < BELIEVED)
     }
 
-    /// Whether nobody noted a moment ago that this program works; whoever asks does.
-    fn is_to_be_noted(&self) -> bool {
+    /// Whether nobody noted a moment ago that this program works, or that it doubts the clock; whoever asks does.
+    fn is_to_be_noted(&self, doubt: Option<Doubt>) -> bool {
         let mut known = self.known();
-        let is_due = known.noted.is_none_or(|noted| noted.elapsed() >= BELIEVED);
+        let noted = known.noted.filter(|(_, doubted)| *doubted == doubt.is_some());
+        let is_due = noted.is_none_or(|(noted, _)| noted.elapsed() >= BELIEVED);
         if is_due {
-            known.noted = Some(Stopwatch::start());
+            known.noted = Some((Stopwatch::start(), doubt.is_some()));
         }
         is_due
     }

@@ -2,11 +2,10 @@
 
 use std::collections::HashMap;
 
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 use super::CALLS;
 use super::replaced::REPLACEMENTS;
-use crate::calls::content::Content;
 use crate::db::{self, Cell, Kind, Row, Tx};
 use crate::error::Result;
 use crate::hash::Hash;
@@ -35,18 +34,22 @@ pub(in crate::calls) struct Known {
 /// The records of a source that are there, by their ids.
 pub(in crate::calls) type Stored = HashMap<String, Known>;
 
+const KNOWN: &str =
+    "c.customer_id, c.record_id, c.content_hash, c.call_id, c.caller, c.called, c.dialled, c.disposition, c.started_at,
+    c.answered_at, c.ended_at, c.talk_seconds, c.outcome";
+
 /// Which of these records are there already, and what they say.
 pub(in crate::calls) async fn stored(tx: &mut Tx, source: &str, ids: &[&str]) -> Result<Stored> {
     if ids.is_empty() {
         return Ok(Stored::new());
     }
     let rows: Vec<_> = ids.iter().map(|id| [Cell::Text(source), Cell::Text(id)]).collect();
-    let select = "select distinct c.customer_id, c.record_id, c.content_hash, c.call_id, c.caller, c.called, c.dialled,
-                    c.disposition, c.started_at, c.answered_at, c.ended_at, c.talk_seconds, c.outcome
-                  from given g join calls c on c.source = g.source and c.record_id = g.record_id";
+    let select = format!(
+        "select distinct {KNOWN} from given g join calls c on c.source = g.source and c.record_id = g.record_id"
+    );
     let (definition, columns) = ("source text, record_id text", ["source", "record_id"]);
     let mut stored = Stored::new();
-    for row in tx.over_rows(definition, &columns, &rows, &[select]).await? {
+    for row in tx.over_rows(definition, &columns, &rows, &[&select]).await? {
         let known = CALLS.read(&row, known)?;
         stored.insert(known.record_id.clone(), known);
     }
@@ -86,41 +89,41 @@ fn known(row: &Row) -> db::Result<Known> {
     })
 }
 
-/// Calls that came under other keys of the customers of records, and that were answered at about the same time: the place of the
-/// record, the source, and what the call's record said.
-pub(in crate::calls) async fn around(
+/// The second in which a call of a customer was answered, or began.
+pub(in crate::calls) type Moment = (CustomerId, i64);
+
+/// The calls of customers that were answered in or between some seconds: the source, and what the call's record said. Where seconds are
+/// close to each other the calls of all of them are read once.
+pub(in crate::calls) async fn answered_about(
     tx: &mut Tx,
-    source: &str,
-    records: &[Content<'_>],
-) -> Result<Vec<(usize, String, Known)>> {
-    let given: Vec<_> = records
+    moments: impl Iterator<Item = &Moment>,
+) -> Result<Vec<(String, Known)>> {
+    let mut spans: Vec<(CustomerId, [i64; 2])> = Vec::new();
+    for (customer, second) in moments {
+        match spans.last_mut() {
+            Some((last, [_, to])) if last == customer && *second <= *to + LONGEST_USUAL_RING_SECONDS => {
+                *to = *second;
+            }
+            _ => spans.push((*customer, [*second; 2])),
+        }
+    }
+    let given: Vec<_> = spans
         .iter()
-        .zip(0_i64..)
-        .filter_map(|(record, place)| {
-            let (customer, answered_at) = (record.customer?, record.answered_at?);
-            let before = |seconds: i64| answered_at.checked_sub(SignedDuration::from_secs(seconds)).ok();
-            Some([
-                Cell::Int(place),
-                Cell::Int(customer.0),
-                Cell::Time(before(LONGEST_USUAL_RING_SECONDS)?),
-                Cell::Time(before(-2)?),
-                Cell::Text(source),
-                Cell::Text(record.record_id),
-            ])
+        .filter_map(|(customer, [from, to])| {
+            let first_ring = instant(from - LONGEST_USUAL_RING_SECONDS)?;
+            Some([Cell::Int(customer.0), instant(*from)?, instant(to + 1)?, first_ring, instant(to + 3)?])
         })
         .collect();
-    // Few customers call so much that the calls of some minutes are many.
     let sql = |table: &str| {
         format!(
-            "select g.column1 as place, c.source, c.customer_id, c.record_id, c.content_hash, c.call_id, c.caller, c.called,
-               c.dialled, c.disposition, c.started_at, c.answered_at, c.ended_at, c.talk_seconds, c.outcome
-             from :given g join {table} c on c.customer_id = g.column2
-              and c.started_at >= g.column3 and c.started_at <= g.column4
-             where (c.source <> g.column5 or c.record_id <> g.column6) and c.answered_at is not null"
+            "select c.source, {KNOWN}
+             from :given g join {table} c on c.customer_id = g.column1
+              and c.started_at >= g.column4 and c.started_at < g.column5
+             where c.answered_at >= g.column2 and c.answered_at < g.column3"
         )
     };
-    let kinds = [Kind::Int, Kind::Int, Kind::Time, Kind::Time, Kind::Text, Kind::Text];
-    let found = |row: &Row| Ok((row.count("place")?, row.get("source")?, known(row)?));
+    let kinds = [Kind::Int, Kind::Time, Kind::Time, Kind::Time, Kind::Time];
+    let found = |row: &Row| Ok((row.get("source")?, known(row)?));
     let mut rows = tx.rows_over(&sql("calls"), kinds, &given).await?;
     // What was corrected since came in that file all the same.
     rows.append(&mut tx.rows_over(&sql("replaced_calls"), kinds, &given).await?);
@@ -129,6 +132,41 @@ pub(in crate::calls) async fn around(
 
 /// Calls of another source are looked for that began to ring so long before.
 const LONGEST_USUAL_RING_SECONDS: i64 = 3_600;
+
+fn instant(second: i64) -> Option<Cell<'static>> {
+    Timestamp::from_second(second).ok().map(Cell::Time)
+}
+
+/// What tells a call of another source: whose it is, when it began, to which number, and the charged party.
+pub(in crate::calls) type Beginning<'a> = (CustomerId, Timestamp, &'a str, &'a str);
+
+/// Charged calls of other sources than one that began so: the place of the beginning, the source, and what the call's record said.
+/// Equal instants are looked up in the index; for a range PostgreSQL would read all calls, as long as nobody has counted them.
+pub(in crate::calls) async fn begun(
+    tx: &mut Tx,
+    source: &str,
+    beginnings: &[Beginning<'_>],
+) -> Result<Vec<(usize, String, Known)>> {
+    let given: Vec<_> = beginnings
+        .iter()
+        .zip(0_i64..)
+        .map(|((customer, started_at, number, charged_party), place)| {
+            let texts = [source, number, charged_party].map(Cell::Text);
+            let [source, number, charged_party] = texts;
+            let (place, customer) = (Cell::Int(place), Cell::Int(customer.0));
+            [place, customer, Cell::Time(*started_at), source, number, charged_party]
+        })
+        .collect();
+    let sql = format!(
+        "select g.column1 as place, c.source, {KNOWN}
+         from :given g join calls c on c.customer_id = g.column2 and c.started_at = g.column3
+         where c.source <> g.column4 and c.outcome = 'charged' and coalesce(c.dialled, '') = g.column5
+           and coalesce(c.charged_party, '') = g.column6"
+    );
+    let kinds = [Kind::Int, Kind::Int, Kind::Time, Kind::Text, Kind::Text, Kind::Text];
+    let found = |row: &Row| Ok((row.count("place")?, row.get("source")?, known(row)?));
+    Ok(CALLS.all(&tx.rows_over(&sql, kinds, &given).await?, found)?)
+}
 
 /// A charged talk of a call.
 #[derive(Debug, Clone)]
@@ -189,10 +227,12 @@ const SOURCES: &str = "with recursive sources (source) as (
     select source from sources where source is not null";
 
 /// Whether a record of a source may be a leg of a call that another record tells of: another source has calls, or some call has
-/// a name of its own.
+/// a name of its own. Asked in an index's order, which is followed to its first row: `exists` would be looked for in all calls.
 pub(in crate::calls) async fn may_have_legs(tx: &mut Tx, source: &str) -> Result<bool> {
-    let sql = "select case when exists (select 1 from calls where outcome = 'charged' and call_id <> record_id)
-                        or exists (select 1 from calls where source > $1) or exists (select 1 from calls where source < $1)
+    let sql =
+        "select case when (select customer_id from calls where outcome = 'charged' and call_id <> record_id
+                                 order by customer_id, call_id limit 1) is not null
+                        or (select min(source) from calls) <> $1 or (select max(source) from calls) <> $1
                       then 1 else 0 end as may";
     let row = tx.row(sql, &[&source]).await?;
     Ok(row.map_or(Ok(0), |row| row.get::<i32>("may"))? == 1)

@@ -12,12 +12,13 @@ use crate::prepaid::ChargingAccount;
 
 const ACCOUNTS: Place = Place::new("charging_accounts", &["customer_id"]);
 
-/// Makes the accounts that are missing, and holds all of them in the order of their ids.
+/// Makes the accounts that are missing, and holds all of them in the order of their ids, or those that are free.
 pub(in crate::prepaid) async fn hold_accounts(
     tx: &mut Tx,
     customers: &[CustomerId],
+    hold: Hold,
 ) -> Result<BTreeMap<CustomerId, ChargingAccount>> {
-    let mut held = accounts(tx, customers, Some(Hold::Exclusive)).await?;
+    let mut held = accounts(tx, customers, Some(hold)).await?;
     let missing: Vec<_> = customers.iter().copied().filter(|id| !held.contains_key(id)).collect();
     if missing.is_empty() {
         return Ok(held);
@@ -27,7 +28,7 @@ pub(in crate::prepaid) async fn hold_accounts(
         "insert into charging_accounts (customer_id) values ($1) on conflict (customer_id) do nothing";
     let rows: Vec<_> = missing.iter().map(|id| [Cell::Int(id.0)]).collect();
     tx.execute_each(insert, &rows).await?;
-    held.append(&mut accounts(tx, &missing, Some(Hold::Exclusive)).await?);
+    held.append(&mut accounts(tx, &missing, Some(hold)).await?);
     Ok(held)
 }
 
