@@ -215,7 +215,7 @@ on_both_databases! {
         let sql = "insert into credit_notes (customer_id, credit_note_id, invoice_id, issued_at, issued_on, currency,
                      net, tax, gross, content, number)
                    values ($1, 77, $2, $3, '2026-11-05', 'EUR', 9900000, 1880000, 11780000, $4, null)";
-        let now = tollbook::db::Ts(db.app.clock.now());
+        let now = Ts(db.app.clock.now());
         execute(&db, sql, &[&of.customer.0, &of.invoice.0, &now, &content.to_string()]).await;
         enqueue(&db, &[Job::SendCreditNote { customer_id: of.customer, credit_note_id: CreditNoteId(77), again: None }]).await;
         assert_eq!(work(&app).await, PUT_OFF);
