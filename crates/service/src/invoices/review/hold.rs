@@ -67,7 +67,8 @@ pub async fn ahead(tx: &mut Tx, config: &Config, id: CustomerId, now: Timestamp)
     let over_by = over_by(config, now);
     let mut month = calendar.holding(cycle.next_start).map_err(|error| contradiction(&error))?;
     while month.ends_at <= over_by {
-        let goes_out = cycle.goes_out(month, config.invoices.mode);
+        // Months are billed one after the other: those behind one that waits wait, too.
+        let goes_out = ahead.waiting == 0 && cycle.goes_out(month, config.invoices.mode);
         ahead.billed += u64::from(goes_out);
         ahead.waiting += u64::from(!goes_out);
         month = calendar.next(month).map_err(|error| contradiction(&error))?;
