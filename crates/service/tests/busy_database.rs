@@ -9,9 +9,7 @@ use jiff::SignedDuration;
 use serde_json::json;
 use tokio::task::JoinSet;
 use tollbook::app::App;
-use tollbook::calls::{self, Outcome, Posted};
 use tollbook::config::Config;
-use tollbook::db::{Db, Limits, Tx};
 
 use crate::support::charging::{Caller, UK, record, second_clock};
 use crate::support::{Answer, Engine, TestApp, app, json_request, now, send};
@@ -220,49 +218,4 @@ async fn one_customer_whose_rows_are_held_keeps_nobody_else_waiting() {
     for answer in waiting.join_all().await.into_iter().flatten() {
         assert!(answer.status.is_success(), "{answer:?}");
     }
-}
-
-/// How many rows of tables PostgreSQL has read in a transaction.
-async fn rows_read(tx: &mut Tx) -> u64 {
-    let sql = "select cast(sum(seq_tup_read + coalesce(idx_tup_fetch, 0)) as bigint) as rows from pg_stat_xact_user_tables";
-    tx.counted(sql, &[], "rows").await.expect("the server tells")
-}
-
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_batch_of_one_customer_reads_no_rows_again_and_again() {
-    const RECORDS: i64 = 2_560;
-    const BATCHES: i64 = 6;
-    let db = app(Engine::Postgres).await;
-    let caller = Caller::first(&db).await;
-    caller.top_up("1000.00").await;
-    // One connection, which may keep its plans, and tables whose rows nobody has counted.
-    let one =
-        Db::open_within(&db.url, Limits { connections: 2, ..Limits::default() }).await.expect("it opens");
-    let mut read = Vec::new();
-    for batch in 0..BATCHES {
-        let told = |nth: i64| {
-            // All within one hour, each to a number of its own.
-            let answered = now() - SignedDuration::from_secs(60 + nth);
-            let (id, to) = (format!("r{batch}-{nth}"), format!("+4420794{:05}", RECORDS * batch + nth));
-            record(&id, &id, &caller.line, &to, answered, 60).to_string()
-        };
-        let records: Vec<_> = (1..=RECORDS).map(told).collect();
-        let records: Vec<_> = (1..).zip(records.iter().map(String::as_bytes)).collect();
-        // Of two sources: calls of one may be legs of the other's.
-        let source = if batch % 2 == 0 { "one" } else { "two" };
-        let mut tx = one.begin_batch().await.expect("a transaction");
-        let world = (&db.app.tariffs, &*db.app.config, &db.app.clock);
-        let posted =
-            calls::charge_many(&mut tx, world, &source.into(), &records).await.expect("it is charged");
-        let Posted::Counted(counted) = posted else { panic!("{posted:?}") };
-        assert!(
-            counted.iter().all(|counted| matches!(counted.outcome, Outcome::Charged { .. })),
-            "{counted:?}"
-        );
-        read.push(rows_read(&mut tx).await);
-        tx.commit().await.expect("it commits");
-    }
-    // Tables of some pages may be read whole for each few records. Those that have grown are not, though a plan was made when they were small.
-    let most = u64::try_from(10 * RECORDS * BATCHES).expect("it is above zero");
-    assert!(read.last().is_some_and(|read| *read < most), "{read:?}, {most}");
 }
