@@ -209,7 +209,9 @@ impl<D: Deed> Worker<D> {
                 let begun = self.db.begin_by_keys().await;
                 self.apart(begun, batch, Patience::Waits).await;
             } else {
-                batch.into_iter().for_each(|waiting| waiting.refuse(customer));
+                for waiting in batch {
+                    waiting.refuse(customer);
+                }
             }
         }
     }

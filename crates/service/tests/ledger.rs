@@ -370,6 +370,8 @@ on_both_databases! {
             ("invoice_directory", "chain_hash"), ("invoice_directory", "seal_batch_id"), ("invoice_series", "chain_hash"),
             ("jobs", "unanswered"),
             ("jobs", "handed_over_at"), ("customer_directory", "look"),
+            ("tariff_versions", "seal_batch_id"), ("rates", "seal_batch_id"), ("suspense", "seal_batch_id"),
+            ("suspense", "suspended_at"), ("suspense", "renewals"),
         ] {
             tx.script(&format!("alter table {table} drop column {column}")).await.unwrap();
         }

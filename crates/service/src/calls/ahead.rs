@@ -31,7 +31,7 @@ pub async fn read_before_serving(db: &Db, tariffs: &TariffBook) {
     match tokio::time::timeout(AT_FIRST, read_ahead(db, tariffs)).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => {
-            tracing::warn!(%error, "price lists could not be read: the first calls wait for them")
+            tracing::warn!(%error, "price lists could not be read: the first calls wait for them");
         }
         Err(_) => tracing::warn!("price lists take long to read: the first calls wait for them"),
     }

@@ -169,13 +169,17 @@ pub async fn write_pdfs(app: &App, invoices: &[StoredInvoice], folder: &Path) ->
         match write_pdf(app, stored.customer_id, &drawing, &path).await {
             Ok(lacks) => {
                 written.files.push(path);
-                lacks.into_iter().for_each(|lacks| *lacking.entry(lacks).or_default() += 1);
+                for lacks in lacks {
+                    *lacking.entry(lacks).or_default() += 1;
+                }
             }
             Err(Error::Letters(why)) => written.refused.push(why),
             Err(error) => return Err(error),
         }
     }
-    lacking.iter().for_each(|(lacks, files)| tell_without_xml(lacks, *files));
+    for (lacks, files) in &lacking {
+        tell_without_xml(lacks, *files);
+    }
     Ok(written)
 }
 
@@ -266,7 +270,9 @@ pub async fn invoice(app: &App, mut args: InvoiceArgs, output: Output) -> Result
     }
     if let Some(path) = &args.pdf {
         let lacks = write_pdf(app, customer, &drawing, path).await?;
-        lacks.iter().for_each(|lacks| tell_without_xml(lacks, 1));
+        for lacks in &lacks {
+            tell_without_xml(lacks, 1);
+        }
     }
     if let Some(path) = &args.xml {
         write_xml(&drawing, args.syntax, path)?;
