@@ -169,7 +169,7 @@ pub async fn write_pdfs(app: &App, invoices: &[StoredInvoice], folder: &Path) ->
         match write_pdf(app, stored.customer_id, &drawing, &path).await {
             Ok(lacks) => {
                 written.files.push(path);
-                for lacks in lacks {
+                if let Some(lacks) = lacks {
                     *lacking.entry(lacks).or_default() += 1;
                 }
             }
@@ -270,7 +270,7 @@ pub async fn invoice(app: &App, mut args: InvoiceArgs, output: Output) -> Result
     }
     if let Some(path) = &args.pdf {
         let lacks = write_pdf(app, customer, &drawing, path).await?;
-        for lacks in &lacks {
+        if let Some(lacks) = &lacks {
             tell_without_xml(lacks, 1);
         }
     }
