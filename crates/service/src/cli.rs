@@ -246,6 +246,15 @@ pub async fn run(cli: Cli) -> Result<bool> {
         config::check::warn_of_billing(&config);
     }
     let app = App::open(&url, Clock::system(), config).await?;
+    // What these book or number has this machine's time, and is not undone.
+    if let Command::Credit(_)
+    | Command::Payment(_)
+    | Command::TopUp(_)
+    | Command::Vouchers(_)
+    | Command::Dispute(_) = cli.command
+    {
+        timekeeping::require(&app).await?;
+    }
     audit::note_command(&app, &cli.spoken).await?;
     match cli.command {
         Command::Serve(args) => serve(app, &args, output).await,

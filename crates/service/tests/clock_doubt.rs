@@ -232,7 +232,8 @@ async fn a_command_learns_that_the_clock_leapt_from_a_program_that_ran_before() 
     // The next one knows it though that has ended.
     program.kill().expect("it can be killed");
     program.wait().expect("it has ended");
-    for arguments in [&["work", "--once"][..], &["bill", "--month", "2026-10"], &["purge"]] {
+    let credit = ["credit", "INV-2026-000001", "--reason", "Line was down"];
+    for arguments in [&["work", "--once"][..], &["bill", "--month", "2026-10"], &["purge"], &credit] {
         let (done, said) = at_another_time("+40d", &url, arguments);
         assert!(
             !done && said.contains("this machine's clock leapt forward by 960 h"),

@@ -56,7 +56,12 @@ async fn faults(tx: &mut Tx, app: &App) -> Vec<String> {
 }
 
 /// What is done by hand, and what the check says of it.
-const DAMAGES: [(&str, &str); 24] = [
+const DAMAGES: [(&str, &str); 25] = [
+    (
+        "insert into periods (customer_id, starts_at, ends_at, closed_at)
+         select customer_id, period_start, ended_at, ended_at from calls where record_id = 'a3'",
+        "a month is closed, and calls that were charged in it are on no invoice",
+    ),
     ("delete from credited_calls", "credit note CN-2026-000001: the calls that it credited are not those"),
     (
         "update credited_calls set net = net + 1",
@@ -199,6 +204,19 @@ on_both_databases! {
         tx.commit().await.unwrap();
         let found = || async { seals::verify(&mut db.app.db.read().await.unwrap()).await.unwrap().faults };
         let are_missed = |found: &[String]| found.len() == 2 && found.iter().all(|found| found.ends_with("was removed"));
+        // Nothing of an entry is sealed, though it names a batch.
+        let mut tx = db.app.db.begin().await.unwrap();
+        let sql = "insert into audit_entries (audit_id, happened_at, subject, role, action, target, customer_id, status, request_id, seal_batch_id)
+                   select 77, $1, 'tollbook', 'retention', 'remove calls', 'before=2026-10-31T23:00:00Z rows=2', $2, 0, '', min(batch_id)
+                   from seal_batches";
+        let long_after = tollbook::db::Ts(at("2027-03-31T22:00:00Z"));
+        tx.execute(sql, &[&long_after, &account.id.0]).await.unwrap();
+        let kept = "update customers set calls_kept_from = $1 where customer_id = $2";
+        tx.execute(kept, &[&tollbook::db::Ts(at("2026-10-31T23:00:00Z")), &account.id.0]).await.unwrap();
+        tx.execute("update seals set sealed_at = $1", &[&long_after]).await.unwrap();
+        let removed = seals::verify(&mut tx).await.unwrap().faults;
+        assert_eq!(removed.iter().filter(|found| found.ends_with("was removed")).count(), 2, "{removed:#?}");
+        drop(tx);
         // The month that runs, and the one before it, are never removed.
         forge(&account, "2026-11-05T12:00:00Z", "2026-11-05T12:00:00Z", 9).await;
         assert!(are_missed(&found().await), "{:#?}", found().await);

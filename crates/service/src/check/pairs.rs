@@ -13,7 +13,7 @@ enum Of {
 }
 
 /// What is wrong with those that a statement finds, named by its column `found`.
-const PAIRS: [(Of, &str, &str); 10] = [
+const PAIRS: [(Of, &str, &str); 11] = [
     (
         Of::Customer,
         "a line is not in the directory of numbers as it is",
@@ -75,6 +75,17 @@ const PAIRS: [(Of, &str, &str); 10] = [
          select p.customer_id from periods p join cycles y on y.customer_id = p.customer_id
          where p.starts_at > y.bill_from and p.starts_at < y.next_start and not exists (select 1 from periods e
            where e.customer_id = p.customer_id and e.ends_at = p.starts_at and e.closed_at is not null)",
+    ),
+    (
+        Of::Customer,
+        "a month is closed, and calls that were charged in it are on no invoice",
+        "select p.customer_id as found from periods p
+         where p.closed_at is not null
+           and not exists (select 1 from invoices i where i.customer_id = p.customer_id and i.period_start = p.starts_at)
+           and exists (select 1 from calls c where c.customer_id = p.customer_id
+             and c.started_at >= p.starts_at and c.started_at < p.ends_at and c.period_start = p.starts_at
+             and c.outcome = 'charged' and c.late_for is null and c.amount <> 0
+             and c.plan_id in (select plan_id from plans where payment = 'postpaid'))",
     ),
     (
         // Retention keeps what is still to be billed.

@@ -10,7 +10,7 @@ use crate::cli::Output;
 use crate::clock::Clock;
 use crate::db::{Db, Schema};
 use crate::error::Result;
-use crate::log::{self, Concealed, Masked, Traces};
+use crate::log::{self, Concealed, Traces};
 use crate::mail::Mailer;
 use crate::prepaid::{TopUpService, VoucherKeys};
 use crate::ready::{self, Unready};
@@ -76,15 +76,15 @@ pub async fn check(
     }
     let mut unready = config.as_ref().map(ready::of_settings).unwrap_or_default();
     let database = match &address.url {
-        Ok(url) if args.offline => format!("{} (not asked)", Masked(url)),
+        Ok(url) if args.offline => format!("{} (not asked)", Concealed(url)),
         Ok(url) => match ask(url, config.as_ref()).await {
             Ok((answer, found)) => {
                 unready.extend(found);
-                format!("{}: {answer}", Masked(url))
+                format!("{}: {answer}", Concealed(url))
             }
             Err(what) => {
-                faults.push(Fault { origin: Origin::Default, what: Masked(&what).to_string() });
-                format!("{}: does not answer", Masked(url))
+                faults.push(Fault { origin: Origin::Default, what: Concealed(&what).to_string() });
+                format!("{}: does not answer", Concealed(url))
             }
         },
         Err(error) => {
@@ -221,7 +221,7 @@ fn shown((name, value, origin): (Name, Option<toml::Value>, Origin)) -> Shown {
     // A secret belongs into a file; one that is given nevertheless is not shown.
     let secret = ["secret", "password", "token"].iter().any(|word| name.1.ends_with(word));
     let value =
-        value.map(|value| if secret { "***".to_owned() } else { Masked(&value.to_string()).to_string() });
+        value.map(|value| if secret { "***".to_owned() } else { Concealed(&value.to_string()).to_string() });
     Shown { name: name.to_string(), value, origin: origin.to_string() }
 }
 

@@ -87,14 +87,18 @@ pub async fn export(app: &App, args: ExportArgs, output: Output) -> Result<bool>
                 Some(file) => file.write_all(&line),
                 None => out.write_all(&line),
             };
-            written.map_err(fault())?;
+            written?;
             bar.inc(1);
         }
-        out.flush().map_err(fault())
+        out.flush()
     };
     let (copied, written) = tokio::join!(super::export(&mut tx, &customer, lines), write);
     bar.finish_and_clear();
-    written?;
+    match written {
+        // Whoever read it has read enough.
+        Err(error) if file.is_none() && error.kind() == std::io::ErrorKind::BrokenPipe => return Ok(true),
+        written => written.map_err(fault())?,
+    }
     copied?;
     file.map_or(Ok(()), WholeFile::finish_new).map_err(fault())?;
     output.note(format_args!("all that is known of {} is in {name}", args.customer));

@@ -6,7 +6,9 @@ use std::fmt::Display;
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp, ToSpan};
 
-use crate::db::{Row, Tx};
+use super::rows;
+use super::{AUDIT, store};
+use crate::db::{Leaf, Row, Tx};
 use crate::error::Result;
 use crate::id::NOBODY;
 
@@ -68,7 +70,7 @@ pub(super) async fn removed(tx: &mut Tx, removal: Removal, customer: Option<i64>
         Some(_) => "a.customer_id = $3",
     };
     let sql = format!(
-        "select a.happened_at, a.target, a.customer_id, s.sealed_at, c.calls_kept_from, c.erased_at from audit_entries a
+        "select a.audit_id, a.happened_at, a.target, a.customer_id, s.sealed_at, c.calls_kept_from, c.erased_at from audit_entries a
          left join seal_batches b on b.batch_id = a.seal_batch_id left join seals s on s.number = b.seal_number
          left join customers c on c.customer_id = a.customer_id
          where a.role = $1 and a.action = $2 and {of} and a.seal_batch_id is not null"
@@ -77,12 +79,26 @@ pub(super) async fn removed(tx: &mut Tx, removal: Removal, customer: Option<i64>
     let mut removed = Removed::default();
     for row in tx.rows(&sql, &[&REMOVER, &removal.action(), &asked]).await? {
         let Some((before, rows)) = said(&row.get::<String>("target")?) else { continue };
-        if latest(&row, removal)?.is_some_and(|latest| before <= latest) {
+        let may_be = latest(&row, removal)?.is_some_and(|latest| before <= latest);
+        if may_be && is_sealed(tx, row.get("audit_id")?).await? {
             removed.before = removed.before.max(Some(before));
             removed.rows = removed.rows.saturating_add(rows);
         }
     }
     Ok(removed)
+}
+
+/// Whether an entry of the audit log is in the batch that it names.
+async fn is_sealed(tx: &mut Tx, audit_id: i64) -> Result<bool> {
+    for row in rows::at_places(tx, &AUDIT, &[[audit_id, 0]]).await? {
+        let Some(batch) = row.batch else { continue };
+        for (_, leaves) in store::leaves(tx, &[(batch, 0)]).await? {
+            if Leaf::read(&leaves).is_ok_and(|leaves| leaves.iter().any(|leaf| leaf.hash == row.hash)) {
+                return Ok(true);
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// What a target says: see [`Removal::target`].
