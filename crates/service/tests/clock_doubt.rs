@@ -212,6 +212,10 @@ fn working(shown: &Path, url: &str) -> Child {
 async fn a_command_learns_that_the_clock_leapt_from_a_program_that_ran_before() {
     let (url, _database) = empty_database(Engine::Sqlite).await;
     done(&url, &["work", "--once"]);
+    // Nobody runs, and nobody saw it leap: the last program knew where the clock was.
+    let (believed, said) = at_another_time("+40d", &url, &["bill", "--month", "2026-10"]);
+    assert!(!believed && said.contains("this machine's clock leapt forward by 9"), "{said}");
+    done(&url, &["work", "--once"]);
     let shown = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(shown.path(), "+0d").expect("it can be written");
     let mut program = working(shown.path(), &url);
@@ -226,7 +230,7 @@ async fn a_command_learns_that_the_clock_leapt_from_a_program_that_ran_before() 
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     std::fs::write(shown.path(), "+40d").expect("it can be written");
-    while counted("doubted_boot is not null").await == 0 {
+    while counted("expected_boot is not null").await == 0 {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     // The next one knows it though that has ended.
@@ -250,9 +254,14 @@ async fn a_command_learns_that_the_clock_leapt_from_a_program_that_ran_before() 
 async fn a_clock_beside_that_of_the_database_server_bills_nothing() {
     let db = crate::support::app(Engine::Postgres).await;
     done(&db.url, &["work", "--once"]);
+    // Nothing is known of where the clock was: only the database says it.
+    let forgotten = "update program_time set expected_boot = null, expected_ahead = null";
     for (shown, how) in
         [("+2d", "ahead of the database's"), ("-2d", "behind the database's"), ("+2h", "ahead of")]
     {
+        let mut tx = db.app.db.begin().await.unwrap();
+        tx.execute(forgotten, &[]).await.unwrap();
+        tx.commit().await.unwrap();
         let (done, said) = at_another_time(shown, &db.url, &["work", "--once"]);
         assert!(!done && said.contains("the time is in doubt") && said.contains(how), "{shown}: {said}");
         let (believed, said) = at_another_time(shown, &db.url, &["clock"]);
@@ -287,12 +296,9 @@ async fn a_clock_beside_that_of_the_database_server_bills_nothing() {
     assert!(accepted && said.contains("is accepted as the time"), "{said}");
     assert!(at_another_time("+3h", &db.url, &["work", "--once"]).0);
     let (believed, said) = at_another_time("+6h", &db.url, &["clock"]);
-    assert!(!believed && said.contains("ahead of the database's"), "{said}");
-    // Whose clock agrees with the wrong one is behind now, until the right one is there.
-    assert!(
-        String::from_utf8_lossy(&tollbook(&db.url, &["clock"]).stdout)
-            .contains("behind the work that was done")
-    );
+    assert!(!believed && said.contains("leapt forward by"), "{said}");
+    // Whose clock agrees with the wrong one is beside what was accepted, until the right one is there.
+    assert!(String::from_utf8_lossy(&tollbook(&db.url, &["clock"]).stdout).contains("leapt back by"));
     done(&db.url, &["clock", "accept"]);
     done(&db.url, &["work", "--once"]);
     let (done, said) = at_another_time("2023-05-01 10:00:00", &db.url, &["work", "--once"]);

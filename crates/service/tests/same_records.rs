@@ -273,6 +273,17 @@ on_both_databases! {
             assert_eq!(post(&db, source, &unnamed("a")).await.body["outcome"], "duplicate");
         }
         assert_eq!(waiting(&db).await, [] as [[String; 3]; 0]);
+        // With parts of a second, which another source does not write, and the other way round.
+        for (first, second) in [("2026-10-07T10:00:00.4Z", "2026-10-07T10:00:00Z"), ("2026-10-08T10:00:00Z", "2026-10-08T10:00:00.4Z")] {
+            for (source, begun, outcome) in [("one", first, "charged"), ("two", second, "suspended")] {
+                let mut record = unnamed(&format!("{source}{begun}"));
+                record["start_time"] = json!(begun);
+                record["answer_time"] = json!(begun);
+                record["end_time"] = json!(begun.replace(":00:00", ":01:01"));
+                let answer = post(&db, source, &record).await;
+                assert_eq!(answer.body["outcome"], outcome, "{begun}: {answer:?}");
+            }
+        }
         assert_adds_up(&db).await;
     }
 

@@ -99,25 +99,23 @@ pub(super) async fn told_elsewhere(
     source: &str,
     records: &[Incoming],
 ) -> Result<HashMap<usize, Flaw>> {
-    let mut asked: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    let mut asked: BTreeMap<Moment, Vec<(usize, &Record)>> = BTreeMap::new();
     for (place, incoming) in records.iter().enumerate() {
-        let Some(record) = incoming.record.as_ref().ok().filter(|_| incoming.bill().is_some()) else {
-            continue;
-        };
-        let (number, party) = (record.number().unwrap_or_default(), record.other_party().unwrap_or_default());
-        // Another source may write whole seconds.
-        let second = Timestamp::from_second(record.started_at.as_second()).unwrap_or(record.started_at);
-        for started_at in BTreeSet::from([record.started_at, second]) {
-            let beginning = (record.customer, started_at, number, party);
-            asked.entry(beginning).or_default().push((place, record.content()));
+        if let Some(record) = incoming.record.as_ref().ok().filter(|_| incoming.bill().is_some()) {
+            // Another source may write whole seconds.
+            let moment = (record.customer, record.started_at.as_second());
+            asked.entry(moment).or_default().push((place, record));
         }
     }
-    let (asked, contents): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
     let mut told = HashMap::new();
-    for (nth, other_source, known) in store::begun(tx, source, &asked).await? {
-        for (place, content) in contents.get(nth).into_iter().flatten() {
-            if !told.contains_key(place) && content.differences(&known.content()).is_empty() {
-                told.insert(*place, told_by(&other_source, &known.record_id));
+    for (other_source, party, known) in store::begun_about(tx, source, asked.keys()).await? {
+        let moment = (known.customer, known.started_at.as_second());
+        for (place, record) in asked.get(&moment).into_iter().flatten() {
+            let is_same = record.number() == known.number.as_deref()
+                && record.other_party() == party.as_deref()
+                && record.content().differences(&known.content()).is_empty();
+            if is_same {
+                told.entry(*place).or_insert_with(|| told_by(&other_source, &known.record_id));
             }
         }
     }

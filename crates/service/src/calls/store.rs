@@ -29,7 +29,7 @@ use crate::seals;
 pub(super) use feeds::{feeds, knows_feed};
 pub use itemised::itemised;
 pub(super) use known::{
-    Known, Moment, Stored, Talk, answered_about, begun, legs_charged_twice, may_have_legs, stored,
+    Known, Moment, Stored, Talk, answered_about, begun_about, legs_charged_twice, may_have_legs, stored,
     talks_of_calls, told_by_two_sources,
 };
 use months::POSTPAID;

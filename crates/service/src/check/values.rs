@@ -226,7 +226,7 @@ mod tests {
         "access_tokens.token_hash",
         // The check of seals compares these.
         "program_time.accepted_beside",
-        "program_time.doubted_ahead",
+        "program_time.expected_ahead",
         "seal_batches.leaves",
         "seal_batches.root",
         "seal_batches.seal_number",

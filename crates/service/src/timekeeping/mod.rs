@@ -113,7 +113,7 @@ async fn see(app: &App) -> Result<Seen> {
     let mut tx = app.db.read().await?;
     let row = store::read(&mut tx).await?;
     // Whoever left that has known the clock for longer.
-    if let Some(expected) = row.as_ref().and_then(|row| row.doubted.as_ref()) {
+    if let Some(expected) = row.as_ref().and_then(|row| row.expected.as_ref()) {
         app.clock.expect(expected);
     }
     // A clock that is moved by hand is beside every other.
@@ -167,14 +167,21 @@ fn tolerance(app: &App) -> SignedDuration {
     app.config.clock.tolerance()
 }
 
-/// Notes that a program worked now, or what it expects of the machine's clock, so that a program that begins after a leap doubts it
-/// too.
+/// Notes that a program worked now, and where it expects the machine's clock, so that a program that begins after a leap doubts
+/// it.
 async fn note(app: &App, doubt: Option<Doubt>) -> Result<()> {
     let (now, expected) = (app.clock.now(), app.clock.expected());
     let mut tx = app.db.begin().await?;
     match (doubt, expected) {
-        (None, expected) => store::see(&mut tx, now, expected.map(|expected| expected.boot)).await?,
-        (Some(Doubt::Leapt { .. }), Some(expected)) => store::doubt(&mut tx, now, &expected).await?,
+        (None, expected) => {
+            store::see(&mut tx, now).await?;
+            match expected {
+                Some(expected) if app.clock.is_machines() => store::expect(&mut tx, now, &expected).await?,
+                Some(expected) => store::expect_nothing(&mut tx, &expected.boot).await?,
+                None => {}
+            }
+        }
+        (Some(Doubt::Leapt { .. }), Some(expected)) => store::expect(&mut tx, now, &expected).await?,
         // Whoever looks at the database sees the same.
         _ => return Ok(()),
     }

@@ -72,7 +72,10 @@ class Handler:
             "user": session.auth_data.login.decode() if session.authenticated else None,
         }
         (self.folder / f"{self.taken}.eml").write_bytes(envelope.original_content)
-        (self.folder / f"{self.taken}.json").write_text(json.dumps(about))
+        # Whoever sees it reads it whole.
+        aside = self.folder / "aside"
+        aside.write_text(json.dumps(about))
+        aside.rename(self.folder / f"{self.taken}.json")
 
 
 def authenticator(login):

@@ -98,20 +98,11 @@ pub(in crate::calls) async fn answered_about(
     tx: &mut Tx,
     moments: impl Iterator<Item = &Moment>,
 ) -> Result<Vec<(String, Known)>> {
-    let mut spans: Vec<(CustomerId, [i64; 2])> = Vec::new();
-    for (customer, second) in moments {
-        match spans.last_mut() {
-            Some((last, [_, to])) if last == customer && *second <= *to + LONGEST_USUAL_RING_SECONDS => {
-                *to = *second;
-            }
-            _ => spans.push((*customer, [*second; 2])),
-        }
-    }
-    let given: Vec<_> = spans
-        .iter()
+    let given: Vec<_> = spans(moments, LONGEST_USUAL_RING_SECONDS)
+        .into_iter()
         .filter_map(|(customer, [from, to])| {
             let first_ring = instant(from - LONGEST_USUAL_RING_SECONDS)?;
-            Some([Cell::Int(customer.0), instant(*from)?, instant(to + 1)?, first_ring, instant(to + 3)?])
+            Some([Cell::Int(customer.0), instant(from)?, instant(to + 1)?, first_ring, instant(to + 3)?])
         })
         .collect();
     let sql = |table: &str| {
@@ -137,36 +128,43 @@ fn instant(second: i64) -> Option<Cell<'static>> {
     Timestamp::from_second(second).ok().map(Cell::Time)
 }
 
-/// What tells a call of another source: whose it is, when it began, to which number, and the charged party.
-pub(in crate::calls) type Beginning<'a> = (CustomerId, Timestamp, &'a str, &'a str);
-
-/// Charged calls of other sources than one that began so: the place of the beginning, the source, and what the call's record said.
-/// Equal instants are looked up in the index; for a range PostgreSQL would read all calls, as long as nobody has counted them.
-pub(in crate::calls) async fn begun(
+/// Charged calls of other sources than one that began in or between some seconds: the source, who pays besides the customer, and what the
+/// call's record said. Where seconds are close to each other the calls of all of them are read once.
+pub(in crate::calls) async fn begun_about(
     tx: &mut Tx,
     source: &str,
-    beginnings: &[Beginning<'_>],
-) -> Result<Vec<(usize, String, Known)>> {
-    let given: Vec<_> = beginnings
-        .iter()
-        .zip(0_i64..)
-        .map(|((customer, started_at, number, charged_party), place)| {
-            let texts = [source, number, charged_party].map(Cell::Text);
-            let [source, number, charged_party] = texts;
-            let (place, customer) = (Cell::Int(place), Cell::Int(customer.0));
-            [place, customer, Cell::Time(*started_at), source, number, charged_party]
+    moments: impl Iterator<Item = &Moment>,
+) -> Result<Vec<(String, Option<String>, Known)>> {
+    let given: Vec<_> = spans(moments, CLOSE_SECONDS)
+        .into_iter()
+        .filter_map(|(customer, [from, to])| {
+            Some([Cell::Int(customer.0), instant(from)?, instant(to + 1)?, Cell::Text(source)])
         })
         .collect();
     let sql = format!(
-        "select g.column1 as place, c.source, {KNOWN}
-         from :given g join calls c on c.customer_id = g.column2 and c.started_at = g.column3
-         where c.source <> g.column4 and c.outcome = 'charged' and coalesce(c.dialled, '') = g.column5
-           and coalesce(c.charged_party, '') = g.column6"
+        "select c.source, c.charged_party, {KNOWN}
+         from :given g join calls c on c.customer_id = g.column1 and c.started_at >= g.column2 and c.started_at < g.column3
+         where c.source <> g.column4 and c.outcome = 'charged'"
     );
-    let kinds = [Kind::Int, Kind::Int, Kind::Time, Kind::Text, Kind::Text, Kind::Text];
-    let found = |row: &Row| Ok((row.count("place")?, row.get("source")?, known(row)?));
+    let kinds = [Kind::Int, Kind::Time, Kind::Time, Kind::Text];
+    let found = |row: &Row| Ok((row.get("source")?, row.get("charged_party")?, known(row)?));
     Ok(CALLS.all(&tx.rows_over(&sql, kinds, &given).await?, found)?)
 }
+
+/// Seconds of a customer, in their order, as spans without longer gaps.
+fn spans<'a>(moments: impl Iterator<Item = &'a Moment>, longest_gap: i64) -> Vec<(CustomerId, [i64; 2])> {
+    let mut spans: Vec<(CustomerId, [i64; 2])> = Vec::new();
+    for (customer, second) in moments {
+        match spans.last_mut() {
+            Some((last, [_, to])) if last == customer && *second <= *to + longest_gap => *to = *second,
+            _ => spans.push((*customer, [*second; 2])),
+        }
+    }
+    spans
+}
+
+/// Calls that began within so many seconds of each other are read together.
+const CLOSE_SECONDS: i64 = 60;
 
 /// A charged talk of a call.
 #[derive(Debug, Clone)]
@@ -281,6 +279,7 @@ pub(in crate::calls) async fn told_by_two_sources(tx: &mut Tx) -> Result<Vec<(Cu
                from calls a join calls b on b.customer_id = a.customer_id and b.started_at = a.started_at
                  and b.answered_at = a.answered_at and b.talk_seconds = a.talk_seconds and b.dialled = a.dialled
                where a.source < b.source and a.outcome = 'charged' and b.outcome = 'charged'
+                 and (a.call_id = b.call_id or a.call_id = a.record_id or b.call_id = b.record_id)
                  and coalesce(a.charged_party, '') = coalesce(b.charged_party, '')
                order by a.source, a.record_id, b.source, b.record_id limit 1000";
     let pair = |row: &Row| {
