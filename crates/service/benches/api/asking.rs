@@ -160,7 +160,7 @@ impl Paths {
             call.push(format!("{calls}/{SOURCE}/{record_id}"));
             first_page.push(format!("{calls}?limit=50"));
             let cursor = Cursor { started_at, source: SOURCE.to_owned(), record_id };
-            later_page.push(format!("{calls}?limit=50&after={cursor}"));
+            later_page.push(format!("{calls}?limit=50&cursor={cursor}"));
         }
         Self { call: call.into(), first_page: first_page.into(), later_page: later_page.into() }
     }

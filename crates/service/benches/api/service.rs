@@ -9,7 +9,8 @@ use crate::asking::Asked;
 use crate::child::{Listening, free_address};
 use crate::client::Client;
 
-const UNLIMITED: [&str; 2] = ["--set", "http.requests_per_second=0"];
+const UNLIMITED: [&str; 4] =
+    ["--set", "http.requests_per_second=0", "--set", "http.connections_per_address=4000"];
 const FORM: &str = "content-type: application/x-www-form-urlencoded\r\n";
 
 /// The service under way.
