@@ -20,9 +20,9 @@ use crate::money::serde_as_text;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Region([u8; 2]);
 
-/// Why a text is no region.
+/// Why a text is not a region.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` is no region with a numbering plan: write its ISO 3166-1 code in capitals, such as DE")]
+#[error("`{0}` is not a region with a numbering plan: use its ISO 3166-1 code in capitals, such as DE")]
 pub struct UnknownRegion(String);
 
 impl Region {

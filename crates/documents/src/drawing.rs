@@ -1,4 +1,4 @@
-//! What of a document's amount is still asked for when it is drawn, and what became of the rest?
+//! How much of a document is still to be paid when it is drawn, and how was the rest settled?
 //!
 //! What a document says is frozen; what is open of it is not. The PDF, the payment code, the mail and the
 //! electronic invoice are all made of one [`Drawing`], so that they never ask for different amounts.
@@ -7,14 +7,14 @@ use calculation::invoice::{DocumentKind, Invoice, Itemisation};
 use calculation::money::Amount;
 use jiff::civil::Date;
 
-/// A document to be drawn: the frozen invoice or credit note, and what became of its amount.
+/// A document to be drawn: the frozen invoice or credit note, and how its amount was settled.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Drawing {
     pub invoice: Invoice,
     pub settlement: Settlement,
 }
 
-/// What became of a document's amount.
+/// How a document's amount was settled.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settlement {
     /// What settled an invoice, in the order in which it did.

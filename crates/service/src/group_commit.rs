@@ -23,7 +23,7 @@ use crate::metrics::{CHARGING_BATCH_SECONDS, CHARGING_BATCH_SIZE};
 
 /// So many requests may wait; who comes then waits before being let in.
 const WAITING: usize = 4_096;
-/// So many requests may wait for one customer whom others hold.
+/// The most requests that wait for one customer who is held by others.
 const WAITING_FOR_ONE: usize = 512;
 /// Customers are waited for on a part of the connections: one of so many.
 const WAITING_PART: usize = 4;
@@ -35,7 +35,7 @@ pub(crate) trait Deed: Clone + Send + Sync + 'static {
     type Request: Send + Sync + 'static;
     type Answer: Send + 'static;
 
-    /// Does requests in one transaction, in their order; what became of each.
+    /// Does requests in one transaction, in their order; answers the outcome of each.
     fn together(
         &self,
         tx: &mut Tx,
@@ -51,7 +51,7 @@ pub(crate) enum Patience {
     LeavesOut,
 }
 
-/// What became of a request.
+/// The outcome of a request.
 #[derive(Debug)]
 pub(crate) enum Turn<A> {
     Done(A),

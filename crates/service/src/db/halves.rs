@@ -26,7 +26,7 @@ impl Halves {
         Self::of(number).summed()
     }
 
-    /// What columns of a subquery hold that were made by [`Halves::columns`]; zero where there is no row.
+    /// The two columns that [`Halves::columns`] made in a subquery; zero where there is no row.
     pub fn column(name: &str) -> Self {
         Self { high: format!("coalesce({name}_high, 0)"), low: format!("coalesce({name}_low, 0)") }
     }

@@ -36,7 +36,7 @@ pub(super) async fn read(tx: &mut Tx) -> Result<Option<Row>> {
     Ok(PROGRAM_TIME.one(tx.row(sql, &[]).await?.as_ref(), row)?)
 }
 
-/// Notes that a program works at an instant, and believes its machine's clock: nobody need doubt that any more.
+/// Notes that a program works at an instant.
 pub(super) async fn see(tx: &mut Tx, now: Timestamp) -> Result<()> {
     let sql = "insert into program_time (place, seen_at) values (1, $1)
                on conflict (place) do update set seen_at = excluded.seen_at where program_time.seen_at < excluded.seen_at";
